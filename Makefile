@@ -1,0 +1,42 @@
+# Nothing but Python ≥ 3.11 (with venv) and make is needed; the rest goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test bench messages picture clean
+
+run: .venv/installed
+	@$(BIN)/devis serve
+
+test: .venv/tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: .venv/tests
+	$(BIN)/python -m tests.bench
+
+# Bring the message catalogues up to date with the code.
+messages: .venv/tests
+	$(BIN)/python translations/update.py
+
+# Take the README's picture of today's page anew.
+picture: .venv/tests
+	$(BIN)/python -m tests.picture docs/today.png
+
+.venv/installed: pyproject.toml constraints.txt hatch_build.py $(wildcard translations/*/LC_MESSAGES/*.po)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Devis needs Python 3.11 or newer as $(PYTHON); name another with: make PYTHON=python3.12" >&2; exit 1; }
+	@test -w . || { echo "This folder cannot be written by you: $(CURDIR). Clone Devis into a folder of your own." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >/dev/null 2>&1 \
+	  || { rm -rf .venv; echo "Python cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)." >&2; exit 1; }
+	@echo "Installing into .venv (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/tests: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

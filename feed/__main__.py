@@ -1,0 +1,5 @@
+"""`python -m feed` is the command `devis`."""
+
+from feed.cli import main
+
+main()

@@ -1,0 +1,78 @@
+"""The one family of errors.
+
+Every message is a template of the catalogue with named values, so that an edge can say it in the
+reader's language: `translator.gettext(error.message) % error.values`.
+"""
+
+from dataclasses import dataclass
+
+
+def mark(message: str) -> str:
+    """Mark a template for the catalogue without translating it here."""
+    return message
+
+
+class DevisError(Exception):
+    """Root of every error that Devis raises on purpose.
+
+    `message` is an English template, `values` what fills it; `str()` gives the English text.
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        self.message = message
+        self.values = values
+        super().__init__(message % values)
+
+
+class NotFoundError(DevisError):
+    """What was asked for does not exist (HTTP 404)."""
+
+
+class InputError(DevisError):
+    """What was given cannot be taken; the message says what was expected (HTTP 400)."""
+
+
+class WithdrawnError(DevisError):
+    """The edition was withdrawn (HTTP 410)."""
+
+
+class SettingError(DevisError):
+    """A setting is malformed; the message names it."""
+
+
+class SchemaError(DevisError):
+    """The database is older or newer than the program."""
+
+
+class StoreError(DevisError):
+    """The database cannot be read or written right now (HTTP 503)."""
+
+
+class InstanceError(DevisError):
+    """The place where Devis should run is not usable: a taken port, a read-only folder."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in a file: where it stands, and what was expected there."""
+
+    file: str
+    entry: str
+    field: str
+    message: str
+    values: dict[str, object]
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.entry, self.field) if part)
+        return f"{where}: {self.message % self.values}"
+
+
+class ExchangeError(DevisError):
+    """An exchange file was refused, whole; `problems` lists every reason found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__(mark("%(count)s problems; nothing was imported."), count=len(problems))
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.problems), super().__str__()])

@@ -1,0 +1,224 @@
+"""The values that everything else handles: frozen, without I/O and without a clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+Kind = Literal["principle", "quote"]
+Status = Literal["draft", "published", "retired"]
+State = Literal["draft", "review", "approved", "outdated"]
+Why = Literal["pin", "rotation"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STATUSES: tuple[Status, ...] = get_args(Status)
+STATES: tuple[State, ...] = get_args(State)
+SHOWABLE: tuple[State, ...] = ("approved", "outdated")
+TEXT_FIELDS = ("title", "statement", "reflection", "practice", "commentary")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A principle in one language; empty strings where a part is missing.
+
+    `outdated` is an approved translation of an original that has changed since.
+    `corrected` is the last significant change after the first version, None before one.
+    """
+
+    language: str
+    title: str
+    statement: str
+    reflection: str = ""
+    practice: str = ""
+    commentary: str = ""
+    state: State = "draft"
+    corrected: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """What is said of a source in one language."""
+
+    introduction: str = ""
+    rights: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text that a principle comes from; what is not known is None."""
+
+    slug: str
+    title: str
+    language: str
+    author: str | None = None
+    publisher: str | None = None
+    year: int | None = None
+    url: str | None = None
+    texts: Mapping[str, SourceText] = field(default_factory=dict)
+    corrected: datetime | None = None
+
+    def text(self, language: str) -> tuple[str, SourceText]:
+        """Its introduction in `language`, else in any it has: (language, text)."""
+        for candidate in (language, self.language, *self.texts):
+            if candidate in self.texts:
+                return candidate, self.texts[candidate]
+        return language, SourceText()
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeText:
+    """A theme's name and description in one language."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One word of the fixed vocabulary, named in every language."""
+
+    slug: str
+    texts: Mapping[str, ThemeText] = field(default_factory=dict)
+
+    def text(self, language: str) -> tuple[str, ThemeText]:
+        """Its name in `language`, else in any it has, else its slug: (language, text)."""
+        for candidate in (language, *self.texts):
+            if candidate in self.texts:
+                return candidate, self.texts[candidate]
+        return language, ThemeText(self.slug)
+
+
+@dataclass(frozen=True, slots=True)
+class Principle:
+    """One idea, independent of language, with its text in each."""
+
+    slug: str
+    kind: Kind
+    source: str
+    themes: tuple[str, ...]
+    original_language: str
+    locator: str = ""
+    status: Status = "draft"
+    texts: Mapping[str, Text] = field(default_factory=dict)
+    corrected: datetime | None = None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has a page: published or retired, and approved in its original language."""
+        original = self.texts.get(self.original_language)
+        return self.status != "draft" and original is not None and original.state in SHOWABLE
+
+    def text(self, language: str) -> Text:
+        """The approved text in `language`, else the original."""
+        wanted = self.texts.get(language)
+        if wanted is not None and wanted.state in SHOWABLE:
+            return wanted
+        return self.texts[self.original_language]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The broadcast of one principle on one date. `number` counts the editions of that date."""
+
+    date: date
+    number: int
+    principle: str
+    cycle: int
+    why: Why
+    published: datetime
+    withdrawn: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Its date, with `.2` … for a replacement: the last part of its feed id."""
+        return self.date.isoformat() + (f".{self.number}" if self.number > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """An edition with all that a channel needs to show it."""
+
+    edition: Edition
+    principle: Principle
+    source: Source
+    themes: tuple[Theme, ...]
+
+    def text(self, language: str) -> Text:
+        """The text to show to a reader of `language`."""
+        return self.principle.text(language)
+
+    def updated(self, language: str) -> datetime:
+        """The last significant change a reader of `language` can see; never before `published`."""
+        changes = (
+            self.edition.published,
+            self.text(language).corrected,
+            self.principle.corrected,
+            self.source.corrected,
+        )
+        return max(change for change in changes if change)
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """An ISO week that is over, with its standing editions, oldest first."""
+
+    year: int
+    number: int
+    showings: tuple[Showing, ...]
+
+    @property
+    def key(self) -> str:
+        """`2026-W07`, the last part of its feed id."""
+        return f"{self.year}-W{self.number:02}"
+
+    @property
+    def monday(self) -> date:
+        """Its first day."""
+        return date.fromisocalendar(self.year, self.number, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that makes an absolute address or a date.
+
+    `base_url` has no trailing slash; `authority` and `since`, the first start, never change.
+    """
+
+    base_url: str
+    names: Mapping[str, str]
+    languages: tuple[str, ...]
+    timezone: ZoneInfo
+    authority: str
+    since: datetime
+    contact: str | None = None
+
+    def name(self, language: str) -> str:
+        """The site's name in `language`."""
+        return self.names.get(language) or self.names[self.languages[0]]
+
+    def url(self, path: str) -> str:
+        """The absolute address of a path that starts with a slash."""
+        return self.base_url + path
+
+    def tag(self, year: int, rest: str) -> str:
+        """A permanent id (RFC 4151) that no change of host or scheme touches."""
+        return f"tag:{self.authority},{year}:{rest}"
+
+    def today(self, now: datetime) -> date:
+        """The calendar date in the site's zone."""
+        return now.astimezone(self.timezone).date()
+
+    def start(self, day: date) -> datetime:
+        """The first instant of `day` in the site's zone, in UTC."""
+        return datetime.combine(day, time(), self.timezone).astimezone(UTC)
+
+    def has(self, day: date) -> bool:
+        """Whether the zone has that date at all: Apia went from 29 to 31 December 2011."""
+        return self.today(self.start(day)) == day
+
+    def days(self, first: date, last: date) -> list[date]:
+        """Every date of the zone from `first` to `last`, both included."""
+        span = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return [day for day in span if self.has(day)]

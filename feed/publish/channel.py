@@ -1,0 +1,157 @@
+"""A feed as a value, before any format: what it is about, and its items, newest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+
+from feed.i18n import Translator, translator
+from feed.model import Showing, Site, Week
+from feed.publish import markup
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry. `html` has absolute addresses only; `summary` is plain text."""
+
+    id: str
+    url: str
+    title: str
+    language: str
+    published: datetime
+    updated: datetime
+    html: str
+    summary: str
+    author: str
+    source_title: str | None = None
+    source_url: str | None = None
+    categories: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A feed. `url` lacks only the format, which is added to it: `…/feed.` + `rss`."""
+
+    id: str
+    url: str
+    home_url: str
+    icon_url: str
+    title: str
+    description: str
+    language: str
+    author: str
+    updated: datetime
+    items: tuple[Item, ...]
+
+
+def daily(
+    site: Site,
+    language: str,
+    showings: Sequence[Showing],
+    *,
+    path: str = "feed",
+    home: str = "",
+    about: str | None = None,
+) -> Channel:
+    """The feed of some editions, newest first. `path` and `home` are below the language's.
+
+    `about` names the theme or source that all of them have in common.
+    """
+    t = translator(language)
+    description = t.gettext("One leadership principle a day.")
+    if about:
+        description = t.say("Leadership principles about %(theme)s.", theme=about)
+    items = tuple(_edition(site, showing, t) for showing in showings)
+    return _channel(site, language, items, path, home, about, description)
+
+
+def by_source(
+    site: Site, language: str, showings: Sequence[Showing], slug: str, title: str
+) -> Channel:
+    """The feed of the editions that come from one source."""
+    t = translator(language)
+    items = tuple(_edition(site, showing, t) for showing in showings)
+    description = t.say("Leadership principles after “%(title)s”.", title=title)
+    path = f"sources/{slug}/"
+    return _channel(site, language, items, f"{path}feed", path, title, description)
+
+
+def weekly(site: Site, language: str, weeks: Sequence[Week]) -> Channel:
+    """The feed of whole weeks, newest first."""
+    t = translator(language)
+    items = tuple(_week(site, week, t) for week in weeks)
+    about = t.gettext("Week by week")
+    description = t.gettext("The week’s leadership principles, every Monday.")
+    return _channel(site, language, items, "weekly", "archive/", about, description)
+
+
+def _channel(
+    site: Site,
+    language: str,
+    items: tuple[Item, ...],
+    path: str,
+    home: str,
+    about: str | None,
+    description: str,
+) -> Channel:
+    name = site.name(language)
+    return Channel(
+        id=site.tag(site.since.year, f"{language}/{path}"),
+        url=site.url(f"/{language}/{path}."),
+        home_url=site.url(f"/{language}/{home}"),
+        icon_url=site.url("/static/icon.png"),
+        title=f"{name} – {about}" if about else name,
+        description=description,
+        language=language,
+        author=name,
+        updated=max((item.updated for item in items), default=site.since),
+        items=items,
+    )
+
+
+def _edition(site: Site, showing: Showing, t: Translator) -> Item:
+    edition, text = showing.edition, showing.text(t.language)
+    quote = showing.principle.kind == "quote"
+    return Item(
+        id=site.tag(edition.date.year, f"{t.language}/{edition.key}"),
+        url=site.url(markup.edition_path(t.language, showing)),
+        title=text.title,
+        language=text.language,
+        published=edition.published,
+        updated=showing.updated(t.language),
+        html=str(markup.showing_html(site, showing, t)),
+        summary=text.statement,
+        author=(showing.source.author if quote else None) or site.name(t.language),
+        source_title=markup.credit(t, showing.source, showing.principle),
+        source_url=showing.source.url,
+        categories=tuple((theme.slug, theme.text(t.language)[1].name) for theme in showing.themes),
+    )
+
+
+def _week(site: Site, week: Week, t: Translator) -> Item:
+    following = site.start(week.monday + timedelta(days=7))
+    thursday = week.monday + timedelta(days=3)
+    entries = [
+        Markup('<h2>{}</h2><p>{}</p><p lang="{}">{}</p>').format(
+            Markup('<a href="{}">{}</a>').format(
+                site.url(markup.edition_path(t.language, showing)), showing.text(t.language).title
+            ),
+            t.day(showing.edition.date),
+            showing.text(t.language).language,
+            showing.text(t.language).statement,
+        )
+        for showing in week.showings
+    ]
+    titles = [showing.text(t.language).title for showing in week.showings]
+    return Item(
+        id=site.tag(week.year, f"{t.language}/{week.key}"),
+        url=site.url(f"/{t.language}/archive/{thursday:%Y/%m}/#{week.key}"),
+        title=t.say("Week %(number)s, %(year)s", number=week.number, year=week.year),
+        language=t.language,
+        published=following,
+        updated=max([following, *(showing.updated(t.language) for showing in week.showings)]),
+        html=str(Markup("").join(entries)),
+        summary=" · ".join(titles),
+        author=site.name(t.language),
+    )

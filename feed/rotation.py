@@ -1,0 +1,127 @@
+"""Which principle on which date: a pure function of the library, the ledger and the pins.
+
+A *cycle* shows every eligible principle once, in an order of its own. Same input, same answer, on
+any machine. What was shown within the last half of the library's length (in days) is held back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+
+from feed.model import Why
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An eligible principle, as far as rotation cares."""
+
+    slug: str
+    source: str
+    themes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An edition of the ledger, as far as rotation cares; a withdrawn one was shown, too."""
+
+    date: date
+    cycle: int
+    standing: bool
+    slug: str
+    source: str
+    themes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The principle for a date, and why."""
+
+    date: date
+    cycle: int
+    slug: str
+    why: Why
+
+
+def plan(
+    eligible: Iterable[Candidate],
+    ledger: Iterable[Shown],
+    pins: Mapping[date, str],
+    days: Iterable[date],
+) -> Iterator[Choice]:
+    """Choose for each of `days` (ascending, none before the ledger's last), one after another.
+
+    Nothing is yielded for a day when nothing is eligible; what was already shown and withdrawn on
+    that same day is not chosen again.
+    """
+    candidates = {candidate.slug: candidate for candidate in eligible}
+    history = _History()
+    for shown in sorted(ledger, key=lambda entry: (entry.date, entry.standing)):
+        history.add(shown)
+    for day in days:
+        choice = _choose(candidates, history, pins.get(day), day)
+        if choice is None:
+            continue
+        chosen = candidates[choice.slug]
+        history.add(Shown(day, choice.cycle, True, chosen.slug, chosen.source, chosen.themes))
+        yield choice
+
+
+class _History:
+    """The ledger folded to what the next choice depends on."""
+
+    def __init__(self) -> None:
+        self.cycle = 1
+        self.in_cycle: set[str] = set()
+        self.last: dict[str, date] = {}
+        self.standing: Shown | None = None
+
+    def add(self, shown: Shown) -> None:
+        if shown.cycle > self.cycle:
+            self.cycle, self.in_cycle = shown.cycle, set()
+        if shown.cycle == self.cycle:
+            self.in_cycle.add(shown.slug)
+        self.last[shown.slug] = shown.date
+        if shown.standing:
+            self.standing = shown
+
+
+def _choose(
+    candidates: Mapping[str, Candidate], history: _History, pin: str | None, day: date
+) -> Choice | None:
+    left = [c for slug, c in candidates.items() if slug not in history.in_cycle]
+    cycle = history.cycle if left else history.cycle + 1
+    if pin is not None and pin in candidates and history.last.get(pin) != day:
+        return Choice(day, cycle, pin, "pin")
+    rested = _rested(left or list(candidates.values()), history, len(candidates), day)
+    if not rested:
+        return None
+    best = min(_unlike(rested, history.standing), key=lambda c: _rank(c.slug, cycle))
+    return Choice(day, cycle, best.slug, "rotation")
+
+
+def _rested(
+    candidates: Sequence[Candidate], history: _History, size: int, day: date
+) -> list[Candidate]:
+    """Those not shown within the last ⌊size/2⌋ days; if there are none, the longest rested."""
+    hold = timedelta(days=size // 2)
+    known = [(history.last.get(c.slug, date.min), c) for c in candidates]
+    known = [(last, c) for last, c in known if last != day]
+    rested = [c for last, c in known if last == date.min or day - last > hold]
+    if rested or not known:
+        return rested
+    longest = min(last for last, _ in known)
+    return [c for last, c in known if last == longest]
+
+
+def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[Candidate]:
+    """Those of another source than yesterday's, then of other themes, where there are any."""
+    if before is None:
+        return candidates
+    elsewhere = [c for c in candidates if c.source != before.source] or candidates
+    return [c for c in elsewhere if not c.themes & before.themes] or elsewhere
+
+
+def _rank(slug: str, cycle: int) -> bytes:
+    """A stable order of the slugs, another one in each cycle."""
+    return sha256(f"{cycle}:{slug}".encode()).digest()

@@ -1,0 +1,224 @@
+"""Processes: the web server, and the supervisor that runs it beside the worker.
+
+The supervisor keeps one end of a pipe that is each child's standard input. When the supervisor
+ends, however it ends, the pipe closes and the children stop: nothing is left on the port.
+"""
+
+import contextlib
+import errno
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from feed import config as settings
+from feed import curation, editions, schema
+from feed.clock import Clock
+from feed.config import Config
+from feed.errors import InstanceError, mark
+from feed.store import library
+from feed.store.connection import connect, opened
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS = 8.0  # then a child that has not stopped is killed
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
+STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first pause
+BLOCKING_THREADS = 4
+
+
+def prepare(config: Config, clock: Clock) -> dict[str, curation.Report]:
+    """Create or migrate the database, and load the shipped library into one without principles.
+
+    Returns the reports of that import, empty if there was none. Raises as `create`.
+    """
+    create(config, clock)
+    with opened(config.database) as db:
+        if library.is_empty(db):
+            return curation.import_files(db, curation.shipped_files(), clock())
+    return {}
+
+
+def create(config: Config, clock: Clock) -> None:
+    """Create or migrate the database. Raises InstanceError where its folder cannot be used."""
+    try:
+        config.instance.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(config, error) from error
+    if not os.access(config.instance, os.W_OK):
+        raise _unusable(config, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    db = connect(config.database, create=True)
+    try:
+        schema.migrate(db)
+        editions.settle(db, config, clock())
+    finally:
+        db.close()
+
+
+def web(config: Config, clock: Clock) -> None:
+    """Serve the site in `config.web_workers` processes until SIGTERM or SIGINT."""
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    from feed.web import wsgi
+
+    wsgi(config, clock)  # whatever is wrong shows here, in one process and with a clear message
+    check_port(config)
+    server = Server(
+        "feed.web:wsgi",
+        address=config.host,
+        port=config.port,
+        interface=Interfaces.WSGI,
+        workers=config.web_workers,
+        blocking_threads=BLOCKING_THREADS,
+        http=HTTPModes.http1,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=int(STOP_SECONDS) - 3,
+    )
+    server.serve(target_loader=partial(_worker_app, config, clock), wrap_loader=False)
+
+
+def _worker_app(config: Config, clock: Clock) -> Callable[..., Any]:
+    """What each web process runs; it ends with the process that started it."""
+    from feed.web import wsgi
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return wsgi(config, clock)
+
+
+def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def end_with_supervisor() -> None:
+    """Stop this process when the pipe on its standard input closes; hard, if it does not listen."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="supervisor", daemon=True).start()
+
+
+def check_port(config: Config) -> None:
+    """Raise InstanceError unless the address is free to listen on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        place = {"host": config.host, "port": config.port}
+        if error.errno == errno.EADDRINUSE:
+            raise InstanceError(
+                mark(
+                    "Port %(port)s on %(host)s is taken: stop what uses it, or set DEVIS_PORT to"
+                    " another number."
+                ),
+                **place,
+            ) from error
+        raise InstanceError(
+            mark("Devis cannot listen on %(host)s, port %(port)s: %(detail)s."),
+            detail=error.strerror,
+            **place,
+        ) from error
+
+
+@dataclass
+class _Child:
+    """One supervised process: a devis command, started again when it ends."""
+
+    command: str
+    clock: Clock
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = FIRST_PAUSE
+    due: float = 0.0
+
+    def start(self) -> None:
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-m", "feed", self.command, "--supervised"],
+            stdin=subprocess.PIPE,
+            env=settings.environment(self.clock()),
+            start_new_session=True,
+        )
+
+    def watch(self) -> None:
+        """Start the process if it is not running and its pause is over."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            self.pause = FIRST_PAUSE if now - self.started > STEADY_SECONDS else self.pause * 2
+            self.due = now + min(self.pause, LONGEST_PAUSE)
+            log.error("%s ended with %s, starting again", self.command, self.process.returncode)
+            self.process = None
+        if self.process is None and now >= self.due:
+            self.start()
+
+    def terminate(self) -> None:
+        if self.process is not None and self.running:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """Kill the process with everything it started."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+def supervise(config: Config, clock: Clock, stop: threading.Event) -> None:
+    """Run web and worker as separate processes, and start one that dies again, until `stop`."""
+    check_port(config)
+    children = [_Child("web", clock), _Child("worker", clock)]
+    try:
+        while not stop.is_set():
+            for child in children:
+                child.watch()
+            stop.wait(0.1)
+    finally:
+        _end(children)
+
+
+def _end(children: list[_Child]) -> None:
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    while any(child.running for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    for child in children:
+        child.kill()
+
+
+def _unusable(config: Config, error: OSError) -> InstanceError:
+    return InstanceError(
+        mark(
+            "The folder %(folder)s cannot be written (%(detail)s): set DEVIS_DATABASE to a file"
+            " elsewhere."
+        ),
+        folder=config.instance,
+        detail=error.strerror,
+    )

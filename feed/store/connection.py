@@ -1,0 +1,92 @@
+"""Opening the database, transactions, and the driver's errors translated at the border."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.errors import StoreError, mark
+
+BUSY_SECONDS = 5.0
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose errors of operation are ours; a programmer's error stays what it is."""
+
+    def execute(self, *args: Any, **kwargs: Any) -> sqlite3.Cursor:
+        try:
+            return super().execute(*args, **kwargs)
+        except sqlite3.DatabaseError as error:
+            raise _translated(error) from error
+
+
+def _translated(error: sqlite3.DatabaseError) -> Exception:
+    if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+        return error
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_ERROR:
+        return error
+    messages = {
+        sqlite3.SQLITE_BUSY: mark("The database is locked by another program; try again."),
+        sqlite3.SQLITE_LOCKED: mark("The database is locked by another program; try again."),
+        sqlite3.SQLITE_FULL: mark("The disk is full: nothing was written."),
+        sqlite3.SQLITE_READONLY: mark("The database cannot be written: it is read-only."),
+        sqlite3.SQLITE_CORRUPT: mark("The database file is damaged: restore it from a backup."),
+        sqlite3.SQLITE_NOTADB: mark("The file is not a database of Devis."),
+    }
+    message = messages.get(code, mark("The database cannot be used: %(detail)s."))
+    return StoreError(message, detail=str(error))
+
+
+def connect(path: Path, *, create: bool = False, shared: bool = False) -> Database:
+    """Open the database file; the connection belongs to the calling thread, unless `shared`.
+
+    Raises StoreError when there is no such file (unless `create`) or it cannot be opened.
+    """
+    if not create and not path.exists():
+        raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
+    try:
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, factory=_Connection, check_same_thread=not shared
+        )
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            mark("The database %(path)s cannot be opened: %(detail)s."), path=path, detail=error
+        ) from error
+    try:
+        if create:
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return Database(connection, execute_plugins=False, strict=True)
+    except BaseException:
+        connection.close()
+        raise
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Database]:
+    """Open the database for the length of a `with` block."""
+    db = connect(path)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[None]:
+    """Everything in the block is written, or nothing; the write lock is taken at once.
+
+    Taking it at the start lets the block decide on what it reads: nobody else writes meanwhile.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.rollback()
+        raise
+    db.commit()

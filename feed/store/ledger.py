@@ -1,0 +1,190 @@
+"""The ledger of editions, and the pins."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.model import Edition, Showing
+from feed.rotation import Shown
+from feed.store import library
+
+Row = dict[str, Any]
+
+
+def shown(db: Database) -> list[Shown]:
+    """The whole ledger as rotation reads it, oldest first."""
+    rows = db.query(
+        "SELECT e.date, e.cycle, e.withdrawn, p.slug, p.source,"
+        " (SELECT group_concat(theme) FROM principle_themes x WHERE x.principle = p.slug) AS themes"
+        " FROM editions e JOIN principles p ON p.slug = e.principle ORDER BY e.date, e.number"
+    )
+    return [
+        Shown(
+            date=date.fromisoformat(row["date"]),
+            cycle=row["cycle"],
+            standing=row["withdrawn"] is None,
+            slug=row["slug"],
+            source=row["source"],
+            themes=frozenset((row["themes"] or "").split(",")) - {""},
+        )
+        for row in rows
+    ]
+
+
+def pins(db: Database) -> dict[date, str]:
+    """Every pin: date to slug."""
+    rows = db.execute("SELECT date, principle FROM pins")
+    return {date.fromisoformat(day): slug for day, slug in rows}
+
+
+def pin(db: Database, day: date, slug: str | None) -> None:
+    """Pin a principle to a date, or take the date's pin away."""
+    db.execute("DELETE FROM pins WHERE date = ?", [day.isoformat()])
+    if slug is not None:
+        db.execute("INSERT INTO pins VALUES (?, ?)", [day.isoformat(), slug])
+
+
+def last_date(db: Database) -> date | None:
+    """The newest date that has an edition, standing or withdrawn."""
+    row = db.execute("SELECT max(date) FROM editions").fetchone()
+    return date.fromisoformat(row[0]) if row[0] else None
+
+
+def add(db: Database, day: date, slug: str, cycle: int, why: str, published: datetime) -> None:
+    """Enter an edition; its number follows the date's earlier ones.
+
+    The schema refuses a second standing edition of the date (sqlite3.IntegrityError).
+    """
+    db.execute(
+        "INSERT INTO editions (date, number, principle, cycle, why, published) VALUES (:day,"
+        " (SELECT count(*) + 1 FROM editions WHERE date = :day), :slug, :cycle, :why, :published)",
+        {
+            "day": day.isoformat(),
+            "slug": slug,
+            "cycle": cycle,
+            "why": why,
+            "published": published.isoformat(timespec="seconds"),
+        },
+    )
+
+
+def withdraw(db: Database, day: date, reason: str, now: datetime) -> bool:
+    """Withdraw the standing edition of a date; False if there is none."""
+    cursor = db.execute(
+        "UPDATE editions SET withdrawn = ?, reason = ? WHERE date = ? AND withdrawn IS NULL",
+        [now.isoformat(timespec="seconds"), reason, day.isoformat()],
+    )
+    return cursor.rowcount == 1
+
+
+def latest(db: Database, day: date) -> Edition | None:
+    """The newest standing edition not after `day`."""
+    return _one(db, "withdrawn IS NULL AND date <= ? ORDER BY date DESC", day)
+
+
+def on(db: Database, day: date) -> Edition | None:
+    """The standing edition of a date; without one, its last withdrawn edition."""
+    return _one(db, "date = ? ORDER BY withdrawn IS NULL DESC, number DESC", day)
+
+
+def before(db: Database, day: date) -> Edition | None:
+    """The standing edition next before a date."""
+    return _one(db, "withdrawn IS NULL AND date < ? ORDER BY date DESC", day)
+
+
+def after(db: Database, day: date, today: date) -> Edition | None:
+    """The standing edition next after a date, but not after today."""
+    found = _one(db, "withdrawn IS NULL AND date > ? ORDER BY date", day)
+    return found if found and found.date <= today else None
+
+
+def between(db: Database, first: date, last: date) -> list[Edition]:
+    """The standing editions from `first` to `last`, both included, oldest first."""
+    rows = db.query(
+        "SELECT * FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ? ORDER BY date",
+        [first.isoformat(), last.isoformat()],
+    )
+    return [_edition(row) for row in rows]
+
+
+def recent(
+    db: Database, today: date, limit: int, theme: str | None = None, source: str | None = None
+) -> list[Edition]:
+    """The newest standing editions up to `today`, newest first; of a theme or source if given."""
+    condition = "withdrawn IS NULL AND date <= :today"
+    if theme is not None:
+        condition += (
+            " AND principle IN (SELECT principle FROM principle_themes WHERE theme = :theme)"
+        )
+    if source is not None:
+        condition += " AND principle IN (SELECT slug FROM principles WHERE source = :source)"
+    rows = db.query(
+        f"SELECT * FROM editions WHERE {condition} ORDER BY date DESC LIMIT :limit",
+        {"today": today.isoformat(), "theme": theme, "source": source, "limit": limit},
+    )
+    return [_edition(row) for row in rows]
+
+
+def dates_of(db: Database, slug: str, today: date) -> list[date]:
+    """The dates on which a principle stood, newest first, none after `today`."""
+    rows = db.execute(
+        "SELECT date FROM editions WHERE principle = ? AND withdrawn IS NULL AND date <= ?"
+        " ORDER BY date DESC",
+        [slug, today.isoformat()],
+    )
+    return [date.fromisoformat(day) for (day,) in rows]
+
+
+def months(db: Database, today: date) -> list[tuple[date, int]]:
+    """The first day of each month that has standing editions, newest first, with their number."""
+    rows = db.execute(
+        "SELECT substr(date, 1, 7) AS month, count(*) FROM editions"
+        " WHERE withdrawn IS NULL AND date <= ? GROUP BY month ORDER BY month DESC",
+        [today.isoformat()],
+    )
+    return [(date.fromisoformat(f"{month}-01"), number) for month, number in rows]
+
+
+def dates(db: Database, today: date) -> list[date]:
+    """Every date with a standing edition, newest first, none after `today`."""
+    rows = db.execute(
+        "SELECT date FROM editions WHERE withdrawn IS NULL AND date <= ? ORDER BY date DESC",
+        [today.isoformat()],
+    )
+    return [date.fromisoformat(day) for (day,) in rows]
+
+
+def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
+    """The editions with their principle, source and themes, in the same order."""
+    principles = library.principles(db, {edition.principle for edition in editions})
+    themes, sources = library.themes(db), library.sources(db)
+    return [
+        Showing(
+            edition,
+            principle := principles[edition.principle],
+            sources[principle.source],
+            tuple(themes[slug] for slug in principle.themes),
+        )
+        for edition in editions
+    ]
+
+
+def _one(db: Database, condition: str, day: date) -> Edition | None:
+    query = f"SELECT * FROM editions WHERE {condition} LIMIT 1"
+    row = next(iter(db.query(query, [day.isoformat()])), None)
+    return _edition(row) if row else None
+
+
+def _edition(row: Row) -> Edition:
+    return Edition(
+        date=date.fromisoformat(row["date"]),
+        number=row["number"],
+        principle=row["principle"],
+        cycle=row["cycle"],
+        why=row["why"],
+        published=datetime.fromisoformat(row["published"]),
+        withdrawn=library.instant(row["withdrawn"]),
+        reason=row["reason"],
+    )

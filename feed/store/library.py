@@ -1,0 +1,244 @@
+"""Reading principles, sources and themes."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.model import (
+    TEXT_FIELDS,
+    Principle,
+    Source,
+    SourceText,
+    Text,
+    Theme,
+    ThemeText,
+)
+from feed.rotation import Candidate
+
+Row = dict[str, Any]
+
+# The language in which a principle is shown to a reader of :language.
+_SHOWN_LANGUAGE = (
+    "CASE WHEN EXISTS (SELECT 1 FROM texts w WHERE w.principle = p.slug"
+    " AND w.language = :language AND w.state = 'approved')"
+    " THEN :language ELSE p.original_language END"
+)
+_LISTED = (
+    "p.status = 'published' AND EXISTS (SELECT 1 FROM texts o WHERE o.principle = p.slug"
+    " AND o.language = p.original_language AND o.state = 'approved')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A search of the library as a reader of `language` sees it; empty parts match everything."""
+
+    language: str
+    words: str = ""
+    theme: str = ""
+    source: str = ""
+
+
+def is_empty(db: Database) -> bool:
+    """Whether there is not a single principle."""
+    return db.execute("SELECT 1 FROM principles LIMIT 1").fetchone() is None
+
+
+def principle(db: Database, slug: str) -> Principle | None:
+    """The principle of that slug, whatever its status."""
+    return principles(db, [slug]).get(slug)
+
+
+def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, Principle]:
+    """Principles by slug, in the order of their slugs: those asked for, or all of them."""
+    chosen = _in("slug", slugs)
+    rows = db.query(f"SELECT * FROM principles {chosen} ORDER BY slug", _json(slugs))
+    themes = _grouped(
+        db.query(
+            f"SELECT principle, theme FROM principle_themes {_in('principle', slugs)}"
+            " ORDER BY principle, position",
+            _json(slugs),
+        )
+    )
+    originals = (
+        "SELECT t.*, o.version AS original_version, p.original_language FROM texts t"
+        " JOIN principles p ON p.slug = t.principle"
+        " LEFT JOIN texts o ON o.principle = t.principle AND o.language = p.original_language"
+    )
+    texts = _grouped(
+        db.query(f"{originals} {_in('t.principle', slugs)} ORDER BY t.rowid", _json(slugs))
+    )
+    return {
+        row["slug"]: _principle(row, themes.get(row["slug"], []), texts.get(row["slug"], []))
+        for row in rows
+    }
+
+
+def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
+    """A page of the published principles that match, best or first by title, and their number."""
+    where, values = [_LISTED], {"language": query.language, "words": _fts(query.words)}
+    order = "t.title COLLATE NOCASE, p.slug"
+    matching = "principles p JOIN texts t ON t.principle = p.slug"
+    where.append(f"t.language = {_SHOWN_LANGUAGE}")
+    if query.words:
+        matching += " JOIN texts_fts f ON f.rowid = t.rowid"
+        where.append("texts_fts MATCH :words")
+        order = "f.rank, p.slug"
+    if query.theme:
+        values["theme"] = query.theme
+        where.append(
+            "EXISTS (SELECT 1 FROM principle_themes x"
+            " WHERE x.principle = p.slug AND x.theme = :theme)"
+        )
+    if query.source:
+        values["source"] = query.source
+        where.append("p.source = :source")
+    condition = f"FROM {matching} WHERE {' AND '.join(where)}"
+    total = db.execute(f"SELECT count(*) {condition}", values).fetchone()[0]
+    page = db.execute(
+        f"SELECT p.slug {condition} ORDER BY {order} LIMIT :limit OFFSET :offset",
+        {**values, "limit": limit, "offset": offset},
+    )
+    slugs = [slug for (slug,) in page]
+    found = principles(db, slugs)
+    return [found[slug] for slug in slugs], total
+
+
+def candidates(db: Database, complete_in: Collection[str]) -> list[Candidate]:
+    """The principles eligible for rotation: published, and approved in their original language.
+
+    They are also approved in every language of `complete_in`.
+    """
+    rows = db.query(
+        "SELECT p.slug, p.source, group_concat(x.theme) AS themes FROM principles p"
+        f" LEFT JOIN principle_themes x ON x.principle = p.slug WHERE {_LISTED}"
+        " AND NOT EXISTS (SELECT 1 FROM json_each(:languages) l WHERE NOT EXISTS"
+        " (SELECT 1 FROM texts c WHERE c.principle = p.slug"
+        " AND c.language = l.value AND c.state = 'approved'))"
+        " GROUP BY p.slug ORDER BY p.slug",
+        {"languages": json.dumps(list(complete_in))},
+    )
+    return [
+        Candidate(row["slug"], row["source"], frozenset((row["themes"] or "").split(",")) - {""})
+        for row in rows
+    ]
+
+
+def listed(db: Database) -> list[str]:
+    """The slugs of all published principles, in order."""
+    return [
+        slug
+        for (slug,) in db.execute(f"SELECT slug FROM principles p WHERE {_LISTED} ORDER BY slug")
+    ]
+
+
+def theme_counts(db: Database) -> dict[str, int]:
+    """How many published principles each theme has."""
+    rows = db.execute(
+        "SELECT x.theme, count(*) FROM principle_themes x JOIN principles p ON p.slug = x.principle"
+        f" WHERE {_LISTED} GROUP BY x.theme"
+    )
+    return dict(rows.fetchall())
+
+
+def source_counts(db: Database) -> dict[str, int]:
+    """How many published principles each source has."""
+    rows = db.execute(f"SELECT source, count(*) FROM principles p WHERE {_LISTED} GROUP BY source")
+    return dict(rows.fetchall())
+
+
+def themes(db: Database) -> dict[str, Theme]:
+    """Every theme by slug, in the order of their slugs."""
+    texts = _grouped(db.query("SELECT * FROM theme_texts ORDER BY theme, rowid"), "theme")
+    return {
+        slug: Theme(
+            slug,
+            {
+                row["language"]: ThemeText(row["name"], row["description"])
+                for row in texts.get(slug, [])
+            },
+        )
+        for (slug,) in db.execute("SELECT slug FROM themes ORDER BY slug").fetchall()
+    }
+
+
+def sources(db: Database) -> dict[str, Source]:
+    """Every source by slug, in the order of their slugs."""
+    texts = _grouped(db.query("SELECT * FROM source_texts ORDER BY source, rowid"), "source")
+    return {
+        row["slug"]: _source(row, texts.get(row["slug"], []))
+        for row in db.query("SELECT * FROM sources ORDER BY slug")
+    }
+
+
+def instant(text: str | None) -> datetime | None:
+    """An instant as the database keeps it."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def _principle(row: Row, themes: list[Row], texts: list[Row]) -> Principle:
+    return Principle(
+        slug=row["slug"],
+        kind=row["kind"],
+        source=row["source"],
+        themes=tuple(theme["theme"] for theme in themes),
+        original_language=row["original_language"],
+        locator=row["locator"],
+        status=row["status"],
+        texts={text["language"]: _text(text) for text in texts},
+        corrected=instant(row["corrected"]),
+    )
+
+
+def _text(row: Row) -> Text:
+    state = row["state"]
+    translation = row["language"] != row["original_language"]
+    if state == "approved" and translation and row["based_on"] < (row["original_version"] or 0):
+        state = "outdated"
+    parts = {name: row[name] for name in TEXT_FIELDS}
+    return Text(row["language"], **parts, state=state, corrected=instant(row["corrected"]))
+
+
+def _source(row: Row, texts: list[Row]) -> Source:
+    return Source(
+        slug=row["slug"],
+        title=row["title"],
+        language=row["language"],
+        author=row["author"],
+        publisher=row["publisher"],
+        year=row["year"],
+        url=row["url"],
+        texts={t["language"]: SourceText(t["introduction"], t["rights"]) for t in texts},
+        corrected=instant(row["corrected"]),
+    )
+
+
+def _grouped(rows: Iterable[Row], key: str = "principle") -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row[key], []).append(row)
+    return groups
+
+
+def _in(column: str, values: Collection[str] | None) -> str:
+    return "" if values is None else f"WHERE {column} IN (SELECT value FROM json_each(:values))"
+
+
+def _json(values: Collection[str] | None) -> dict[str, str]:
+    return {} if values is None else {"values": json.dumps(list(values))}
+
+
+def _fts(words: str) -> str:
+    """Each word as a quoted prefix, so that nothing typed is read as query syntax."""
+    return " ".join(f'"{word}"*' for word in _words(words))
+
+
+def _words(text: str) -> Iterator[str]:
+    for word in text.replace("\0", " ").split():
+        cleaned = word.replace('"', "")
+        if any(character.isalnum() for character in cleaned):
+            yield cleaned

@@ -1,0 +1,153 @@
+"""Writing principles, sources and themes, with their history, from complete exchange entries."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.model import TEXT_FIELDS
+
+Entry = dict[str, Any]
+Row = dict[str, Any]
+_SIGNIFICANT = ("kind", "source", "themes")
+
+
+def put_theme(db: Database, entry: Entry, now: datetime) -> None:
+    """Add or replace a theme."""
+    db.execute(
+        "INSERT INTO themes (slug, changed) VALUES (:slug, :now)"
+        " ON CONFLICT (slug) DO UPDATE SET changed = :now",
+        {"slug": entry["slug"], "now": _stamp(now)},
+    )
+    for language, text in entry["texts"].items():
+        db.execute(
+            "INSERT OR REPLACE INTO theme_texts VALUES (?, ?, ?, ?)",
+            [entry["slug"], language, text["name"], text.get("description", "")],
+        )
+
+
+def put_source(db: Database, entry: Entry, now: datetime) -> None:
+    """Add a source, or replace it: then it counts as corrected."""
+    fields = ("slug", "title", "language", "author", "publisher", "year", "url")
+    db.execute(
+        "INSERT INTO sources (slug, title, language, author, publisher, year, url, changed)"
+        " VALUES (:slug, :title, :language, :author, :publisher, :year, :url, :now)"
+        " ON CONFLICT (slug) DO UPDATE SET title = excluded.title, language = excluded.language,"
+        " author = excluded.author, publisher = excluded.publisher, year = excluded.year,"
+        " url = excluded.url, changed = :now, corrected = :now",
+        {name: entry.get(name) or None for name in fields} | {"now": _stamp(now)},
+    )
+    for language, text in entry["texts"].items():
+        db.execute(
+            "INSERT OR REPLACE INTO source_texts VALUES (?, ?, ?, ?)",
+            [entry["slug"], language, text.get("introduction", ""), text.get("rights", "")],
+        )
+
+
+def put_principle(
+    db: Database,
+    entry: Entry,
+    old: Entry | None,
+    now: datetime,
+    origin: str,
+    *,
+    typo_only: bool = False,
+) -> None:
+    """Add a principle, or replace `old`, as one revision.
+
+    `origin` is import or desk. A change that is not `typo_only` counts as a correction and makes
+    translations of a changed original outdated.
+    """
+    significant = bool(old) and not typo_only and _differs(entry, old or {}, _SIGNIFICANT)
+    db.execute(
+        "INSERT INTO principles (slug, kind, source, locator, status, original_language, changed)"
+        " VALUES (:slug, :kind, :source, :locator, :status, :original_language, :now)"
+        " ON CONFLICT (slug) DO UPDATE SET kind = excluded.kind, source = excluded.source,"
+        " locator = excluded.locator, status = excluded.status,"
+        " original_language = excluded.original_language, changed = :now,"
+        " corrected = CASE WHEN :significant THEN :now ELSE corrected END",
+        {
+            **{k: entry[k] for k in ("slug", "kind", "source", "status", "original_language")},
+            "locator": entry.get("locator", ""),
+            "significant": significant,
+            "now": _stamp(now),
+        },
+    )
+    db.execute("DELETE FROM principle_themes WHERE principle = ?", [entry["slug"]])
+    for position, theme in enumerate(entry["themes"]):
+        db.execute(
+            "INSERT INTO principle_themes VALUES (?, ?, ?)", [entry["slug"], position, theme]
+        )
+    _put_texts(db, entry, old, now, typo_only)
+    db.execute(
+        "INSERT INTO revisions (principle, at, origin, body) VALUES (?, ?, ?, ?)",
+        [entry["slug"], _stamp(now), origin, json.dumps(entry, ensure_ascii=False)],
+    )
+
+
+def last_origin(db: Database, slug: str) -> str | None:
+    """Where the newest revision of a principle came from: import, desk, or None."""
+    row = db.execute(
+        "SELECT origin FROM revisions WHERE principle = ? ORDER BY id DESC LIMIT 1", [slug]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _put_texts(
+    db: Database, entry: Entry, old: Entry | None, now: datetime, typo_only: bool
+) -> None:
+    original = entry["original_language"]
+    stored = {
+        row["language"]: row
+        for row in db.query("SELECT * FROM texts WHERE principle = ?", [entry["slug"]])
+    }
+    version = 0
+    # The original first: its version is what the translations are based on.
+    for language in sorted(entry["texts"], key=lambda code: code != original):
+        text, before = entry["texts"][language], stored.get(language)
+        row = _text_row(text, before, now, first=old is None, typo_only=typo_only)
+        if language == original:
+            version = row["version"]
+        row["based_on"] = _based_on(text, before, version)
+        _put_text(db, {"principle": entry["slug"], "language": language, **row})
+
+
+def _text_row(
+    text: Entry, before: Row | None, now: datetime, *, first: bool, typo_only: bool
+) -> Row:
+    row: Row = {name: text.get(name, "") for name in TEXT_FIELDS}
+    row["state"] = "approved" if text["state"] == "outdated" else text["state"]
+    if before is None:
+        return {**row, "version": 1, "corrected": None if first else _stamp(now)}
+    if typo_only or not _differs(row, before, TEXT_FIELDS):
+        return {**row, "version": before["version"], "corrected": before["corrected"]}
+    return {**row, "version": before["version"] + 1, "corrected": _stamp(now)}
+
+
+def _based_on(text: Entry, before: Row | None, version: int) -> int:
+    """The version of the original that this text now answers to."""
+    if text["state"] == "outdated":
+        return version - 1 if before is None else min(before["based_on"], version - 1)
+    if before is None or _differs(text, before, TEXT_FIELDS) or text["state"] != before["state"]:
+        return version
+    return int(before["based_on"])
+
+
+def _put_text(db: Database, row: Row) -> None:
+    columns = ", ".join(row)
+    values = ", ".join(f":{name}" for name in row)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in row)
+    db.execute(
+        f"INSERT INTO texts ({columns}) VALUES ({values})"
+        f" ON CONFLICT (principle, language) DO UPDATE SET {changes}",
+        row,
+    )
+
+
+def _differs(new: Entry, old: Entry, names: tuple[str, ...]) -> bool:
+    return any(new.get(name, "") != old.get(name, "") for name in names)
+
+
+def _stamp(now: datetime) -> str:
+    return now.isoformat(timespec="seconds")

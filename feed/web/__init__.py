@@ -1,0 +1,51 @@
+"""The public site over HTTP. `create_app` makes it; `wsgi` is what a web process loads."""
+
+from datetime import date
+
+from flask import Flask
+from werkzeug.routing import BaseConverter, ValidationError
+
+from feed import schema
+from feed.clock import Clock
+from feed.config import Config
+from feed.store.connection import opened
+from feed.web import errors, feeds, headers, library, pages, service, templating
+from feed.web.cache import Content, PageCache
+from feed.web.context import Context
+
+
+class _DateConverter(BaseConverter):
+    """`2026-11-22` in a path; what is no date of the calendar is not found."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError from None
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
+
+
+def create_app(settings: Config, clock: Clock) -> Flask:
+    """The Flask application. Raises SchemaError or StoreError unless the database is ready."""
+    with opened(settings.database) as db:
+        schema.check(db)
+    app = Flask(__name__)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    context = Context(app, settings, clock)
+    app.url_map.converters["date"] = _DateConverter
+    templating.init(app, context)
+    headers.init(app, context)
+    errors.init(app, context)
+    for module in (pages, library, feeds, service):
+        app.register_blueprint(module.blueprint)
+    return app
+
+
+def wsgi(settings: Config, clock: Clock) -> PageCache:
+    """The site as a web process serves it: finished bytes in front of Flask."""
+    app = create_app(settings, clock)
+    return PageCache(app, Content(settings.database, settings.timezone, clock))

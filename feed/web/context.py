@@ -1,0 +1,95 @@
+"""What a request has at hand: the settings, one database connection, one `now`, a language."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, abort, current_app, g, request
+from sqlite_utils import Database
+
+from feed import editions
+from feed.clock import Clock
+from feed.config import Config
+from feed.i18n import Translator, match, negotiate, translator
+from feed.model import Site
+from feed.store import connection
+
+
+class Context:
+    """The application's side of it; `here()` finds it from within a request."""
+
+    def __init__(self, app: Flask, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self._site: Site | None = None
+        app.extensions["devis"] = self
+        app.url_value_preprocessor(_take_language)
+        app.url_defaults(_give_language)
+        app.teardown_appcontext(_close)
+
+    def site(self, db: Database, now: datetime) -> Site:
+        """The site; its identity is read from the database once."""
+        if self._site is None:
+            self._site = editions.settle(db, self.config, now)
+        return self._site
+
+
+def here() -> Context:
+    """The context of the running application."""
+    found: Context = current_app.extensions["devis"]
+    return found
+
+
+def now() -> datetime:
+    """The instant of this request: the clock is read once."""
+    if "now" not in g:
+        g.now = here().clock()
+    instant: datetime = g.now
+    return instant
+
+
+def db() -> Database:
+    """This request's connection, opened when first asked for."""
+    if "db" not in g:
+        g.db = connection.connect(here().config.database)
+    database: Database = g.db
+    return database
+
+
+def site() -> Site:
+    """The site of this request."""
+    return here().site(db(), now())
+
+
+def language() -> str:
+    """The language of the path; on an address without one, the visitor's."""
+    if "language" not in g:
+        languages = here().config.languages
+        first = match(request.path.split("/", 2)[1], languages)
+        wanted = [tag for tag, _ in request.accept_languages]
+        g.language = first or negotiate(wanted, languages)
+    code: str = g.language
+    return code
+
+
+def translate() -> Translator:
+    """The translator of this request's language."""
+    return translator(language())
+
+
+def _take_language(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    code = (values or {}).pop("language", None)
+    if code is not None:
+        if code not in here().config.languages:
+            abort(404)
+        g.language = code
+
+
+def _give_language(endpoint: str, values: dict[str, Any]) -> None:
+    if current_app.url_map.is_endpoint_expecting(endpoint, "language"):
+        values.setdefault("language", language())
+
+
+def _close(error: BaseException | None) -> None:
+    database = g.pop("db", None)
+    if database is not None:
+        database.close()

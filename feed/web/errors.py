@@ -1,0 +1,57 @@
+"""Errors as pages: each class of error has one status, told in the visitor's language."""
+
+import logging
+
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from feed.errors import DevisError, InputError, NotFoundError, StoreError, WithdrawnError, mark
+from feed.web.context import Context, translate
+
+log = logging.getLogger(__name__)
+
+STATUS = {InputError: 400, NotFoundError: 404, WithdrawnError: 410, StoreError: 503}
+WORDS = {
+    400: (mark("That request could not be read"), mark("Something in the address is malformed.")),
+    404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
+    405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
+    410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
+    500: (mark("Something went wrong"), mark("The fault is ours, and it has been logged.")),
+    503: (mark("Back in a moment"), mark("The library cannot be read right now.")),
+}
+
+
+def init(app: Flask, context: Context) -> None:
+    """Answer every error of `app` with a page."""
+
+    @app.errorhandler(DevisError)
+    def ours(error: DevisError) -> Response:
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+        if status >= 500:
+            log.error("%s %s: %s", request.method, request.path, error)
+        return _page(status, translate().say(error.message, **error.values))
+
+    @app.errorhandler(HTTPException)
+    def theirs(error: HTTPException) -> Response:
+        response = _page(error.code or 500)
+        for name, value in error.get_headers(request.environ):
+            if name in ("Allow", "Retry-After"):
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def fault(error: Exception) -> Response:
+        log.exception("%s %s failed", request.method, request.path)
+        return _page(InternalServerError.code)
+
+
+def _page(status: int, detail: str | None = None) -> Response:
+    title, usual = map(translate().gettext, WORDS.get(status, WORDS[400 if status < 500 else 500]))
+    # A fault of the database is for the log, not for the visitor.
+    shown = usual if detail is None or status >= 500 else detail
+    body = render_template("error.html", title=title, detail=shown)
+    response = make_response(body, status)
+    response.headers["Vary"] = "Accept-Language"
+    if status == 503:
+        response.headers["Retry-After"] = "10"
+    return response

@@ -1,0 +1,100 @@
+"""The feeds, the page that presents them, and the list of them for readers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Response, render_template, url_for
+
+from feed import editions
+from feed.i18n import own_name, translator
+from feed.publish import FORMATS, opml
+from feed.publish.channel import Channel
+from feed.store import library
+from feed.web.context import db, here, language, now, site
+from feed.web.headers import kept
+
+blueprint = Blueprint("feeds", __name__)
+
+FORM = "<any(rss, atom, json):form>"
+
+
+@blueprint.get(f"/<language>/feed.{FORM}")
+@kept
+def everything(form: str) -> Response:
+    """The newest editions."""
+    return _answer(form, editions.feed(db(), site(), language(), now()))
+
+
+@blueprint.get(f"/<language>/weekly.{FORM}")
+@kept
+def weekly(form: str) -> Response:
+    """The newest weeks."""
+    return _answer(form, editions.feed(db(), site(), language(), now(), kind="weekly"))
+
+
+@blueprint.get(f"/<language>/themes/<slug>/feed.{FORM}")
+@kept
+def theme(slug: str, form: str) -> Response:
+    """The newest editions of one theme."""
+    return _answer(form, editions.feed(db(), site(), language(), now(), kind="theme", slug=slug))
+
+
+@blueprint.get(f"/<language>/sources/<slug>/feed.{FORM}")
+@kept
+def source(slug: str, form: str) -> Response:
+    """The newest editions that come from one source."""
+    return _answer(form, editions.feed(db(), site(), language(), now(), kind="source", slug=slug))
+
+
+@blueprint.get("/<language>/feeds/")
+@kept
+def for_people() -> str:
+    """What feeds there are, and what to do with them."""
+    return render_template(
+        "feeds.html", themes=library.themes(db()).values(), sources=library.sources(db()).values()
+    )
+
+
+@blueprint.get("/feeds.opml")
+@kept
+def as_opml() -> Response:
+    """Every feed in every language, as OPML."""
+    groups = [(own_name(code), list(_outlines(code))) for code in here().config.languages]
+    title = site().name(here().config.languages[0])
+    # The list has no date of its own: it is as old as the site.
+    body = opml.render(title, site().since, groups)
+    return _open(Response(body, mimetype="text/x-opml"))
+
+
+def _outlines(code: str) -> Iterator[opml.Outline]:
+    t, name = translator(code), site().name(code)
+
+    def outline(about: str, home: str, address: str) -> opml.Outline:
+        title = f"{name} – {about}" if about else name
+        return opml.Outline(title, code, site().url(home), site().url(address))
+
+    def url(endpoint: str, **values: Any) -> str:
+        return url_for(endpoint, language=code, **values)
+
+    yield outline("", url("pages.today"), url("feeds.everything", form="atom"))
+    weekly_url = url("feeds.weekly", form="atom")
+    yield outline(t.gettext("Week by week"), url("pages.archive"), weekly_url)
+    for slug, item in library.themes(db()).items():
+        home = url("library.theme", slug=slug)
+        yield outline(item.text(code)[1].name, home, url("feeds.theme", slug=slug, form="atom"))
+    for slug, origin in library.sources(db()).items():
+        home = url("library.source", slug=slug)
+        yield outline(origin.title, home, url("feeds.source", slug=slug, form="atom"))
+
+
+def _answer(form: str, channel: Channel) -> Response:
+    chosen = FORMATS[form]
+    response = Response(chosen.render(channel), content_type=f"{chosen.media_type}; charset=utf-8")
+    return _open(response)
+
+
+def _open(response: Response) -> Response:
+    """Any page on the web may read it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

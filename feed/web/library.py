@@ -1,0 +1,87 @@
+"""The library: principles with search, themes and sources."""
+
+from flask import Blueprint, abort, render_template, request
+
+from feed import editions
+from feed.editions import named
+from feed.store import library
+from feed.store.library import Query
+from feed.web.context import db, language, now, site
+from feed.web.headers import kept
+
+blueprint = Blueprint("library", __name__)
+
+PAGE_LENGTH = 40
+LONGEST_QUERY = 200
+
+
+@blueprint.get("/<language>/principles/")
+@kept
+def principles() -> str:
+    """The published principles, by title or by a search; 40 on a page."""
+    given = request.args
+    query = Query(
+        language(),
+        given.get("q", "")[:LONGEST_QUERY].strip(),
+        given.get("theme", ""),
+        given.get("source", ""),
+    )
+    page = given.get("page", 1, type=int)
+    if not 1 <= page < 10_000:
+        abort(404)
+    found, total = library.search(db(), query, PAGE_LENGTH, (page - 1) * PAGE_LENGTH)
+    if not found and page > 1:
+        abort(404)
+    return render_template(
+        "principles.html",
+        query=query,
+        found=found,
+        total=total,
+        page=page,
+        pages=-(-total // PAGE_LENGTH),
+        themes=library.themes(db()),
+        sources=library.sources(db()),
+    )
+
+
+@blueprint.get("/<language>/principles/<slug>/")
+@kept
+def principle(slug: str) -> str:
+    """One principle, with the dates on which it was shown."""
+    return render_template("principle.html", view=editions.principle(db(), site(), slug, now()))
+
+
+@blueprint.get("/<language>/themes/")
+@kept
+def themes() -> str:
+    """Every theme, with the number of its principles."""
+    counts = library.theme_counts(db())
+    found = sorted(library.themes(db()).values(), key=lambda item: item.text(language())[1].name)
+    return render_template("themes.html", themes=found, counts=counts)
+
+
+@blueprint.get("/<language>/themes/<slug>/")
+@kept
+def theme(slug: str) -> str:
+    """One theme, with its principles."""
+    found = named(library.themes(db()), slug)
+    items, total = library.search(db(), Query(language(), theme=slug), PAGE_LENGTH, 0)
+    return render_template("theme.html", theme=found, found=items, total=total)
+
+
+@blueprint.get("/<language>/sources/")
+@kept
+def sources() -> str:
+    """Every source, with the number of its principles."""
+    return render_template(
+        "sources.html", sources=library.sources(db()).values(), counts=library.source_counts(db())
+    )
+
+
+@blueprint.get("/<language>/sources/<slug>/")
+@kept
+def source(slug: str) -> str:
+    """One source, with its principles."""
+    found = named(library.sources(db()), slug)
+    items, total = library.search(db(), Query(language(), source=slug), PAGE_LENGTH, 0)
+    return render_template("source.html", source=found, found=items, total=total)

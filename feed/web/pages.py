@@ -1,0 +1,51 @@
+"""Today, the editions and their archive."""
+
+from datetime import date
+from itertools import groupby
+
+from flask import Blueprint, abort, render_template
+
+from feed import editions
+from feed.web.context import db, now, site
+from feed.web.headers import kept
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/<language>/")
+@kept
+def today() -> str:
+    """The newest standing edition; a friendly page while there is none."""
+    view = editions.today(db(), site(), now())
+    if view is None:
+        return render_template("empty.html")
+    is_today = view.showing.edition.date == site().today(now())
+    return render_template("edition.html", view=view, front=True, is_today=is_today)
+
+
+@blueprint.get("/<language>/<date:day>/")
+@kept
+def edition(day: date) -> str:
+    """One edition."""
+    view = editions.on(db(), site(), day, now())
+    return render_template("edition.html", view=view, front=False, is_today=False)
+
+
+@blueprint.get("/<language>/archive/")
+@kept
+def archive() -> str:
+    """Every month that has editions, by year."""
+    found = editions.months(db(), site(), now())
+    years = [(year, list(group)) for year, group in groupby(found, key=lambda m: m[0].year)]
+    return render_template("archive.html", years=years)
+
+
+@blueprint.get("/<language>/archive/<int(fixed_digits=4):year>/<int(fixed_digits=2):number>/")
+@kept
+def month(year: int, number: int) -> str:
+    """The editions of one month, week by week."""
+    if not (1 <= number <= 12 and year):
+        abort(404)
+    return render_template(
+        "month.html", view=editions.month(db(), site(), date(year, number, 1), now())
+    )

@@ -1,0 +1,87 @@
+"""What every site has: the way in, about, robots, sitemap, icon, security contact, a pulse."""
+
+from datetime import timedelta
+from itertools import chain
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.i18n import negotiate
+from feed.publish import sitemap
+from feed.store import ledger, library
+from feed.web.context import db, here, now, site
+from feed.web.headers import kept
+
+blueprint = Blueprint("service", __name__)
+
+
+@blueprint.get("/")
+def root() -> AnyResponse:
+    """The front page in the visitor's language."""
+    wanted = [tag for tag, _ in request.accept_languages]
+    code = negotiate(wanted, here().config.languages)
+    response = redirect(url_for("pages.today", language=code), 302)
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+@blueprint.get("/<language>/about/")
+@kept
+def about() -> str:
+    """What this is, what it keeps of its visitors, and the terms of the content."""
+    return render_template("about.html", sources=library.sources(db()).values())
+
+
+@blueprint.get("/robots.txt")
+@kept
+def robots() -> Response:
+    """Everything may be read."""
+    body = f"User-agent: *\nAllow: /\n\nSitemap: {site().url('/sitemap.xml')}\n"
+    return Response(body, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/sitemap.xml")
+@kept
+def site_map() -> Response:
+    """Every public page."""
+    today = site().today(now())
+    paths = chain(
+        ["", "archive/", "principles/", "themes/", "sources/", "feeds/", "about/"],
+        (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
+        (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
+        (f"principles/{slug}/" for slug in library.listed(db())),
+        (f"themes/{slug}/" for slug in library.themes(db())),
+        (f"sources/{slug}/" for slug in library.sources(db())),
+    )
+    body = sitemap.render(site().base_url, site().languages, paths)
+    return Response(body, content_type="application/xml; charset=utf-8")
+
+
+@blueprint.get("/favicon.ico")
+@kept
+def favicon() -> AnyResponse:
+    """The icon, where browsers look for it."""
+    return current_app.send_static_file("favicon.ico")
+
+
+@blueprint.get("/.well-known/security.txt")
+@kept
+def security() -> Response:
+    """Whom to tell of a weakness (RFC 9116); without a contact, the page that tells who we are."""
+    contact = site().contact or site().url(url_for(".about", language=site().languages[0]))
+    address = contact if contact.startswith("http") else f"mailto:{contact}"
+    # A year at most, and the same all month, so that the bytes do not change every second.
+    month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    expires = (month + timedelta(days=180)).isoformat()
+    body = (
+        f"Contact: {address}\nExpires: {expires}\n"
+        f"Preferred-Languages: {', '.join(site().languages)}\n"
+        f"Canonical: {site().url('/.well-known/security.txt')}\n"
+    )
+    return Response(body, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """Says ok while the process answers."""
+    return Response("ok\n", content_type="text/plain; charset=utf-8")

@@ -1,0 +1,76 @@
+"""What every template knows: the words of the page's language, the site, and its addresses."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, request, url_for
+
+from feed.i18n import own_name, translator
+from feed.model import Principle, Source, Text, Theme
+from feed.publish import FORMATS, markup
+from feed.web.context import Context, language, translate
+
+
+def init(app: Flask, context: Context) -> None:
+    """Give the templates of `app` their words and functions."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda message: translate().gettext(message),
+        lambda one, many, number: translate().ngettext(one, many, number),
+        newstyle=True,
+    )
+    app.jinja_env.globals.update(
+        FORMATS=FORMATS,
+        asset=_assets(Path(app.static_folder or "")),
+        credit=lambda principle, source: markup.credit_html(translate(), source, principle),
+        fallback_note=lambda shown: markup.fallback_note(translate(), shown),
+        paragraphs=markup.paragraphs,
+        own_name=own_name,
+        siblings=lambda: _siblings(context.config.languages),
+    )
+    app.jinja_env.filters.update(
+        day=lambda value: translate().day(value),
+        date=lambda value: translate().date(value),
+        short=lambda value: translate().short(value),
+        month=lambda value: translate().month(value),
+        month_name=lambda value: translate().month_name(value),
+        said=_said,
+    )
+
+    @app.context_processor
+    def page() -> dict[str, Any]:
+        config, code = context.config, language()
+        return {
+            "lang": code,
+            "languages": config.languages,
+            "site_name": config.site_names.get(code) or config.site_names[config.languages[0]],
+            "base_url": config.base_url,
+            "contact": config.contact,
+            "t": translator(code),
+        }
+
+
+def _said(item: Principle | Theme | Source) -> Text | tuple[str, Any]:
+    """A principle, theme or source in the page's language, or in the one it has."""
+    return item.text(language())
+
+
+def _siblings(codes: tuple[str, ...]) -> dict[str, str]:
+    """The path of this page in every language; empty on an address that has none."""
+    endpoint, arguments = request.endpoint, request.view_args or {}
+    if endpoint is None or not current_app.url_map.is_endpoint_expecting(endpoint, "language"):
+        return {}
+    return {code: url_for(endpoint, language=code, **arguments) for code in codes}
+
+
+def _assets(folder: Path) -> Any:
+    """A function that gives a static file's address, with its content's mark behind it."""
+    marks: dict[str, str] = {}
+
+    def asset(name: str) -> str:
+        if name not in marks:
+            marks[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
+        return url_for("static", filename=name, v=marks[name])
+
+    return asset

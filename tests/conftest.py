@@ -1,0 +1,209 @@
+"""What the tests stand on: a real database, the real command line, a real server, a real browser.
+
+Three roles stand in every test: a *curator* who fills the library, a *subscriber* who comes back,
+and a *stranger* who may ask for anything.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlite_utils import Database
+
+from feed import clock, config, curation, editions, server
+from feed.config import Config
+from feed.model import Site
+from feed.store.connection import connect
+from feed.web import create_app
+
+ROOT = Path(__file__).resolve().parent.parent
+NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm
+
+
+def settings(folder: Path, **values: str) -> Config:
+    """The settings of an installation in `folder`; `values` without their DEVIS_ prefix."""
+    given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": NOON.isoformat(), **values}
+    return config.load({f"DEVIS_{name}": value for name, value in given.items()})
+
+
+@dataclass
+class Installation:
+    """A Devis of its own, in a folder of its own, for tests that stay in this process."""
+
+    config: Config
+    now: datetime = NOON
+
+    def open(self) -> Database:
+        return connect(self.config.database)
+
+    def site(self) -> Site:
+        with self.open() as db:
+            return editions.settle(db, self.config, self.now)
+
+    def load(self, files: Mapping[str, str | bytes], **options: bool) -> Any:
+        """Import files: name to content."""
+        contents = {
+            name: text.encode() if isinstance(text, str) else text for name, text in files.items()
+        }
+        with self.open() as db:
+            return curation.import_files(db, contents, self.now, **options)
+
+    def publish(self) -> list[str]:
+        """Make what is due; the slugs, oldest first."""
+        with self.open() as db:
+            site = editions.settle(db, self.config, self.now)
+            made = editions.publish_due(db, site, self.config, self.now)
+        return [choice.slug for choice in made]
+
+    def client(self) -> FlaskClient:
+        """A stranger's browser, without the page cache, at this installation's `now`."""
+        app = create_app(self.config, clock.Clock(self.now, time.monotonic()))
+        app.testing = False
+        return app.test_client()
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[..., Installation]:
+    """Makes an installation with an empty library; settings by name, without their prefix."""
+
+    def make(folder: str = "instance", **values: str) -> Installation:
+        made = Installation(settings(tmp_path / folder, **values))
+        server.create(made.config, clock.Clock(made.now, time.monotonic()))
+        return made
+
+    return make
+
+
+@pytest.fixture
+def devis(install: Callable[..., Installation]) -> Installation:
+    """An installation with the shipped library and fifteen editions, the last of them today's."""
+    made = install()
+    made.load(curation.shipped_files())
+    made.publish()
+    return made
+
+
+@dataclass
+class Command:
+    """The real command line, in a folder of its own."""
+
+    folder: Path
+    environ: dict[str, str]
+
+    def __call__(
+        self, *arguments: str, code: int = 0, **values: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `devis …` and demand its exit code; `values` are settings without their prefix."""
+        done = subprocess.run(
+            [sys.executable, "-m", "feed", *arguments],
+            cwd=self.folder,
+            env={**self.environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def start(self, *arguments: str, **values: str) -> subprocess.Popen[str]:
+        """Start `devis …` and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "feed", *arguments],
+            cwd=self.folder,
+            env={**self.environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """The command line, with nothing of the outer environment's settings."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    return Command(tmp_path, environ)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
+    """Ask a server, without following redirects; header names with _ for -."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *arguments: Any) -> None:
+            return None
+
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(url, method=method, headers=named)
+    try:
+        with urllib.request.build_opener(Stay).open(request, timeout=10) as response:
+            return Answer(
+                response.status,
+                {k.lower(): v for k, v in response.headers.items()},
+                response.read(),
+            )
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(
+                error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+            )
+
+
+def wait_until(ready: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for something to come true, or fail."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers there."""
+    try:
+        fetch(url)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a real `devis serve` on the shipped library, on the real clock."""
+    folder = tmp_path_factory.mktemp("live")
+    port = free_port()
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    process = Command(folder, environ).start("serve", PORT=str(port), WEB_WORKERS="1")
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: answers(address + "/healthz"), 30)
+        yield address
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)

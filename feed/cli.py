@@ -173,9 +173,11 @@ def withdraw(base: _Setup, day: datetime, reason: str, slug: str | None, leave_e
 @setup
 def web(base: _Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
+    from feed.web import wsgi
+
     if supervised:
         server.end_with_supervisor()
-    server.web(base.config, base.clock)
+    server.web(base.config, base.clock, wsgi)
 
 
 @main.command()

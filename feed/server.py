@@ -30,6 +30,8 @@ from feed.store.connection import connect, opened
 
 log = logging.getLogger(__name__)
 
+Factory = Callable[[Config, Clock], Callable[..., Any]]
+
 STOP_SECONDS = 8.0  # then a child that has not stopped is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
 STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first pause
@@ -64,18 +66,16 @@ def create(config: Config, clock: Clock) -> None:
         db.close()
 
 
-def web(config: Config, clock: Clock) -> None:
-    """Serve the site in `config.web_workers` processes until SIGTERM or SIGINT."""
+def web(config: Config, clock: Clock, wsgi: Factory) -> None:
+    """Serve what `wsgi` makes in `config.web_workers` processes until SIGTERM or SIGINT."""
     from granian.constants import HTTPModes, Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    from feed.web import wsgi
-
     wsgi(config, clock)  # whatever is wrong shows here, in one process and with a clear message
     check_port(config)
     server = Server(
-        "feed.web:wsgi",
+        "devis",
         address=config.host,
         port=config.port,
         interface=Interfaces.WSGI,
@@ -86,13 +86,11 @@ def web(config: Config, clock: Clock) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=int(STOP_SECONDS) - 3,
     )
-    server.serve(target_loader=partial(_worker_app, config, clock), wrap_loader=False)
+    server.serve(target_loader=partial(_worker_app, config, clock, wsgi), wrap_loader=False)
 
 
-def _worker_app(config: Config, clock: Clock) -> Callable[..., Any]:
+def _worker_app(config: Config, clock: Clock, wsgi: Factory) -> Callable[..., Any]:
     """What each web process runs; it ends with the process that started it."""
-    from feed.web import wsgi
-
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

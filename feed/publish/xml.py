@@ -9,10 +9,11 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     """The channel as a FeedGenerator whose own address is that of the format `form`.
 
     feedgen stamps the clock's time wherever a date is left out, makes the last link the RSS one,
-    and prepends entries: hence the dates, the order of the links and `order="append"`.
+    prepends entries, and loses the `rel` of an entry's links: hence the dates, the order of the
+    links, `order="append"`, and no more than one link in an entry.
     """
     generator = FeedGenerator()
-    generator.load_extension("dc", atom=False)
+    generator.load_extension("dc")
     generator.id(channel.id)
     generator.title(channel.title)
     generator.subtitle(channel.description)
@@ -32,16 +33,15 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
         entry.id(item.id)
         entry.title(item.title)
         entry.author(name=item.author)
-        entry.dc.dc_creator(item.author)
+        if form == "rss":  # whose own author must be an e-mail address
+            entry.dc.dc_creator(item.author)
         entry.published(item.published)
         entry.updated(item.updated)
         entry.summary(item.summary)
         entry.content(item.html, type="html")
         if item.source_title:
             entry.dc.dc_source(item.source_title)
-        if item.source_url:
-            entry.link(href=item.source_url, rel="via", title=item.source_title)
-        entry.link(href=item.url, rel="alternate", type="text/html", hreflang=channel.language)
+        entry.link(href=item.url)
         for term, label in item.categories:
             entry.category(term=term, label=label)
     return generator

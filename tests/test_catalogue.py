@@ -1,0 +1,85 @@
+"""Every message is there in every language, and says the same with the same values."""
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+from feed.i18n import catalogues, match, negotiate, own_name, translator
+from translations.update import extract
+
+FILES = sorted(catalogues().glob("*/LC_MESSAGES/messages.po"))
+PLACE = re.compile(r"%\(\w+\)s|%[^(% ]")
+
+
+def read(path: Path, language: str | None = None) -> Catalog:
+    with path.open("rb") as source:
+        return read_po(source, locale=language)
+
+
+def forms(message: Message) -> tuple[str, ...]:
+    """What a message says: one string, or one for each plural form."""
+    said = message.string
+    return tuple(said) if isinstance(said, list | tuple) else (said,)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
+def test_a_language_has_every_message_of_the_code_and_no_other(path: Path, tmp_path: Path) -> None:
+    template = tmp_path / "messages.pot"
+    extract(template)
+    wanted = {message.id for message in read(template) if message.id}
+    catalogue = read(path, path.parts[-3])
+    assert {message.id for message in catalogue if message.id} == wanted
+    assert [m.id for m in catalogue if m.id and (m.fuzzy or not all(forms(m)))] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
+def test_a_translation_keeps_the_placeholders(path: Path) -> None:
+    for message in read(path, path.parts[-3]):
+        if not message.id:
+            continue
+        original = message.id if isinstance(message.id, str) else message.id[-1]
+        for said in forms(message):
+            assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(original)), message.id
+
+
+def test_swedish_is_typeset_as_swedish() -> None:
+    for message in read(catalogues() / "sv" / "LC_MESSAGES" / "messages.po", "sv"):
+        if message.id:
+            for said in forms(message):
+                assert not re.search("[“\"']", said), said
+
+
+def test_dates_and_plurals_are_written_as_each_language_writes_them() -> None:
+    day = date(2026, 11, 22)
+    assert translator("en").day(day) == "Sunday 22 November 2026"
+    assert translator("sv").day(day) == "söndag 22 november 2026"
+    assert (
+        translator("sv").ngettext("%(num)s principle", "%(num)s principles", 1) % {"num": 1}
+        == "1 princip"
+    )
+    assert translator("sv").language_name("en") == "engelska"
+    assert own_name("sv") == "Svenska"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        (["sv-FI", "en"], "sv"),
+        (["en_GB"], "en"),
+        (["de", "sv"], "sv"),
+        (["de"], "en"),
+        (["*"], "en"),
+        ([], "en"),
+    ],
+)
+def test_the_first_wanted_language_that_is_there_is_chosen(wanted: list[str], chosen: str) -> None:
+    assert negotiate(wanted, ("en", "sv")) == chosen
+
+
+def test_a_language_without_a_catalogue_speaks_english() -> None:
+    assert translator("fi").gettext("Archive") == "Archive"
+    assert match("se", ("en", "sv")) is None

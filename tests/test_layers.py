@@ -1,0 +1,92 @@
+"""The shape of the code: who may import whom, who reads the clock, who reads the environment."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+ORDER = (
+    *("errors", "model", "rotation", "i18n", "publish"),
+    *("clock", "config", "exchange", "schema", "store", "mail", "hub"),
+    *("editions", "curation", "subscriptions", "digests"),
+    *("tasks", "worker", "server", "web", "cli"),
+)
+HOMES = {
+    "flask": "web",
+    "werkzeug": "web",
+    "click": "cli",
+    "apscheduler": "worker",
+    "feedgen": "publish",
+    "babel": "i18n",
+    "sqlite3": "store",
+    "granian": "server",
+}
+MODULES = sorted((ROOT / "feed").rglob("*.py"))
+
+
+def layer(path: Path) -> str:
+    """The module of the design that a file belongs to."""
+    return path.relative_to(ROOT / "feed").parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, with what it takes from a package."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
+    mine = layer(path)
+    if mine in ("__init__", "__main__"):
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "feed" or parts[1] == "__version__" or parts[1] == mine:
+            continue
+        allowed = ORDER.index(parts[1]) < ORDER.index(mine)
+        assert allowed, f"{mine} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_library_has_one_home(path: Path) -> None:
+    for name in imports(path):
+        home = HOMES.get(name.split(".")[0])
+        assert home in (None, layer(path)), f"{path.name} imports {name}"
+
+
+def test_only_the_clock_reads_the_clock_and_only_config_the_environment() -> None:
+    for path in MODULES:
+        text = path.read_text()
+        if layer(path) != "clock":
+            assert "datetime.now(" not in text, path
+            assert "date.today(" not in text, path
+            assert "time.time(" not in text, path
+        if layer(path) != "config":
+            assert "os.environ" not in text, path
+            assert "getenv" not in text, path
+
+
+def test_modules_stay_small() -> None:
+    lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in MODULES}
+    assert {name: n for name, n in lengths.items() if n > 450} == {}
+
+
+def test_nothing_happens_at_import() -> None:
+    """A module defines; it does not call anything that acts."""
+    acting = {"open", "connect", "mkdir", "read_text", "read_bytes", "run", "start", "print"}
+    for path in MODULES:
+        if path.name == "__main__.py":
+            continue
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                called = node.value.func
+                name = getattr(called, "attr", getattr(called, "id", ""))
+                assert name not in acting, f"{path.name} calls {name} when imported"

@@ -19,7 +19,9 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.curation import Report
 from feed.errors import DevisError, InstanceError
+from feed.i18n import translator
 from feed.model import Site
+from feed.store import library
 from feed.store.connection import opened
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -166,6 +168,38 @@ def withdraw(base: _Setup, day: datetime, reason: str, slug: str | None, leave_e
     click.echo(f"Withdrawn: {day:%Y-%m-%d}")
     if choice is not None:
         click.echo(f"In its place: {choice.slug}")
+
+
+@main.group(cls=_Commands)
+def check() -> None:
+    """Tell what is wrong, in words."""
+
+
+@check.command("library")
+@setup
+def check_library(base: _Setup) -> None:
+    """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
+    from feed.curation import checks
+
+    t = translator("en")
+    with base.library() as (db, _):
+        principles, sources = library.principles(db), library.sources(db)
+        themes = library.themes(db)
+    languages = base.config.languages
+    found = checks.library(principles.values(), sources, themes, languages)
+    for language in languages:
+        known = curation.known_words(language)
+        unknown = checks.spelling(
+            principles.values(), sources.values(), themes.values(), language, known
+        )
+        if unknown is None:
+            click.echo(f"Not checked: spelling in {language}, hunspell has no such dictionary.")
+        found += unknown or []
+    for finding in found:
+        click.echo(finding.say(t))
+    click.echo(f"{len(principles)} principles checked, {len(found)} findings.")
+    if found:
+        raise SystemExit(1)
 
 
 @main.command()

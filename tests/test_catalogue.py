@@ -23,7 +23,7 @@ def read(path: Path, language: str | None = None) -> Catalog:
 def forms(message: Message) -> tuple[str, ...]:
     """What a message says: one string, or one for each plural form."""
     said = message.string
-    return tuple(said) if isinstance(said, list | tuple) else (said,)
+    return tuple(said) if isinstance(said, list | tuple) else (str(said or ""),)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])

@@ -42,10 +42,19 @@ def import_files(
 
 def shipped_files() -> dict[str, bytes]:
     """The library that comes with Devis: in an installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent
+    return {path.name: path.read_bytes() for path in sorted(_data().glob("*.toml"))}
+
+
+def known_words(language: str) -> list[str]:
+    """The words of the shipped library that are right, though no dictionary has them."""
+    path = _data() / f"words.{language}.txt"
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+def _data() -> Path:
+    package = Path(__file__).resolve().parent.parent
     inside = package / "data"
-    folder = inside if inside.is_dir() else package.parent / "data"
-    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+    return inside if inside.is_dir() else package.parent / "data"
 
 
 def export(db: Database, languages: Iterable[str] | None = None) -> Exchange:

@@ -1,0 +1,48 @@
+"""The README tells the truth: every setting, every command, every dependency."""
+
+import re
+import tomllib
+
+from feed import config
+from feed.cli import main
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_setting_is_in_the_readme_with_its_default() -> None:
+    source = (ROOT / "feed" / "config.py").read_text()
+    names = re.findall(r'read\("([A-Z_]+)"', source)
+    assert len(names) >= 12
+    for name in names:
+        assert f"| `{config.PREFIX}{name}` |" in README, name
+
+
+def test_the_readme_names_no_setting_that_does_not_exist() -> None:
+    known = set(re.findall(r'read\("([A-Z_]+)"', (ROOT / "feed" / "config.py").read_text()))
+    assert set(re.findall(r"DEVIS_([A-Z_]+)", README)) <= known
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name in main.commands:
+        assert f"`devis {name}" in README, name
+
+
+def test_every_dependency_has_its_reason_in_the_readme() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"]:
+        name = re.split(r"[<>=\[ ]", requirement)[0]
+        assert re.search(rf"^- \*\*{re.escape(name)}\*\* – ", README, re.MULTILINE), name
+
+
+def test_every_dependency_is_pinned() -> None:
+    pinned = (ROOT / "constraints.txt").read_text().lower()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"] + project["optional-dependencies"]["test"]:
+        name = re.split(r"[<>=\[ ]", requirement)[0].lower()
+        assert re.search(rf"^{re.escape(name).replace('-', '[-_]')}==", pinned, re.MULTILINE), name
+
+
+def test_files_that_the_readme_links_to_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target

@@ -16,7 +16,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 target = Path(sys.argv[1]).resolve()
 with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
     port = str(free_port())
-    process = Command(Path(folder), dict(PATH="/usr/bin")).start(
+    process = Command(Path(folder), {"PATH": "/usr/bin"}).start(
         "serve", PORT=port, NOW="2026-11-22T08:00+01:00"
     )
     address = f"http://127.0.0.1:{port}"

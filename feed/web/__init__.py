@@ -10,7 +10,8 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.store.connection import opened
 from feed.web import errors, feeds, headers, library, pages, service, templating
-from feed.web.cache import Content, PageCache
+from feed.web.cache import PageCache
+from feed.web.content import Content
 from feed.web.context import Context
 
 
@@ -48,4 +49,5 @@ def create_app(settings: Config, clock: Clock) -> Flask:
 def wsgi(settings: Config, clock: Clock) -> PageCache:
     """The site as a web process serves it: finished bytes in front of Flask."""
     app = create_app(settings, clock)
-    return PageCache(app, Content(settings.database, settings.timezone, clock))
+    content = Content(settings.database, settings.timezone, clock)
+    return PageCache(app, content, headers.known_query(app))

@@ -1,12 +1,14 @@
 """Finished bytes in front of Flask: every public answer is rendered once per state of the content.
 
-While the database fails, the last good bytes are served.
+While the database fails, the last good bytes are served. An answer that was given just now is given
+again without another thought: this is what most requests meet when it matters.
 """
 
 import gzip
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,13 +19,14 @@ import brotli
 from cachetools import LRUCache
 
 from feed.web.conditions import coding, reduced, unchanged
-from feed.web.content import WAITING, Content, State
+from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
 
 log = logging.getLogger(__name__)
 
 KEEP = "devis.keep"  # in the WSGI environment: this answer may be kept; its own max-age, or 0
 CACHE_BYTES = 48 * 1024 * 1024
 ENTRY_BYTES = 2000  # what an answer takes beside its bodies
+MOST_READY = 256
 WORTH_COMPRESSING = 1400
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
 OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
@@ -33,16 +36,16 @@ StartResponse = Callable[..., Any]
 Known = Callable[[str], tuple[str, ...] | None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Ready:
-    """An answer in one coding, with its headers as they are within one second."""
+    """An answer in one coding with its headers, as it can be given until `due`."""
 
+    due: float  # of the monotonic clock
     etag: str
+    changed: datetime | None  # None where it does not tell this answer from another
     body: bytes
     whole: list[Header]
     short: list[Header]
-    control: str = ""
-    settled: bool = False
 
 
 class _Entry:
@@ -51,51 +54,42 @@ class _Entry:
     def __init__(self, state: State, own_age: int, headers: list[Header], body: bytes) -> None:
         self.state = state
         self._own_age = own_age
+        kind = next((v for n, v in headers if n.lower() == "content-type"), "")
         self._headers = [(n, v) for n, v in headers if n.lower() not in OURS]
         self._headers.append(("Vary", "Accept-Encoding"))
-        kind = next((v for n, v in headers if n.lower() == "content-type"), "")
         self._digest = hashlib.sha256(kind.encode() + b"\n" + body).hexdigest()[:24]
         self._compresses = len(body) > WORTH_COMPRESSING and _is_textual(kind)
-        changed = None if own_age else state.changed
-        self.changed = changed and changed.astimezone(UTC)
-        self._variants: dict[str, _Ready] = {"identity": self._variant("identity", body)}
+        self._bodies = {"identity": body}
 
     @property
     def size(self) -> int:
         """In bytes, with every coding that it may come to have."""
-        return ENTRY_BYTES + len(self._variants["identity"].body) * (2 if self._compresses else 1)
+        return ENTRY_BYTES + len(self._bodies["identity"]) * (2 if self._compresses else 1)
 
-    def ready(self, accepted: str, state: State | None, now: datetime) -> _Ready:
-        """The answer for an Accept-Encoding, with its headers for this second.
+    def ready(self, accepted: str, state: State | None, now: datetime, due: float) -> _Ready:
+        """The answer for an Accept-Encoding, with its headers at this instant.
 
-        Where `state` is not the one that it was rendered in, it is shown for want of a better.
+        Where `state` is not the one that it was rendered in, it is given for want of a better.
         """
         name = coding(accepted) if self._compresses else "identity"
-        variant = self._variants.get(name)
-        if variant is None:
-            body = _compressed(name, self._variants["identity"].body)
-            variant = self._variants[name] = self._variant(name, body)
-        control, settled = WAITING, False
+        body = self._bodies.get(name)
+        if body is None:
+            body = self._bodies[name] = _compressed(name, self._bodies["identity"])
+        changed = self.state.changed if state is self.state and self.state.settled(now) else None
+        control = f"max-age={WAITING_MAX_AGE}"
         if self._own_age:
-            control = f"max-age={self._own_age}"
+            control, changed = f"max-age={self._own_age}", None
         elif state is self.state:
-            control, settled = state.cache_control(now), state.settled(now)
-        if control != variant.control or settled != variant.settled:
-            variant = self._variants[name] = self._dated(name, variant, control, settled)
-        return variant
-
-    def _variant(self, name: str, body: bytes) -> _Ready:
+            control = state.cache_control(now)
         etag = f'"{self._digest}"' if name == "identity" else f'"{self._digest}-{name}"'
-        return _Ready(etag, body, [], [])
-
-    def _dated(self, name: str, variant: _Ready, control: str, settled: bool) -> _Ready:
-        short = [*self._headers, ("ETag", variant.etag), ("Cache-Control", control)]
-        if settled and self.changed is not None:
-            short.append(("Last-Modified", format_datetime(self.changed, usegmt=True)))
+        short = [*self._headers, ("ETag", etag), ("Cache-Control", control)]
+        if changed is not None:
+            instant = format_datetime(changed.astimezone(UTC), usegmt=True)
+            short.append(("Last-Modified", instant))
         if name != "identity":
             short.append(("Content-Encoding", name))
-        whole = [*short, ("Content-Length", str(len(variant.body)))]
-        return _Ready(variant.etag, variant.body, whole, short, control, settled)
+        whole = [*short, ("Content-Length", str(len(body)))]
+        return _Ready(due, etag, changed, body, whole, short)
 
 
 class PageCache:
@@ -115,17 +109,40 @@ class PageCache:
             CACHE_BYTES, getsizeof=lambda entry: entry.size
         )
         self._lock = threading.Lock()
+        self._ready: dict[tuple[str, str, str], _Ready] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
-            answer = self.app(environ, start_response)
-            self.content.expect_change()
-            return answer
+            return self._write(environ, start_response)
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
-        if query:
-            names = self._known(path)
-            query = query if names is None else reduced(query, names)
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        ready = self._ready.get((path, query, accepted))
+        if ready is None or time.monotonic() >= ready.due:
+            found = self._find(path, query, accepted, environ)
+            if isinstance(found, _Answer):
+                start_response(found.status, found.headers)
+                return [b"" if method == "HEAD" else found.body]
+            ready = found
+        if unchanged(environ, ready.etag, ready.changed):
+            start_response("304 Not Modified", ready.short)
+            return [b""]
+        start_response("200 OK", ready.whole)
+        return [b"" if method == "HEAD" else ready.body]
+
+    def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        answer = self.app(environ, start_response)
+        self.content.expect_change()
+        self._ready.clear()
+        return answer
+
+    def _find(
+        self, path: str, given: str, accepted: str, environ: dict[str, Any]
+    ) -> "_Ready | _Answer":
+        """The answer from memory, or from the application; ready until the next look."""
+        names = self._known(path) if given else ()
+        query = given if names is None else reduced(given, names)
+        due = time.monotonic() + LOOK_SECONDS
         now = self.content.clock()
         state = self.content.state(now)
         with self._lock:
@@ -134,15 +151,13 @@ class PageCache:
             inner = {**environ, "REQUEST_METHOD": "GET", "QUERY_STRING": query}
             found = self._rendered((path, query), entry, state, inner)
             if isinstance(found, _Answer):
-                start_response(found.status, found.headers)
-                return [b"" if method == "HEAD" else found.body]
+                return found
             entry = found
-        ready = entry.ready(environ.get("HTTP_ACCEPT_ENCODING", ""), state, now)
-        if unchanged(environ, ready.etag, entry.changed if ready.settled else None):
-            start_response("304 Not Modified", ready.short)
-            return [b""]
-        start_response("200 OK", ready.whole)
-        return [b"" if method == "HEAD" else ready.body]
+        ready = entry.ready(accepted, state, now, due)
+        if len(self._ready) >= MOST_READY:
+            self._ready.clear()
+        self._ready[path, given, accepted] = ready
+        return ready
 
     def _rendered(
         self,

@@ -38,5 +38,7 @@ def coding(accepted: str) -> str:
 
 def reduced(query: str, names: Sequence[str]) -> str:
     """Of a query the parameters in `names`, the first of each, in the order of `names`."""
+    if not query:
+        return ""
     given = dict(reversed(parse_qsl(query)))
     return urlencode([(name, given[name]) for name in names if given.get(name)])

@@ -9,7 +9,6 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -24,7 +23,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01
 LONGEST_MAX_AGE = 300
-WAITING = "max-age=5"  # while today's edition is not out yet, or the database fails
+WAITING_MAX_AGE = 5  # while today's edition is not out yet
 SETTLING = timedelta(seconds=2)  # changes within one second share their Last-Modified
 
 
@@ -43,25 +42,19 @@ class State:
 
     def cache_control(self, now: datetime) -> str:
         """How long an answer may be reused, on whatever ground: never past the end of the day."""
-        left = int((self.until - now).total_seconds())
-        return _reuse(left if self.current else 0)
+        left = max(0, int((self.until - now).total_seconds()))
+        if not self.current:
+            return f"max-age={min(WAITING_MAX_AGE, left)}"
+        fresh = min(LONGEST_MAX_AGE, left)
+        rest = left - fresh
+        if not rest:
+            return f"max-age={fresh}"
+        renewing = min(LONGEST_MAX_AGE, rest)
+        return f"max-age={fresh}, stale-while-revalidate={renewing}, stale-if-error={rest}"
 
     def settled(self, now: datetime) -> bool:
         """Whether `changed` tells this content from all before it, and none to come."""
         return self.current and self.changed is not None and now - self.changed >= SETTLING
-
-
-@lru_cache(maxsize=8)
-def _reuse(left: int) -> str:
-    """The Cache-Control of an answer that is good for `left` seconds."""
-    if left < 1:
-        return WAITING
-    fresh = min(LONGEST_MAX_AGE, left)
-    rest = left - fresh
-    if not rest:
-        return f"max-age={fresh}"
-    renewing = min(LONGEST_MAX_AGE, rest)
-    return f"max-age={fresh}, stale-while-revalidate={renewing}, stale-if-error={rest}"
 
 
 class Content:

@@ -58,6 +58,13 @@ def known_query(app: Flask) -> Callable[[str], tuple[str, ...] | None]:
     return known
 
 
+def open_to_all(response: Response) -> Response:
+    """Let any page on the web read it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
 def init(app: Flask, context: Context) -> None:
     """Set the headers of every response of `app`."""
     https = context.config.base_url.startswith("https://")

@@ -17,7 +17,7 @@ from feed.rotation import Choice
 from feed.store import ledger, library, meta
 from feed.store.connection import transaction
 
-FEED_LENGTH = 30
+FEED_LENGTH = 31  # the longest month: where the feed ends, the archive of a month goes on
 
 _Named = TypeVar("_Named", Theme, Source)
 
@@ -287,7 +287,22 @@ def feed(
             home=f"themes/{slug}/",
             about=theme.text(language)[1].name,
         )
-    return channel.daily(site, language, showings)
+    return channel.daily(site, language, showings, older=_month_before(db, site, now))
+
+
+def archived(db: Database, site: Site, language: str, first: date, now: datetime) -> Channel:
+    """The feed of the month that begins on `first`, once it is over. Raises NotFoundError."""
+    view = month(db, site, first, now)
+    if first >= site.today(now).replace(day=1):
+        raise NotFoundError(mark("There are no editions in %(month)s."), month=f"{first:%Y-%m}")
+    showings = [showing for week in view.weeks for showing in reversed(week.showings)]
+    return channel.month(site, language, showings, first, view.before)
+
+
+def _month_before(db: Database, site: Site, now: datetime) -> date | None:
+    """The first day of the newest month with editions that is over."""
+    running = site.today(now).replace(day=1)
+    return next((first for first, _ in months(db, site, now) if first < running), None)
 
 
 def named(items: dict[str, _Named], slug: str) -> _Named:

@@ -36,6 +36,7 @@ JSON_FEED = {
         "icon": {"type": "string", "pattern": "^http"},
         "language": {"enum": ["en", "sv"]},
         "authors": {"$ref": "#/$defs/authors"},
+        "next_url": {"type": "string", "pattern": "^http.*json$"},
         "items": {"type": "array", "items": {"$ref": "#/$defs/item"}},
     },
     "$defs": {
@@ -64,6 +65,7 @@ JSON_FEED = {
                 "authors": {"$ref": "#/$defs/authors"},
                 "tags": {"type": "array", "items": {"type": "string"}},
                 "language": {"enum": ["en", "sv"]},
+                "image": {"type": "string", "pattern": "^http.*png$"},
             },
         },
     },
@@ -207,7 +209,7 @@ def test_a_feed_is_bounded_and_new_first(install: Install) -> None:
         for form in FORMATS:
             assert len(client.get(f"{path}.{form}").data) < most
         items = json.loads(client.get(f"{path}.json").data)["items"]
-        assert len(items) == 30
+        assert len(items) == 31
     assert items[0]["id"] == "tag:127.0.0.1,2026:sv/2026-W46"
 
 

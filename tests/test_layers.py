@@ -19,6 +19,8 @@ HOMES = {
     "click": "cli",
     "apscheduler": "worker",
     "feedgen": "publish",
+    "icalendar": "publish",
+    "PIL": "publish",
     "babel": "i18n",
     "sqlite3": "store",
     "granian": "server",

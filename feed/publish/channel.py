@@ -1,8 +1,8 @@
 """A feed as a value, before any format: what it is about, and its items, newest first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from markupsafe import Markup
 
@@ -27,11 +27,16 @@ class Item:
     source_title: str | None = None
     source_url: str | None = None
     categories: tuple[tuple[str, str], ...] = ()
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A feed. `url` lacks only the format, which is added to it: `…/feed.` + `rss`."""
+    """A feed. `url` lacks only the format, which is added to it: `…/feed.` + `rss`.
+
+    So do `older`, the archive that goes on where this feed ends (None at the beginning of time),
+    and `current`, the feed that this is an archive of (None if it is not): RFC 5005.
+    """
 
     id: str
     url: str
@@ -43,6 +48,8 @@ class Channel:
     author: str
     updated: datetime
     items: tuple[Item, ...]
+    older: str | None = None
+    current: str | None = None
 
 
 def daily(
@@ -53,17 +60,35 @@ def daily(
     path: str = "feed",
     home: str = "",
     about: str | None = None,
+    older: date | None = None,
 ) -> Channel:
     """The feed of some editions, newest first. `path` and `home` are below the language's.
 
-    `about` names the theme or source that all of them have in common.
+    `about` names the theme or source that all of them have in common; `older` is the first day
+    of the month whose archive goes on where this ends.
     """
     t = translator(language)
     description = t.gettext("One leadership principle a day.")
     if about:
         description = t.say("Leadership principles about %(theme)s.", theme=about)
     items = tuple(_edition(site, showing, t) for showing in showings)
-    return _channel(site, language, items, path, home, about, description)
+    channel = _channel(site, language, items, path, home, about, description)
+    return replace(channel, older=_archive(site, language, older))
+
+
+def month(
+    site: Site, language: str, showings: Sequence[Showing], first: date, older: date | None
+) -> Channel:
+    """The archive of a month that is over, newest first: the feed as it will be found for ever.
+
+    Nothing in it tells what came after, so that its bytes do not change.
+    """
+    feed = daily(site, language, showings, older=older)
+    return replace(feed, url=_archive(site, language, first) or "", current=feed.url)
+
+
+def _archive(site: Site, language: str, first: date | None) -> str | None:
+    return site.url(f"/{language}/archive/{first:%Y/%m}/feed.") if first else None
 
 
 def by_source(
@@ -126,6 +151,7 @@ def _edition(site: Site, showing: Showing, t: Translator) -> Item:
         source_title=markup.credit(t, showing.source, showing.principle),
         source_url=showing.source.url,
         categories=tuple((theme.slug, theme.text(t.language)[1].name) for theme in showing.themes),
+        image=site.url(markup.card_path(t.language, showing)),
     )
 
 

@@ -8,7 +8,7 @@ from feed.publish.channel import Channel, Item
 
 def render(channel: Channel) -> bytes:
     """The channel as JSON Feed 1.1, UTF-8."""
-    document = {
+    document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": channel.title,
         "home_page_url": channel.home_url,
@@ -19,6 +19,8 @@ def render(channel: Channel) -> bytes:
         "authors": [{"name": channel.author}],
         "items": [_item(item) for item in channel.items],
     }
+    if channel.older:
+        document["next_url"] = channel.older + "json"
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
@@ -35,6 +37,8 @@ def _item(item: Item) -> dict[str, Any]:
         "tags": [label for _, label in item.categories],
         "language": item.language,
     }
+    if item.image:
+        document["image"] = item.image
     if item.source_title:
         document["_devis"] = {"credit": item.source_title, "source": item.source_url}
     return document

@@ -64,6 +64,11 @@ def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
     )
 
 
+def card_path(language: str, showing: Showing) -> str:
+    """The path of an edition's picture."""
+    return f"/{language}/card/{showing.edition.date.isoformat()}.png"
+
+
 def edition_path(language: str, showing: Showing) -> str:
     """The path of an edition's page."""
     return f"/{language}/{showing.edition.date.isoformat()}/"

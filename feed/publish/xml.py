@@ -1,8 +1,42 @@
 """What RSS and Atom share: a channel as feedgen's feed, with every date set."""
 
+from typing import Any
+
+from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
+from lxml.etree import Element, SubElement
 
 from feed.publish.channel import Channel
+
+ATOM, HISTORY = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/history/1.0"
+
+
+class _History(BaseExtension):  # type: ignore[misc]
+    """RFC 5005: which archive goes on where a feed ends, and which feed an archive belongs to.
+
+    Written as an extension, for feedgen leaves such links out of RSS.
+    """
+
+    def __init__(self) -> None:
+        self.links: list[tuple[str, str, str]] = []
+        self.is_archive = False
+
+    def extend_ns(self) -> dict[str, str]:
+        return {"fh": HISTORY} if self.is_archive else {}
+
+    def extend_atom(self, feed: Any) -> Any:
+        return self._extend(feed)
+
+    def extend_rss(self, feed: Any) -> Any:
+        self._extend(feed[0])
+        return feed
+
+    def _extend(self, parent: Any) -> Any:
+        if self.is_archive:
+            parent.insert(0, Element(f"{{{HISTORY}}}archive"))
+        for rel, href, media_type in self.links:
+            SubElement(parent, f"{{{ATOM}}}link", rel=rel, href=href, type=media_type)
+        return parent
 
 
 def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
@@ -14,6 +48,11 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     """
     generator = FeedGenerator()
     generator.load_extension("dc")
+    generator.register_extension("history", _History, None)
+    generator.history.is_archive = channel.current is not None
+    for rel, address in (("prev-archive", channel.older), ("current", channel.current)):
+        if address:
+            generator.history.links.append((rel, address + form, media_type))
     generator.id(channel.id)
     generator.title(channel.title)
     generator.subtitle(channel.description)

@@ -9,8 +9,9 @@ from feed import schema
 from feed.clock import Clock
 from feed.config import Config
 from feed.store.connection import opened
-from feed.web import errors, feeds, headers, library, pages, service, templating
-from feed.web.cache import Content, PageCache
+from feed.web import errors, feeds, formats, headers, library, pages, service, templating
+from feed.web.cache import PageCache
+from feed.web.content import Content
 from feed.web.context import Context
 
 
@@ -29,6 +30,19 @@ class _DateConverter(BaseConverter):
         return value.isoformat()
 
 
+class _MonthConverter(_DateConverter):
+    """`2026/11` in a path, as the first day of that month."""
+
+    regex = r"\d{4}/\d{2}"
+    part_isolating = False
+
+    def to_python(self, value: str) -> date:
+        return super().to_python(f"{value.replace('/', '-')}-01")
+
+    def to_url(self, value: date) -> str:
+        return f"{value:%Y/%m}"
+
+
 def create_app(settings: Config, clock: Clock) -> Flask:
     """The Flask application. Raises SchemaError or StoreError unless the database is ready."""
     with opened(settings.database) as db:
@@ -36,11 +50,11 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     context = Context(app, settings, clock)
-    app.url_map.converters["date"] = _DateConverter
+    app.url_map.converters.update(date=_DateConverter, month=_MonthConverter)
     templating.init(app, context)
     headers.init(app, context)
     errors.init(app, context)
-    for module in (pages, library, feeds, service):
+    for module in (pages, library, feeds, formats, service):
         app.register_blueprint(module.blueprint)
     return app
 
@@ -48,4 +62,5 @@ def create_app(settings: Config, clock: Clock) -> Flask:
 def wsgi(settings: Config, clock: Clock) -> PageCache:
     """The site as a web process serves it: finished bytes in front of Flask."""
     app = create_app(settings, clock)
-    return PageCache(app, Content(settings.database, settings.timezone, clock))
+    content = Content(settings.database, settings.timezone, clock)
+    return PageCache(app, content, headers.known_query(app))

@@ -1,272 +1,221 @@
 """Finished bytes in front of Flask: every public answer is rendered once per state of the content.
 
-The *state* is the content version and the site's date; it is looked up on every request, by a
-query that costs microseconds. While the database fails, the last good bytes are served.
+While the database fails, the last good bytes are served. An answer that was given just now is given
+again without another thought: this is what most requests meet when it matters.
 """
 
 import gzip
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
-from zoneinfo import ZoneInfo
 
 import brotli
 from cachetools import LRUCache
-from sqlite_utils import Database
-from werkzeug.http import parse_accept_header, parse_date, parse_etags
 
-from feed.clock import Clock
-from feed.errors import StoreError
-from feed.store import ledger, meta
-from feed.store.connection import connect
+from feed.web.conditions import coding, reduced, unchanged
+from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
 
 log = logging.getLogger(__name__)
 
 KEEP = "devis.keep"  # in the WSGI environment: this answer may be kept; its own max-age, or 0
 CACHE_BYTES = 48 * 1024 * 1024
-LONGEST_MAX_AGE = 300
-WAITING_MAX_AGE = 5  # while today's edition is not out yet
+ENTRY_BYTES = 2000  # what an answer takes beside its bodies
+MOST_READY = 256
 WORTH_COMPRESSING = 1400
-TEXTUAL = ("text/", "application/json", "application/xml")
-SEARCH = ("q", "theme", "source", "page")
+TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
+OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
 
 Header = tuple[str, str]
 StartResponse = Callable[..., Any]
+Known = Callable[[str], tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What a rendered answer depends on, besides its address."""
+class _Ready:
+    """An answer in one coding with its headers, as it can be given until `due`."""
 
-    version: int
-    today: date
-    current: bool  # whether today's edition is out
-    changed: datetime | None
-
-
-class Content:
-    """Watches the database for changes made by any process. Safe to use from several threads."""
-
-    def __init__(self, database: Path, timezone: ZoneInfo, clock: Clock) -> None:
-        self.clock = clock
-        self.timezone = timezone
-        self._database = database
-        self._db: Database | None = None
-        self._lock = threading.Lock()
-        self._seen: int | None = None
-        self._state: State | None = None
-
-    def state(self, now: datetime) -> State | None:
-        """The present state; the last known one while the database fails, None before any."""
-        today = now.astimezone(self.timezone).date()
-        with self._lock:
-            try:
-                self._look(today)
-            except StoreError as error:
-                log.error("the database cannot be read, answering from memory: %s", error)
-                self._db = self._seen = None
-            return self._state
-
-    def _look(self, today: date) -> None:
-        if self._db is None:
-            self._db = connect(self._database, shared=True)
-        seen = meta.data_version(self._db)
-        if self._state is not None and seen == self._seen and today == self._state.today:
-            return
-        version = meta.content_version(self._db)
-        if self._state is None or (version, today) != (self._state.version, self._state.today):
-            newest = ledger.latest(self._db, today)
-            current = newest is not None and newest.date == today
-            self._state = State(version, today, current, meta.last_change(self._db))
-        self._seen = seen
-
-    def max_age(self, state: State, now: datetime) -> int:
-        """Seconds for which an answer may be reused: never past the end of the day."""
-        if not state.current:
-            return WAITING_MAX_AGE
-        local = now.astimezone(self.timezone)
-        midnight = datetime.combine(local.date() + timedelta(days=1), datetime.min.time())
-        left = midnight.replace(tzinfo=self.timezone).astimezone(UTC) - now
-        return max(1, min(LONGEST_MAX_AGE, int(left.total_seconds())))
-
-
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    """An answer in one coding, with all its headers but the one that tells its age."""
-
+    due: float  # of the monotonic clock
     etag: str
+    changed: datetime | None  # None where it does not tell this answer from another
     body: bytes
-    headers: tuple[Header, ...]
+    whole: list[Header]
+    short: list[Header]
 
 
-@dataclass(frozen=True, slots=True)
 class _Entry:
-    """An answer in every coding it is offered in."""
+    """An answer that is kept, in each coding that was asked for."""
 
-    state: State
-    max_age: int
-    changed: datetime | None
-    variants: dict[str, _Variant]
+    def __init__(self, state: State, own_age: int, headers: list[Header], body: bytes) -> None:
+        self.state = state
+        self._own_age = own_age
+        kind = next((v for n, v in headers if n.lower() == "content-type"), "")
+        self._headers = [(n, v) for n, v in headers if n.lower() not in OURS]
+        self._headers.append(("Vary", "Accept-Encoding"))
+        self._digest = hashlib.sha256(kind.encode() + b"\n" + body).hexdigest()[:24]
+        self._compresses = len(body) > WORTH_COMPRESSING and _is_textual(kind)
+        self._bodies = {"identity": body}
 
     @property
     def size(self) -> int:
-        return 1000 + sum(len(variant.body) for variant in self.variants.values())
+        """In bytes, with every coding that it may come to have."""
+        return ENTRY_BYTES + len(self._bodies["identity"]) * (2 if self._compresses else 1)
+
+    def ready(self, accepted: str, state: State | None, now: datetime, due: float) -> _Ready:
+        """The answer for an Accept-Encoding, with its headers at this instant.
+
+        Where `state` is not the one that it was rendered in, it is given for want of a better.
+        """
+        name = coding(accepted) if self._compresses else "identity"
+        body = self._bodies.get(name)
+        if body is None:
+            body = self._bodies[name] = _compressed(name, self._bodies["identity"])
+        changed = self.state.changed if state is self.state and self.state.settled(now) else None
+        control = f"max-age={WAITING_MAX_AGE}"
+        if self._own_age:
+            control, changed = f"max-age={self._own_age}", None
+        elif state is self.state:
+            control = state.cache_control(now)
+        etag = f'"{self._digest}"' if name == "identity" else f'"{self._digest}-{name}"'
+        short = [*self._headers, ("ETag", etag), ("Cache-Control", control)]
+        if changed is not None:
+            instant = format_datetime(changed.astimezone(UTC), usegmt=True)
+            short.append(("Last-Modified", instant))
+        if name != "identity":
+            short.append(("Content-Encoding", name))
+        whole = [*short, ("Content-Length", str(len(body)))]
+        return _Ready(due, etag, changed, body, whole, short)
 
 
 class PageCache:
-    """WSGI middleware. Answers GET and HEAD from memory where the application allows it."""
+    """WSGI middleware. Answers GET and HEAD from memory where the application allows it.
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], content: Content) -> None:
+    `known` tells which parameters of a query the page at a path knows; None for a page that is
+    never kept. Unknown parameters neither make new entries nor get past those that are there.
+    """
+
+    def __init__(
+        self, app: Callable[..., Iterable[bytes]], content: Content, known: Known = lambda _: ()
+    ) -> None:
         self.app = app
         self.content = content
+        self._known = known
         self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(
             CACHE_BYTES, getsizeof=lambda entry: entry.size
         )
         self._lock = threading.Lock()
+        self._ready: dict[tuple[str, str, str], _Ready] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
-            return self.app(environ, start_response)
+            return self._write(environ, start_response)
+        path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        ready = self._ready.get((path, query, accepted))
+        if ready is None or time.monotonic() >= ready.due:
+            found = self._find(path, query, accepted, environ)
+            if isinstance(found, _Answer):
+                start_response(found.status, found.headers)
+                return [b"" if method == "HEAD" else found.body]
+            ready = found
+        if unchanged(environ, ready.etag, ready.changed):
+            start_response("304 Not Modified", ready.short)
+            return [b""]
+        start_response("200 OK", ready.whole)
+        return [b"" if method == "HEAD" else ready.body]
+
+    def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        answer = self.app(environ, start_response)
+        self.content.expect_change()
+        self._ready.clear()
+        return answer
+
+    def _find(
+        self, path: str, given: str, accepted: str, environ: dict[str, Any]
+    ) -> "_Ready | _Answer":
+        """The answer from memory, or from the application; ready until the next look."""
+        names = self._known(path) if given else ()
+        query = given if names is None else reduced(given, names)
+        due = time.monotonic() + LOOK_SECONDS
         now = self.content.clock()
         state = self.content.state(now)
-        key = (environ["PATH_INFO"], _known_query(environ))
         with self._lock:
-            entry = self._entries.get(key)
+            entry = self._entries.get((path, query))
         if entry is None or entry.state is not state:
-            environ["QUERY_STRING"] = key[1]
-            inner = {**environ, "REQUEST_METHOD": "GET"}
-            answer = _Answer()
-            body = self._render(inner, answer)
-            fresh = _entry(inner, answer, body, state)
-            if fresh is not None:
-                entry = fresh
+            inner = {**environ, "REQUEST_METHOD": "GET", "QUERY_STRING": query}
+            found = self._rendered((path, query), entry, state, inner)
+            if isinstance(found, _Answer):
+                return found
+            entry = found
+        ready = entry.ready(accepted, state, now, due)
+        if len(self._ready) >= MOST_READY:
+            self._ready.clear()
+        self._ready[path, given, accepted] = ready
+        return ready
+
+    def _rendered(
+        self,
+        key: tuple[str, str],
+        last: _Entry | None,
+        state: State | None,
+        environ: dict[str, Any],
+    ) -> "_Entry | _Answer":
+        """The answer rendered anew, or the last good one in its stead."""
+        answer = _Answer()
+        answer.collect(self.app(environ, answer))
+        if answer.code == 200 and state is not None and KEEP in environ:
+            entry = _Entry(state, environ[KEEP], answer.headers, answer.body)
+            if entry.size <= CACHE_BYTES // 4:
                 with self._lock:
-                    if fresh.size <= CACHE_BYTES // 4:
-                        self._entries[key] = fresh
-            elif entry is None or answer.code < 500:
-                start_response(answer.status, answer.headers)
-                return [b"" if method == "HEAD" else body]
-            else:
-                log.error("%s failed, answering with the last good bytes", key[0])
-        return self._answer(entry, environ, start_response, now)
-
-    def _render(self, environ: dict[str, Any], answer: "_Answer") -> bytes:
-        result = self.app(environ, answer)
-        try:
-            return b"".join(result)
-        finally:
-            close = getattr(result, "close", None)
-            if close is not None:
-                close()
-
-    def _answer(
-        self, entry: _Entry, environ: dict[str, Any], start_response: StartResponse, now: datetime
-    ) -> list[bytes]:
-        offered = _coding(environ.get("HTTP_ACCEPT_ENCODING", ""), tuple(entry.variants))
-        variant = entry.variants[offered]
-        seconds = entry.max_age or self.content.max_age(entry.state, now)
-        age = ("Cache-Control", f"max-age={seconds}, stale-if-error=86400")
-        if _unchanged(environ, variant.etag, entry.changed):
-            start_response("304 Not Modified", [*variant.headers, age])
-            return [b""]
-        length = ("Content-Length", str(len(variant.body)))
-        start_response("200 OK", [*variant.headers, length, age])
-        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else variant.body]
+                    self._entries[key] = entry
+            return entry
+        if last is not None and answer.code >= 500:
+            log.error("%s failed, answering with the last good bytes", key[0])
+            return last
+        if last is not None:  # withdrawn, for instance: never to be shown again
+            with self._lock:
+                self._entries.pop(key, None)
+        return answer
 
 
 class _Answer:
-    """A start_response that remembers."""
+    """What the application said; a start_response that remembers."""
 
     def __init__(self) -> None:
         self.status = "500 Internal Server Error"
         self.headers: list[Header] = []
+        self.body = b""
 
     def __call__(self, status: str, headers: list[Header], exc_info: Any = None) -> None:
         self.status, self.headers = status, headers
+
+    def collect(self, parts: Iterable[bytes]) -> None:
+        """Read the body to its end."""
+        try:
+            self.body = b"".join(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
 
     @property
     def code(self) -> int:
         return int(self.status[:3])
 
 
-def _entry(
-    environ: dict[str, Any], answer: _Answer, body: bytes, state: State | None
-) -> _Entry | None:
-    """The answer in every coding, or None if the application did not allow to keep it."""
-    if environ.get(KEEP) is None or state is None or answer.code != 200:
-        return None
-    bodies = {"identity": body}
-    content_type = next((v for n, v in answer.headers if n.lower() == "content-type"), "")
-    if len(body) > WORTH_COMPRESSING and _is_textual(content_type):
-        bodies["gzip"] = gzip.compress(body, 9, mtime=0)
-        bodies["br"] = brotli.compress(body, quality=6)
-    ours = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
-    headers = [(n, v) for n, v in answer.headers if n.lower() not in ours]
-    headers.append(("Vary", "Accept-Encoding"))
-    changed = state.changed if environ[KEEP] == 0 else None
-    if changed is not None:
-        headers.append(("Last-Modified", format_datetime(changed.astimezone(UTC), usegmt=True)))
-    digest = hashlib.sha256(content_type.encode() + b"\n" + body).hexdigest()[:24]
-    variants = {}
-    for coding, encoded in bodies.items():
-        etag = f'"{digest}"' if coding == "identity" else f'"{digest}-{coding}"'
-        mark = [("ETag", etag)]
-        if coding != "identity":
-            mark.append(("Content-Encoding", coding))
-        variants[coding] = _Variant(etag, encoded, (*headers, *mark))
-    return _Entry(state, environ[KEEP], changed, variants)
+def _compressed(name: str, body: bytes) -> bytes:
+    if name == "gzip":
+        return gzip.compress(body, 9, mtime=0)
+    compressed: bytes = brotli.compress(body, quality=6)
+    return compressed
 
 
 def _is_textual(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip()
     return kind.startswith(TEXTUAL) or kind.endswith(("+xml", "+json"))
-
-
-def _unchanged(environ: dict[str, Any], etag: str, changed: datetime | None) -> bool:
-    """Whether the client has these very bytes already (RFC 9110, 13.1.2 and 13.1.3)."""
-    wanted = environ.get("HTTP_IF_NONE_MATCH")
-    if wanted is not None:
-        return _matches(wanted, etag)
-    since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    if since is None or changed is None:
-        return False
-    instant = parse_date(since)
-    return instant is not None and changed.replace(microsecond=0) <= instant
-
-
-def _matches(wanted: str, etag: str) -> bool:
-    return wanted == etag or parse_etags(wanted).contains_weak(etag.strip('"'))
-
-
-@lru_cache(maxsize=512)
-def _coding(accepted: str, offered: tuple[str, ...]) -> str:
-    """The best coding that the client takes: br before gzip before none."""
-    if not accepted or len(offered) == 1:
-        return "identity"
-    quality = dict(parse_accept_header(accepted.lower()))
-    quality.setdefault("gzip", quality.get("x-gzip", 0))
-    other = quality.get("*", 0)
-    weighed = [
-        (quality.get(name) or (other if name not in quality else 0), name) for name in offered
-    ]
-    order = {"br": 2, "gzip": 1, "identity": 0}
-    weight, name = max((w, order[n], n) for w, n in weighed if n != "identity")[::2]
-    return name if weight > max(0, quality.get("identity", 0) - 0.001) else "identity"
-
-
-def _known_query(environ: dict[str, Any]) -> str:
-    """The part of the query that a page knows, in one order: the rest must not make new entries."""
-    query = environ.get("QUERY_STRING", "")
-    if not query or not environ["PATH_INFO"].endswith("/principles/"):
-        return ""
-    given = dict(reversed(parse_qsl(query)))
-    return urlencode([(name, given[name]) for name in SEARCH if given.get(name)])

@@ -6,7 +6,7 @@ from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from feed.errors import DevisError, InputError, NotFoundError, StoreError, WithdrawnError, mark
-from feed.web.context import Context, translate
+from feed.web.context import Context, language, translate
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +16,7 @@ WORDS = {
     404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
     405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
     410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
+    413: (mark("That is too much at once"), mark("What was sent is larger than can be taken.")),
     500: (mark("Something went wrong"), mark("The fault is ours, and it has been logged.")),
     503: (mark("Back in a moment"), mark("The library cannot be read right now.")),
 }
@@ -23,6 +24,7 @@ WORDS = {
 
 def init(app: Flask, context: Context) -> None:
     """Answer every error of `app` with a page."""
+    nowhere: dict[str, bytes] = {}  # language to the page for an address that leads nowhere
 
     @app.errorhandler(DevisError)
     def ours(error: DevisError) -> Response:
@@ -33,7 +35,12 @@ def init(app: Flask, context: Context) -> None:
 
     @app.errorhandler(HTTPException)
     def theirs(error: HTTPException) -> Response:
+        known = nowhere.get(language()) if request.endpoint is None else None
+        if error.code == 404 and known is not None:
+            return _finished(known, 404)
         response = _page(error.code or 500)
+        if error.code == 404 and request.endpoint is None:
+            nowhere[language()] = response.get_data()
         for name, value in error.get_headers(request.environ):
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value
@@ -49,7 +56,10 @@ def _page(status: int, detail: str | None = None) -> Response:
     title, usual = map(translate().gettext, WORDS.get(status, WORDS[400 if status < 500 else 500]))
     # A fault of the database is for the log, not for the visitor.
     shown = usual if detail is None or status >= 500 else detail
-    body = render_template("error.html", title=title, detail=shown)
+    return _finished(render_template("error.html", title=title, detail=shown), status)
+
+
+def _finished(body: str | bytes, status: int) -> Response:
     response = make_response(body, status)
     response.headers["Vary"] = "Accept-Language"
     if status == 503:

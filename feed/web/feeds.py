@@ -1,6 +1,7 @@
 """The feeds, the page that presents them, and the list of them for readers."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, render_template, url_for
@@ -11,7 +12,7 @@ from feed.publish import FORMATS, opml
 from feed.publish.channel import Channel
 from feed.store import library
 from feed.web.context import db, here, language, now, site
-from feed.web.headers import kept
+from feed.web.headers import kept, open_to_all
 
 blueprint = Blueprint("feeds", __name__)
 
@@ -23,6 +24,13 @@ FORM = "<any(rss, atom, json):form>"
 def everything(form: str) -> Response:
     """The newest editions."""
     return _answer(form, editions.feed(db(), site(), language(), now()))
+
+
+@blueprint.get(f"/<language>/archive/<month:first>/feed.{FORM}")
+@kept
+def archived(first: date, form: str) -> Response:
+    """The editions of a month that is over."""
+    return _answer(form, editions.archived(db(), site(), language(), first, now()))
 
 
 @blueprint.get(f"/<language>/weekly.{FORM}")
@@ -63,7 +71,7 @@ def as_opml() -> Response:
     title = site().name(here().config.languages[0])
     # The list has no date of its own: it is as old as the site.
     body = opml.render(title, site().since, groups)
-    return _open(Response(body, mimetype="text/x-opml"))
+    return open_to_all(Response(body, mimetype="text/x-opml"))
 
 
 def _outlines(code: str) -> Iterator[opml.Outline]:
@@ -90,11 +98,4 @@ def _outlines(code: str) -> Iterator[opml.Outline]:
 def _answer(form: str, channel: Channel) -> Response:
     chosen = FORMATS[form]
     response = Response(chosen.render(channel), content_type=f"{chosen.media_type}; charset=utf-8")
-    return _open(response)
-
-
-def _open(response: Response) -> Response:
-    """Any page on the web may read it."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
+    return open_to_all(response)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
+from werkzeug.exceptions import HTTPException
 
 from feed.web.cache import KEEP
 from feed.web.context import Context
@@ -17,8 +18,11 @@ PUBLIC = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Server": "Devis",  # in place of the name and version of what it is built on
 }
-_STATIC_SECONDS = 86_400
+LONGEST_ADDRESS = 8000
+LARGEST_BODY = 8 * 1024 * 1024
+_DAY_SECONDS = 86_400
 _MARK = "devis_kept"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -26,13 +30,52 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 def kept(view: View) -> View:
     """Mark a view whose answers are the same for everybody until the content changes."""
-    setattr(view, _MARK, True)
-    return view
+    return kept_by()(view)
+
+
+def kept_by(*names: str) -> Callable[[View], View]:
+    """The same for a view that knows these parameters of a query."""
+
+    def mark(view: View) -> View:
+        setattr(view, _MARK, names)
+        return view
+
+    return mark
+
+
+def known_query(app: Flask) -> Callable[[str], tuple[str, ...] | None]:
+    """A function from a path to the parameters that its view knows; None if it is not kept."""
+    routes = app.url_map.bind("")
+
+    def known(path: str) -> tuple[str, ...] | None:
+        try:
+            endpoint, _ = routes.match(path, method="GET")
+        except HTTPException:  # a redirect to be, too
+            return None
+        names: tuple[str, ...] | None = getattr(app.view_functions[endpoint], _MARK, None)
+        return () if endpoint == "static" else names
+
+    return known
+
+
+def open_to_all(response: Response) -> Response:
+    """Let any page on the web read it."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
 
 
 def init(app: Flask, context: Context) -> None:
     """Set the headers of every response of `app`."""
     https = context.config.base_url.startswith("https://")
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+
+    @app.before_request
+    def limit() -> None:
+        if len(request.path) + len(request.query_string) > LONGEST_ADDRESS:
+            abort(414)
+        if (request.content_length or 0) > LARGEST_BODY:
+            abort(413)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -46,7 +89,9 @@ def init(app: Flask, context: Context) -> None:
         if response.status_code == 200 and hasattr(view, _MARK):
             request.environ[KEEP] = 0
         elif response.status_code == 200 and request.endpoint == "static":
-            request.environ[KEEP] = _STATIC_SECONDS
+            request.environ[KEEP] = _DAY_SECONDS
+        elif response.status_code == 308:  # a slash was missing, and will be again
+            response.headers["Cache-Control"] = f"max-age={_DAY_SECONDS}"
         else:
             response.headers.setdefault("Cache-Control", "no-cache")
         return response

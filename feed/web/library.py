@@ -7,7 +7,7 @@ from feed.editions import named
 from feed.store import library
 from feed.store.library import Query
 from feed.web.context import db, language, now, site
-from feed.web.headers import kept
+from feed.web.headers import kept, kept_by
 
 blueprint = Blueprint("library", __name__)
 
@@ -16,7 +16,7 @@ LONGEST_QUERY = 200
 
 
 @blueprint.get("/<language>/principles/")
-@kept
+@kept_by("q", "theme", "source", "page")
 def principles() -> str:
     """The published principles, by title or by a search; 40 on a page."""
     given = request.args

@@ -3,7 +3,7 @@
 from datetime import date
 from itertools import groupby
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, render_template
 
 from feed import editions
 from feed.web.context import db, now, site
@@ -40,12 +40,8 @@ def archive() -> str:
     return render_template("archive.html", years=years)
 
 
-@blueprint.get("/<language>/archive/<int(fixed_digits=4):year>/<int(fixed_digits=2):number>/")
+@blueprint.get("/<language>/archive/<month:first>/")
 @kept
-def month(year: int, number: int) -> str:
+def month(first: date) -> str:
     """The editions of one month, week by week."""
-    if not (1 <= number <= 12 and year):
-        abort(404)
-    return render_template(
-        "month.html", view=editions.month(db(), site(), date(year, number, 1), now())
-    )
+    return render_template("month.html", view=editions.month(db(), site(), first, now()))

@@ -1,0 +1,54 @@
+"""iCalendar (RFC 5545): every edition as an event of a whole day."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from icalendar import Calendar, Event
+from icalendar.prop import vDuration, vUri
+
+from feed.i18n import Translator, translator
+from feed.model import Showing, Site
+from feed.publish import markup, plain
+
+REFRESH = timedelta(hours=6)
+
+
+def render(site: Site, language: str, showings: Sequence[Showing]) -> bytes:
+    """The editions as a calendar in UTF-8, lines folded and ended by CRLF.
+
+    An event keeps its UID for ever, as the edition keeps its feed id.
+    """
+    t, name = translator(language), site.name(language)
+    calendar = Calendar()
+    calendar.add("version", "2.0")
+    calendar.add("prodid", f"-//{site.authority}//Devis//{language.upper()}")
+    calendar.add("method", "PUBLISH")
+    for key in ("name", "x-wr-calname"):  # RFC 7986, and what was there before it
+        calendar.add(key, name)
+    calendar.add("description", t.gettext("One leadership principle a day."))
+    calendar.add("url", vUri(site.url(f"/{language}/")))
+    own = vUri(site.url(f"/{language}/calendar.ics"))
+    calendar.add("source", own, parameters={"value": "URI"})
+    for key in ("refresh-interval", "x-published-ttl"):
+        calendar.add(key, vDuration(REFRESH), parameters={"value": "DURATION"})
+    for showing in showings:
+        calendar.add_component(_event(site, showing, t))
+    return bytes(calendar.to_ical())
+
+
+def _event(site: Site, showing: Showing, t: Translator) -> Event:
+    edition, text = showing.edition, showing.text(t.language)
+    updated = showing.updated(t.language)
+    said = {"language": text.language}
+    event = Event()
+    event.add("uid", f"{t.language}-{edition.key}@{site.authority}")
+    event.add("dtstamp", updated)
+    event.add("last-modified", updated)
+    event.add("dtstart", edition.date)
+    event.add("dtend", edition.date + timedelta(days=1))
+    event.add("summary", text.title, parameters=said)
+    event.add("description", plain.body(site, showing, t), parameters=said)
+    event.add("url", vUri(site.url(markup.edition_path(t.language, showing))))
+    event.add("categories", [theme.text(t.language)[1].name for theme in showing.themes])
+    event.add("transp", "TRANSPARENT")  # nobody is busy because of it
+    return event

@@ -1,0 +1,119 @@
+"""The day as a picture for link previews and screens: 1200 × 630, the same bytes anywhere."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import font_source_serif_pro
+from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageFont import FreeTypeFont
+
+from feed.i18n import Translator, translator
+from feed.model import Showing, Site
+from feed.publish import markup
+
+WIDTH, HEIGHT = 1200, 630
+MARGIN = 80
+PAPER, INK, SOFT, ACCENT = "#fbf8f2", "#22282b", "#5b6468", "#a8431f"
+COLOURS = 64  # what anti-aliased text needs; a palette keeps the file small
+SMALL = 26
+LARGEST, SMALLEST = 60, 12  # of the title, in pixels; the statement follows it
+_TITLE_SPACE, _LINE = 1.15, 1.35
+
+Weight = Literal["Regular", "Semibold"]
+
+
+def render(site: Site, language: str, showing: Showing) -> bytes:
+    """An edition as PNG. However long it is, nothing is cut: it is wrapped and set smaller."""
+    t, text = translator(language), showing.text(language)
+    image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, 20, HEIGHT), ACCENT)
+    _line(draw, MARGIN - 22, site.name(language), "Semibold", ACCENT, "left")
+    _line(draw, MARGIN - 22, t.day(showing.edition.date), "Regular", SOFT, "right")
+    _line(draw, HEIGHT - MARGIN - 8, _credit(t, showing), "Regular", SOFT, "left")
+    top, bottom = MARGIN + 45, HEIGHT - MARGIN - 40
+    size = next(
+        size
+        for size in range(LARGEST, SMALLEST - 1, -3)
+        if size == SMALLEST or _height(text.title, text.statement, size) <= bottom - top
+    )
+    y = top + max(0, bottom - top - _height(text.title, text.statement, size)) / 2
+    for line in wrapped(text.title, "Semibold", size, WIDTH - 2 * MARGIN):
+        draw.text((MARGIN, y), line, INK, _font("Semibold", size))
+        y += size * _TITLE_SPACE
+    y += size * 0.4
+    for line in wrapped(text.statement, "Regular", _second(size), WIDTH - 2 * MARGIN):
+        draw.text((MARGIN, y), line, INK, _font("Regular", _second(size)))
+        y += _second(size) * _LINE
+    target = BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG", optimize=True)
+    return target.getvalue()
+
+
+def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
+    """The text in lines of at most `width` pixels; a word that is longer goes on below."""
+    font = _font(weight, size)
+    space = font.getlength(" ")
+    lines: list[str] = []
+    room = 0.0  # on the last line
+    for word in text.split():
+        for part in _parts(word, font, width):
+            length = font.getlength(part)
+            if lines and space + length <= room:
+                lines[-1] += f" {part}"
+                room -= space + length
+            else:
+                lines.append(part)
+                room = width - length
+    return lines
+
+
+def _parts(word: str, font: FreeTypeFont, width: int) -> Iterator[str]:
+    """The word, cut wherever it is wider than a line."""
+    while font.getlength(word) > width:
+        wide = [font.getlength(word[:n]) for n in range(1, len(word))]
+        fits = bisect_right(wide, width)
+        yield word[: max(1, fits)]
+        word = word[max(1, fits) :]
+    yield word
+
+
+def _height(title: str, statement: str, size: int) -> float:
+    width = WIDTH - 2 * MARGIN
+    above = len(wrapped(title, "Semibold", size, width)) * size * _TITLE_SPACE
+    below = len(wrapped(statement, "Regular", _second(size), width)) * _second(size) * _LINE
+    return above + size * 0.4 + below
+
+
+def _second(size: int) -> int:
+    return max(SMALLEST, size * 2 // 3)
+
+
+def _credit(t: Translator, showing: Showing) -> str:
+    return markup.credit(t, showing.source, showing.principle)
+
+
+def _line(
+    draw: ImageDraw.ImageDraw, y: float, text: str, weight: Weight, colour: str, side: str
+) -> None:
+    """One line in small letters, set smaller still where it would be too wide."""
+    room = WIDTH - 2 * MARGIN if side == "left" and y > HEIGHT / 2 else WIDTH / 2 - MARGIN
+    size = SMALL
+    while size > SMALLEST and _font(weight, size).getlength(text) > room:
+        size -= 1
+    font = _font(weight, size)
+    x = MARGIN if side == "left" else WIDTH - MARGIN - font.getlength(text)
+    draw.text((x, y), text, colour, font)
+
+
+@lru_cache(maxsize=64)
+def _font(weight: Weight, size: int) -> FreeTypeFont:
+    folder = Path(font_source_serif_pro.__file__).parent / "files"
+    # The basic layout is in every build of Pillow: the same bytes everywhere.
+    return ImageFont.truetype(
+        folder / f"SourceSerifPro-{weight}.otf", size, layout_engine=ImageFont.Layout.BASIC
+    )

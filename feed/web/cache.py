@@ -7,6 +7,7 @@ query that costs microseconds. While the database fails, the last good bytes are
 import gzip
 import hashlib
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +37,17 @@ LONGEST_MAX_AGE = 300
 WAITING_MAX_AGE = 5  # while today's edition is not out yet
 WORTH_COMPRESSING = 1400
 TEXTUAL = ("text/", "application/json", "application/xml")
-SEARCH = ("q", "theme", "source", "page")
+# Which query parameters a path knows, by what the path has behind its language; None: all of
+# them, since the path refuses what it does not know.
+KNOWN: tuple[tuple[re.Pattern[str], frozenset[str] | None], ...] = (
+    (re.compile(r"/api/v1/.*"), None),
+    (re.compile(r"/[^/]+/principles/"), frozenset({"q", "theme", "source", "page"})),
+    (re.compile(r"/[^/]+/widget/"), frozenset({"scheme", "show", "layout", "text-size"})),
+    (
+        re.compile(r"/[^/]+/embed/"),
+        frozenset({"reader", "scheme", "show", "layout", "text-size", "origin"}),
+    ),
+)
 
 Header = tuple[str, str]
 StartResponse = Callable[..., Any]
@@ -266,7 +277,8 @@ def _coding(accepted: str, offered: tuple[str, ...]) -> str:
 def _known_query(environ: dict[str, Any]) -> str:
     """The part of the query that a page knows, in one order: the rest must not make new entries."""
     query = environ.get("QUERY_STRING", "")
-    if not query or not environ["PATH_INFO"].endswith("/principles/"):
+    path = environ["PATH_INFO"]
+    if not query or not (rule := next((r for r in KNOWN if r[0].fullmatch(path)), None)):
         return ""
-    given = dict(reversed(parse_qsl(query)))
-    return urlencode([(name, given[name]) for name in SEARCH if given.get(name)])
+    given = parse_qsl(query, keep_blank_values=True)
+    return urlencode(sorted((n, v) for n, v in given if rule[1] is None or n in rule[1]))

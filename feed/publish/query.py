@@ -51,7 +51,9 @@ def _day(value: Any) -> Any:
     return value
 
 
-Number = Annotated[int, BeforeValidator(_digits)]
+# The bounds stand before the validator: behind it they would be missing from the description.
+PageNumber = Annotated[int, Field(ge=1, le=MOST_PAGES), BeforeValidator(_digits)]
+Length = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_digits)]
 Day = Annotated[date, BeforeValidator(_day)]
 Slug = Annotated[str, Field(pattern=SLUG, max_length=100)]
 Absent = SkipJsonSchema[None]
@@ -70,7 +72,7 @@ class Editions(Languages):
 
     from_: Day | Absent = Field(None, alias="from")
     to: Day | Absent = None
-    page: Annotated[Number, Field(ge=1, le=MOST_PAGES)] = 1
+    page: PageNumber = 1
 
 
 class Principles(Languages):
@@ -80,9 +82,9 @@ class Principles(Languages):
     source: Slug | Absent = None
     kind: Kind | Absent = None
     q: Annotated[str, Field(max_length=LONGEST_WORDS)] = ""
-    min_length: Annotated[Number, Field(ge=0, le=100_000)] = 0
-    max_length: Annotated[Number, Field(ge=0, le=100_000)] | Absent = None
-    page: Annotated[Number, Field(ge=1, le=MOST_PAGES)] = 1
+    min_length: Length = 0
+    max_length: Length | Absent = None
+    page: PageNumber = 1
 
 
 def read(kind: type[Asked], given: Sequence[tuple[str, str]]) -> Asked:

@@ -55,7 +55,7 @@ def init(app: Flask, context: Context, blueprint: Blueprint) -> None:
     """Limit what one address may ask of `blueprint`; while counting fails, nobody is stopped."""
     rate = context.config.api_rate
     limiter = Limiter(
-        lambda: request.remote_addr or "",
+        lambda: request.remote_addr or "nowhere",
         storage_uri=f"devis:{context.config.instance / FILE}",
         strategy="fixed-window",
         swallow_errors=True,

@@ -19,7 +19,7 @@ blockquote{font-size:1.2em;line-height:1.45;white-space:pre-line}
 .acts>*{flex:1 1 100%}
 h4{font-size:.85em}
 footer,.note{font-size:.875em}
-footer{display:flex;flex-wrap:wrap;gap:.1em 1.2em;margin-top:.8em}
+footer{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;margin-top:.8em}
 .note{margin-bottom:.5em}
 a{color:inherit;text-underline-offset:.2em}
 a:focus-visible{outline:3px solid;outline-offset:2px}

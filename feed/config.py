@@ -21,6 +21,7 @@ PREFIX = "DEVIS_"
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
 _BETWEEN_NAMES = re.compile(r"[;,](?=\s*[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\s*=)")
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 Value = TypeVar("Value")
 
@@ -40,6 +41,8 @@ class Config:
     backfill_days: int
     web_workers: int
     contact: str | None
+    embed_origins: tuple[str, ...]
+    api_rate: int
     rehearsal: datetime | None
 
     @property
@@ -95,6 +98,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         backfill_days=read("BACKFILL_DAYS", "14", _whole(0, 3660)),
         web_workers=read("WEB_WORKERS", "2", _whole(1, 64)),
         contact=read("CONTACT", "", _contact),
+        embed_origins=read("EMBED_ORIGINS", "*", _origins),
+        api_rate=read("API_RATE", "600", _whole(1, 1_000_000)),
         rehearsal=read("NOW", "", _instant),
     )
 
@@ -190,6 +195,13 @@ def _contact(text: str) -> str | None:
     if text and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+|https?://\S+", text):
         raise ValueError("an e-mail address or a web address")
     return text or None
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.rstrip("/") for part in text.replace(",", " ").split())
+    if origins != ("*",) and not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("*, or origins such as https://intranet.example.org https://*.example.com")
+    return origins
 
 
 def _instant(text: str) -> datetime | None:

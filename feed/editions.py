@@ -174,6 +174,21 @@ def on(db: Database, site: Site, day: date, now: datetime) -> EditionView:
     return _view(db, site, found, now)
 
 
+def listed(
+    db: Database,
+    site: Site,
+    now: datetime,
+    first: date | None,
+    last: date | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[Showing], int]:
+    """A page of the standing editions from `first` to `last`, newest first, and their number."""
+    until = min(last or date.max, site.today(now))
+    found, total = ledger.page(db, first or date.min, until, limit, offset)
+    return ledger.showings(db, found), total
+
+
 def _view(db: Database, site: Site, edition: Edition, now: datetime) -> EditionView:
     (showing,) = ledger.showings(db, [edition])
     return EditionView(

@@ -32,6 +32,19 @@ class InputError(DevisError):
     """What was given cannot be taken; the message says what was expected (HTTP 400)."""
 
 
+class ParameterError(InputError):
+    """One parameter of a request is malformed; `values` has its name, its value, and a message."""
+
+    def __init__(self, parameter: str, value: str, expected: str) -> None:
+        self.expected = expected  # a message of the catalogue, without values
+        super().__init__(
+            mark("“%(parameter)s” is “%(value)s”: expected %(expected)s."),
+            parameter=parameter,
+            value=value,
+            expected=expected,
+        )
+
+
 class WithdrawnError(DevisError):
     """The edition was withdrawn (HTTP 410)."""
 

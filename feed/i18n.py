@@ -71,7 +71,9 @@ class Translator:
         return format_list(list(items), locale=self.locale)
 
     def language_name(self, code: str) -> str:
-        """The name of another language in this one."""
+        """The name of another language in this one; its code, where it has none."""
+        if not is_language(code):
+            return code
         return Locale.parse(code, sep="-").get_display_name(self.locale) or code
 
 
@@ -101,6 +103,13 @@ def match(tag: str, available: Sequence[str]) -> str | None:
     folded = tag.replace("_", "-").casefold()
     by_fold = {code.casefold(): code for code in available}
     return by_fold.get(folded) or by_fold.get(folded.partition("-")[0])
+
+
+def canonical(tag: str) -> str:
+    """A language tag as it is usually written: `EN_gb` is `en-GB`."""
+    first, *rest = tag.replace("_", "-").split("-")
+    cased = {2: str.upper, 4: str.title}
+    return "-".join([first.lower(), *(cased.get(len(part), str.lower)(part) for part in rest)])
 
 
 def is_language(code: str) -> bool:

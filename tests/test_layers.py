@@ -24,6 +24,9 @@ HOMES = {
     "babel": "i18n",
     "sqlite3": "store",
     "granian": "server",
+    "flask_limiter": "web",
+    "limits": "web",
+    "pydantic": "publish",
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
 

@@ -35,11 +35,11 @@ def paragraphs(text: str) -> Markup:
     return Markup("").join(Markup("<p>{}</p>").format(part) for part in parts if part)
 
 
-def fallback_note(t: Translator, shown: str) -> str:
-    """What is said where a text is shown in another language than the reader's."""
+def fallback_note(t: Translator, shown: str, wanted: str | None = None) -> str:
+    """What is said where a text is shown in another language than `wanted`, the reader's."""
     return t.say(
         "Not yet in %(wanted)s; shown in %(shown)s.",
-        wanted=t.language_name(t.language),
+        wanted=t.language_name(wanted or t.language),
         shown=t.language_name(shown),
     )
 

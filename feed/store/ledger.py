@@ -109,6 +109,19 @@ def between(db: Database, first: date, last: date) -> list[Edition]:
     return [_edition(row) for row in rows]
 
 
+def page(
+    db: Database, first: date, last: date, limit: int, offset: int
+) -> tuple[list[Edition], int]:
+    """A page of the standing editions from `first` to `last`, newest first, and their number."""
+    condition = "FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ?"
+    span = [first.isoformat(), last.isoformat()]
+    total = db.execute(f"SELECT count(*) {condition}", span).fetchone()[0]
+    rows = db.query(
+        f"SELECT * {condition} ORDER BY date DESC LIMIT ? OFFSET ?", [*span, limit, offset]
+    )
+    return [_edition(row) for row in rows], total
+
+
 def recent(
     db: Database, today: date, limit: int, theme: str | None = None, source: str | None = None
 ) -> list[Edition]:

@@ -41,6 +41,9 @@ class Query:
     words: str = ""
     theme: str = ""
     source: str = ""
+    kind: str = ""
+    shortest: int = 0  # characters of the statement
+    longest: int | None = None
 
 
 def is_empty(db: Database) -> bool:
@@ -80,11 +83,14 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
     """A page of the published principles that match, best or first by title, and their number."""
-    where, values = [_LISTED], {"language": query.language, "words": _fts(query.words)}
+    where = [_LISTED]
+    values: dict[str, Any] = {"language": query.language, "words": _fts(query.words)}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
     if query.words:
+        if not values["words"]:  # signs only: nothing has them
+            return [], 0
         matching += " JOIN texts_fts f ON f.rowid = t.rowid"
         where.append("texts_fts MATCH :words")
         order = "f.rank, p.slug"
@@ -97,6 +103,12 @@ def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Pr
     if query.source:
         values["source"] = query.source
         where.append("p.source = :source")
+    if query.kind:
+        values["kind"] = query.kind
+        where.append("p.kind = :kind")
+    if query.shortest or query.longest is not None:
+        values |= {"shortest": query.shortest, "longest": query.longest}
+        where.append("length(t.statement) BETWEEN :shortest AND ifnull(:longest, 1e9)")
     condition = f"FROM {matching} WHERE {' AND '.join(where)}"
     total = db.execute(f"SELECT count(*) {condition}", values).fetchone()[0]
     page = db.execute(
@@ -148,6 +160,15 @@ def theme_counts(db: Database) -> dict[str, int]:
 def source_counts(db: Database) -> dict[str, int]:
     """How many published principles each source has."""
     rows = db.execute(f"SELECT source, count(*) FROM principles p WHERE {_LISTED} GROUP BY source")
+    return dict(rows.fetchall())
+
+
+def language_counts(db: Database) -> dict[str, int]:
+    """How many published principles each language has an approved text of."""
+    rows = db.execute(
+        "SELECT t.language, count(*) FROM texts t JOIN principles p ON p.slug = t.principle"
+        f" WHERE t.state = 'approved' AND {_LISTED} GROUP BY t.language"
+    )
     return dict(rows.fetchall())
 
 

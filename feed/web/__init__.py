@@ -9,7 +9,20 @@ from feed import schema
 from feed.clock import Clock
 from feed.config import Config
 from feed.store.connection import opened
-from feed.web import errors, feeds, formats, headers, library, pages, service, templating
+from feed.web import (
+    api,
+    embed,
+    errors,
+    feeds,
+    formats,
+    headers,
+    library,
+    limits,
+    pages,
+    service,
+    templating,
+    widget,
+)
 from feed.web.cache import PageCache
 from feed.web.content import Content
 from feed.web.context import Context
@@ -54,7 +67,9 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     templating.init(app, context)
     headers.init(app, context)
     errors.init(app, context)
-    for module in (pages, library, feeds, formats, service):
+    limits.init(app, context, api.blueprint)
+    app.register_blueprint(api.pages)
+    for module in (pages, library, feeds, formats, service, api, widget, embed):
         app.register_blueprint(module.blueprint)
     return app
 

@@ -37,8 +37,6 @@ def coding(accepted: str) -> str:
 
 
 def reduced(query: str, names: Sequence[str]) -> str:
-    """Of a query the parameters in `names`, the first of each, in the order of `names`."""
-    if not query:
-        return ""
-    given = dict(reversed(parse_qsl(query)))
-    return urlencode([(name, given[name]) for name in names if given.get(name)])
+    """Of a query the parameters in `names` that have a value, in the order of `names`."""
+    given = parse_qsl(query)
+    return urlencode([(name, value) for known in names for name, value in given if name == known])

@@ -5,7 +5,16 @@ import logging
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from feed.errors import DevisError, InputError, NotFoundError, StoreError, WithdrawnError, mark
+from feed.errors import (
+    DevisError,
+    InputError,
+    NotFoundError,
+    ParameterError,
+    StoreError,
+    WithdrawnError,
+    mark,
+)
+from feed.web import problems
 from feed.web.context import Context, language, translate
 
 log = logging.getLogger(__name__)
@@ -17,6 +26,7 @@ WORDS = {
     405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
     410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
     413: (mark("That is too much at once"), mark("What was sent is larger than can be taken.")),
+    429: (mark("Too many requests"), mark("More was asked for than this address may have.")),
     500: (mark("Something went wrong"), mark("The fault is ours, and it has been logged.")),
     503: (mark("Back in a moment"), mark("The library cannot be read right now.")),
 }
@@ -31,15 +41,18 @@ def init(app: Flask, context: Context) -> None:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
         if status >= 500:
             log.error("%s %s: %s", request.method, request.path, error)
-        return _page(status, translate().say(error.message, **error.values))
+        if isinstance(error, ParameterError):
+            error.values["expected"] = translate().gettext(error.expected)
+        return _page(status, translate().say(error.message, **error.values), error.values)
 
     @app.errorhandler(HTTPException)
     def theirs(error: HTTPException) -> Response:
-        known = nowhere.get(language()) if request.endpoint is None else None
+        lost = request.endpoint is None and not request.path.startswith(problems.PREFIX)
+        known = nowhere.get(language()) if lost else None
         if error.code == 404 and known is not None:
             return _finished(known, 404)
         response = _page(error.code or 500)
-        if error.code == 404 and request.endpoint is None:
+        if error.code == 404 and lost:
             nowhere[language()] = response.get_data()
         for name, value in error.get_headers(request.environ):
             if name in ("Allow", "Retry-After"):
@@ -52,14 +65,18 @@ def init(app: Flask, context: Context) -> None:
         return _page(InternalServerError.code)
 
 
-def _page(status: int, detail: str | None = None) -> Response:
+def _page(
+    status: int, detail: str | None = None, values: dict[str, object] | None = None
+) -> Response:
     title, usual = map(translate().gettext, WORDS.get(status, WORDS[400 if status < 500 else 500]))
     # A fault of the database is for the log, not for the visitor.
     shown = usual if detail is None or status >= 500 else detail
+    if request.path.startswith(problems.PREFIX):
+        return _finished(problems.answer(status, title, shown, values or {}), status)
     return _finished(render_template("error.html", title=title, detail=shown), status)
 
 
-def _finished(body: str | bytes, status: int) -> Response:
+def _finished(body: str | bytes | Response, status: int) -> Response:
     response = make_response(body, status)
     response.headers["Vary"] = "Accept-Language"
     if status == 503:

@@ -43,8 +43,14 @@ def kept_by(*names: str) -> Callable[[View], View]:
     return mark
 
 
+def kept_whole(view: View) -> View:
+    """The same for a view that refuses every parameter it does not know, or one given twice."""
+    setattr(view, _MARK, None)
+    return view
+
+
 def known_query(app: Flask) -> Callable[[str], tuple[str, ...] | None]:
-    """A function from a path to the parameters that its view knows; None if it is not kept."""
+    """A function from a path to the parameters its view knows; None if it sees all of them."""
     routes = app.url_map.bind("")
 
     def known(path: str) -> tuple[str, ...] | None:

@@ -46,7 +46,17 @@ def site_map() -> Response:
     """Every public page."""
     today = site().today(now())
     paths = chain(
-        ["", "archive/", "principles/", "themes/", "sources/", "feeds/", "about/"],
+        [
+            "",
+            "archive/",
+            "principles/",
+            "themes/",
+            "sources/",
+            "feeds/",
+            "embed/",
+            "api/",
+            "about/",
+        ],
         (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
         (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
         (f"principles/{slug}/" for slug in library.listed(db())),

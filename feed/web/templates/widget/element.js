@@ -1,0 +1,147 @@
+(() => {
+  "use strict";
+  if (customElements.get("devis-principle")) return;
+  const words = __WORDS__;
+  const script = document.currentScript;
+  const base = script && script.src ? new URL(script.src).origin : __BASE__;
+  const first = Object.keys(words)[0];
+  const sizes = { small: 0.875, large: 1.3, huge: 2 };
+  const css = `
+:host{display:block;min-width:0;color:inherit}
+:host([hidden]){display:none}
+article{all:initial;direction:inherit;display:block;color:var(--devis-color,inherit);background:var(--devis-background,transparent);font:400 1em/1.5 sans-serif;font-family:var(--devis-font,inherit);font-size:calc(max(1em,14px)*var(--size,1));padding:var(--devis-padding,1em 1.1em);border:solid var(--devis-accent,currentColor);border-width:0 0 0 .25em;border-radius:var(--devis-radius,0);overflow-wrap:anywhere;hyphens:auto;box-sizing:border-box}
+:host([scheme=light]) article{color-scheme:light;color:var(--devis-color,#1f2426);background:var(--devis-background,#fffdf9);border-color:var(--devis-accent,#14586b)}
+:host([scheme=dark]) article{color-scheme:dark;color:var(--devis-color,#e8e4db);background:var(--devis-background,#1e2326);border-color:var(--devis-accent,#84c5d8)}
+p,blockquote,h3,h4{margin:0;color:inherit}
+h3{font-size:1.1em;line-height:1.25;margin-bottom:.4em}
+blockquote{font-size:1.2em;line-height:1.45;white-space:pre-line}
+.acts{display:flex;flex-wrap:wrap;gap:.8em 1.5em;margin-top:.9em}
+.acts>*{flex:1 1 100%}
+h4{font-size:.85em}
+footer,.note{font-size:.875em}
+footer{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;margin-top:.8em}
+.note{margin-bottom:.5em}
+a{color:inherit;text-underline-offset:.2em}
+a:focus-visible{outline:3px solid;outline-offset:2px}
+:host([layout=wide]) .acts>*{flex-basis:16em}
+:host([layout=wide]) blockquote{font-size:1.35em}
+:host([layout=line]) article{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;padding:var(--devis-padding,.4em .8em)}
+:host([layout=line]) :is(h3,.acts,footer,.note){margin:0}
+:host([layout=line]) blockquote{font-size:1em}`;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+
+  // One line per language, shared by every element of the page: what came last, and who waits.
+  const lines = new Map();
+  function line(tag) {
+    if (!lines.has(tag)) lines.set(tag, { data: null, stale: 0, asking: null, timer: 0, all: new Set() });
+    return lines.get(tag);
+  }
+  function ask(tag) {
+    const one = line(tag);
+    if (one.asking) return;
+    one.asking = load(tag).then(
+      ([data, seconds]) => {
+        one.data = data;
+        plan(one, tag, seconds);
+        one.all.forEach((element) => element.show(data));
+      },
+      () => plan(one, tag, 60)
+    ).then(() => { one.asking = null; });
+  }
+  async function load(tag) {
+    const answer = await fetch(base + "/api/v1/today" + (tag && "?lang=" + encodeURIComponent(tag)),
+      { credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(15000) });
+    if (!answer.ok) throw new Error(answer.status);
+    const data = await answer.json();
+    if (typeof data.text.statement !== "string" || !/^https?:/.test(data.url)) throw new Error("shape");
+    const age = /max-age=(\d+)/.exec(answer.headers.get("cache-control") || "");
+    return [data, age ? +age[1] : 300];
+  }
+  // An answer is never fresh past the end of its day: asking again then finds the new day.
+  function plan(one, tag, seconds) {
+    const wait = 1000 * Math.max(seconds, 5) * (1 + Math.random() / 5);
+    one.stale = Date.now() + wait;
+    clearTimeout(one.timer);
+    one.timer = setTimeout(() => { if (one.all.size && !document.hidden) ask(tag); }, wait);
+  }
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    lines.forEach((one, tag) => { if (one.all.size && Date.now() >= one.stale) ask(tag); });
+  });
+
+  function make(name, text, part, attributes) {
+    const node = document.createElement(name);
+    node.textContent = text;
+    if (part) node.part = node.className = part;
+    return Object.assign(node, attributes);
+  }
+  function named(code, language) {
+    try { return new Intl.DisplayNames([language], { type: "language" }).of(code); } catch { return code; }
+  }
+
+  class Principle extends HTMLElement {
+    static observedAttributes = ["lang", "show", "text-size"];
+    constructor() {
+      super();
+      const root = this.attachShadow({ mode: "open" });
+      root.adoptedStyleSheets = [sheet];
+      root.append(document.createElement("slot"));
+    }
+    connectedCallback() { this.join(); }
+    disconnectedCallback() { if (this.tag != null) line(this.tag).all.delete(this); this.tag = null; }
+    attributeChangedCallback(name) {
+      if (!this.isConnected) return;
+      if (name === "lang") this.join();
+      else if (this.data) this.show(this.data);
+    }
+    join() {
+      const near = this.closest("[lang]");
+      const tag = ((near && near.lang) || "").trim();
+      if (tag === this.tag) return;
+      this.disconnectedCallback();
+      this.tag = tag;
+      const one = line(tag);
+      one.all.add(this);
+      if (one.data) this.show(one.data);
+      if (Date.now() >= one.stale) ask(tag);
+    }
+    show(data) {
+      const fresh = !this.data || this.data.date !== data.date || this.data.text !== data.text;
+      this.data = data;
+      const { text } = data;
+      const asked = text.requested_language.split("-")[0];
+      const language = words[text.requested_language] ? text.requested_language : words[asked] ? asked : first;
+      const said = words[language];
+      const shown = (this.getAttribute("show") || "statement credit").split(/[\s,]+/);
+      const quote = { lang: text.language, dir: "auto" };
+      const card = make("article", "", "card", { lang: language });
+      if (text.fallback) card.append(make("p", said.note.replace("%(wanted)s", named(text.requested_language, language)).replace("%(shown)s", named(text.language, language)), "note"));
+      if (shown.includes("title")) card.append(make("h3", text.title, "title", quote));
+      if (shown.includes("statement")) card.append(make("blockquote", text.statement, "statement", quote));
+      const acts = make("div", "", "acts");
+      for (const name of ["reflection", "practice"]) {
+        if (!shown.includes(name) || !text[name]) continue;
+        const section = make("section", "", name);
+        section.append(make("h4", said[name], "label"), make("p", text[name], "", quote));
+        acts.append(section);
+      }
+      if (acts.firstChild) card.append(acts);
+      const foot = make("footer", "", "footer");
+      if (shown.includes("credit")) foot.append(make("span", data.credit, "credit"));
+      foot.append(make("a", said.link, "link", { href: data.url }));
+      card.append(foot);
+      card.style.setProperty("--size", sizes[this.getAttribute("text-size")] || 1);
+      this.shadowRoot.replaceChildren(card);
+      if (fresh) this.dispatchEvent(new CustomEvent("devis-ready", { bubbles: true, composed: true, detail: data }));
+    }
+  }
+  customElements.define("devis-principle", Principle);
+
+  // An iframe of ours tells its height.
+  addEventListener("message", ({ data, source }) => {
+    if (!data || data.type !== "devis:height" || !(data.height > 0)) return;
+    for (const frame of document.querySelectorAll("iframe"))
+      if (frame.contentWindow === source && frame.src.startsWith(base + "/")) frame.height = Math.min(data.height, 4000);
+  });
+})();

@@ -1,0 +1,125 @@
+"""The widget: one small document for an iframe, and the script of the custom element.
+
+The document asks for nothing else: its style and its script stand in it, allowed by their hashes,
+so that it works in a sandbox without an origin, too.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Blueprint, Response, g, render_template, request
+
+from feed import editions
+from feed.errors import DevisError, ParameterError, mark
+from feed.i18n import translator
+from feed.model import Showing
+from feed.publish import markup
+from feed.publish.query import EXPECTED, LONGEST_TAG, TAG
+from feed.publish.reader import Reader, reader
+from feed.web import embedding
+from feed.web.context import db, here, now, site, translate
+from feed.web.errors import STATUS
+from feed.web.headers import kept, kept_by, open_to_all
+
+blueprint = Blueprint("widget", __name__)
+
+FILES = Path(__file__).resolve().parent / "templates" / "widget"
+
+# What the custom element says itself, in every language of the site.
+LABELS = {
+    "reflection": mark("To think about"),
+    "practice": mark("To do today"),
+    "link": mark("Read it on the site"),
+    "note": mark("Not yet in %(wanted)s; shown in %(shown)s."),
+}
+
+
+@blueprint.get("/<tag>/widget/")
+@kept_by("scheme", "show", "layout", "text-size")
+def page(tag: str) -> Response:
+    """Today's edition, for an iframe: in the language of the tag, else in the original's."""
+    asked = _reader(tag)
+    look = embedding.read(request.args, request.args.getlist("show"))
+    view = editions.today(db(), site(), now())
+    if view is None:
+        return _document(look, message=translate().gettext("The first principle is on its way"))
+    showing = view.showing
+    text = asked.text(showing.principle)
+    return _document(
+        look,
+        text=text,
+        note=asked.note(text),
+        credit=markup.credit(asked.translator, showing.source, showing.principle),
+        url=asked.edition_url(showing),
+        until=_until(showing),
+    )
+
+
+@blueprint.get("/widget.js")
+@kept
+def script() -> Response:
+    """The custom element, with the few words it says itself."""
+    words = {
+        code: {name: translator(code).gettext(text) for name, text in LABELS.items()}
+        for code in site().languages
+    }
+    said = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    body = _source("element.js").replace("__WORDS__", said)
+    body = body.replace("__BASE__", json.dumps(site().base_url))
+    return open_to_all(Response(body, content_type="text/javascript; charset=utf-8"))
+
+
+@blueprint.errorhandler(DevisError)
+def refused(error: DevisError) -> Response:
+    """A fault in the place of the widget: small, and framed like it."""
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+    said = translate().gettext("The library cannot be read right now.")
+    if isinstance(error, ParameterError):
+        error.values["expected"] = translate().gettext(error.expected)
+    if status < 500:
+        said = translate().say(error.message, **error.values)
+    return _document(embedding.Look(), status, message=said)
+
+
+def _reader(tag: str) -> Reader:
+    if len(tag) > LONGEST_TAG or not re.fullmatch(TAG, tag):
+        g.language = here().config.languages[0]
+        raise ParameterError("lang", tag, EXPECTED["lang"])
+    asked = reader(site(), tag)
+    g.language = asked.interface
+    return asked
+
+
+def _until(showing: Showing) -> str | None:
+    """When the next edition is due; None in a rehearsal, whose clock the browser does not share."""
+    if here().config.rehearsal:
+        return None
+    return site().start(showing.edition.date + timedelta(days=1)).isoformat()
+
+
+def _document(look: embedding.Look, status: int = 200, **values: object) -> Response:
+    style, script = _source("page.css"), _source("page.js")
+    body = render_template("widget/page.html", look=look, style=style, script=script, **values)
+    response = Response(body, status, content_type="text/html; charset=utf-8")
+    ancestors = " ".join(("'self'", *here().config.embed_origins))
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
+        " connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
+        f" frame-ancestors {ancestors}"
+    )
+    return open_to_all(response)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@lru_cache
+def _source(name: str) -> str:
+    """One of the widget's own files, as it is."""
+    return (FILES / name).read_text(encoding="utf-8").strip()

@@ -22,7 +22,7 @@ from feed.errors import DevisError, InstanceError
 from feed.i18n import translator
 from feed.model import Site
 from feed.store import library
-from feed.store.connection import opened
+from feed.store.connection import exists, opened
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -35,6 +35,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except DevisError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(error.strerror or str(error)) from error
 
 
 class _Setup:
@@ -86,13 +90,18 @@ def migrate(base: _Setup) -> None:
 
 
 @main.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+)
 @click.option("--overwrite", is_flag=True, help="Replace also what was edited at the desk.")
 @setup
 def import_(base: _Setup, files: tuple[Path, ...], overwrite: bool) -> None:
     """Import TOML, JSON or CSV files: all of them, or nothing at all."""
     contents = {str(path): _content(path) for path in files}
-    if not base.config.database.exists():
+    if not exists(base.config.database):
         server.create(base.config, base.clock)
     with base.library() as (db, _):
         _told(curation.import_files(db, contents, base.clock(), overwrite=overwrite))
@@ -107,10 +116,13 @@ def export(base: _Setup, form: str, languages: tuple[str, ...]) -> None:
     with base.library() as (db, _):
         text = exchange.write(curation.export(db, languages or None), form)
     sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 @main.command()
-@click.option("--days", type=click.IntRange(1, 36_600), default=14, show_default=True)
+@click.option(
+    "--days", type=click.IntRange(1, editions.LONGEST_PLAN.days), default=14, show_default=True
+)
 @click.option("--from", "first", type=DAY, help="The first date; tomorrow if not given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @setup

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from feed.errors import SettingError, mark
+from feed.i18n import is_language
 from feed.model import Site
 
 PREFIX = "DEVIS_"
@@ -113,8 +115,11 @@ def environment(now: datetime) -> dict[str, str]:
 
 
 def _host(text: str) -> str:
-    if re.search(r"[\s/]", text):
-        raise ValueError("a host name or an IP address, such as 127.0.0.1")
+    try:
+        ip_address(text)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+            raise ValueError("a host name or an IP address, such as 127.0.0.1") from None
     return text
 
 
@@ -128,8 +133,14 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def _path(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
-    if path.is_dir():
+    try:
+        path = Path(text).expanduser().absolute()
+        is_folder = path.is_dir()
+    except PermissionError:  # for whoever opens it to say
+        return path
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"the path of a file ({error})") from None
+    if is_folder:
         raise ValueError("the path of a file, but this is a folder")
     return path
 
@@ -145,6 +156,7 @@ def _base_url(text: str) -> str:
         not valid
         or parts.scheme not in ("http", "https")
         or not parts.hostname
+        or parts.netloc.endswith(":")
         or not re.fullmatch(r"[A-Za-z0-9.\-:\[\]]+", parts.netloc)
         or parts.path not in ("", "/")
         or parts.query
@@ -158,19 +170,21 @@ def _languages(text: str) -> tuple[str, ...]:
     codes = [code.strip() for code in text.split(",")]
     if not all(_LANGUAGE.fullmatch(code) for code in codes) or len(set(codes)) != len(codes):
         raise ValueError("language codes with commas between, each once, such as en,sv")
+    for code in codes:
+        if not is_language(code):
+            raise ValueError(f"languages whose dates are known (CLDR), but {code} is not")
     return tuple(codes)
 
 
 def _names(languages: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
     def parse(text: str) -> dict[str, str]:
+        if not text.isprintable():
+            raise ValueError("a name without control characters, in UTF-8")
         if not re.match(r"\s*[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=", text):
             return dict.fromkeys(languages, text)
-        names: dict[str, str] = {}
-        for part in _BETWEEN_NAMES.split(text):
-            match = _NAMED.fullmatch(part)
-            if match:
-                names[match[1]] = match[2]
-        if languages[0] not in names or set(names) - set(languages):
+        found = [_NAMED.fullmatch(part) for part in _BETWEEN_NAMES.split(text)]
+        names = {match[1]: match[2] for match in found if match}
+        if len(names) != len(found) or languages[0] not in names or set(names) - set(languages):
             expected = ",".join(f"{code}=…" for code in languages)
             raise ValueError(f"one name, or one for each language: {expected}")
         return names
@@ -207,11 +221,11 @@ def _origins(text: str) -> tuple[str, ...]:
 def _instant(text: str) -> datetime | None:
     if not text:
         return None
-    expected = "an instant with its zone, such as 2027-03-01T06:00:00+01:00"
+    expected = "an instant with its zone, 1970 to 2999, such as 2027-03-01T06:00:00+01:00"
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(expected) from None
-    if instant.tzinfo is None:
+    if instant.tzinfo is None or not 1970 <= instant.year <= 2999:
         raise ValueError(expected)
     return instant

@@ -17,7 +17,9 @@ from feed.rotation import Choice
 from feed.store import ledger, library, meta
 from feed.store.connection import transaction
 
-FEED_LENGTH = 31  # the longest month: where the feed ends, the archive of a month goes on
+FEED_LENGTH = 30
+
+LONGEST_PLAN = timedelta(days=36_600)
 
 _Named = TypeVar("_Named", Theme, Source)
 
@@ -46,8 +48,7 @@ def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list
         # Read again under the write lock: another process may have been faster.
         choices = list(_choices(db, config, _due(db, site, config, site.today(now))))
         for choice in choices:
-            published = site.start(choice.date)
-            ledger.add(db, choice.date, choice.slug, choice.cycle, choice.why, published)
+            ledger.add(db, choice, site.start(choice.date), now)
     return choices
 
 
@@ -95,7 +96,7 @@ def withdraw(
         if slug is not None and (choice is None or choice.slug != slug):
             raise InputError(mark("“%(slug)s” cannot be shown today."), slug=slug)
         if choice is not None:
-            ledger.add(db, day, choice.slug, choice.cycle, choice.why, site.start(day))
+            ledger.add(db, choice, site.start(day), now)
         return choice
 
 
@@ -115,7 +116,10 @@ def plan(
 
     Dates of the ledger are told as they were; later ones by running the rotation forward.
     """
-    start = first or site.today(now) + timedelta(days=1)
+    today = site.today(now)
+    start = first or today + timedelta(days=1)
+    if start - today > LONGEST_PLAN - timedelta(days=days - 1):
+        raise InputError(mark("The plan would end more than a hundred years from now."))
     end = start + timedelta(days=days - 1)
     past = [
         Planned(edition.date, edition.principle, edition.why)
@@ -123,7 +127,7 @@ def plan(
     ]
     coming = [
         Planned(choice.date, choice.slug, choice.why)
-        for choice in _choices(db, config, _due(db, site, config, end, site.today(now)))
+        for choice in _choices(db, config, _due(db, site, config, end, today))
         if choice.date >= start
     ]
     return past + coming
@@ -260,10 +264,10 @@ def principle(db: Database, site: Site, slug: str, now: datetime) -> PrincipleVi
     found = library.principle(db, slug)
     if found is None or not found.is_public:
         raise NotFoundError(mark("There is no principle “%(slug)s”."), slug=slug)
-    themes = library.themes(db)
+    themes = library.themes(db, found.themes)
     return PrincipleView(
         found,
-        library.sources(db)[found.source],
+        library.sources(db, [found.source])[found.source],
         tuple(themes[theme] for theme in found.themes),
         tuple(ledger.dates_of(db, slug, site.today(now))),
     )
@@ -302,22 +306,26 @@ def feed(
             home=f"themes/{slug}/",
             about=theme.text(language)[1].name,
         )
-    return channel.daily(site, language, showings, older=_month_before(db, site, now))
+    return channel.daily(site, language, showings, older=_older(db, recent))
 
 
 def archived(db: Database, site: Site, language: str, first: date, now: datetime) -> Channel:
-    """The feed of the month that begins on `first`, once it is over. Raises NotFoundError."""
+    """The feed of the month that begins on `first`, once it is over. Raises NotFoundError.
+
+    On the last day of a month that is longer than the feed, it is there a day early.
+    """
     view = month(db, site, first, now)
-    if first >= site.today(now).replace(day=1):
+    today = site.today(now)
+    if first == today.replace(day=1) != _older(db, ledger.recent(db, today, FEED_LENGTH)):
         raise NotFoundError(mark("There are no editions in %(month)s."), month=f"{first:%Y-%m}")
     showings = [showing for week in view.weeks for showing in reversed(week.showings)]
     return channel.month(site, language, showings, first, view.before)
 
 
-def _month_before(db: Database, site: Site, now: datetime) -> date | None:
-    """The first day of the newest month with editions that is over."""
-    running = site.today(now).replace(day=1)
-    return next((first for first, _ in months(db, site, now) if first < running), None)
+def _older(db: Database, recent: Sequence[Edition]) -> date | None:
+    """The first day of the month in which the ledger goes on where a feed of `recent` ends."""
+    before = ledger.before(db, recent[-1].date) if recent else None
+    return before.date.replace(day=1) if before else None
 
 
 def named(items: dict[str, _Named], slug: str) -> _Named:

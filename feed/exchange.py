@@ -12,6 +12,7 @@ import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import tomli_w
@@ -99,7 +100,7 @@ def _one_of(choices: tuple[str, ...]) -> Check:
             raise _ExpectedError(
                 mark("expected one of %(choices)s, not “%(value)s”"),
                 choices=", ".join(choices),
-                value=value,
+                value=_shown(value),
             )
         return str(value)
 
@@ -109,7 +110,8 @@ def _one_of(choices: tuple[str, ...]) -> Check:
 def _slug(value: Any) -> str:
     if not isinstance(value, str) or not _SLUG.fullmatch(value) or len(value) > 80:
         raise _ExpectedError(
-            mark("expected a name in lower-case a–z, 0–9 and hyphens, not “%(value)s”"), value=value
+            mark("expected a name in lower-case a–z, 0–9 and hyphens, not “%(value)s”"),
+            value=_shown(value),
         )
     return value
 
@@ -123,14 +125,15 @@ def _slugs(value: Any) -> list[str]:
 def _language(value: Any) -> str:
     if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
         raise _ExpectedError(
-            mark("expected a language code such as sv, not “%(value)s”"), value=value
+            mark("expected a language code such as sv, not “%(value)s”"), value=_shown(value)
         )
     return value
 
 
 def _year(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not -3000 <= value <= 3000:
-        raise _ExpectedError(mark("expected a year such as 2019, not “%(value)s”"), value=value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < abs(value) <= 3000:
+        message = mark("expected a year such as 2019, not “%(value)s”")
+        raise _ExpectedError(message, value=_shown(value))
     return value
 
 
@@ -204,7 +207,7 @@ class _Reader:
         ending = file.rpartition(".")[2].lower()
         parsers: dict[str, Callable[[str], Any]] = {
             "toml": tomllib.loads,
-            "json": json.loads,
+            "json": partial(json.loads, object_pairs_hook=_without_repeats),
             "csv": self._rows,
         }
         parse = parsers.get(ending)
@@ -270,7 +273,7 @@ class _Reader:
                 )
             else:
                 entry["texts"][language] = self._fields(file, label, f"{where}.", text, text_checks)
-        if "slug" not in raw:
+        if raw.get("slug") is None:
             return self.wrong(file, label, "slug", mark("expected a name, but there is none"))
         self._keep(file, kind, label, entry)
 
@@ -323,6 +326,9 @@ class _Reader:
         unknown = [name for name in rows.fieldnames or [] if name not in COLUMNS]
         if unknown or not {"slug", "language"} <= set(rows.fieldnames or []):
             raise ValueError(f"the first row names the columns: {', '.join(COLUMNS)}")
+        for name in rows.fieldnames or []:
+            if (rows.fieldnames or []).count(name) > 1:
+                raise ValueError(f"the first row names the column {name} twice")
         entries: dict[str, Entry] = {}
         for row in rows:
             where = f"line {rows.line_num}"
@@ -405,6 +411,23 @@ def _csv(principles: Iterable[Entry]) -> str:
         for language, text in entry["texts"].items():
             rows.writerow({**shared, "language": language, **text})
     return out.getvalue()
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless one of its names would hide another."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"an object names “{name}” twice")
+    return dict(pairs)
+
+
+def _shown(value: Any) -> str:
+    """A refused value as it can stand in a message, however long or deep it is."""
+    try:
+        return str(value)[:80]
+    except (ValueError, RecursionError):
+        return "…"
 
 
 def _kind(value: Any) -> str:

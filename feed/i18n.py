@@ -74,7 +74,7 @@ class Translator:
         """The name of another language in this one; its code, where it has none."""
         if not is_language(code):
             return code
-        return Locale.parse(code, sep="-").get_display_name(self.locale) or code
+        return str(self.locale.languages.get(code.partition("-")[0], code))
 
 
 @lru_cache

@@ -151,9 +151,11 @@ class Showing:
 
     def updated(self, language: str) -> datetime:
         """The last significant change a reader of `language` can see; never before `published`."""
+        wanted = self.principle.texts.get(language)
         changes = (
             self.edition.published,
             self.text(language).corrected,
+            wanted.corrected if wanted else None,  # also when its approval was taken back
             self.principle.corrected,
             self.source.corrected,
         )

@@ -101,7 +101,8 @@ CREATE TABLE editions (
   principle TEXT NOT NULL REFERENCES principles(slug),
   cycle INTEGER NOT NULL,
   why TEXT NOT NULL CHECK (why IN ('pin', 'rotation')),
-  published TEXT NOT NULL,
+  published TEXT NOT NULL,    -- the start of its date
+  made TEXT NOT NULL,         -- when it entered the ledger
   withdrawn TEXT,             -- null while it stands
   reason TEXT,                -- null while it stands
   UNIQUE (date, number),
@@ -109,7 +110,7 @@ CREATE TABLE editions (
 ) STRICT;
 CREATE UNIQUE INDEX editions_standing ON editions(date) WHERE withdrawn IS NULL;
 CREATE INDEX editions_principle ON editions(principle, date);
-CREATE INDEX editions_published ON editions(published);
+CREATE INDEX editions_made ON editions(made);
 CREATE INDEX editions_withdrawn ON editions(withdrawn) WHERE withdrawn IS NOT NULL;
 CREATE TABLE pins (
   date TEXT PRIMARY KEY,
@@ -144,6 +145,8 @@ NAMES = frozenset({"library_and_ledger"})
 def migrate(db: Database) -> list[str]:
     """Apply what is pending and return its names, oldest first. Raises SchemaError as `check`."""
     _refuse_newer(db)
+    if db.table_names() and not migrations.applied(db):
+        raise SchemaError(mark("The file is not a database of Devis."))
     names = [pending.name for pending in migrations.pending(db)]
     migrations.apply(db)
     return names

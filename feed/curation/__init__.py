@@ -159,6 +159,9 @@ class _Import:
         if original is not None and original not in entry["texts"]:
             message = mark("expected a text in the original language, %(language)s")
             self._wrong("principles", slug, "texts", message, language=original)
+        elif original is not None and entry["texts"][original]["state"] == "outdated":
+            message = mark("expected draft, review or approved: an original is never outdated")
+            self._wrong("principles", slug, f"texts.{original}.state", message)
         return len(self.problems) == before
 
     def _complete(

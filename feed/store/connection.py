@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from feed.errors import StoreError, mark
 
 BUSY_SECONDS = 5.0
+DriverError = sqlite3.DatabaseError
 
 
 class _Connection(sqlite3.Connection):
@@ -41,12 +42,24 @@ def _translated(error: sqlite3.DatabaseError) -> Exception:
     return StoreError(message, detail=str(error))
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a database file. Raises StoreError where one may not even look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StoreError(
+            mark("The database %(path)s cannot be opened: %(detail)s."),
+            path=path,
+            detail=error.strerror,
+        ) from error
+
+
 def connect(path: Path, *, create: bool = False, shared: bool = False) -> Database:
     """Open the database file; the connection belongs to the calling thread, unless `shared`.
 
     Raises StoreError when there is no such file (unless `create`) or it cannot be opened.
     """
-    if not create and not path.exists():
+    if not create and not exists(path):
         raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
     try:
         connection = sqlite3.connect(
@@ -73,6 +86,8 @@ def opened(path: Path) -> Iterator[Database]:
     db = connect(path)
     try:
         yield db
+    except sqlite3.DatabaseError as error:  # that came with a later row
+        raise _translated(error) from error
     finally:
         db.close()
 

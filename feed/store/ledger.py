@@ -7,7 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Edition, Showing
-from feed.rotation import Shown
+from feed.rotation import Choice, Shown
 from feed.store import library
 
 Row = dict[str, Any]
@@ -52,20 +52,22 @@ def last_date(db: Database) -> date | None:
     return date.fromisoformat(row[0]) if row[0] else None
 
 
-def add(db: Database, day: date, slug: str, cycle: int, why: str, published: datetime) -> None:
-    """Enter an edition; its number follows the date's earlier ones.
+def add(db: Database, choice: Choice, published: datetime, now: datetime) -> None:
+    """Enter an edition, `published` at the start of its date; its number follows earlier ones.
 
     The schema refuses a second standing edition of the date (sqlite3.IntegrityError).
     """
     db.execute(
-        "INSERT INTO editions (date, number, principle, cycle, why, published) VALUES (:day,"
-        " (SELECT count(*) + 1 FROM editions WHERE date = :day), :slug, :cycle, :why, :published)",
+        "INSERT INTO editions (date, number, principle, cycle, why, published, made)"
+        " VALUES (:day, (SELECT count(*) + 1 FROM editions WHERE date = :day), :slug, :cycle, :why,"
+        " :published, :made)",
         {
-            "day": day.isoformat(),
-            "slug": slug,
-            "cycle": cycle,
-            "why": why,
+            "day": choice.date.isoformat(),
+            "slug": choice.slug,
+            "cycle": choice.cycle,
+            "why": choice.why,
             "published": published.isoformat(timespec="seconds"),
+            "made": now.isoformat(timespec="seconds"),
         },
     )
 
@@ -172,7 +174,9 @@ def dates(db: Database, today: date) -> list[date]:
 def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
     """The editions with their principle, source and themes, in the same order."""
     principles = library.principles(db, {edition.principle for edition in editions})
-    themes, sources = library.themes(db), library.sources(db)
+    used = principles.values()
+    themes = library.themes(db, {slug for principle in used for slug in principle.themes})
+    sources = library.sources(db, {principle.source for principle in used})
     return [
         Showing(
             edition,

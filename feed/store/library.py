@@ -73,7 +73,11 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
         " LEFT JOIN texts o ON o.principle = t.principle AND o.language = p.original_language"
     )
     texts = _grouped(
-        db.query(f"{originals} {_in('t.principle', slugs)} ORDER BY t.rowid", _json(slugs))
+        db.query(
+            f"{originals} {_in('t.principle', slugs)}"
+            " ORDER BY t.language <> p.original_language, t.language",
+            _json(slugs),
+        )
     )
     return {
         row["slug"]: _principle(row, themes.get(row["slug"], []), texts.get(row["slug"], []))
@@ -172,9 +176,13 @@ def language_counts(db: Database) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def themes(db: Database) -> dict[str, Theme]:
-    """Every theme by slug, in the order of their slugs."""
-    texts = _grouped(db.query("SELECT * FROM theme_texts ORDER BY theme, rowid"), "theme")
+def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Theme]:
+    """Themes by slug, in the order of their slugs: those asked for, or all of them."""
+    rows = db.query(
+        f"SELECT * FROM theme_texts {_in('theme', slugs)} ORDER BY theme, rowid", _json(slugs)
+    )
+    texts = _grouped(rows, "theme")
+    known = db.query(f"SELECT slug FROM themes {_in('slug', slugs)} ORDER BY slug", _json(slugs))
     return {
         slug: Theme(
             slug,
@@ -183,17 +191,18 @@ def themes(db: Database) -> dict[str, Theme]:
                 for row in texts.get(slug, [])
             },
         )
-        for (slug,) in db.execute("SELECT slug FROM themes ORDER BY slug").fetchall()
+        for slug in [row["slug"] for row in known]
     }
 
 
-def sources(db: Database) -> dict[str, Source]:
-    """Every source by slug, in the order of their slugs."""
-    texts = _grouped(db.query("SELECT * FROM source_texts ORDER BY source, rowid"), "source")
-    return {
-        row["slug"]: _source(row, texts.get(row["slug"], []))
-        for row in db.query("SELECT * FROM sources ORDER BY slug")
-    }
+def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Source]:
+    """Sources by slug, in the order of their slugs: those asked for, or all of them."""
+    rows = db.query(
+        f"SELECT * FROM source_texts {_in('source', slugs)} ORDER BY source, rowid", _json(slugs)
+    )
+    texts = _grouped(rows, "source")
+    known = db.query(f"SELECT * FROM sources {_in('slug', slugs)} ORDER BY slug", _json(slugs))
+    return {row["slug"]: _source(row, texts.get(row["slug"], [])) for row in known}
 
 
 def instant(text: str | None) -> datetime | None:

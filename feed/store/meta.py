@@ -31,7 +31,7 @@ def data_version(db: Database) -> int:
 def last_change(db: Database) -> datetime | None:
     """The newest edition, withdrawal, correction or addition; None in an empty database."""
     row = db.execute(
-        "SELECT max(at) FROM (SELECT max(published) AS at FROM editions"
+        "SELECT max(at) FROM (SELECT max(made) AS at FROM editions"
         " UNION ALL SELECT max(withdrawn) FROM editions"
         " UNION ALL SELECT max(changed) FROM principles"
         " UNION ALL SELECT max(changed) FROM sources"

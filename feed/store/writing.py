@@ -118,11 +118,18 @@ def _text_row(
 ) -> Row:
     row: Row = {name: text.get(name, "") for name in TEXT_FIELDS}
     row["state"] = "approved" if text["state"] == "outdated" else text["state"]
-    if before is None:
-        return {**row, "version": 1, "corrected": None if first else _stamp(now)}
-    if typo_only or not _differs(row, before, TEXT_FIELDS):
-        return {**row, "version": before["version"], "corrected": before["corrected"]}
-    return {**row, "version": before["version"] + 1, "corrected": _stamp(now)}
+    was_shown = before is not None and before["state"] == "approved"
+    is_shown = row["state"] == "approved"
+    rewritten = before is not None and not typo_only and _differs(row, before, TEXT_FIELDS)
+    # Readers see a text only while it is approved: coming and going are corrections, too.
+    visible = was_shown != is_shown or (rewritten and is_shown)
+    corrected = before["corrected"] if before else None
+    version = before["version"] if before else 1
+    return {
+        **row,
+        "version": version + rewritten,
+        "corrected": _stamp(now) if visible and not first else corrected,
+    }
 
 
 def _based_on(text: Entry, before: Row | None, version: int) -> int:

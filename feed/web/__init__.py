@@ -31,7 +31,7 @@ from feed.web.context import Context
 class _DateConverter(BaseConverter):
     """`2026-11-22` in a path; what is no date of the calendar is not found."""
 
-    regex = r"\d{4}-\d{2}-\d{2}"
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> date:
         try:
@@ -46,7 +46,7 @@ class _DateConverter(BaseConverter):
 class _MonthConverter(_DateConverter):
     """`2026/11` in a path, as the first day of that month."""
 
-    regex = r"\d{4}/\d{2}"
+    regex = "[0-9]{4}/[0-9]{2}"
     part_isolating = False
 
     def to_python(self, value: str) -> date:
@@ -56,6 +56,17 @@ class _MonthConverter(_DateConverter):
         return f"{value:%Y/%m}"
 
 
+class _SlugConverter(BaseConverter):
+    """The name of a principle, theme or source; what cannot be one is not found."""
+
+    regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
+
+
+def _languages(codes: tuple[str, ...]) -> type[BaseConverter]:
+    """The languages of the site: any other word in their place is not found."""
+    return type("_LanguageConverter", (BaseConverter,), {"regex": "|".join(codes)})
+
+
 def create_app(settings: Config, clock: Clock) -> Flask:
     """The Flask application. Raises SchemaError or StoreError unless the database is ready."""
     with opened(settings.database) as db:
@@ -63,7 +74,12 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     context = Context(app, settings, clock)
-    app.url_map.converters.update(date=_DateConverter, month=_MonthConverter)
+    app.url_map.converters.update(
+        date=_DateConverter,
+        month=_MonthConverter,
+        slug=_SlugConverter,
+        language=_languages(settings.languages),
+    )
     templating.init(app, context)
     headers.init(app, context)
     errors.init(app, context)

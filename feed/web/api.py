@@ -128,7 +128,7 @@ def open_up(response: Response) -> Response:
     return open_to_all(response)
 
 
-@pages.get("/<language>/api/")
+@pages.get("/<language:language>/api/")
 @kept
 def for_people() -> str:
     """The API, described for people, with examples that run."""

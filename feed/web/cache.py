@@ -31,6 +31,9 @@ WORTH_COMPRESSING = 1400
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
 OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
 
+# What one reader asks for himself: the answer that is kept is the whole one.
+_OWN = {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
+
 Header = tuple[str, str]
 StartResponse = Callable[..., Any]
 Known = Callable[[str], tuple[str, ...] | None]
@@ -148,7 +151,8 @@ class PageCache:
         with self._lock:
             entry = self._entries.get((path, query))
         if entry is None or entry.state is not state:
-            inner = {**environ, "REQUEST_METHOD": "GET", "QUERY_STRING": query}
+            inner = {name: value for name, value in environ.items() if name not in _OWN}
+            inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
             found = self._rendered((path, query), entry, state, inner)
             if isinstance(found, _Answer):
                 return found

@@ -43,6 +43,8 @@ class State:
     def cache_control(self, now: datetime) -> str:
         """How long an answer may be reused, on whatever ground: never past the end of the day."""
         left = max(0, int((self.until - now).total_seconds()))
+        if not left:  # the day has turned, and the database cannot be asked for the new one
+            return f"max-age={WAITING_MAX_AGE}"
         if not self.current:
             return f"max-age={min(WAITING_MAX_AGE, left)}"
         fresh = min(LONGEST_MAX_AGE, left)

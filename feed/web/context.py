@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, abort, current_app, g, request
+from flask import Flask, current_app, g, request
 from sqlite_utils import Database
 
 from feed import editions
@@ -65,10 +65,14 @@ def language() -> str:
     if "language" not in g:
         languages = here().config.languages
         first = match(request.path.split("/", 2)[1], languages)
-        wanted = [tag for tag, _ in request.accept_languages]
-        g.language = first or negotiate(wanted, languages)
+        g.language = first or negotiate(accepted_languages(), languages)
     code: str = g.language
     return code
+
+
+def accepted_languages() -> list[str]:
+    """The language tags that the visitor takes, best first."""
+    return [tag for tag, quality in request.accept_languages if quality > 0]
 
 
 def translate() -> Translator:
@@ -79,8 +83,6 @@ def translate() -> Translator:
 def _take_language(endpoint: str | None, values: dict[str, Any] | None) -> None:
     code = (values or {}).pop("language", None)
     if code is not None:
-        if code not in here().config.languages:
-            abort(404)
         g.language = code
 
 

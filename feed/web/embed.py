@@ -30,7 +30,7 @@ class Check:
     message: str
 
 
-@blueprint.get("/<language>/embed/")
+@blueprint.get("/<language:language>/embed/")
 @kept_by("reader", "scheme", "show", "layout", "text-size", "origin")
 def builder() -> Response:
     """The builder, with its preview, the code, the recipes and the self-check."""

@@ -14,6 +14,7 @@ from feed.errors import (
     WithdrawnError,
     mark,
 )
+from feed.store.connection import DriverError
 from feed.web import problems
 from feed.web.context import Context, language, translate
 
@@ -44,6 +45,11 @@ def init(app: Flask, context: Context) -> None:
         if isinstance(error, ParameterError):
             error.values["expected"] = translate().gettext(error.expected)
         return _page(status, translate().say(error.message, **error.values), error.values)
+
+    @app.errorhandler(DriverError)
+    def damage(error: Exception) -> Response:
+        log.error("%s %s: %s", request.method, request.path, error)
+        return _page(503)
 
     @app.errorhandler(HTTPException)
     def theirs(error: HTTPException) -> Response:

@@ -19,42 +19,42 @@ blueprint = Blueprint("feeds", __name__)
 FORM = "<any(rss, atom, json):form>"
 
 
-@blueprint.get(f"/<language>/feed.{FORM}")
+@blueprint.get(f"/<language:language>/feed.{FORM}")
 @kept
 def everything(form: str) -> Response:
     """The newest editions."""
     return _answer(form, editions.feed(db(), site(), language(), now()))
 
 
-@blueprint.get(f"/<language>/archive/<month:first>/feed.{FORM}")
+@blueprint.get(f"/<language:language>/archive/<month:first>/feed.{FORM}")
 @kept
 def archived(first: date, form: str) -> Response:
     """The editions of a month that is over."""
     return _answer(form, editions.archived(db(), site(), language(), first, now()))
 
 
-@blueprint.get(f"/<language>/weekly.{FORM}")
+@blueprint.get(f"/<language:language>/weekly.{FORM}")
 @kept
 def weekly(form: str) -> Response:
     """The newest weeks."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="weekly"))
 
 
-@blueprint.get(f"/<language>/themes/<slug>/feed.{FORM}")
+@blueprint.get(f"/<language:language>/themes/<slug:slug>/feed.{FORM}")
 @kept
 def theme(slug: str, form: str) -> Response:
     """The newest editions of one theme."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="theme", slug=slug))
 
 
-@blueprint.get(f"/<language>/sources/<slug>/feed.{FORM}")
+@blueprint.get(f"/<language:language>/sources/<slug:slug>/feed.{FORM}")
 @kept
 def source(slug: str, form: str) -> Response:
     """The newest editions that come from one source."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="source", slug=slug))
 
 
-@blueprint.get("/<language>/feeds/")
+@blueprint.get("/<language:language>/feeds/")
 @kept
 def for_people() -> str:
     """What feeds there are, and what to do with them."""

@@ -16,7 +16,7 @@ blueprint = Blueprint("formats", __name__)
 CALENDAR_LENGTH = 366
 
 
-@blueprint.get("/<language>/calendar.ics")
+@blueprint.get("/<language:language>/calendar.ics")
 @kept
 def calendar() -> Response:
     """The editions of the last year, as events."""
@@ -27,7 +27,7 @@ def calendar() -> Response:
     return open_to_all(Response(body, content_type="text/calendar; charset=utf-8"))
 
 
-@blueprint.get("/<language>/card/<date:day>.png")
+@blueprint.get("/<language:language>/card/<date:day>.png")
 @kept
 def card(day: date) -> Response:
     """An edition as a picture."""
@@ -38,7 +38,7 @@ def card(day: date) -> Response:
     return open_to_all(Response(body, content_type="image/png"))
 
 
-@blueprint.get("/<language>/today.txt")
+@blueprint.get("/<language:language>/today.txt")
 @kept
 def text() -> Response:
     """Today as plain text."""

@@ -91,6 +91,7 @@ def init(app: Flask, context: Context) -> None:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if "Location" in response.headers:
             response.headers["Location"] = _relative(response.headers["Location"])
+            response.set_data(b"")  # its page would name the host again
         view = app.view_functions.get(request.endpoint or "")
         if response.status_code == 200 and hasattr(view, _MARK):
             request.environ[KEEP] = 0

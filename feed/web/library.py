@@ -15,14 +15,14 @@ PAGE_LENGTH = 40
 LONGEST_QUERY = 200
 
 
-@blueprint.get("/<language>/principles/")
+@blueprint.get("/<language:language>/principles/")
 @kept_by("q", "theme", "source", "page")
 def principles() -> str:
     """The published principles, by title or by a search; 40 on a page."""
     given = request.args
     query = Query(
         language(),
-        given.get("q", "")[:LONGEST_QUERY].strip(),
+        "".join(filter(str.isprintable, given.get("q", "")))[:LONGEST_QUERY].strip(),
         given.get("theme", ""),
         given.get("source", ""),
     )
@@ -44,14 +44,14 @@ def principles() -> str:
     )
 
 
-@blueprint.get("/<language>/principles/<slug>/")
+@blueprint.get("/<language:language>/principles/<slug:slug>/")
 @kept
 def principle(slug: str) -> str:
     """One principle, with the dates on which it was shown."""
     return render_template("principle.html", view=editions.principle(db(), site(), slug, now()))
 
 
-@blueprint.get("/<language>/themes/")
+@blueprint.get("/<language:language>/themes/")
 @kept
 def themes() -> str:
     """Every theme, with the number of its principles."""
@@ -60,7 +60,7 @@ def themes() -> str:
     return render_template("themes.html", themes=found, counts=counts)
 
 
-@blueprint.get("/<language>/themes/<slug>/")
+@blueprint.get("/<language:language>/themes/<slug:slug>/")
 @kept
 def theme(slug: str) -> str:
     """One theme, with its principles."""
@@ -69,7 +69,7 @@ def theme(slug: str) -> str:
     return render_template("theme.html", theme=found, found=items, total=total)
 
 
-@blueprint.get("/<language>/sources/")
+@blueprint.get("/<language:language>/sources/")
 @kept
 def sources() -> str:
     """Every source, with the number of its principles."""
@@ -78,7 +78,7 @@ def sources() -> str:
     )
 
 
-@blueprint.get("/<language>/sources/<slug>/")
+@blueprint.get("/<language:language>/sources/<slug:slug>/")
 @kept
 def source(slug: str) -> str:
     """One source, with its principles."""

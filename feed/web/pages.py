@@ -12,7 +12,7 @@ from feed.web.headers import kept
 blueprint = Blueprint("pages", __name__)
 
 
-@blueprint.get("/<language>/")
+@blueprint.get("/<language:language>/")
 @kept
 def today() -> str:
     """The newest standing edition; a friendly page while there is none."""
@@ -23,7 +23,7 @@ def today() -> str:
     return render_template("edition.html", view=view, front=True, is_today=is_today)
 
 
-@blueprint.get("/<language>/<date:day>/")
+@blueprint.get("/<language:language>/<date:day>/")
 @kept
 def edition(day: date) -> str:
     """One edition."""
@@ -31,7 +31,7 @@ def edition(day: date) -> str:
     return render_template("edition.html", view=view, front=False, is_today=False)
 
 
-@blueprint.get("/<language>/archive/")
+@blueprint.get("/<language:language>/archive/")
 @kept
 def archive() -> str:
     """Every month that has editions, by year."""
@@ -40,7 +40,7 @@ def archive() -> str:
     return render_template("archive.html", years=years)
 
 
-@blueprint.get("/<language>/archive/<month:first>/")
+@blueprint.get("/<language:language>/archive/<month:first>/")
 @kept
 def month(first: date) -> str:
     """The editions of one month, week by week."""

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from itertools import chain
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.i18n import negotiate
 from feed.publish import sitemap
 from feed.store import ledger, library
-from feed.web.context import db, here, now, site
+from feed.web.context import accepted_languages, db, here, now, site
 from feed.web.headers import kept
 
 blueprint = Blueprint("service", __name__)
@@ -18,14 +18,13 @@ blueprint = Blueprint("service", __name__)
 @blueprint.get("/")
 def root() -> AnyResponse:
     """The front page in the visitor's language."""
-    wanted = [tag for tag, _ in request.accept_languages]
-    code = negotiate(wanted, here().config.languages)
+    code = negotiate(accepted_languages(), here().config.languages)
     response = redirect(url_for("pages.today", language=code), 302)
     response.headers["Vary"] = "Accept-Language"
     return response
 
 
-@blueprint.get("/<language>/about/")
+@blueprint.get("/<language:language>/about/")
 @kept
 def about() -> str:
     """What this is, what it keeps of its visitors, and the terms of the content."""

@@ -1,0 +1,466 @@
+"""The command line, run for real: every command, and one line where something is wrong."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Command, answers, fetch, free_port, wait_until
+from tests.test_exchange import ODD
+
+DATABASE = Path("instance", "devis.sqlite3")
+LIBRARY = ROOT / "data"
+TODAY: dict[str, Any] = {"NOW": "2031-05-05T06:00:00+02:00"}  # a Monday, the day of it all
+
+
+def failed(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that tells a person what is wrong."""
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert re.fullmatch(r"Error: [^\n]+\n", done.stderr), done.stderr
+    return done.stderr
+
+
+def refused(command: Command, *arguments: str, code: int = 1, **values: str) -> str:
+    """Run a command that fails, and give the one line that it says."""
+    return failed(command(*arguments, code=code, **values))
+
+
+def rows(command: Command, query: str) -> list[tuple[Any, ...]]:
+    """What another program reads in the database."""
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db:
+        return db.execute(query).fetchall()
+
+
+def stop(process: subprocess.Popen[str]) -> str:
+    """Ask a process to end; it ends well. What it said."""
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=15)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    return said
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `devis init` was run on a day in 2031; copy it."""
+    folder = tmp_path_factory.mktemp("filled")
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    Command(folder, environ)("init", **TODAY)
+    return folder
+
+
+@pytest.fixture
+def house(command: Command, filled: Path) -> Command:
+    """The command line in a folder of its own, with the shipped library and no edition yet."""
+    shutil.copytree(filled / "instance", command.folder / "instance")
+    return command
+
+
+def commands(text: str) -> set[str]:
+    """The commands that a help page lists."""
+    listed = text.partition("Commands:\n")[2]
+    return set(re.findall(r"^  (\w+)", listed, re.MULTILINE))
+
+
+def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Command) -> None:
+    """What a curator and an operator do on their first day."""
+    odd = command.folder / "odd.json"
+    odd.write_text(json.dumps(ODD), encoding="utf-8")
+    steps = {
+        "init": ([], "principles: "),
+        "check": (["library"], " 0 findings."),
+        "import": ([str(odd)], "principles: 2 new, 0 changed, 0 unchanged, 0 left alone"),
+        "export": (["--format", "toml", "--lang", "sv"], 'slug = "listen-first"'),
+        "publish": ([], "2031-05-05  rotation"),
+        "pin": (["2031-05-07", "listen-first"], "2031-05-07  listen-first"),
+        "plan": (["--days", "3"], "2031-05-07  pin       listen-first"),
+        "withdraw": (["2031-05-05", "--reason", "A mistake"], "In its place: "),
+        "migrate": ([], "Nothing to do."),
+    }
+    for name, (arguments, expected) in steps.items():
+        done = command(name, *arguments, **TODAY)
+        assert expected in done.stdout
+        assert done.stderr == ""
+    serving = {"web", "worker", "serve"}
+    assert commands(command("--help").stdout) == {*steps, *serving}
+
+
+def test_the_serving_commands_work_and_end_when_asked(house: Command) -> None:
+    """Each serves its part: the web the pages, the worker the editions, and `serve` both."""
+    editions = "SELECT count(*) FROM editions WHERE date <= '2031-05-05'"
+    ports = {name: free_port() for name in ("web", "serve")}
+    web = house.start("web", PORT=str(ports["web"]), WEB_WORKERS="1", **TODAY)
+    worker = house.start("worker", **TODAY)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{ports['web']}/healthz"))
+        wait_until(lambda: rows(house, editions) == [(15,)])
+        assert fetch(f"http://127.0.0.1:{ports['web']}/sv/2031-05-05/").status == 200
+    finally:
+        stop(web)
+        stop(worker)
+    serve = house.start("serve", PORT=str(ports["serve"]), WEB_WORKERS="1", **TODAY)
+    try:
+        wait_until(lambda: answers(f"http://127.0.0.1:{ports['serve']}/sv/feed.rss"))
+    finally:
+        said = stop(serve)
+    assert f"Devis serves http://127.0.0.1:{ports['serve']}/" in said
+    assert f"http://127.0.0.1:{ports['serve']}/sv/feed.atom" in said
+
+
+def test_import_makes_a_database_with_those_principles_only(command: Command) -> None:
+    """What is shipped stays out; nothing is published by an import."""
+    files = [str(LIBRARY / name) for name in ("leaderful.toml", "themes.toml")]
+    told = command("import", *files, **TODAY).stdout
+    library = json.loads(command("export").stdout)
+    assert [entry["slug"] for entry in library["sources"]] == ["leaderful"]
+    assert f"principles: {len(library['principles'])} new, " in told
+    assert {entry["source"] for entry in library["principles"]} == {"leaderful"}
+    assert rows(command, "SELECT count(*) FROM editions") == [(0,)]
+    assert "principles: 0 new" in command("import", *files, **TODAY).stdout
+
+
+def test_an_import_tells_what_it_left_alone(house: Command) -> None:
+    """And exits well: that is what the curator wants."""
+    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+        db.execute("UPDATE revisions SET origin = 'desk' WHERE principle = ?", [slug])
+    file = house.folder / "a.json"
+    file.write_text(json.dumps({"principles": [{"slug": slug, "locator": "99"}]}))
+    told = house("import", "a.json").stdout
+    assert "principles: 0 new, 0 changed, 0 unchanged, 1 left alone" in told
+    assert f"left alone, as it was edited at the desk: {slug}" in told
+    told = house("import", "--overwrite", "a.json").stdout
+    assert "principles: 0 new, 1 changed, 0 unchanged, 0 left alone" in told
+
+
+def test_an_export_is_utf_8_wherever_it_is_written(house: Command) -> None:
+    """Also where the terminal speaks something else."""
+    done = house("export", "--lang", "sv", LANG="C", LC_ALL="C")
+    environ = {**house.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    raw = subprocess.run(
+        [sys.executable, "-m", "feed", "export", "--lang", "sv"],
+        cwd=house.folder,
+        env=environ,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert raw.decode("utf-8") == done.stdout
+    texts = [entry["texts"] for entry in json.loads(raw)["principles"]]
+    assert texts
+    assert all(list(text) == ["sv"] for text in texts)
+
+
+def test_the_plan_as_json_has_these_keys_and_one_entry_a_day(house: Command) -> None:
+    plan = json.loads(house("plan", "--days", "30", "--format", "json", **TODAY).stdout)
+    assert {tuple(entry) for entry in plan} == {("date", "principle", "why")}
+    tomorrow = date(2031, 5, 6)
+    days = [(tomorrow + timedelta(days=number)).isoformat() for number in range(30)]
+    assert [entry["date"] for entry in plan] == days
+    assert {entry["why"] for entry in plan} == {"rotation"}
+    text = house("plan", "--days", "30", **TODAY).stdout.splitlines()
+    assert [line.split() for line in text] == [
+        [entry["date"], entry["why"], entry["principle"]] for entry in plan
+    ]
+
+
+def test_the_plan_tells_the_past_as_it_was_and_a_far_day_as_it_will_be(house: Command) -> None:
+    def plan(first: str, days: int) -> list[dict[str, str]]:
+        done = house("plan", "--from", first, "--days", str(days), "--format", "json", **TODAY)
+        told: list[dict[str, str]] = json.loads(done.stdout)
+        return told
+
+    house("publish", **TODAY)
+    shown = rows(house, "SELECT date, principle FROM editions ORDER BY date")
+    week = plan("2031-05-02", 7)
+    assert [(entry["date"], entry["principle"]) for entry in week[:4]] == shown[-4:]
+    assert [entry["date"] for entry in week[4:]] == ["2031-05-06", "2031-05-07", "2031-05-08"]
+    assert plan("2031-08-01", 2) == plan("2031-05-06", 89)[-2:]
+    assert plan("2001-01-01", 3) == []
+
+
+def test_the_plan_comes_true(house: Command) -> None:
+    house("publish", **TODAY)
+    told = house("plan", "--days", "3", **TODAY).stdout
+    assert house("publish", NOW="2031-05-08T12:00:00+02:00").stdout == told
+
+
+def test_publishing_twice_makes_nothing_more(house: Command) -> None:
+    """The first time makes today's edition and the fourteen days before it."""
+    assert len(house("publish", **TODAY).stdout.splitlines()) == 15
+    before = rows(house, "SELECT * FROM editions")
+    assert house("publish", **TODAY).stdout == "Nothing is due.\n"
+    assert rows(house, "SELECT * FROM editions") == before
+
+
+def test_what_is_withdrawn_stays_in_the_ledger_with_its_reason(house: Command) -> None:
+    house("publish", **TODAY)
+    query = "SELECT number, reason, withdrawn FROM editions WHERE date = '2031-05-05'"
+    said = house("withdraw", "2031-05-05", "--reason", "Fel ord", "--leave-empty", **TODAY).stdout
+    assert said == "Withdrawn: 2031-05-05\n"
+    ((number, reason, withdrawn),) = rows(house, query)
+    assert (number, reason, withdrawn[:10]) == (1, "Fel ord", "2031-05-05")
+
+
+def test_a_day_to_come_can_be_rehearsed_in_every_command(house: Command) -> None:
+    """Each on a day of its own, one after the other, and the real clock is in none of them."""
+    house("publish", NOW="2031-05-05T23:59:00+02:00")
+    house("publish", NOW="2031-05-06T00:01:00+02:00")
+    assert rows(house, "SELECT max(date) FROM editions") == [("2031-05-06",)]
+    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    later: dict[str, Any] = {"NOW": "2031-05-09T06:00:00+02:00"}
+    assert "2031-05-08" in refused(house, "pin", "2031-05-08", slug, **later)
+    assert house("pin", "2031-05-09", slug, **later).stdout == f"2031-05-09  {slug}\n"
+    assert house("plan", "--days", "1", **later).stdout.startswith("2031-05-10")
+    assert house("publish", **later).stdout.splitlines()[-1] == f"2031-05-09  pin       {slug}"
+    assert "In its place" in house("withdraw", "2031-05-09", "--reason", "x", **later).stdout
+    house.folder.joinpath("a.json").write_text(
+        json.dumps({"principles": [{"slug": slug, "locator": "99"}]})
+    )
+    house("import", "a.json", **later)
+    assert rows(house, "SELECT max(at) > '2031-05-09T04:00' FROM revisions") == [(1,)]
+    worker = house.start("worker", NOW="2031-05-10T06:00:00+02:00")
+    try:
+        wait_until(lambda: rows(house, "SELECT max(date) FROM editions") == [("2031-05-10",)])
+    finally:
+        stop(worker)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["plan"], ["publish"], ["export"], ["migrate"], ["pin", "2031-05-09"], ["web"], ["worker"]],
+    ids=" ".join,
+)
+def test_without_a_database_there_is_a_hint(command: Command, arguments: list[str]) -> None:
+    """And none is made by asking."""
+    said = refused(command, *arguments)
+    assert str(command.folder / DATABASE) in said
+    assert "devis init" in said
+    assert list(command.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["init", "plan", "serve"])
+def test_a_malformed_setting_is_named(command: Command, name: str) -> None:
+    assert "DEVIS_TIMEZONE is “Mars”" in refused(command, name, TIMEZONE="Mars")
+    assert list(command.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["pin", "2031-05-09", "nobody"], "There is no principle “nobody”."),
+        (["pin", "2031-05-04", "{slug}"], "2031-05-04 has had its edition"),
+        (["withdraw", "2031-05-04", "--reason", "x"], "There is no edition on 2031-05-04."),
+        (["withdraw", "2031-05-05", "--reason", " "], "A withdrawal needs a reason."),
+        (["import", "missing.json"], "missing.json: No such file or directory"),
+        (["plan", "--from", "9999-12-31", "--days", "2"], ""),
+    ],
+    ids=["unknown pin", "past pin", "no edition", "no reason", "no file", "after all days"],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    house: Command, arguments: list[str], expected: str
+) -> None:
+    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    said = refused(house, *(part.format(slug=slug) for part in arguments), **TODAY)
+    assert expected in said
+    assert rows(house, "SELECT * FROM pins UNION ALL SELECT date, reason FROM editions") == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["unknown"],
+        ["plan", "--days", "0"],
+        ["plan", "--from", "2031-02-30"],
+        ["export", "--format", "xml"],
+        ["import"],
+        ["import", "."],
+        ["withdraw", "2031-05-05"],
+        ["pin", "today"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_says_how_it_is_done(command: Command, arguments: list[str]) -> None:
+    said = command(*arguments, code=2).stderr
+    assert said.startswith("Usage: ")
+    assert said.splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in said
+
+
+def test_a_bad_file_is_refused_with_every_reason_and_no_traceback(house: Command) -> None:
+    before = house("export").stdout
+    house.folder.joinpath("good.json").write_text(json.dumps(ODD))
+    house.folder.joinpath("bad.json").write_text('{"themes": [{"slug": "Ö"}], "people": []}')
+    done = house("import", "good.json", "bad.json", code=1)
+    assert done.stderr.splitlines() == [
+        "Error: bad.json: people: unknown; expected one of themes, sources, principles",
+        "bad.json: themes “Ö”: slug: expected a name in lower-case a–z, 0–9 and hyphens, not “Ö”",
+        "2 problems; nothing was imported.",
+    ]
+    assert house("export").stdout == before
+
+
+EVERYTHING = (["plan"], ["export"], ["publish"], ["init"], ["migrate"], ["import", "a.json"])
+DAMAGES = [
+    *((damage, call) for damage in ("letter", "half", "blotted") for call in EVERYTHING),
+    ("one page", ["export"]),
+    ("one page", ["plan"]),
+]
+
+
+def damaged(content: bytes, damage: str, title: bytes) -> bytes:
+    """What is left of a database file; `title` stands in one of its texts."""
+    if damage == "letter":
+        return b"This is a letter to my aunt. " * 1000
+    if damage == "half":
+        return content[: len(content) // 2]
+    if damage == "blotted":
+        return content[: 16 * 4096] + b"\xff" * (len(content) - 16 * 4096)
+    pattern = rb'(?<!"title": ")' + re.escape(title)  # not where the revisions have it
+    found = re.search(pattern, content)
+    assert found is not None
+    start = found.start() // 4096 * 4096
+    return content[:start] + b"\xff" * 4096 + content[start + 4096 :]
+
+
+@pytest.mark.parametrize(("damage", "arguments"), DAMAGES, ids=[f"{d} {c[0]}" for d, c in DAMAGES])
+def test_a_damaged_database_is_told_in_one_line(
+    house: Command, damage: str, arguments: list[str]
+) -> None:
+    house.folder.joinpath("a.json").write_text(json.dumps(ODD))
+    path = house.folder / DATABASE
+    ((title,),) = rows(house, "SELECT title FROM texts ORDER BY rowid LIMIT 1 OFFSET 80")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+    path.write_bytes(damaged(path.read_bytes(), damage, title.encode()))
+    said = refused(house, *arguments, **TODAY)
+    assert said == (
+        "Error: The file is not a database of Devis.\n"
+        if damage == "letter"
+        else "Error: The database file is damaged: restore it from a backup.\n"
+    )
+
+
+def test_a_locked_database_can_be_read_and_writing_tells_why_it_waited(house: Command) -> None:
+    house.folder.joinpath("a.json").write_text(json.dumps(ODD))
+    with closing(sqlite3.connect(house.folder / DATABASE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        waiting = [house.start(*call, **TODAY) for call in (["publish"], ["import", "a.json"])]
+        assert house("plan", "--days", "1", **TODAY).stdout.startswith("2031-05-06")
+        said = [process.communicate(timeout=30)[0] for process in waiting]
+    assert [process.returncode for process in waiting] == [1, 1]
+    assert said == ["Error: The database is locked by another program; try again.\n"] * 2
+    assert house("publish", **TODAY).stdout
+
+
+def test_a_folder_below_a_file_cannot_be_used(command: Command) -> None:
+    command.folder.joinpath("file").touch()
+    said = refused(command, "init", DATABASE="file/devis.sqlite3")
+    assert f"The folder {command.folder / 'file'} cannot be written" in said
+    assert "DEVIS_DATABASE" in said
+
+
+@pytest.fixture
+def public(filled: Path) -> Iterator[Path]:
+    """A copy of the filled folder that everybody may read and nobody may write."""
+    with tempfile.TemporaryDirectory(prefix="devis-") as name:
+        folder = Path(name)
+        shutil.copytree(filled / "instance", folder / "instance")
+        for path in (folder, folder / "instance"):
+            path.chmod(0o555)
+        (folder / DATABASE).chmod(0o444)
+        folder.joinpath("a.json").write_text("{}")
+        folder.joinpath("a.json").chmod(0)
+        yield folder
+
+
+# A root who runs the tests may write everywhere: become nobody first, the program loaded.
+AS_NOBODY = """
+import os, sys
+import feed.cli
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+sys.argv[0] = "devis"
+feed.cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "database", "expected"),
+    [
+        (["init"], None, "instance cannot be written (Permission denied): set DEVIS_DATABASE to"),
+        (["publish"], None, "The database cannot be written: it is read-only."),
+        (["init"], "new/devis.sqlite3", "new cannot be written (Permission denied): set DEVIS_"),
+        (
+            ["import", "a.json"],
+            None,
+            "a.json",
+        ),
+        (["init"], "private/instance/devis.sqlite3", "private"),
+    ],
+    ids=["init", "publish", "init in a new folder", "unreadable file", "closed folder"],
+)
+def test_what_may_not_be_written_or_read_is_told_in_one_line(
+    command: Command, public: Path, arguments: list[str], database: str | None, expected: str
+) -> None:
+    private = public / "private"
+    public.chmod(0o755)
+    private.mkdir(mode=0)
+    public.chmod(0o555)
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, *arguments],
+        cwd=public,
+        env={**command.environ, "DEVIS_NOW": TODAY["NOW"], "DEVIS_DATABASE": database or ""},
+        capture_output=True,
+        text=True,
+    )
+    public.chmod(0o755)
+    assert "Traceback" not in done.stderr
+    assert expected in failed(done)
+
+
+def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:
+    """As in `devis export | head`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "feed", "export"],
+        cwd=house.folder,
+        env=house.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process, process.stderr as told:
+        process.stdout.close()
+        assert told.read() == b""
+
+
+def test_a_full_disk_is_told_in_one_line(house: Command) -> None:
+
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "feed", "export"],
+            cwd=house.folder,
+            env=house.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: [^\n]+\n", done.stderr), done.stderr
+
+
+def test_the_version_is_told(command: Command) -> None:
+    assert re.fullmatch(r"devis, version \d+\.\d+\.\d+\n", command("--version").stdout)

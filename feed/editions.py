@@ -86,6 +86,8 @@ def withdraw(
     """
     if not reason.strip():
         raise InputError(mark("A withdrawal needs a reason."))
+    if slug is not None and day != site.today(now):
+        raise InputError(mark("Only today’s edition can be replaced."))
     with transaction(db):
         if not ledger.withdraw(db, day, reason.strip(), now):
             raise NotFoundError(mark("There is no edition on %(date)s."), date=day.isoformat())

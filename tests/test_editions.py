@@ -716,3 +716,12 @@ def test_eight_processes_at_once_make_one_edition_of_each_date(
     assert made == [row["date"] for row in stored(house)]
     assert dates(house) == span(TODAY - 14 * DAY, TODAY + (ROUNDS - 1) * ROUNDS // 2 * DAY)
     assert {(row["number"], row["withdrawn"]) for row in stored(house)} == {(1, None)}
+
+
+def test_a_replacement_for_another_day_than_today_is_refused(house: Installation) -> None:
+    house.publish()
+    site, day = house.site(), NOON.date() - DAY
+    with house.open() as db:
+        with pytest.raises(InputError, match="Only today’s edition"):
+            editions.withdraw(db, site, house.config, day, "A mistake", NOON, NAMES[0])
+        assert ledger.on(db, day) == ledger.before(db, NOON.date())

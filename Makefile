@@ -20,9 +20,10 @@ bench: .venv/tests
 messages: .venv/tests
 	$(BIN)/python translations/update.py
 
-# Take the README's picture of today's page anew.
+# Take the README’s pictures anew.
 picture: .venv/tests
 	$(BIN)/python -m tests.picture docs/today.png
+	$(BIN)/python -m tests.widget_pictures docs
 
 .venv/installed: pyproject.toml constraints.txt hatch_build.py $(wildcard translations/*/LC_MESSAGES/*.po)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

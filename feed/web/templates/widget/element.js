@@ -12,12 +12,12 @@
 article{all:initial;direction:inherit;display:block;color:var(--devis-color,inherit);background:var(--devis-background,transparent);font:400 1em/1.5 sans-serif;font-family:var(--devis-font,inherit);font-size:calc(max(1em,14px)*var(--size,1));padding:var(--devis-padding,1em 1.1em);border:solid var(--devis-accent,currentColor);border-width:0 0 0 .25em;border-radius:var(--devis-radius,0);overflow-wrap:anywhere;hyphens:auto;box-sizing:border-box}
 :host([scheme=light]) article{color-scheme:light;color:var(--devis-color,#1f2426);background:var(--devis-background,#fffdf9);border-color:var(--devis-accent,#14586b)}
 :host([scheme=dark]) article{color-scheme:dark;color:var(--devis-color,#e8e4db);background:var(--devis-background,#1e2326);border-color:var(--devis-accent,#84c5d8)}
-p,blockquote,h3,h4{margin:0;color:inherit}
-h3{font-size:1.1em;line-height:1.25;margin-bottom:.4em}
+p,blockquote{margin:0;color:inherit}
+.title{font-size:1.1em;font-weight:600;line-height:1.25;margin-bottom:.4em}
 blockquote{font-size:1.2em;line-height:1.45;white-space:pre-line}
 .acts{display:flex;flex-wrap:wrap;gap:.8em 1.5em;margin-top:.9em}
 .acts>*{flex:1 1 100%}
-h4{font-size:.85em}
+.label{font-size:.85em;font-weight:600}
 footer,.note{font-size:.875em}
 footer{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;margin-top:.8em}
 .note{margin-bottom:.5em}
@@ -26,7 +26,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
 :host([layout=wide]) .acts>*{flex-basis:16em}
 :host([layout=wide]) blockquote{font-size:1.35em}
 :host([layout=line]) article{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;padding:var(--devis-padding,.4em .8em)}
-:host([layout=line]) :is(h3,.acts,footer,.note){margin:0}
+:host([layout=line]) :is(.title,.acts,footer,.note){margin:0}
 :host([layout=line]) blockquote{font-size:1em}`;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
@@ -117,13 +117,13 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       const quote = { lang: text.language, dir: "auto" };
       const card = make("article", "", "card", { lang: language });
       if (text.fallback) card.append(make("p", said.note.replace("%(wanted)s", named(text.requested_language, language)).replace("%(shown)s", named(text.language, language)), "note"));
-      if (shown.includes("title")) card.append(make("h3", text.title, "title", quote));
+      if (shown.includes("title")) card.append(make("p", text.title, "title", quote));
       if (shown.includes("statement")) card.append(make("blockquote", text.statement, "statement", quote));
       const acts = make("div", "", "acts");
       for (const name of ["reflection", "practice"]) {
         if (!shown.includes(name) || !text[name]) continue;
         const section = make("section", "", name);
-        section.append(make("h4", said[name], "label"), make("p", text[name], "", quote));
+        section.append(make("p", said[name], "label"), make("p", text[name], "", quote));
         acts.append(section);
       }
       if (acts.firstChild) card.append(acts);

@@ -1,6 +1,7 @@
 (function () {
   "use strict";
   var root = document.documentElement, main = document.querySelector("main"), last = 0;
+  if (parent === window) root.classList.add("alone");
   function tell() {
     var height = Math.ceil(main.getBoundingClientRect().height);
     if (height !== last && parent !== window) {

@@ -1,0 +1,41 @@
+"""Take the README's pictures of the widget: light, dark, narrow and wide.
+
+`python -m tests.widget_pictures FOLDER` (or `make picture`).
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.conftest import Command, answers, free_port, wait_until
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ALL = "title+statement+reflection+practice+credit"
+PICTURES = {
+    "light": ("en", "scheme=light", 560),
+    "dark": ("en", "scheme=dark&show=title+statement+practice+credit", 560),
+    "narrow": ("sv", f"scheme=light&show={ALL}", 280),
+    "wide": ("sv", f"scheme=light&layout=wide&show={ALL}", 1120),
+}
+
+target = Path(sys.argv[1]).resolve()
+with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    port = str(free_port())
+    process = Command(Path(folder), {"PATH": "/usr/bin"}).start(
+        "serve", PORT=port, NOW="2026-11-22T08:00+01:00"
+    )
+    address = f"http://127.0.0.1:{port}"
+    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+    try:
+        wait_until(lambda: answers(f"{address}/en/"))
+        page = browser.new_page(device_scale_factor=1.5)
+        for name, (language, options, width) in PICTURES.items():
+            page.set_viewport_size({"width": width, "height": 300})
+            page.goto(f"{address}/{language}/widget/?{options}")
+            page.locator("main").screenshot(path=target / f"widget-{name}.png")
+    finally:
+        browser.close()
+        process.terminate()
+        process.communicate(timeout=15)

@@ -175,6 +175,16 @@ def test_a_problem_names_the_parameter_and_what_was_expected(
     assert 'id="errors"' in small.client().get(address.partition("#")[0]).text
 
 
+def test_an_address_that_leads_nowhere_is_a_problem_only_within_the_api(
+    small: Installation,
+) -> None:
+    client = small.client()
+    assert client.get("/nothing").mimetype == "text/html"
+    get(client, "/nothing", 404)
+    get(client, "/nothing", 404)
+    assert client.get("/nothing").mimetype == "text/html"
+
+
 def test_a_problem_speaks_the_language_of_who_asks(small: Installation) -> None:
     answer = small.client().get("/api/v1/today?lang=!", headers={"Accept-Language": "sv"})
     assert "väntade en språkkod som sv eller en-GB" in json.loads(answer.data)["detail"]

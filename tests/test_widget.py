@@ -496,9 +496,9 @@ def test_the_code_to_copy_is_the_code_that_works(
     live: str, host: Host, visit: Visit, language: str
 ) -> None:
     page = fetch(f"{live}/{language}/embed/?title=on&statement=on&layout=line").body.decode()
-    frame, own = (
-        html.unescape(code) for code in re.findall(r"<pre.*?<code>(.*?)</code>", page, re.S)[:2]
-    )
+    found = re.findall(r"<pre.*?<code>(.*?)</code>", page, re.S)[:2]
+    assert "<" not in "".join(found)
+    frame, own = map(html.unescape, found)
     visit.page.goto(host.page(frame + own))
     assert visit.until(f"{QUOTE}?.textContent") == today(live, language)["text"]["statement"]
     title = visit.page.frame_locator("iframe").locator("h1").inner_text()

@@ -462,7 +462,7 @@ def test_the_builder_works_as_a_form(live: str, chromium: Browser) -> None:
     page.goto(f"{live}/en/embed/")
     page.select_option("#reader", "sv")
     page.select_option("#layout", "wide")
-    page.check("input[name=practice]")
+    page.check("input[value=practice]")
     page.click(".builder button")
     code = page.locator("pre").first.inner_text()
     assert f"{live}/sv/widget/?layout=wide&amp;show=statement+practice+credit" in code
@@ -495,7 +495,7 @@ def test_the_builder_shows_every_choice_at_once(live: str, visit: Visit) -> None
 def test_the_code_to_copy_is_the_code_that_works(
     live: str, host: Host, visit: Visit, language: str
 ) -> None:
-    page = fetch(f"{live}/{language}/embed/?title=on&statement=on&layout=line").body.decode()
+    page = fetch(f"{live}/{language}/embed/?show=title&show=statement&layout=line").body.decode()
     found = re.findall(r"<pre.*?<code>(.*?)</code>", page, re.S)[:2]
     assert "<" not in "".join(found)
     frame, own = map(html.unescape, found)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from feed.errors import ParameterError, mark
-from feed.publish.query import LONGEST_TAG, TAG
 
 PARTS = ("title", "statement", "reflection", "practice", "credit")
 SCHEMES = ("auto", "light", "dark")
@@ -19,8 +18,6 @@ _ONE_OF = {
     "text-size": (SIZES, mark("small, medium, large or huge")),
 }
 _SHOW = mark("some of title, statement, reflection, practice and credit, with blanks between")
-
-__all__ = ["LAYOUTS", "LONGEST_TAG", "PARTS", "SCHEMES", "SIZES", "TAG", "Look", "read"]
 
 
 @dataclass(frozen=True, slots=True)

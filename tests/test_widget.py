@@ -70,7 +70,13 @@ class Visit:
             self.page.wait_for_timeout(20)
 
     def until(self, script: str) -> Any:
-        return self.page.wait_for_function(script, timeout=8000).json_value()
+        """Wait for an expression to be true of the page. Playwright's own way needs eval."""
+        for _ in range(400):
+            value = self.page.evaluate(script)
+            if value:
+                return value
+            self.page.wait_for_timeout(20)
+        raise AssertionError(script)
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """The public site over HTTP. `create_app` makes it; `wsgi` is what a web process loads."""
 
+import re
+from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, Rule, ValidationError
 
 from feed import schema
 from feed.clock import Clock
@@ -31,7 +34,7 @@ from feed.web.context import Context
 class _DateConverter(BaseConverter):
     """`2026-11-22` in a path; what is no date of the calendar is not found."""
 
-    regex = r"\d{4}-\d{2}-\d{2}"
+    regex = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
     def to_python(self, value: str) -> date:
         try:
@@ -46,7 +49,7 @@ class _DateConverter(BaseConverter):
 class _MonthConverter(_DateConverter):
     """`2026/11` in a path, as the first day of that month."""
 
-    regex = r"\d{4}/\d{2}"
+    regex = r"[0-9]{4}/[0-9]{2}"
     part_isolating = False
 
     def to_python(self, value: str) -> date:
@@ -56,6 +59,17 @@ class _MonthConverter(_DateConverter):
         return f"{value:%Y/%m}"
 
 
+class _Rule(Rule):
+    """`<language>` is one of the site's languages: what begins otherwise leads nowhere at once."""
+
+    def __init__(self, string: str, **options: Any) -> None:
+        super().__init__(string.replace("/<language>", "/<language:language>"), **options)
+
+
+def _one_of(languages: Sequence[str]) -> type[BaseConverter]:
+    return type("_Language", (BaseConverter,), {"regex": "|".join(map(re.escape, languages))})
+
+
 def create_app(settings: Config, clock: Clock) -> Flask:
     """The Flask application. Raises SchemaError or StoreError unless the database is ready."""
     with opened(settings.database) as db:
@@ -63,7 +77,9 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     context = Context(app, settings, clock)
+    app.url_rule_class = _Rule  # type: ignore[assignment]
     app.url_map.converters.update(date=_DateConverter, month=_MonthConverter)
+    app.url_map.converters["language"] = _one_of(settings.languages)
     templating.init(app, context)
     headers.init(app, context)
     errors.init(app, context)

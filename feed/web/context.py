@@ -13,6 +13,8 @@ from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
 from feed.store import connection
 
+FROZEN = "devis.frozen"  # in the WSGI environment: the answer becomes a file, and no query works
+
 
 class Context:
     """The application's side of it; `here()` finds it from within a request."""
@@ -65,7 +67,7 @@ def language() -> str:
     if "language" not in g:
         languages = here().config.languages
         first = match(request.path.split("/", 2)[1], languages)
-        wanted = [tag for tag, _ in request.accept_languages]
+        wanted = [tag for tag, weight in request.accept_languages if weight]
         g.language = first or negotiate(wanted, languages)
     code: str = g.language
     return code

@@ -18,7 +18,7 @@ blueprint = Blueprint("service", __name__)
 @blueprint.get("/")
 def root() -> AnyResponse:
     """The front page in the visitor's language."""
-    wanted = [tag for tag, _ in request.accept_languages]
+    wanted = [tag for tag, weight in request.accept_languages if weight]
     code = negotiate(wanted, here().config.languages)
     response = redirect(url_for("pages.today", language=code), 302)
     response.headers["Vary"] = "Accept-Language"

@@ -164,6 +164,7 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
         principles = library.principles(db)
         return {
             "language": config.languages,
+            "tag": config.languages,  # the widget takes any, of which these are enough
             "day": ledger.dates(db, today),
             "first": [first for first, _ in ledger.months(db, today)],
             "principles": [slug for slug, item in principles.items() if item.is_public],

@@ -48,7 +48,7 @@ class Frozen:
         self._folder = folder.absolute()
         self._own = self._folder / OWN_FOLDER
         self._types: dict[str, str] = {}
-        self._rewrites: list[str] = []
+        self._rewrites: dict[str, None] = {}  # in their order, once each
         self._app = create_app(config, clock)
         self._client = self._app.test_client()
         self.addresses = [*_addresses(self._app, _values(config, clock)), NOWHERE]
@@ -103,7 +103,9 @@ class Frozen:
         if "." in name.rpartition("/")[2]:
             return name
         suffix = mimetypes.guess_extension(answer.mimetype or "") or ".txt"
-        self._rewrites.append(f"{address} {address}/index{suffix} 200")
+        parent = address.rpartition("/")[0]
+        given = f"{parent}/:name" if parent in self.addresses else address
+        self._rewrites[f"{given} {given}/index{suffix} 200"] = None
         return f"{name}/index{suffix}"
 
     def _note(self, name: str, answer: TestResponse) -> None:

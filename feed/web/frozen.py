@@ -52,6 +52,7 @@ class Frozen:
         self._app = create_app(config, clock)
         self._client = self._app.test_client()
         self.addresses = [*_addresses(self._app, _values(config, clock)), NOWHERE]
+        self._known = frozenset(self.addresses)
 
     def write(self, addresses: Iterable[str]) -> None:
         """Bring the folder up to date; `addresses` are this object's own, in any order."""
@@ -104,7 +105,7 @@ class Frozen:
             return name
         suffix = mimetypes.guess_extension(answer.mimetype or "") or ".txt"
         parent = address.rpartition("/")[0]
-        given = f"{parent}/:name" if parent in self.addresses else address
+        given = f"{parent}/:name" if parent in self._known else address
         self._rewrites[f"{given} {given}/index{suffix} 200"] = None
         return f"{name}/index{suffix}"
 

@@ -95,7 +95,7 @@ def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(
     said = command("freeze", "site", **rehearsal(devis)).stdout.splitlines()[-1]
     assert not (folder / "sv" / "2026-11-18" / "index.html").exists()
     assert not (folder / "sv" / "card" / "2026-11-18.png").exists()
-    assert "4 removed" in said
+    assert "5 removed" in said
     assert 0 < int(said.split()[0]) < 60
 
 

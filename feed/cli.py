@@ -252,6 +252,19 @@ def serve(base: _Setup) -> None:
     server.supervise(base.config, base.clock, stop)
 
 
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@setup
+def freeze(base: _Setup, folder: Path) -> None:
+    """Write the whole public site into FOLDER, as files that any static host serves."""
+    from feed.web import frozen
+
+    site = frozen.Frozen(base.config, base.clock, folder)
+    with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
+        site.write(addresses)
+    click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
+
+
 def _stop_on_signal() -> threading.Event:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

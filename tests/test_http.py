@@ -24,6 +24,7 @@ from werkzeug.test import Client, TestResponse
 from feed import curation, editions
 from feed.clock import Clock
 from feed.web import wsgi
+from feed.web.content import LOOK_SECONDS
 from feed.web.cache import PageCache
 from tests.conftest import NOON, Answer, Installation, fetch
 
@@ -428,10 +429,12 @@ class Visited:
         """Set the clock of the web process; nobody publishes meanwhile."""
         object.__setattr__(self.clock, "origin", now)
         object.__setattr__(self.clock, "began", time.monotonic())
+        time.sleep(2 * LOOK_SECONDS)  # until the process looks at the database again
 
     def publish(self, now: datetime) -> None:
         self.installation.now = now
         self.installation.publish()
+        time.sleep(2 * LOOK_SECONDS)
 
 
 def visit(installation: Installation) -> Visited:
@@ -518,13 +521,10 @@ def test_an_edition_made_late_is_news_to_a_reader_who_asks_by_date(
     made = install()
     made.load(curation.shipped_files())
     visited = visit(made)
-    early = visited.get("/en/principles/")
+    empty = visited.get("/en/")
     made.publish()
     visited.set(NOON + timedelta(seconds=5))
-    stamp = visited.get("/en/").headers["last-modified"]
-    assert parsedate_to_datetime(stamp) == NOON
-    assert "last-modified" not in early.headers
-    asked = visited.get("/en/", If_Modified_Since="Sun, 22 Nov 2026 10:59:59 GMT")
+    asked = visited.get("/en/", If_Modified_Since=str(empty.headers["last-modified"]))
     assert asked.status_code == 200
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import Literal
 
@@ -75,8 +76,8 @@ def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
 def _parts(word: str, font: FreeTypeFont, width: int) -> Iterator[str]:
     """The word, cut wherever it is wider than a line."""
     while font.getlength(word) > width:
-        wide = [font.getlength(word[:n]) for n in range(1, len(word))]
-        fits = bisect_right(wide, width)
+        ends = range(1, len(word))
+        fits = bisect_right(ends, width, key=lambda end: ceil(font.getlength(word[:end])))
         yield word[: max(1, fits)]
         word = word[max(1, fits) :]
     yield word

@@ -92,6 +92,8 @@ def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Pr
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
+    if query.words and not values["words"]:
+        return [], 0
     if query.words:
         if not values["words"]:  # signs only: nothing has them
             return [], 0

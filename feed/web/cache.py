@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 
@@ -31,8 +31,10 @@ WORTH_COMPRESSING = 1400
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
 OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
 
-# What one reader asks for himself: the answer that is kept is the whole one.
-_OWN = {"HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_RANGE", "HTTP_IF_RANGE"}
+CONDITIONS = {
+    *("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"),
+    *("HTTP_RANGE", "HTTP_IF_RANGE"),
+}
 
 Header = tuple[str, str]
 StartResponse = Callable[..., Any]
@@ -45,7 +47,7 @@ class _Ready:
 
     due: float  # of the monotonic clock
     etag: str
-    changed: datetime | None  # None where it does not tell this answer from another
+    changed: datetime | None  # None where a date does not tell this answer from another
     body: bytes
     whole: list[Header]
     short: list[Header]
@@ -78,20 +80,19 @@ class _Entry:
         body = self._bodies.get(name)
         if body is None:
             body = self._bodies[name] = _compressed(name, self._bodies["identity"])
-        changed = self.state.changed if state is self.state and self.state.settled(now) else None
-        control = f"max-age={WAITING_MAX_AGE}"
+        control, modified = f"max-age={WAITING_MAX_AGE}", None
         if self._own_age:
-            control, changed = f"max-age={self._own_age}", None
+            control = f"max-age={self._own_age}"
         elif state is self.state:
-            control = state.cache_control(now)
+            control, modified = state.cache_control(now), state.modified(now)
         etag = f'"{self._digest}"' if name == "identity" else f'"{self._digest}-{name}"'
         short = [*self._headers, ("ETag", etag), ("Cache-Control", control)]
-        if changed is not None:
-            instant = format_datetime(changed.astimezone(UTC), usegmt=True)
-            short.append(("Last-Modified", instant))
+        if modified is not None:
+            short.append(("Last-Modified", format_datetime(modified, usegmt=True)))
         if name != "identity":
             short.append(("Content-Encoding", name))
         whole = [*short, ("Content-Length", str(len(body)))]
+        changed = self.state.changed if modified is not None else None
         return _Ready(due, etag, changed, body, whole, short)
 
 
@@ -151,7 +152,7 @@ class PageCache:
         with self._lock:
             entry = self._entries.get((path, query))
         if entry is None or entry.state is not state:
-            inner = {name: value for name, value in environ.items() if name not in _OWN}
+            inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
             inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
             found = self._rendered((path, query), entry, state, inner)
             if isinstance(found, _Answer):

@@ -20,7 +20,7 @@ def unchanged(environ: Mapping[str, Any], etag: str, changed: datetime | None) -
     if since is None or changed is None:
         return False
     instant = parse_date(since)
-    return instant is not None and changed.replace(microsecond=0) <= instant
+    return instant is not None and changed <= instant
 
 
 @lru_cache(maxsize=512)

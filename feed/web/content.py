@@ -22,29 +22,28 @@ from feed.store.connection import connect
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01
+FAILED_SECONDS = 1.0  # after a look that failed, which may have taken its time to
 LONGEST_MAX_AGE = 300
 WAITING_MAX_AGE = 5  # while today's edition is not out yet
-SETTLING = timedelta(seconds=2)  # changes within one second share their Last-Modified
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What a rendered answer depends on, besides its address.
 
-    `until` is the end of `today`; `changed` is None in an empty database.
+    `until` is the end of `today`; `changed`, to the second, is when it last became another.
     """
 
     version: int
     today: date
     until: datetime
     current: bool  # whether today's edition is out
-    changed: datetime | None
+    changed: datetime
 
     def cache_control(self, now: datetime) -> str:
         """How long an answer may be reused, on whatever ground: never past the end of the day."""
         left = max(0, int((self.until - now).total_seconds()))
-        if not left:  # the day has turned, and the database cannot be asked for the new one
-            return f"max-age={WAITING_MAX_AGE}"
         if not self.current:
             return f"max-age={min(WAITING_MAX_AGE, left)}"
         fresh = min(LONGEST_MAX_AGE, left)
@@ -54,9 +53,9 @@ class State:
         renewing = min(LONGEST_MAX_AGE, rest)
         return f"max-age={fresh}, stale-while-revalidate={renewing}, stale-if-error={rest}"
 
-    def settled(self, now: datetime) -> bool:
-        """Whether `changed` tells this content from all before it, and none to come."""
-        return self.current and self.changed is not None and now - self.changed >= SETTLING
+    def modified(self, now: datetime) -> datetime:
+        """Its Last-Modified: a second early while another change may come in the same second."""
+        return self.changed if now - self.changed >= SECOND else self.changed - SECOND
 
 
 class Content:
@@ -78,12 +77,14 @@ class Content:
         if known is not None and now < known.until and time.monotonic() < self._next_look:
             return known
         with self._lock:
+            pause = LOOK_SECONDS
             try:
                 self._look(now)
             except StoreError as error:
                 log.error("the database cannot be read, answering from memory: %s", error)
                 self._db = self._seen = None
-            self._next_look = time.monotonic() + LOOK_SECONDS
+                pause = FAILED_SECONDS
+            self._next_look = time.monotonic() + pause
             return self._state
 
     def expect_change(self) -> None:
@@ -99,13 +100,22 @@ class Content:
             return
         version = meta.content_version(self._db)
         if self._state is None or (version, today) != (self._state.version, self._state.today):
-            newest = ledger.latest(self._db, today)
-            midnight = datetime.combine(today + timedelta(days=1), datetime.min.time())
-            self._state = State(
-                version=version,
-                today=today,
-                until=midnight.replace(tzinfo=self._timezone).astimezone(UTC),
-                current=newest is not None and newest.date == today,
-                changed=meta.last_change(self._db),
-            )
+            self._state = self._new(self._db, version, today, now)
         self._seen = seen
+
+    def _new(self, db: Database, version: int, today: date, now: datetime) -> State:
+        newest, before = ledger.latest(db, today), self._state
+        changed = max(meta.last_change(db) or self._start(today), self._start(today))
+        if before is not None and version != before.version and changed <= before.changed:
+            # An edition that came late, for one, says that it is as old as its day.
+            changed = now.replace(microsecond=0)
+        return State(
+            version=version,
+            today=today,
+            until=self._start(today + timedelta(days=1)),
+            current=newest is not None and newest.date == today,
+            changed=changed,
+        )
+
+    def _start(self, day: date) -> datetime:
+        return datetime.combine(day, datetime.min.time(), self._timezone).astimezone(UTC)

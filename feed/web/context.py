@@ -13,6 +13,8 @@ from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
 from feed.store import connection
 
+FROZEN = "devis.frozen"  # in the WSGI environment: the answer becomes a file, and no query works
+
 
 class Context:
     """The application's side of it; `here()` finds it from within a request."""

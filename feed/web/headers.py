@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, request
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from feed.web.cache import KEEP
@@ -24,6 +25,7 @@ LONGEST_ADDRESS = 8000
 LARGEST_BODY = 8 * 1024 * 1024
 _DAY_SECONDS = 86_400
 _MARK = "devis_kept"
+_MOVED = Markup('<!doctype html>\n<title>Devis</title>\n<p><a href="{0}">{0}</a></p>\n')
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -47,6 +49,11 @@ def kept_whole(view: View) -> View:
     """The same for a view that refuses every parameter it does not know, or one given twice."""
     setattr(view, _MARK, None)
     return view
+
+
+def kept_endpoints(app: Flask) -> set[str]:
+    """The endpoints of the views that are kept."""
+    return {name for name, view in app.view_functions.items() if hasattr(view, _MARK)}
 
 
 def known_query(app: Flask) -> Callable[[str], tuple[str, ...] | None]:
@@ -82,6 +89,8 @@ def init(app: Flask, context: Context) -> None:
             abort(414)
         if (request.content_length or 0) > LARGEST_BODY:
             abort(413)
+        if not request.path.isprintable():
+            abort(404)
 
     @app.after_request
     def finish(response: Response) -> Response:
@@ -90,8 +99,9 @@ def init(app: Flask, context: Context) -> None:
         if https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if "Location" in response.headers:
-            response.headers["Location"] = _relative(response.headers["Location"])
-            response.set_data(b"")  # its page would name the host again
+            location = _relative(response.headers["Location"])
+            response.headers["Location"] = location
+            response.set_data(_MOVED.format(location))  # the usual text names the request's host
         view = app.view_functions.get(request.endpoint or "")
         if response.status_code == 200 and hasattr(view, _MARK):
             request.environ[KEEP] = 0

@@ -6,12 +6,13 @@ from feed import editions
 from feed.editions import named
 from feed.store import library
 from feed.store.library import Query
-from feed.web.context import db, language, now, site
+from feed.web.context import FROZEN, db, language, now, site
 from feed.web.headers import kept, kept_by
 
 blueprint = Blueprint("library", __name__)
 
 PAGE_LENGTH = 40
+MOST = 1_000_000  # in a file there is no next page
 LONGEST_QUERY = 200
 
 
@@ -22,14 +23,15 @@ def principles() -> str:
     given = request.args
     query = Query(
         language(),
-        "".join(filter(str.isprintable, given.get("q", "")))[:LONGEST_QUERY].strip(),
+        _printable(given.get("q", ""))[:LONGEST_QUERY].strip(),
         given.get("theme", ""),
         given.get("source", ""),
     )
     page = given.get("page", 1, type=int)
     if not 1 <= page < 10_000:
         abort(404)
-    found, total = library.search(db(), query, PAGE_LENGTH, (page - 1) * PAGE_LENGTH)
+    length = _page_length()
+    found, total = library.search(db(), query, length, (page - 1) * length)
     if not found and page > 1:
         abort(404)
     return render_template(
@@ -38,10 +40,18 @@ def principles() -> str:
         found=found,
         total=total,
         page=page,
-        pages=-(-total // PAGE_LENGTH),
+        pages=-(-total // length),
         themes=library.themes(db()),
         sources=library.sources(db()),
     )
+
+
+def _page_length() -> int:
+    return MOST if FROZEN in request.environ else PAGE_LENGTH
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 @blueprint.get("/<language:language>/principles/<slug:slug>/")
@@ -65,7 +75,7 @@ def themes() -> str:
 def theme(slug: str) -> str:
     """One theme, with its principles."""
     found = named(library.themes(db()), slug)
-    items, total = library.search(db(), Query(language(), theme=slug), PAGE_LENGTH, 0)
+    items, total = library.search(db(), Query(language(), theme=slug), _page_length(), 0)
     return render_template("theme.html", theme=found, found=items, total=total)
 
 
@@ -83,5 +93,5 @@ def sources() -> str:
 def source(slug: str) -> str:
     """One source, with its principles."""
     found = named(library.sources(db()), slug)
-    items, total = library.search(db(), Query(language(), source=slug), PAGE_LENGTH, 0)
+    items, total = library.search(db(), Query(language(), source=slug), _page_length(), 0)
     return render_template("source.html", source=found, found=items, total=total)

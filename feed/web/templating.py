@@ -9,7 +9,7 @@ from flask import Flask, current_app, request, url_for
 from feed.i18n import own_name, translator
 from feed.model import Principle, Source, Text, Theme
 from feed.publish import FORMATS, markup
-from feed.web.context import Context, language, translate
+from feed.web.context import FROZEN, Context, language, translate
 
 
 def init(app: Flask, context: Context) -> None:
@@ -47,6 +47,7 @@ def init(app: Flask, context: Context) -> None:
             "site_name": config.site_names.get(code) or config.site_names[config.languages[0]],
             "base_url": config.base_url,
             "contact": config.contact,
+            "frozen": FROZEN in request.environ,
             "t": translator(code),
         }
 

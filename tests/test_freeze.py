@@ -1,0 +1,134 @@
+"""`devis freeze`: the whole public site as files, whole at any moment."""
+
+import functools
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TypedDict
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+from feed.web import frozen
+from feed.web.headers import kept_endpoints
+from tests.conftest import NOON, Command, Installation, fetch, wait_until
+
+LINK = re.compile(r'(?:href|src|action)="([^"]+)"')
+
+
+class Rehearsal(TypedDict):
+    """The settings of an installation for the command line."""
+
+    DATABASE: str
+    NOW: str
+
+
+def rehearsal(devis: Installation) -> Rehearsal:
+    return {"DATABASE": str(devis.config.database), "NOW": NOON.isoformat()}
+
+
+@pytest.fixture
+def folder(devis: Installation, command: Command, tmp_path: Path) -> Path:
+    """The frozen site of the shipped library."""
+    command("freeze", "site", **rehearsal(devis))
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def host(folder: Path) -> Iterator[str]:
+    """The address of a static host that knows nothing but files."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_every_link_leads_somewhere_and_the_files_are_what_the_server_says(
+    folder: Path, host: str, devis: Installation
+) -> None:
+    waiting, seen = ["/"], set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = fetch(host + path)
+        assert answer.status == 200, path
+        if path.endswith("/"):
+            for link in LINK.findall(answer.body.decode()):
+                target = urlsplit(urljoin(path, link.replace("&amp;", "&")))
+                if not target.netloc:
+                    assert not target.query or target.path.startswith("/static/"), link
+                    waiting.append(target.path)
+    pages = {"/" + str(p.parent.relative_to(folder)) + "/" for p in folder.rglob("index.html")}
+    assert pages - {"/./"} <= seen
+    assert len(seen) > 300
+    client = devis.client()
+    for path in ("sv/feed.rss", "en/feed.json", "sv/card/2026-11-22.png", "sv/calendar.ics"):
+        assert (folder / path).read_bytes() == client.get(f"/{path}").data
+    assert (folder / "sv" / "index.html").read_bytes() == client.get("/sv/").data
+    assert 'content="0; url=/en/"' in (folder / "index.html").read_text()
+    assert "/ /sv/ 302 Language=sv" in (folder / "_redirects").read_text()
+    assert "application/rss+xml" in (folder / "_headers").read_text()
+    assert "There is nothing here" in (folder / "404.html").read_text()
+
+
+def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(
+    folder: Path, devis: Installation, command: Command
+) -> None:
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.is_file()}
+    again = command("freeze", "site", **rehearsal(devis)).stdout
+    assert "\n0 files written" in f"\n{again.splitlines()[-1]}"
+    assert all(path.stat().st_mtime_ns == when for path, when in times.items())
+    command("withdraw", "2026-11-18", "--reason", "wrong", **rehearsal(devis))
+    said = command("freeze", "site", **rehearsal(devis)).stdout.splitlines()[-1]
+    assert not (folder / "sv" / "2026-11-18" / "index.html").exists()
+    assert not (folder / "sv" / "card" / "2026-11-18.png").exists()
+    assert "5 removed" in said
+    assert 0 < int(said.split()[0]) < 60
+
+
+def test_a_folder_of_somebody_else_is_left_alone(
+    devis: Installation, command: Command, tmp_path: Path
+) -> None:
+    precious = tmp_path / "home" / "thesis.txt"
+    precious.parent.mkdir()
+    precious.write_text("mine")
+    done = command("freeze", "home", code=1, DATABASE=str(devis.config.database))
+    assert "holds other files" in done.stderr
+    assert [path.name for path in precious.parent.iterdir()] == ["thesis.txt"]
+
+
+def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
+    devis: Installation, command: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    process = command.start("freeze", "site", **rehearsal(devis))
+    wait_until(lambda: len(list(folder.rglob("*.html"))) > 20)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=15)
+    partial = list(folder.rglob("index.html"))
+    assert all(path.read_text().rstrip().endswith("</html>") for path in partial)
+    command("freeze", "site", **rehearsal(devis))
+    assert len(list(folder.rglob("index.html"))) > len(partial)
+    assert [path.name for path in (folder / ".devis").iterdir()] == ["files"]
+
+
+def test_every_view_that_is_kept_is_frozen(devis: Installation, tmp_path: Path) -> None:
+    client = devis.client()
+    app = client.application
+    site = frozen.Frozen(devis.config, app.extensions["devis"].clock, tmp_path / "site")
+    routes = app.url_map.bind("")
+    reached = {routes.match(address)[0] for address in site.addresses if address != frozen.NOWHERE}
+    assert reached == kept_endpoints(app) | {"static"}

@@ -24,8 +24,8 @@ from werkzeug.test import Client, TestResponse
 from feed import curation, editions
 from feed.clock import Clock
 from feed.web import wsgi
-from feed.web.content import LOOK_SECONDS
 from feed.web.cache import PageCache
+from feed.web.content import LOOK_SECONDS
 from tests.conftest import NOON, Answer, Installation, fetch
 
 HTML = "text/html; charset=utf-8"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from feed import curation, exchange
 from feed.errors import ExchangeError
+from feed.exchange.fields import TEXT
 from feed.store import library
 from tests.conftest import Installation
 
@@ -199,7 +200,7 @@ def test_any_text_survives_every_format(install: Install) -> None:
         for form in exchange.FORMATS:
             file = {f"library.{form}": exported(made, form).encode()}
             told = exchange.read(file).principles["listen-first"]["texts"]["en"]
-            assert told == {name: getattr(stored, name) for name in exchange.TEXT}
+            assert told == {name: getattr(stored, name) for name in TEXT}
 
     survives()
 

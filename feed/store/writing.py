@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from feed.exchange import Entry
 from feed.model import TEXT_FIELDS
 
-Entry = dict[str, Any]
 Row = dict[str, Any]
 _SIGNIFICANT = ("kind", "source", "themes")
 

@@ -66,8 +66,7 @@ def principle(slug: str) -> str:
 def themes() -> str:
     """Every theme, with the number of its principles."""
     counts = library.theme_counts(db())
-    found = sorted(library.themes(db()).values(), key=lambda item: item.text(language())[1].name)
-    return render_template("themes.html", themes=found, counts=counts)
+    return render_template("themes.html", themes=library.themes(db()).values(), counts=counts)
 
 
 @blueprint.get("/<language:language>/themes/<slug:slug>/")

@@ -27,6 +27,7 @@ def init(app: Flask, context: Context) -> None:
         fallback_note=lambda shown: markup.fallback_note(translate(), shown),
         paragraphs=markup.paragraphs,
         own_name=own_name,
+        by_name=lambda themes: sorted(themes, key=lambda item: item.text(language())[1].name),
         siblings=lambda: _siblings(context.config.languages),
     )
     app.jinja_env.filters.update(

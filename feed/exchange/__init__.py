@@ -1,0 +1,11 @@
+"""Exchange files: TOML, JSON or CSV to checked entries, and principles back to files.
+
+An *entry* is a dict in the shape of the JSON format: only the keys that its file gave, each value
+checked and cleaned. What it leaves out stays as it is when the entry is merged into a library.
+"""
+
+from feed.exchange.entry import Entry, Exchange, entry_of, merged
+from feed.exchange.reader import read
+from feed.exchange.writer import FORMATS, write
+
+__all__ = ["FORMATS", "Entry", "Exchange", "entry_of", "merged", "read", "write"]

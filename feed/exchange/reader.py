@@ -1,0 +1,195 @@
+"""Reading exchange files: TOML, JSON or CSV to checked entries, with every problem found."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from feed.errors import ExchangeError, Problem, mark
+from feed.exchange.entry import COLUMNS, PRINCIPLE_COLUMNS, Entry, Exchange
+from feed.exchange.fields import KINDS_OF_ENTRY, LANGUAGE, Check, ExpectedError, kind_of
+from feed.model import TEXT_FIELDS
+
+
+def read(files: Mapping[str, bytes]) -> Exchange:
+    """Read exchange files, name to content; the name's ending tells the format.
+
+    All files together are one exchange, in any order. Raises ExchangeError with every problem.
+    """
+    reader = _Reader()
+    for name, content in files.items():
+        reader.read(name, content)
+    if reader.problems:
+        raise ExchangeError(reader.problems)
+    return reader.exchange
+
+
+class _Reader:
+    """Collects the entries and the problems of several files."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange()
+        self.problems: list[Problem] = []
+
+    def wrong(self, file: str, entry: str, name: str, message: str, **values: object) -> None:
+        self.problems.append(Problem(file, entry, name, message, values))
+
+    def read(self, file: str, content: bytes) -> None:
+        ending = file.rpartition(".")[2].lower()
+        parsers: dict[str, Callable[[str], Any]] = {
+            "toml": tomllib.loads,
+            "json": partial(json.loads, object_pairs_hook=_without_repeats),
+            "csv": self._rows,
+        }
+        parse = parsers.get(ending)
+        if parse is None:
+            expected = mark("expected a file that ends in .toml, .json or .csv")
+            return self.wrong(file, "", "", expected)
+        try:
+            document = parse(content.decode("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            return self.wrong(file, "", "", mark("line %(line)s: expected UTF-8 text"), line=line)
+        except (ValueError, RecursionError, csv.Error) as error:
+            message = mark("expected %(format)s, but: %(detail)s")
+            return self.wrong(file, "", "", message, format=ending.upper(), detail=error)
+        self._document(file, document)
+
+    def _document(self, file: str, document: Any) -> None:
+        if not isinstance(document, dict):
+            expected = mark("expected an object with themes, sources or principles")
+            return self.wrong(file, "", "", expected)
+        self._unknown(file, "", document, KINDS_OF_ENTRY)
+        for kind, (checks, text_checks) in KINDS_OF_ENTRY.items():
+            entries = document.get(kind, [])
+            if not isinstance(entries, list):
+                self.wrong(
+                    file, "", kind, mark("expected a list, not %(kind)s"), kind=kind_of(entries)
+                )
+                continue
+            for number, raw in enumerate(entries, 1):
+                self._entry(file, kind, number, raw, checks, text_checks)
+
+    def _entry(
+        self,
+        file: str,
+        kind: str,
+        number: int,
+        raw: Any,
+        checks: Mapping[str, Check],
+        text_checks: Mapping[str, Check],
+    ) -> None:
+        label = f"{kind} {number}"
+        if not isinstance(raw, dict):
+            return self.wrong(
+                file, label, "", mark("expected a table, not %(kind)s"), kind=kind_of(raw)
+            )
+        if isinstance(raw.get("slug"), str) and raw["slug"]:
+            label = f"{kind} “{raw['slug'][:80]}”"
+        texts = raw.get("texts", {})
+        entry = self._fields(file, label, "", {**raw, "texts": None}, checks, also=("texts",))
+        entry["texts"] = {}
+        if not isinstance(texts, dict):
+            self.wrong(
+                file, label, "texts", mark("expected a table, not %(kind)s"), kind=kind_of(texts)
+            )
+            texts = {}
+        for language, text in texts.items():
+            where = f"texts.{language}"
+            if not LANGUAGE.fullmatch(language):
+                self.wrong(file, label, where, mark("expected a language code such as sv"))
+            elif not isinstance(text, dict):
+                self.wrong(
+                    file, label, where, mark("expected a table, not %(kind)s"), kind=kind_of(text)
+                )
+            else:
+                entry["texts"][language] = self._fields(file, label, f"{where}.", text, text_checks)
+        if raw.get("slug") is None:
+            return self.wrong(file, label, "slug", mark("expected a name, but there is none"))
+        self._keep(file, kind, label, entry)
+
+    def _keep(self, file: str, kind: str, label: str, entry: Entry) -> None:
+        slug = entry.get("slug")
+        if slug is None:
+            return
+        entries: dict[str, Entry] = getattr(self.exchange, kind)
+        if slug in entries:
+            other = self.exchange.files[kind, slug]
+            message = mark("expected each name once, but it is in %(other)s, too")
+            return self.wrong(file, label, "slug", message, other=other)
+        entries[slug] = entry
+        self.exchange.files[kind, slug] = file
+
+    def _fields(
+        self,
+        file: str,
+        label: str,
+        prefix: str,
+        raw: Mapping[str, Any],
+        checks: Mapping[str, Check],
+        also: tuple[str, ...] = (),
+    ) -> Entry:
+        self._unknown(file, label, raw, (*checks, *also), prefix)
+        entry: Entry = {}
+        for name, check in checks.items():
+            if raw.get(name) is None:
+                continue
+            try:
+                entry[name] = check(raw[name])
+            except ExpectedError as error:
+                self.wrong(file, label, prefix + name, error.message, **error.values)
+        return entry
+
+    def _unknown(
+        self, file: str, label: str, raw: Iterable[str], known: Iterable[str], prefix: str = ""
+    ) -> None:
+        known = tuple(known)
+        for name in raw:
+            if name not in known:
+                message = mark("unknown; expected one of %(known)s")
+                self.wrong(file, label, f"{prefix}{name}", message, known=", ".join(known))
+
+    def _rows(self, text: str) -> dict[str, Any]:
+        """CSV, one row per principle and language, as the document it stands for."""
+        header = text.partition("\n")[0]
+        delimiter = max(",;\t", key=header.count)
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        unknown = [name for name in rows.fieldnames or [] if name not in COLUMNS]
+        if unknown or not {"slug", "language"} <= set(rows.fieldnames or []):
+            raise ValueError(f"the first row names the columns: {', '.join(COLUMNS)}")
+        for name in rows.fieldnames or []:
+            if (rows.fieldnames or []).count(name) > 1:
+                raise ValueError(f"the first row names the column {name} twice")
+        entries: dict[str, Entry] = {}
+        for row in rows:
+            where = f"line {rows.line_num}"
+            if None in row or None in row.values():
+                raise ValueError(f"{where} has not as many cells as the first row")
+            given = {name: row[name] for name in PRINCIPLE_COLUMNS if row.get(name)}
+            if "themes" in given:
+                given["themes"] = re.split(r"[\s,|]+", given["themes"].strip())
+            entry = entries.setdefault(row["slug"], {"texts": {}})
+            for name, value in given.items():
+                if entry.setdefault(name, value) != value:
+                    raise ValueError(f"{where} gives “{row['slug']}” another {name} than before")
+            if row["language"] in entry["texts"]:
+                raise ValueError(f"{where} repeats “{row['slug']}” in {row['language']}")
+            entry["texts"][row["language"]] = {
+                name: row[name]
+                for name in (*TEXT_FIELDS, "state")
+                if name in row and (row[name] or name in TEXT_FIELDS)
+            }
+        return {"principles": list(entries.values())}
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless one of its names would hide another."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"an object names “{name}” twice")
+    return dict(pairs)

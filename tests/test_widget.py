@@ -4,7 +4,6 @@ import gzip
 import html
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from feed.config import load
 from feed.errors import SettingError
@@ -22,20 +21,10 @@ from tests.hosts import RESETS, Host, hosting
 
 Install = Callable[..., Installation]
 
-CHROMIUM = shutil.which("chromium")
 ALL = "title statement reflection practice credit"
 READY = "customElements.whenDefined('devis-principle')"
 SHOWN = "document.querySelector('devis-principle').shadowRoot?.querySelector('article')"
 QUOTE = f"{SHOWN}?.querySelector('blockquote')"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +69,8 @@ class Visit:
 
 
 @pytest.fixture
-def visit(chromium: Browser) -> Iterator[Visit]:
-    context = chromium.new_context(viewport={"width": 900, "height": 700})
+def visit(browser: Browser) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 900, "height": 700})
     yield Visit(context)
     context.close()
 
@@ -431,9 +420,9 @@ def test_before_the_first_edition_the_widget_says_so(install: Install) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_axe_finds_nothing(
-    live: str, host: Host, chromium: Browser, language: str, scheme: Any
+    live: str, host: Host, browser: Browser, language: str, scheme: Any
 ) -> None:
-    context = chromium.new_context(color_scheme=scheme, viewport={"width": 320, "height": 900})
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 320, "height": 900})
     page = context.new_page()
     show = ALL.replace(" ", "+")
     colours = {"light": ("#fff", "#222"), "dark": ("#111", "#eee")}[scheme]
@@ -462,8 +451,8 @@ def test_axe_finds_nothing(
     context.close()
 
 
-def test_the_builder_works_as_a_form(live: str, chromium: Browser) -> None:
-    context = chromium.new_context(java_script_enabled=False)
+def test_the_builder_works_as_a_form(live: str, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{live}/en/embed/")
     page.select_option("#reader", "sv")

@@ -16,6 +16,7 @@ test: .venv/tests
 bench: .venv/tests
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.serving
+	$(BIN)/python -m tests.bench.soak
 
 # Bring the message catalogues up to date with the code.
 messages: .venv/tests

@@ -24,7 +24,7 @@ from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
 log = logging.getLogger(__name__)
 
 KEEP = "devis.keep"  # in the WSGI environment: this answer may be kept; its own max-age, or 0
-CACHE_BYTES = 48 * 1024 * 1024
+CACHE_BYTES = 32 * 1024 * 1024
 ENTRY_BYTES = 2000  # what an answer takes beside its bodies
 MOST_READY = 256
 WORTH_COMPRESSING = 1400

@@ -145,11 +145,11 @@ def _render(clients: tuple[FlaskClient, FlaskClient], path: str, times: int) -> 
 
 
 @contextmanager
-def served(config: Config) -> Iterator[str]:
-    """The address of a real `devis web` on that house."""
+def served(config: Config, **more: str) -> Iterator[str]:
+    """The address of a real `devis web` on that house; `more` settings, without their prefix."""
     port = free_port()
     environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    values = {"DATABASE": str(config.database), "NOW": NOW.isoformat(), "PORT": str(port)}
+    values = {"DATABASE": str(config.database), "NOW": NOW.isoformat(), "PORT": str(port)} | more
     process = subprocess.Popen(
         [sys.executable, "-m", "feed", "web"],
         cwd=ROOT,

@@ -24,8 +24,7 @@ messages: .venv/tests
 
 # Take the README’s pictures anew.
 picture: .venv/tests
-	$(BIN)/python -m tests.picture docs/today.png
-	$(BIN)/python -m tests.widget_pictures docs
+	$(BIN)/python -m tests.picture docs
 
 .venv/installed: pyproject.toml constraints.txt hatch_build.py $(wildcard translations/*/LC_MESSAGES/*.po)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \

@@ -10,9 +10,13 @@ Kind = Literal["principle", "quote"]
 Status = Literal["draft", "published", "retired"]
 State = Literal["draft", "review", "approved", "outdated"]
 Why = Literal["pin", "rotation"]
+Cadence = Literal["daily", "weekly"]
+
+Day = date  # for a class with a field that is itself called date
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
+CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 STATES: tuple[State, ...] = get_args(State)
 SHOWABLE: tuple[State, ...] = ("approved", "outdated")
 TEXT_FIELDS = ("title", "statement", "reflection", "practice", "commentary")
@@ -195,6 +199,7 @@ class Site:
     authority: str
     since: datetime
     contact: str | None = None
+    postal: str | None = None  # who writes the letters, and from where: one line
 
     def name(self, language: str) -> str:
         """The site's name in `language`."""
@@ -224,3 +229,59 @@ class Site:
         """Every date of the zone from `first` to `last`, both included."""
         span = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return [day for day in span if self.has(day)]
+
+
+# Stands in a letter where each person's own token belongs: as long as a token is.
+TOKEN = "x" * 42
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rendered e-mail in one language, the same for everybody but for `TOKEN` in its addresses.
+
+    `kind` is `daily`, `weekly`, or what a notice to one person is about. Digests have a `date` (of
+    the edition, or the Monday that follows the week) and the address of their archive.
+    """
+
+    kind: str
+    language: str
+    subject: str
+    text: str
+    html: str
+    date: Day | None = None
+    archive_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which letters somebody wants, and when. `workdays`: Monday to Friday only, if daily."""
+
+    language: str
+    cadence: Cadence
+    workdays: bool
+    hour: int
+    timezone: str
+
+
+SubscriberStatus = Literal["pending", "active", "suspended", "left"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """A person who gets letters, did so, or has asked to.
+
+    `since` is when the present status and preferences took effect. `new_address` waits to be
+    confirmed. `epoch` counts the times that links to confirm became void.
+    """
+
+    id: int
+    address: str
+    preferences: Preferences
+    status: SubscriberStatus
+    asked: datetime
+    confirmed: datetime | None
+    since: datetime
+    paused_until: date | None = None
+    epoch: int = 0
+    new_address: str | None = None
+    old_address: str | None = None

@@ -1,0 +1,166 @@
+"""One typed Config, read once from the environment. Nothing else looks there.
+
+Every setting is named DEVIS_…; the README lists them all. A malformed value raises `SettingError`
+naming the setting and what was expected.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from feed.config import parsing
+from feed.config.parsing import Smtp
+from feed.errors import SettingError, mark
+from feed.model import Site
+
+PREFIX = "DEVIS_"
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting, typed. Paths are absolute."""
+
+    database: Path
+    host: str
+    port: int
+    base_url: str
+    site_names: Mapping[str, str]
+    languages: tuple[str, ...]
+    timezone: ZoneInfo
+    fallback: bool
+    backfill_days: int
+    web_workers: int
+    contact: str | None
+    embed_origins: tuple[str, ...]
+    api_rate: int
+    signup_rate: int
+    rehearsal: datetime | None
+    secret: str | None
+    smtp: Smtp | None
+    mail_from: tuple[str, str]
+    reply_to: str | None
+    bounce_address: str | None
+    postal: str | None
+    digest_hour: int
+    mail_domains: tuple[str, ...]
+    mail_latest: timedelta
+    mail_connections: int
+    mail_rate: int
+    bounce_limit: int
+
+    @property
+    def instance(self) -> Path:
+        """The folder of the database, with everything else that belongs to this installation."""
+        return self.database.parent
+
+    def site(self, authority: str, since: datetime) -> Site:
+        """The site these settings describe, with the identity that the database remembers."""
+        return Site(
+            base_url=self.base_url,
+            names=self.site_names,
+            languages=self.languages,
+            timezone=self.timezone,
+            authority=authority,
+            since=since,
+            contact=self.contact,
+            postal=self.postal,
+        )
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the settings from a mapping such as the environment.
+
+    Raises SettingError at the first malformed value.
+    """
+
+    def read(name: str, default: str, parse: Callable[[str], Value]) -> Value:
+        text = environ.get(PREFIX + name, "").strip() or default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise _malformed(name, text, str(error)) from None
+
+    def read_secret(name: str, parse: Callable[[str], Value]) -> Value:
+        """The same for what must not be shown; …_FILE may name a file that holds it."""
+        text = _secret(environ, name)
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise _malformed(name, "***", str(error)) from None
+
+    host = read("HOST", "127.0.0.1", parsing.host)
+    port = read("PORT", "8000", parsing.whole(1, 65535))
+    languages = read("LANGUAGES", "en,sv", parsing.languages)
+    shown_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    shown_host = f"[{shown_host}]" if ":" in shown_host else shown_host
+    base_url = read("BASE_URL", f"http://{shown_host}:{port}", parsing.base_url)
+    rehearsal = read("NOW", "", parsing.instant)
+    smtp = read_secret("SMTP_URL", parsing.smtp)
+    if rehearsal and smtp:
+        raise SettingError(
+            mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one.")
+        )
+    return Config(
+        database=read("DATABASE", "instance/devis.sqlite3", parsing.path),
+        host=host,
+        port=port,
+        base_url=base_url,
+        site_names=read("SITE_NAME", "Devis", parsing.names(languages)),
+        languages=languages,
+        timezone=read("TIMEZONE", "Europe/Stockholm", parsing.timezone),
+        fallback=read("FALLBACK", "on", parsing.switch),
+        backfill_days=read("BACKFILL_DAYS", "14", parsing.whole(0, 3660)),
+        web_workers=read("WEB_WORKERS", "2", parsing.whole(1, 64)),
+        contact=read("CONTACT", "", parsing.contact),
+        embed_origins=read("EMBED_ORIGINS", "*", parsing.origins),
+        api_rate=read("API_RATE", "600", parsing.whole(1, 1_000_000)),
+        signup_rate=read("SIGNUP_RATE", "30", parsing.whole(1, 1_000_000)),
+        rehearsal=rehearsal,
+        secret=read_secret("SECRET_KEY", parsing.key),
+        smtp=smtp,
+        mail_from=read("MAIL_FROM", f"devis@{parsing.mail_host(base_url)}", parsing.sender),
+        reply_to=read("REPLY_TO", "", parsing.optional(parsing.address)),
+        bounce_address=read("BOUNCE_ADDRESS", "", parsing.optional(parsing.bounces)),
+        postal=read("POSTAL", "", parsing.line),
+        digest_hour=read("DIGEST_HOUR", "7", parsing.whole(0, 23)),
+        mail_domains=read("MAIL_DOMAINS", "", parsing.domains),
+        mail_latest=timedelta(hours=read("MAIL_LATEST", "6", parsing.whole(1, 20))),
+        mail_connections=read("MAIL_CONNECTIONS", "4", parsing.whole(1, 100)),
+        mail_rate=read("MAIL_RATE", "0", parsing.whole(0, 100_000)),
+        bounce_limit=read("BOUNCE_LIMIT", "3", parsing.whole(1, 100)),
+    )
+
+
+def _malformed(name: str, text: str, expected: str) -> SettingError:
+    return SettingError(
+        mark("%(setting)s is “%(value)s”: expected %(expected)s."),
+        setting=PREFIX + name,
+        value="".join(sign if sign.isprintable() else "�" for sign in text),
+        expected=expected,
+    )
+
+
+def _secret(environ: Mapping[str, str], name: str) -> str:
+    """A setting that must not be shown, from the environment or from the file that …_FILE names."""
+    text = environ.get(PREFIX + name, "").strip()
+    place = environ.get(PREFIX + name + "_FILE", "").strip()
+    if not place or text:
+        return text
+    try:
+        return Path(place).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _malformed(f"{name}_FILE", place, f"a file that can be read ({error})") from None
+
+
+def environment(now: datetime) -> dict[str, str]:
+    """The environment for a process started now: in a rehearsal its clock goes on from here."""
+    return {
+        name: now.isoformat() if name == PREFIX + "NOW" and value.strip() else value
+        for name, value in os.environ.items()
+    }

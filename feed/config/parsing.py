@@ -1,0 +1,243 @@
+"""What each setting must look like: from text to a value, or ValueError with what was expected."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from feed.i18n import is_language
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
+_BETWEEN_NAMES = re.compile(r"[;,](?=\s*[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\s*=)")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_DOMAIN.pattern}")
+SHORTEST_KEY = 16
+LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says whose letter it was
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True)
+class Smtp:
+    """Where letters go. `tls` is from the start (`implicit`), by `starttls`, or `none`."""
+
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls", "none"]
+    user: str | None = None
+    password: str | None = None
+    authorities: Path | None = None  # a file with the certificates to trust; the machine's if None
+
+
+def host(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", text):
+            raise ValueError("a host name or an IP address, such as 127.0.0.1") from None
+    return text
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def path(text: str) -> Path:
+    try:
+        path = Path(text).expanduser().absolute()
+        is_folder = path.is_dir()
+    except PermissionError:  # for whoever opens it to say
+        return path
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"the path of a file ({error})") from None
+    if is_folder:
+        raise ValueError("the path of a file, but this is a folder")
+    return path
+
+
+def base_url(text: str) -> str:
+    expected = "an address such as https://devis.example.org, without a path"
+    try:
+        parts = urlsplit(text)
+        valid = parts.port != 0
+    except ValueError:
+        raise ValueError(expected) from None
+    if (
+        not valid
+        or parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.netloc.endswith(":")
+        or not re.fullmatch(r"[A-Za-z0-9.\-:\[\]]+", parts.netloc)
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise ValueError(expected)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def languages(text: str) -> tuple[str, ...]:
+    codes = [code.strip() for code in text.split(",")]
+    if not all(_LANGUAGE.fullmatch(code) for code in codes) or len(set(codes)) != len(codes):
+        raise ValueError("language codes with commas between, each once, such as en,sv")
+    for code in codes:
+        if not is_language(code):
+            raise ValueError(f"languages whose dates are known (CLDR), but {code} is not")
+    return tuple(codes)
+
+
+def names(languages: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
+    def parse(text: str) -> dict[str, str]:
+        if not text.isprintable():
+            raise ValueError("a name without control characters, in UTF-8")
+        if not re.match(r"\s*[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=", text):
+            return dict.fromkeys(languages, text)
+        found = [_NAMED.fullmatch(part) for part in _BETWEEN_NAMES.split(text)]
+        names = {match[1]: match[2] for match in found if match}
+        if len(names) != len(found) or languages[0] not in names or set(names) - set(languages):
+            expected = ",".join(f"{code}=…" for code in languages)
+            raise ValueError(f"one name, or one for each language: {expected}")
+        return names
+
+    return parse
+
+
+def timezone(text: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(text)
+    except (ValueError, OSError, LookupError):
+        raise ValueError("a timezone name such as Europe/Stockholm") from None
+
+
+def switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("on or off")
+    return text.lower() == "on"
+
+
+def contact(text: str) -> str | None:
+    if text and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+|https?://\S+", text):
+        raise ValueError("an e-mail address or a web address")
+    return text or None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.rstrip("/") for part in text.replace(",", " ").split())
+    if origins != ("*",) and not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValueError("*, or origins such as https://intranet.example.org https://*.example.com")
+    return origins
+
+
+def optional(parse: Callable[[str], str]) -> Callable[[str], str | None]:
+    return lambda text: parse(text) if text else None
+
+
+def address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("an e-mail address such as devis@example.org, without its owner’s name")
+    return text
+
+
+def bounces(text: str) -> str:
+    if not _ADDRESS.fullmatch(text) or len(text.partition("@")[0]) > LONGEST_BOUNCE_NAME:
+        raise ValueError(
+            f"an e-mail address with at most {LONGEST_BOUNCE_NAME} characters before its @"
+        )
+    return text
+
+
+def sender(text: str) -> tuple[str, str]:
+    name, address = parseaddr(text)
+    if not _ADDRESS.fullmatch(address) or not text.isprintable():
+        raise ValueError("an address such as Devis <devis@example.org>")
+    return name, address
+
+
+def line(text: str) -> str | None:
+    if not text.isprintable():
+        raise ValueError("one line of text")
+    return text or None
+
+
+def domains(text: str) -> tuple[str, ...]:
+    names = tuple(part.lower().lstrip("@") for part in text.replace(",", " ").split())
+    if not all(_DOMAIN.fullmatch(name) for name in names):
+        raise ValueError("domains with blanks between, such as example.org example.com")
+    return names
+
+
+def key(text: str) -> str | None:
+    if text and len(text) < SHORTEST_KEY:
+        raise ValueError(f"at least {SHORTEST_KEY} characters that nobody can guess")
+    return text or None
+
+
+def smtp(text: str) -> Smtp | None:
+    if not text:
+        return None
+    expected = (
+        "smtp://user:password@host:587 (STARTTLS) or smtps://host:465, with ?tls=off behind it"
+        " for a server without, or ?ca=/path/of/certificates.pem for one of its own"
+    )
+    try:
+        parts = urlsplit(text)
+        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+        port = parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    wanted = options.get("tls", "on")
+    if (
+        parts.scheme not in ("smtp", "smtps")
+        or not parts.hostname
+        or parts.path not in ("", "/")
+        or parts.fragment
+        or set(options) - {"tls", "ca"}
+        or wanted not in ("on", "off")
+        or (parts.scheme, wanted) == ("smtps", "off")
+    ):
+        raise ValueError(expected)
+    local = parts.hostname == "localhost" or parts.hostname.startswith(("127.", "::1"))
+    plain = wanted == "off" or (local and "tls" not in options)
+    authorities = Path(options["ca"]) if "ca" in options else None
+    if authorities is not None and not authorities.is_file():
+        raise ValueError(f"{expected}; there is no file {authorities}")
+    implicit = parts.scheme == "smtps"
+    return Smtp(
+        host=parts.hostname,
+        port=port or (465 if implicit else 25 if plain else 587),
+        tls="implicit" if implicit else "none" if plain else "starttls",
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        authorities=authorities,
+    )
+
+
+def mail_host(base_url: str) -> str:
+    """The host of the site, where it can stand behind an @."""
+    host = urlsplit(base_url).hostname or ""
+    return host if _DOMAIN.fullmatch(host) and not host[-1].isdigit() else "localhost"
+
+
+def instant(text: str) -> datetime | None:
+    if not text:
+        return None
+    expected = "an instant with its zone, 1970 to 2999, such as 2027-03-01T06:00:00+01:00"
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(expected) from None
+    if instant.tzinfo is None or not 1970 <= instant.year <= 2999:
+        raise ValueError(expected)
+    return instant

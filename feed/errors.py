@@ -4,6 +4,7 @@ Every message is a template of the catalogue with named values, so that an edge 
 reader's language: `translator.gettext(error.message) % error.values`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -43,6 +44,23 @@ class ParameterError(InputError):
             value=value,
             expected=expected,
         )
+
+
+class LinkError(NotFoundError):
+    """A link with a token that is not ours, has run out, or has become void."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            mark("This link is incomplete, has run out, or was used up: ask for a new one.")
+        )
+
+
+class FormError(InputError):
+    """A form was filled in wrongly; `fields` names each faulty field and what was expected."""
+
+    def __init__(self, fields: Mapping[str, InputError]) -> None:
+        self.fields = fields
+        super().__init__(mark("Something in the form is missing or wrong."))
 
 
 class WithdrawnError(DevisError):
@@ -89,3 +107,15 @@ class ExchangeError(DevisError):
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.problems), super().__str__()])
+
+
+class MailError(DevisError):
+    """Letters cannot be sent; those without an outcome are as before."""
+
+
+class MailRefusedError(MailError):
+    """The mail server refuses us. The operator must act; the message says what to do."""
+
+
+class MailUnavailableError(MailError):
+    """The mail server, or the outbox, takes no letters right now. Try again later."""

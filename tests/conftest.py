@@ -104,13 +104,17 @@ class Command:
     environ: dict[str, str]
 
     def __call__(
-        self, *arguments: str, code: int = 0, **values: str
+        self, *arguments: str, code: int = 0, given: str = "", **values: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `devis …` and demand its exit code; `values` are settings without their prefix."""
+        """Run `devis …` and demand its exit code; `values` are settings without their prefix.
+
+        `given` comes from its standard input.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "feed", *arguments],
             cwd=self.folder,
             env={**self.environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
+            input=given,
             capture_output=True,
             text=True,
             timeout=60,
@@ -192,6 +196,15 @@ def answers(url: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def answers_smtp(port: int) -> bool:
+    """Whether a mail server on this machine greets."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as line:
+            return line.recv(3) == b"220"
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,11 @@ HOMES = {
     "flask_limiter": "web",
     "limits": "web",
     "pydantic": "publish",
+    "css_inline": "publish",
+    "jinja2": "publish",
+    "smtplib": "mail",
+    "flufl": "mail",
+    "email_validator": "subscriptions",
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
 

@@ -1,0 +1,849 @@
+"""Letters on their way to a mail server: all that it may say, or not, and what becomes of them."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from feed.config.parsing import Smtp
+from feed.errors import MailRefusedError, MailUnavailableError
+from feed.mail import outbox
+from feed.mail.envelope import Envelope, Outcome
+from feed.mail.reply import plain
+from feed.mail.sending import Record
+from feed.mail.smtp import check, deliver
+from feed.mail.supply import CATCHING_UP
+from tests.conftest import free_port
+from tests.mailservers import (
+    DROP,
+    PIPELINING,
+    STALL,
+    USER,
+    Polite,
+    Talk,
+    inbox,
+    scripted,
+)
+
+HOSTNAME = "here.example.org"
+PATIENT = 3.0  # seconds; where nothing stalls
+SHORT = 0.3
+
+
+def letter(number: int, recipient: str = "", message: bytes = b"") -> Envelope:
+    """A letter to person {number}."""
+    head = f"To: person {number}\r\nMessage-ID: <l{number}@example.org>\r\n\r\n".encode()
+    return Envelope(
+        number,
+        f"bounce+{number}@example.org",
+        recipient or f"anna.{number}@example.org",
+        message or head + b"Good morning.\r\n" * 20,
+    )
+
+
+def letters(count: int) -> list[Envelope]:
+    return [letter(number) for number in range(count)]
+
+
+@dataclass
+class Ledger:
+    """Who hands out letters and is told what became of them."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    pulled: list[int] = field(default_factory=list)
+    batches: list[list[Outcome]] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> dict[int, tuple[str, int]]:
+        """Key to result and code; each letter has one."""
+        told = [outcome for batch in self.batches for outcome in batch]
+        assert len({outcome.key for outcome in told}) == len(told)
+        return {outcome.key: (outcome.result, outcome.code) for outcome in told}
+
+    @property
+    def details(self) -> list[str]:
+        return [outcome.detail for batch in self.batches for outcome in batch]
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        self.batches.append(list(outcomes))
+
+    def give(self, envelopes: Iterable[Envelope]) -> Iterator[Envelope]:
+        for envelope in envelopes:
+            self.pulled.append(envelope.key)
+            yield envelope
+
+    def send(
+        self,
+        server: Smtp,
+        envelopes: Iterable[Envelope],
+        connections: int = 1,
+        rate: int = 0,
+        patience: float = PATIENT,
+        record: Record | None = None,
+    ) -> "Ledger":
+        deliver(
+            server,
+            self.give(envelopes),
+            record or self.record,
+            connections=connections,
+            rate=rate,
+            stop=self.stop,
+            hostname=HOSTNAME,
+            patience=patience,
+        )
+        return self
+
+
+SENT = ("sent", 250)
+
+
+# Letters that arrive
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock step"])
+@pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
+def test_letters_arrive_byte_for_byte(tls: str, pipelining: bool) -> None:
+    texts = [
+        b".\r\n..\r\n.a\r\n\r\n.\r\nend\r\n",
+        b"To: anna\r\n\r\n" + b"x" * 998 + b"\r\n.\r\n",
+        b"To: anna\r\n\r\nlast line without an end".ljust(20_000, b"."),
+    ]
+    sent = [letter(number, message=text) for number, text in enumerate(texts)]
+    with inbox(tls, pipelining=pipelining) as there:
+        ledger = Ledger().send(there.server, [*sent[:2], replace(sent[0], key=7)])
+        assert ledger.outcomes == {0: SENT, 1: SENT, 7: SENT}
+        assert [mail.content for mail in there.mails] == [texts[0], texts[1], texts[0]]
+        assert there.mails[1].sender == "bounce+1@example.org"
+        assert there.mails[1].recipient == "anna.1@example.org"
+    with scripted(polite := Polite()) as server:
+        Ledger().send(server.server, sent[2:])
+    assert [mail.content for mail in polite.mails] == [texts[2] + b"\r\n"]
+
+
+@pytest.mark.parametrize("tls", ["none", "starttls"])
+def test_a_letter_larger_than_what_a_connection_holds_arrives(tls: str) -> None:
+    long = b"To: anna\r\n\r\n" + (b"y" * 76 + b"\r\n") * 60_000
+    with inbox(tls) as there:
+        ledger = Ledger().send(there.server, [letter(0, message=long), letter(1)])
+        assert ledger.outcomes == {0: SENT, 1: SENT}
+        assert there.mails[0].content == long
+
+
+def test_a_login_is_used() -> None:
+    with inbox("starttls", login=True) as there:
+        assert Ledger().send(there.server, letters(3)).outcomes == dict.fromkeys(range(3), SENT)
+        assert there.logins == [USER]
+
+
+# Round trips
+
+
+def test_the_next_envelope_travels_with_the_end_of_a_body() -> None:
+    """The server answers a body only when it has heard what comes after it."""
+
+    def script(talk: Talk) -> None:
+        talk.greet(PIPELINING)
+        talk.expect("MAIL FROM:<bounce+0@example.org>", "RCPT TO:<anna.0@example.org>", "DATA")
+        talk.say("250 ok", "250 ok", "354 go on")
+        for number in (1, 2):
+            talk.body()
+            talk.expect(f"MAIL FROM:<bounce+{number}@", f"RCPT TO:<anna.{number}@", "DATA")
+            assert talk.pending(0.02) == b""
+            talk.say("250-2.0.0 Ok:", "250 2.0.0 queued", "250 ok", "250 ok", "354 go on")
+        talk.body()
+        talk.say("250 ok")
+        talk.expect("QUIT")
+
+    with scripted(script) as server:
+        ledger = Ledger().send(server.server, letters(3))
+    assert ledger.outcomes == dict.fromkeys(range(3), SENT)
+    assert ledger.details == ["2.0.0 Ok: 2.0.0 queued"] * 2 + ["ok"]
+
+
+def test_without_pipelining_every_command_waits_for_its_answer() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet("8BITMIME")
+        for _ in range(2):
+            for verb, reply in (("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go")):
+                talk.expect(verb)
+                assert talk.pending(0.02) == b""
+                talk.say(reply)
+            talk.body()
+            assert talk.pending(0.02) == b""
+            talk.say("250 ok")
+        talk.expect("QUIT")
+
+    with scripted(script) as server:
+        assert Ledger().send(server.server, letters(2)).outcomes == {0: SENT, 1: SENT}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_an_outcome_is_recorded_before_the_next_body(together: bool) -> None:
+    happened: list[str] = []
+
+    def script(talk: Talk) -> None:
+        talk.greet(PIPELINING)
+        talk.expect("MAIL", "RCPT", "DATA")
+        talk.say("250 ok", "250 ok", "354 go on")
+        for number in range(3):
+            talk.body()
+            if number < 2:
+                talk.expect("MAIL", "RCPT", "DATA")
+            happened.append(f"took {number}")
+            if together:
+                talk.say("250 taken", "250 ok", "250 ok", "354 go on")
+            else:
+                for reply in ("250 taken", "250 ok", "250 ok", "354 go on"):
+                    talk.say(reply)
+                    time.sleep(0.01)
+            if number < 2:
+                talk.until(b":")
+                happened.append(f"hears {number + 1}")
+
+    def slow(outcomes: Sequence[Outcome]) -> None:
+        time.sleep(0.05)
+        happened.extend(f"recorded {outcome.key}" for outcome in outcomes)
+
+    with scripted(script) as server:
+        Ledger().send(server.server, letters(3), record=slow)
+    steps = ("took 0 recorded 0 hears 1", "took 1 recorded 1 hears 2", "took 2 recorded 2")
+    assert " ".join(happened) == " ".join(steps)
+
+
+def test_what_several_connections_say_at_once_is_recorded_at_once() -> None:
+    ledger = Ledger()
+
+    def slow(outcomes: Sequence[Outcome]) -> None:
+        ledger.record(outcomes)
+        time.sleep(0.02)
+
+    with scripted(Polite()) as server:
+        ledger.send(server.server, letters(60), connections=4, record=slow)
+    assert ledger.outcomes == dict.fromkeys(range(60), SENT)
+    assert max(map(len, ledger.batches)) in (2, 3, 4)
+
+
+def test_at_most_one_letter_for_each_connection_is_taken_without_being_recorded() -> None:
+    class CrashError(Exception):
+        pass
+
+    there, ledger = Polite(delay=0.001), Ledger()
+
+    def crash(outcomes: Sequence[Outcome]) -> None:
+        if len(ledger.outcomes) >= 20:
+            raise CrashError
+        ledger.record(outcomes)
+
+    with scripted(there) as server, pytest.raises(CrashError):
+        ledger.send(server.server, letters(60), connections=4, record=crash)
+    assert len(ledger.outcomes) <= len(there.mails) <= len(ledger.outcomes) + 4
+
+
+# How many, how fast, how long
+
+
+@pytest.mark.parametrize(("count", "connections"), [(1, 1), (2, 1), (60, 3)])
+def test_connections_are_opened_as_they_are_needed(count: int, connections: int) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        time.sleep(0.05 if verb == "CONNECT" else 0.005)
+        return None
+
+    with scripted(there := Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(count), connections=3)
+    assert server.most == server.connections == connections
+    assert ledger.outcomes == dict.fromkeys(range(count), SENT)
+    assert len(there.mails) == count
+    assert there.log.count("QUIT") == connections
+
+
+def test_letters_are_asked_for_only_when_there_is_room_for_them() -> None:
+    settled: list[int] = []
+    ahead: list[int] = []
+
+    def give() -> Iterator[Envelope]:
+        for envelope in letters(30):
+            ahead.append(envelope.key - len(settled))
+            yield envelope
+
+    def record(outcomes: Sequence[Outcome]) -> None:
+        settled.extend(outcome.key for outcome in outcomes)
+
+    with scripted(Polite(delay=0.001)) as server:
+        Ledger().send(server.server, give(), connections=2, record=record)
+    assert len(settled) == 30
+    assert max(ahead) in (1, 2, 3)  # others beside the one asked for: two a connection at most
+
+
+def test_a_rate_holds_over_all_connections() -> None:
+    with scripted(Polite()) as server:
+        began = time.monotonic()
+        ledger = Ledger().send(server.server, letters(25), connections=3, rate=50)
+        taken = time.monotonic() - began
+    assert ledger.outcomes == dict.fromkeys(range(25), SENT)
+    assert taken > 24 / 50 - CATCHING_UP
+
+
+def test_a_stop_lets_letters_in_flight_finish_and_asks_for_no_others() -> None:
+    ledger = Ledger()
+
+    def record(outcomes: Sequence[Outcome]) -> None:
+        ledger.record(outcomes)
+        if len(ledger.outcomes) >= 5:
+            ledger.stop.set()
+
+    with scripted(there := Polite()) as server:
+        ledger.send(server.server, letters(1000), record=record)
+    assert sorted(ledger.outcomes) == ledger.pulled == list(range(len(there.mails)))
+    assert len(there.mails) in (5, 6)
+    assert there.log[-1] == "QUIT"
+
+
+def test_a_stop_ends_waiting_for_a_rate() -> None:
+    ledger = Ledger()
+
+    def record(outcomes: Sequence[Outcome]) -> None:
+        ledger.record(outcomes)
+        threading.Timer(0.1, ledger.stop.set).start()
+
+    with scripted(Polite()) as server:
+        began = time.monotonic()
+        ledger.send(server.server, letters(20), rate=1, record=record)
+        assert time.monotonic() - began < 10
+    assert len(ledger.outcomes) < 5
+
+
+def test_a_stop_does_not_wait_for_a_server_that_says_nothing() -> None:
+    ledger = Ledger()
+
+    def script(talk: Talk) -> None:
+        ledger.stop.set()
+        talk.pending(0.5)
+
+    with scripted(script) as server:
+        began = time.monotonic()
+        ledger.send(server.server, letters(2), patience=60)
+        assert time.monotonic() - began < 10
+    assert ledger.pulled == []
+
+
+def test_what_the_supply_raises_comes_out_once_letters_in_flight_are_settled() -> None:
+    class BrokenError(Exception):
+        pass
+
+    def give() -> Iterator[Envelope]:
+        yield from letters(2)
+        raise BrokenError
+
+    ledger = Ledger()
+    with scripted(there := Polite()) as server:
+        with pytest.raises(BrokenError):
+            ledger.send(server.server, give())
+        assert ledger.outcomes == dict.fromkeys(range(len(there.mails)), SENT)
+        assert len(there.mails) == 2
+
+
+# Letters that are refused
+
+
+@pytest.mark.parametrize("extensions", [(PIPELINING,), ("HELP",)], ids=["pipelined", "lock step"])
+@pytest.mark.parametrize(
+    ("verb", "reply", "result"),
+    [
+        ("RCPT", "450 4.2.0 greylisted", "deferred"),
+        ("RCPT", "550 5.1.1 <anna.1@example.org>: no such user", "bounced"),
+        ("RCPT", "554 5.7.1 <anna.1@example.org>: Relay access denied", "failed"),
+        ("RCPT", "550 relay not permitted", "failed"),
+        ("DATA", "451 4.3.0 queue file write error", "deferred"),
+        ("DATA", "554 5.5.1 no", "failed"),
+        (".", "452 4.3.1 full", "deferred"),
+        (".", "554 5.7.1 looks like spam", "failed"),
+        ("MAIL", "552 5.3.4 too large", "failed"),
+    ],
+)
+def test_a_refused_letter_is_settled_and_the_others_arrive(
+    verb: str, reply: str, result: str, extensions: tuple[str, ...]
+) -> None:
+    mine: list[str] = []
+
+    def answer(number: int, said: str, text: str) -> str | None:
+        if said == "MAIL":
+            mine[:] = [text]
+        return reply if said == verb and "bounce+1@" in mine[0] else None
+
+    with scripted(there := Polite(answer, extensions)) as server:
+        ledger = Ledger().send(server.server, letters(4))
+    assert ledger.outcomes == {0: SENT, 1: (result, int(reply[:3])), 2: SENT, 3: SENT}
+    assert [mail.recipient for mail in there.mails] == [f"anna.{n}@example.org" for n in (0, 2, 3)]
+    assert server.connections == 1
+    assert "anna" not in "".join(ledger.details)
+    assert ("RSET" in there.log) == (verb != ".")
+    assert there.log.count(".") == (4 if verb == "." else 3)
+
+
+def test_a_body_that_nobody_is_to_get_is_a_lone_dot() -> None:
+    """RFC 2920: the recipient is refused, but DATA travelled with him and is accepted."""
+
+    def script(talk: Talk) -> None:
+        talk.greet(PIPELINING)
+        talk.expect("MAIL", "RCPT", "DATA")
+        talk.say("250 ok", "550 5.1.1 unknown", "354 go on")
+        assert talk.until(b".\r\n") == b""
+        talk.expect("MAIL FROM:<bounce+1@", "RCPT", "DATA")
+        talk.say("554 no valid recipients", "250 ok", "250 ok", "354 go on")
+        assert b"person 1" in talk.body()
+        talk.say("250 ok")
+        talk.expect("QUIT")
+
+    with scripted(script) as server:
+        ledger = Ledger().send(server.server, letters(2))
+    assert ledger.outcomes == {0: ("bounced", 550), 1: SENT}
+
+
+def test_a_letter_longer_than_the_server_takes_is_not_sent() -> None:
+    long = letter(1, message=b"To: anna\r\n\r\n" + b"x\r\n" * 4000)
+    with scripted(there := Polite(extensions=(PIPELINING, "SIZE 10000"))) as server:
+        ledger = Ledger().send(server.server, [letter(0), long, letter(2)])
+    assert ledger.outcomes == {0: SENT, 1: ("failed", 552), 2: SENT}
+    assert there.log[0] == f"MAIL FROM:<bounce+0@example.org> SIZE={len(letter(0).message)}"
+    assert len(there.mails) == 2
+
+
+def test_content_refused_for_everybody_does_not_burn_the_list() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "554 5.7.1 <anna.0@example.org> says spam" if verb == "." else None
+
+    ledger = Ledger()
+    match = r"10 letters in a row: 554 5.7.1 <…> says"
+    with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match=match):
+        ledger.send(server.server, letters(1000))
+    assert list(ledger.outcomes.values()) == [("failed", 554)] * 10
+    assert len(ledger.pulled) == 11
+
+
+def test_a_success_between_makes_it_the_letters_fault() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "554 5.7.1 no" if verb == "." and "person 9\r" not in text else None
+
+    with scripted(Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(19))
+    assert [result for result, _ in ledger.outcomes.values()].count("failed") == 18
+
+
+def test_relaying_denied_is_not_the_recipients_fault() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "554 5.7.1 Relay access denied" if verb == "RCPT" else None
+
+    ledger = Ledger()
+    with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match="Relay access"):
+        ledger.send(server.server, letters(1000), connections=4)
+    assert set(ledger.outcomes.values()) == {("failed", 554)}
+    assert len(ledger.outcomes) < 20
+
+
+def test_a_refused_sender_burns_nothing() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == "MAIL" and "bounce+3@" in text:
+            return "550 5.7.1 <bounce+3@example.org>: Sender rejected: not yours"
+        return None
+
+    ledger = Ledger()
+    there = Polite(answer)
+    match = r"sender: 550 5.7.1 <…>: Sender rejected: not yours. Correct DEVIS_MAIL_FROM"
+    with scripted(there) as server, pytest.raises(MailRefusedError, match=match):
+        ledger.send(server.server, letters(10))
+    assert ledger.outcomes == dict.fromkeys(range(3), SENT)
+    assert len(there.mails) == 3
+
+
+# Servers that break off
+
+
+@pytest.mark.parametrize("extensions", [(PIPELINING,), ("HELP",)], ids=["pipelined", "lock step"])
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("reply", [DROP, "421 4.3.2 shutting down", STALL])
+def test_a_letter_only_announced_is_not_lost_when_the_server_breaks_off(
+    reply: str, verb: str, extensions: tuple[str, ...]
+) -> None:
+    """It goes first on the next connection, and nothing is held against it."""
+
+    def answer(number: int, said: str, text: str) -> str | None:
+        return reply if said == verb and number == 0 and len(there.mails) == 2 else None
+
+    there = Polite(answer, extensions)
+    with scripted(there) as server:
+        patience = SHORT if reply == STALL else PATIENT
+        ledger = Ledger().send(server.server, letters(5), patience=patience)
+    assert ledger.outcomes == dict.fromkeys(range(5), SENT)
+    assert [mail.sender for mail in there.mails] == [f"bounce+{n}@example.org" for n in range(5)]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("reply", "code"), [(DROP, 0), ("421 4.3.2 shutting down", 421), ("354 what?", 0)]
+)
+def test_a_letter_without_an_answer_is_deferred_and_the_next_goes_on(reply: str, code: int) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return reply if verb == "." and "person 2\r" in text else None
+
+    with scripted(there := Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(5))
+    assert ledger.outcomes == {n: ("deferred", code) if n == 2 else SENT for n in range(5)}
+    assert ledger.pulled == list(range(5))
+    assert [mail.sender for mail in there.mails][2] == "bounce+3@example.org"
+    assert server.connections == 2
+
+
+def test_a_letter_is_deferred_when_the_connection_breaks_in_the_midst_of_it() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet(PIPELINING)
+        talk.expect("MAIL", "RCPT", "DATA")
+        talk.say("250 ok", "250 ok", "354 go on")
+        talk.until(b"Good")
+        talk.reset()
+
+    long = letter(0, message=b"To: anna\r\n\r\n" + b"Good morning.\r\n" * 200_000)
+    with scripted(script, there := Polite()) as server:
+        ledger = Ledger().send(server.server, [long, letter(1)])
+    assert ledger.outcomes == {0: ("deferred", 0), 1: SENT}
+    assert len(there.mails) == 1
+
+
+def test_a_server_that_is_silent_after_a_body_is_given_more_time() -> None:
+    """Who gives up on a letter that is being accepted sends it twice."""
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == "." and number == 0:
+            if "person 1\r" in text:
+                return STALL
+            time.sleep(0.3)
+        return None
+
+    with scripted(Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(3), patience=0.1)
+    assert ledger.outcomes == {0: SENT, 1: ("deferred", 0), 2: SENT}
+    assert "no answer in 1 seconds" in ledger.details
+
+
+@pytest.mark.parametrize(("verb", "mine"), [("RCPT", "anna.2@"), ("MAIL", "bounce+2@")])
+def test_a_letter_at_which_the_server_always_breaks_off_stops_no_other(
+    verb: str, mine: str
+) -> None:
+    def answer(number: int, said: str, text: str) -> str | None:
+        return "421 4.7.0 go away" if said == verb and mine in text else None
+
+    with scripted(Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(5))
+    assert ledger.outcomes == {n: ("deferred", 421) if n == 2 else SENT for n in range(5)}
+
+
+def test_a_server_may_take_one_letter_a_connection() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "421 4.7.0 enough for once" if verb == "MAIL" and len(there.mails) > number else None
+
+    there = Polite(answer)
+    with scripted(there) as server:
+        ledger = Ledger().send(server.server, letters(8))
+    assert ledger.outcomes == dict.fromkeys(range(8), SENT)
+    assert server.connections == 8
+
+
+def test_a_server_with_fewer_connections_than_wanted_gets_fewer() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "421 too many connections" if verb == "CONNECT" and number >= 2 else None
+
+    with scripted(Polite(answer, delay=0.002)) as server:
+        ledger = Ledger().send(server.server, letters(60), connections=5)
+    assert ledger.outcomes == dict.fromkeys(range(60), SENT)
+    assert server.connections == 3
+
+
+@pytest.mark.parametrize("reply", ["452 4.3.1 disk full", "451 4.3.0 try later", "421 bye", DROP])
+def test_a_server_that_takes_nothing_is_left_alone(reply: str) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return reply if verb == "MAIL" and len(there.mails) == 3 else None
+
+    there, ledger = Polite(answer), Ledger()
+    with scripted(there) as server:
+        match = "connection" if reply == DROP else reply
+        with pytest.raises(MailUnavailableError, match=match):
+            ledger.send(server.server, letters(100))
+    assert ledger.outcomes == dict.fromkeys(range(3), SENT)
+    assert len(ledger.pulled) == 5  # another one than the first may have more luck
+    assert server.connections == 3
+
+
+def test_a_server_that_puts_off_every_body_is_left_alone() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "452 4.3.1 disk full" if verb == "." else None
+
+    ledger = Ledger()
+    with scripted(Polite(answer)) as server, pytest.raises(MailUnavailableError, match="disk full"):
+        ledger.send(server.server, letters(1000))
+    assert set(ledger.outcomes.values()) == {("deferred", 452)}
+    assert len(ledger.outcomes) < 20
+
+
+def test_greylisting_puts_off_everybody_and_stops_nothing() -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "450 4.2.0 greylisted" if verb == "RCPT" else None
+
+    with scripted(Polite(answer)) as server:
+        ledger = Ledger().send(server.server, letters(50), connections=3)
+    assert ledger.outcomes == dict.fromkeys(range(50), ("deferred", 450))
+
+
+def test_connections_lost_together_are_one_trouble() -> None:
+    """A mail server that starts anew does not end the run."""
+    gate = threading.Barrier(4)
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if number < 4 and verb == "MAIL" and len(there.mails) >= 40:
+            gate.wait(5)
+            return DROP
+        return None
+
+    there = Polite(answer, delay=0.001)
+    with scripted(there) as server:
+        ledger = Ledger().send(server.server, letters(90), connections=4)
+    assert ledger.outcomes == dict.fromkeys(range(90), SENT)
+    assert server.connections > 4
+
+
+def test_nobody_there() -> None:
+    ledger = Ledger()
+    nowhere = Smtp("127.0.0.1", free_port(), "none")
+    with pytest.raises(MailUnavailableError, match=rf"127.0.0.1:{nowhere.port} cannot be reached"):
+        ledger.send(nowhere, letters(3))
+    assert (ledger.batches, ledger.pulled) == ([], [])
+
+
+def test_an_endless_answer_ends_the_connection() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet(PIPELINING)
+        talk.expect("MAIL", "RCPT", "DATA")
+        for _ in range(3000):
+            talk.say(*["250-" + "x" * 100] * 100)
+        raise AssertionError("it still listens")
+
+    with scripted(script, Polite()) as server:
+        assert Ledger().send(server.server, letters(2)).outcomes == {0: SENT, 1: SENT}
+
+
+@pytest.mark.parametrize("extensions", [(PIPELINING,), ("HELP",)], ids=["pipelined", "lock step"])
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_each_letter_is_accounted_for(
+    seed: int, extensions: tuple[str, ...]
+) -> None:
+    """What was taken is sent, or in doubt; what was not taken is not sent."""
+    chance = random.Random(seed)
+    odd = [DROP, "421 4.3.2 bye", "451 4.3.0 later", "550 5.1.1 no", "250-a\r\n250 b", "200 ok"]
+    verbs = {"MAIL": [0, 1, 2, 4], "RCPT": [*range(6)], "DATA": [*range(4)], ".": [*range(6)]}
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return odd[chance.choice(verbs[verb])] if verb in verbs and chance.random() < 0.03 else None
+
+    there, ledger = Polite(answer, extensions, 0.0005), Ledger()
+    with scripted(there) as server, suppress(MailUnavailableError):
+        ledger.send(server.server, letters(400), connections=3)
+    taken = Counter(int(mail.sender[7:].partition("@")[0]) for mail in there.mails)
+    results = {key: result for key, (result, _) in ledger.outcomes.items()}
+    assert set(taken.values()) == {1}
+    assert {key for key, result in results.items() if result == "sent"} == set(taken)
+    assert len(results) > 100
+
+
+# Getting in
+
+
+def test_a_refused_login_names_the_setting() -> None:
+    with inbox("starttls", login=True) as there, pytest.raises(MailRefusedError) as raised:
+        Ledger().send(replace(there.server, password="wrong"), letters(3))
+    assert "refuses the login: 535 5.7.8" in str(raised.value)
+    assert "DEVIS_SMTP_URL" in str(raised.value)
+    assert "wrong" not in str(raised.value)
+
+
+def test_a_login_that_nobody_asks_for_is_refused() -> None:
+    with inbox() as there, pytest.raises(MailRefusedError, match="refuses the login"):
+        Ledger().send(replace(there.server, user="devis", password="x"), letters(1))
+
+
+def test_a_login_put_off_is_no_refusal() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet("AUTH PLAIN")
+        talk.expect("AUTH PLAIN")
+        talk.say("454 4.7.0 Temporary authentication failure")
+        talk.pending(0.5)
+
+    with scripted(script) as server:
+        known = replace(server.server, user="devis", password="x")
+        with pytest.raises(MailUnavailableError, match=r"454 4.7.0"):
+            Ledger().send(known, letters(1))
+
+
+def test_letters_do_not_go_in_the_clear_where_starttls_is_wanted() -> None:
+    ledger = Ledger()
+    with inbox() as there:
+        with pytest.raises(MailRefusedError, match=r"offers no STARTTLS.*tls=off"):
+            ledger.send(replace(there.server, tls="starttls"), letters(2))
+        assert there.mails == []
+    assert ledger.pulled == []
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_certificate_that_nobody_trusts_is_refused(tls: str) -> None:
+    with inbox(tls) as there:
+        with pytest.raises(MailRefusedError, match=r"is not trusted: .*\?ca="):
+            Ledger().send(replace(there.server, authorities=None), letters(2))
+        assert there.mails == []
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_a_certificate_of_another_host_is_refused(tls: str) -> None:
+    with inbox(tls) as there:
+        with pytest.raises(MailRefusedError, match="is not trusted: Hostname mismatch"):
+            Ledger().send(replace(there.server, host="localhost"), letters(2))
+        assert there.mails == []
+
+
+def test_a_file_of_authorities_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("nothing")
+    server = Smtp("127.0.0.1", 1, "starttls", authorities=tmp_path / "ca.pem")
+    with pytest.raises(MailRefusedError, match=r"ca\.pem cannot be read"):
+        Ledger().send(server, letters(1))
+
+
+def test_tls_where_there_is_none() -> None:
+    with inbox() as there, pytest.raises(MailRefusedError, match="smtps://"):
+        Ledger().send(replace(there.server, tls="implicit"), letters(1))
+
+
+def test_a_server_that_will_not_have_us() -> None:
+    def script(talk: Talk) -> None:
+        talk.say("554 5.7.1 No service for you")
+
+    match = r"will not have us: 554 5.7.1 No service"
+    with scripted(script) as server, pytest.raises(MailRefusedError, match=match):
+        Ledger().send(server.server, letters(1))
+
+
+def test_a_check_logs_in_and_sends_nothing() -> None:
+    with inbox("starttls", login=True, server_hostname="there.example.net") as there:
+        assert check(there.server, HOSTNAME) == "there.example.net"
+        assert there.logins == [USER]
+        with pytest.raises(MailRefusedError, match="login"):
+            check(replace(there.server, password="wrong"), HOSTNAME)
+        assert there.mails == []
+    with pytest.raises(MailUnavailableError):
+        check(Smtp("127.0.0.1", free_port(), "none"), HOSTNAME)
+
+
+# Addresses that are not ASCII
+
+
+def test_a_recipient_with_letters_of_his_own_needs_smtputf8() -> None:
+    message = "To: åsa@example.org\r\n\r\nHej!\r\n".encode()
+    mine = [letter(0), letter(1, "åsa@exämple.org", message), letter(2)]
+    with inbox(enable_SMTPUTF8=True) as there:
+        assert Ledger().send(there.server, mine).outcomes == dict.fromkeys(range(3), SENT)
+    assert there.mails[1].recipient == "åsa@xn--exmple-cua.org"
+    assert there.mails[1].content == message
+    assert there.mails[1].options == (f"SIZE={len(message)}", "BODY=8BITMIME", "SMTPUTF8")
+    assert there.mails[0].options == (f"SIZE={len(letter(0).message)}",)
+
+
+def test_without_smtputf8_such_a_letter_fails_and_the_others_arrive() -> None:
+    mine = [letter(n, "åsa@example.org" if n == 1 else "") for n in range(3)]
+    with inbox() as there:
+        ledger = Ledger().send(there.server, mine)
+    assert ledger.outcomes == {0: SENT, 1: ("failed", 0), 2: SENT}
+    assert "the mail server does not offer SMTPUTF8" in ledger.details
+
+
+def test_a_domain_alone_needs_no_smtputf8() -> None:
+    with inbox() as there:
+        Ledger().send(there.server, [letter(0, "anna@Exämple.org")])
+    assert [mail.recipient for mail in there.mails] == ["anna@xn--exmple-cua.org"]
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b.org>\r\nRCPT TO:<c@d.org", "a@b.org> X=<", "nobody", "a@\u2603..org"]
+)
+def test_what_is_no_address_bounces_before_it_is_said(address: str) -> None:
+    with scripted(there := Polite()) as server:
+        ledger = Ledger().send(server.server, [letter(0, address), letter(1)])
+    assert ledger.outcomes == {0: ("bounced", 0), 1: SENT}
+    assert [line for line in there.log if line.startswith("RCPT")] == [
+        "RCPT TO:<anna.1@example.org>"
+    ]
+
+
+# What is kept of an answer
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("5.1.1 <Anna.Ö@example.org>: no", "5.1.1 <…>: no"),
+        (
+            '"a b"@example.org, and see https://x.org/?id=anna%40example.org;ip=1',
+            "…, and see https:…;ip=1",
+        ),
+        ("anna@example.org", "…"),
+        ("two\tlines\x1b[31m", "two lines [31m"),
+        ("x" * 500, "x" * 200),
+        ("anna.svensson@example.org " * 60, " ".join("…" * 38)),
+    ],
+)
+def test_answers_are_kept_short_printable_and_without_addresses(said: str, kept: str) -> None:
+    assert plain(said.encode()) == kept
+
+
+# The outbox
+
+
+def test_the_outbox_has_one_file_for_each_letter_however_often_it_is_written(
+    tmp_path: Path,
+) -> None:
+    folder, ledger, stop = tmp_path / "outbox", Ledger(), threading.Event()
+    odd = letter(2, message=b"To: a\r\nmessage-id:\r\n <../../up@example.org>\r\n\r\nbody\r\n")
+    for _ in range(2):
+        ledger.batches.clear()
+        outbox.deliver(folder, iter([*letters(2), odd]), ledger.record, stop)
+    assert ledger.outcomes == dict.fromkeys(range(3), SENT)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "..%2F..%2Fup.eml",
+        "l0.eml",
+        "l1.eml",
+    ]
+    assert (folder / "l1.eml").read_bytes() == letter(1).message
+
+
+def test_the_outbox_stops_when_told(tmp_path: Path) -> None:
+    ledger, stop = Ledger(), threading.Event()
+
+    def give() -> Iterator[Envelope]:
+        for envelope in letters(500):
+            if envelope.key == 70:
+                stop.set()
+            yield envelope
+
+    outbox.deliver(tmp_path, give(), ledger.record, stop)
+    assert ledger.outcomes == dict.fromkeys(range(71), SENT)
+    assert len(list(tmp_path.iterdir())) == 71
+
+
+def test_an_outbox_that_cannot_be_written_names_its_folder(tmp_path: Path) -> None:
+    ledger, folder = Ledger(), tmp_path / "outbox"
+    folder.mkdir()
+    (folder / "l1.eml").mkdir()
+    with pytest.raises(MailUnavailableError, match=f"written into {folder}: Is a directory"):
+        outbox.deliver(folder, iter(letters(3)), ledger.record, threading.Event())
+    assert ledger.outcomes == {0: SENT}
+    assert sorted(path.name for path in folder.iterdir()) == ["l0.eml", "l1.eml"]

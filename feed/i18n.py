@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale
-from babel.core import UnknownLocaleError
-from babel.dates import format_date
+from babel.core import UnknownLocaleError, get_global
+from babel.dates import format_date, get_timezone_location
 from babel.lists import format_list
 from babel.support import NullTranslations, Translations
 
@@ -76,6 +76,11 @@ class Translator:
             return code
         return str(self.locale.languages.get(code.partition("-")[0], code))
 
+    def city(self, timezone: str) -> str:
+        """The city that a timezone is named after: `Köpenhamn`, `Buenos Aires, Argentina`."""
+        name = get_timezone_location(timezone, locale=self.locale, return_city=True)
+        return ", ".join(reversed(name.split("/")))
+
 
 @lru_cache
 def translator(language: str) -> Translator:
@@ -110,6 +115,11 @@ def canonical(tag: str) -> str:
     first, *rest = tag.replace("_", "-").split("-")
     cased = {2: str.upper, 4: str.title}
     return "-".join([first.lower(), *(cased.get(len(part), str.lower)(part) for part in rest)])
+
+
+def modern_timezone(name: str) -> str:
+    """What a timezone is called today: `Asia/Kolkata` for `Asia/Calcutta`."""
+    return str(get_global("zone_aliases").get(name, name))
 
 
 def is_language(code: str) -> bool:

@@ -1,0 +1,640 @@
+"""Letters: what they say, how they look, and what a mail program makes of them."""
+
+import email
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from email import policy
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.utils import parseaddr
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+from urllib.parse import urlsplit
+
+import html5lib
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from playwright.sync_api import Browser, ViewportSize
+
+from feed import curation, editions
+from feed.clock import Clock
+from feed.errors import InputError
+from feed.i18n import translator
+from feed.mail.mime import Form, Recipient, Sender, sender
+from feed.model import TOKEN, Letter, Showing, Site, Week
+from feed.publish import letter
+from feed.server import create
+from tests.conftest import NOON, Installation
+from tests.conftest import settings as configured
+
+LANGUAGES = ("en", "sv", "fi")  # the last has no text and no catalogue of its own
+DIGESTS = ("daily", "quote", "weekly")
+KINDS = (*DIGESTS, *letter.NOTICES)
+ADDRESS = "https://devis.example.org"
+ANNA = Recipient("anna@example.net", "a2b3c4d5e6" * 4 + "f7", "2026-11-25.daily.sv.k3j")
+PRIVATE = f"{ADDRESS}/subscription/{'q' * 42}/confirm"
+LIST_HEADERS = {
+    *("List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive"),
+    *("Precedence", "Feedback-ID"),
+}
+HEADERS = {
+    *("From", "To", "Subject", "Date", "Message-ID", "Reply-To", "MIME-Version"),
+    *("Content-Language", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Type"),
+}
+
+
+@dataclass(frozen=True)
+class House:
+    """A site with its letters, and who sends them."""
+
+    site: Site
+    sender: Sender
+    showing: Showing
+    quote: Showing
+    week: Week
+
+    def letter(self, kind: str, language: str) -> Letter:
+        if kind in ("daily", "quote"):
+            showing = self.showing if kind == "daily" else self.quote
+            return letter.daily(self.site, language, showing)
+        if kind == "weekly":
+            return letter.weekly(self.site, language, self.week)
+        values = {
+            "confirm": {"url": PRIVATE, "choice": "every day at 07:00, in English", "days": "7"},
+            "moved": {"contact": "help@example.org"},
+        }
+        return letter.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The shipped library, at its fifteenth day, and one quotation that only English has."""
+    config = configured(
+        tmp_path_factory.mktemp("letters"),
+        BASE_URL=ADDRESS,
+        SITE_NAME="en=The Daily,sv=Dagens åtanke",
+        LANGUAGES=",".join(LANGUAGES),
+        MAIL_FROM="letters@example.org",
+        REPLY_TO="people@example.org",
+        BOUNCE_ADDRESS="bounces@example.org",
+        POSTAL="Example Ltd, 1 High Street, Exampleton",
+        CONTACT="help@example.org",
+    )
+    made = Installation(config)
+    create(config, Clock(NOON, perf_counter()))
+    made.load(curation.shipped_files())
+    made.publish()
+    site = made.site()
+    with made.open() as db:
+        view = editions.today(db, site, NOON)
+        week = editions.weeks(db, site, NOON)[0]
+    assert view
+    return House(site, sender(site, config), view.showing, quoted(view.showing), week)
+
+
+def quoted(showing: Showing) -> Showing:
+    """A quotation in English alone, by somebody whose name has more than ASCII."""
+    words = replace(
+        showing.text("en"),
+        title="On beginning",
+        statement="“Begin where you stand.”",
+        reflection="",
+        commentary="",
+    )
+    principle = replace(
+        showing.principle, kind="quote", original_language="en", texts={"en": words}
+    )
+    source = replace(
+        showing.source, title="Small & Old", author="Åsa Öst", publisher=None, year=1999, url=None
+    )
+    return replace(showing, principle=principle, source=source)
+
+
+def parsed(data: bytes) -> EmailMessage:
+    return email.message_from_bytes(data, policy=policy.default)
+
+
+def bodies(message: EmailMessage) -> tuple[str, str]:
+    """The text and the HTML, as they were before they were encoded."""
+    text, html = message.iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(html, EmailMessage)
+    return (
+        text.get_content().replace("\r\n", "\n"),
+        html.get_content().replace("\r\n", "\n"),
+    )
+
+
+def visible(html: str) -> str:
+    """What a reader of the HTML sees, without the preview, with single blanks."""
+    body = html5lib.parse(html, namespaceHTMLElements=False).find("body")
+    for parent in body.iter():
+        for child in list(parent):
+            if child.get("class") == "preview":
+                parent.remove(child)
+    return " ".join("".join(body.itertext()).split())
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_is_what_the_standards_ask(house: House, kind: str, language: str) -> None:
+    made = house.letter(kind, language)
+    data = Form(made, house.sender).fill(ANNA, NOON)
+    assert Form(house.letter(kind, language), house.sender).fill(ANNA, NOON) == data
+    assert data.isascii()
+    assert b"\0" not in data
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert b"\r" not in data.replace(b"\r\n", b"")
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert max(map(len, head.split(b"\r\n"))) < 200
+    assert max(map(len, body.split(b"\r\n"))) <= 76
+    assert len(data) < 25_000
+
+    message = parsed(data)
+    assert [part.defects for part in message.walk()] == [[], [], []]
+    assert [header.defects for header in message.values()] == [()] * len(message)
+    assert len(message.keys()) == len(set(map(str.lower, message.keys())))
+    assert set(message.keys()) == HEADERS | (LIST_HEADERS if kind in DIGESTS else set())
+    assert message.get_content_type() == "multipart/alternative"
+    text, html = message.iter_parts()
+    for part, subtype in ((text, "plain"), (html, "html")):
+        assert part.get_content_type() == f"text/{subtype}"
+        assert part.get_content_charset() == "utf-8"
+        assert part["Content-Transfer-Encoding"] == "quoted-printable"
+    assert bodies(message) == (
+        made.text.replace(TOKEN, ANNA.token),
+        made.html.replace(TOKEN, ANNA.token),
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, language: str) -> None:
+    made = house.letter(kind, language)
+    now = datetime(2026, 11, 25, 7, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))
+    message = parsed(Form(made, house.sender).fill(ANNA, now))
+    assert list(message.keys())[:5] == ["From", "To", "Subject", "Date", "Message-ID"]
+    writer = message["From"].addresses[0]
+    assert writer.display_name == ("Dagens åtanke" if language == "sv" else "The Daily")
+    assert writer.addr_spec == "letters@example.org"
+    assert message["To"] == "anna@example.net"
+    assert message["Subject"] == made.subject
+    assert message["Date"] == "Wed, 25 Nov 2026 06:00:00 +0000"
+    assert message["Message-ID"] == "<2026-11-25.daily.sv.k3j@devis.example.org>"
+    assert message["Reply-To"] == "people@example.org"
+    assert message["Content-Language"] == language
+    assert message["Auto-Submitted"] == "auto-generated"
+    known = {"letters", "people", "bounces+" + ANNA.token, "help", "anna"}
+    everything = "\n".join([*message.values(), *bodies(message)])
+    found = set(re.findall(r"([\w.+-]+)@[a-z]", everything))
+    assert {"anna", "letters"} < found <= known | {ANNA.message_id}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", DIGESTS)
+def test_a_digest_is_a_list_that_one_click_leaves(house: House, kind: str, language: str) -> None:
+    made = house.letter(kind, language)
+    message = parsed(Form(made, house.sender).fill(ANNA, NOON))
+    rhythm = "weekly" if kind == "weekly" else "daily"
+    leave = f"{ADDRESS}/subscription/{ANNA.token}/unsubscribe"
+    name, _, list_id = str(make_header(decode_header(message["List-Id"]))).rpartition(" ")
+    assert name.strip('"') == house.site.name(language)
+    assert list_id == f"<{rhythm}.{language}.devis.example.org>"
+    mail = f"mailto:bounces+{ANNA.token}@example.org?subject=unsubscribe"
+    assert message["List-Unsubscribe"] == f"<{leave}>, <{mail}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert message["List-Archive"] == f"<{ADDRESS}/{language}/archive/>"
+    assert message["Precedence"] == "bulk"
+    day = "2026-11-16" if kind == "weekly" else "2026-11-22"
+    assert message["Feedback-ID"] == f"{day}:{rhythm}:{language}:devis"
+    for body in bodies(message):
+        assert leave in body
+        assert f"{ADDRESS}/subscription/{ANNA.token}/" in body.replace(leave, "")
+        assert TOKEN not in body
+    assert made.date == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_html_is_sound_small_and_loads_nothing(house: House, kind: str, language: str) -> None:
+    html = house.letter(kind, language).html
+    assert len(html.encode()) <= 25_000
+    root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
+    tags = {element.tag for element in root.iter() if isinstance(element.tag, str)}
+    assert not tags & {"img", "link", "script", "iframe", "form", "object", "video", "base"}
+    assert not re.search(r"url\(|@import|src=|background=|cid:|http-equiv", html)
+    assert root.get("lang") == language
+    assert root.find(".//title").text == house.letter(kind, language).subject
+    assert all("@media" in style.text for style in root.iter("style"))
+    assert all(table.get("role") == "presentation" for table in root.iter("table"))
+    links = [link.get("href") for link in root.iter("a")]
+    assert all(link.startswith(("https://", "http://", "mailto:")) for link in links)
+    assert not [link for link in links if "utm_" in link or urlsplit(link).fragment]
+    assert not [link for link in links if link.startswith(ADDRESS) and "?" in link]
+    if kind in letter.NOTICES:
+        wanted = "mailto:help@example.org" if kind == "moved" else PRIVATE
+        assert links == [wanted]
+    else:
+        assert f"{ADDRESS}/subscription/{TOKEN}/unsubscribe" in links
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_daily_letter_has_all_of_the_day_in_both_parts(house: House, language: str) -> None:
+    made, text = house.letter("daily", language), house.showing.text(language)
+    t = translator(language)
+    day = t.day(date(2026, 11, 22))
+    needed = [
+        *(text.title, text.statement, text.reflection, text.practice),
+        *(t.gettext("To think about"), t.gettext("To do today"), day[1:]),
+        *(house.site.postal or "", house.site.contact or "", house.site.name(language)),
+        house.showing.source.title,
+    ]
+    for said in (squeezed(made.text), visible(made.html)):
+        assert [part for part in needed if part not in said] == []
+        assert text.commentary not in said
+    for body in (made.text, made.html):
+        assert f"{ADDRESS}/{language}/2026-11-22/" in body
+        assert str(house.showing.source.url) in body
+    assert made.subject == text.title
+    assert f">{text.statement[:60]}" in made.html.partition("</div>")[0]  # the preview
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_weekly_letter_has_the_week_in_order_in_both_parts(house: House, language: str) -> None:
+    made = house.letter("weekly", language)
+    assert len(house.week.showings) == 7
+    for said in (squeezed(made.text), visible(made.html)):
+        place = 0
+        for showing in house.week.showings:
+            text = showing.text(language)
+            place = said.index(f"{text.title} ", place)
+            place = said.index(text.statement, place)
+    for showing in house.week.showings:
+        address = f"{ADDRESS}/{language}/{showing.edition.date}/"
+        assert made.text.count(address) == made.html.count(address) == 1
+
+
+def test_the_subject_of_a_week_tells_how_much_is_in_it(house: House) -> None:
+    first = house.week.showings[0]
+    assert house.week.number == 46
+    for language, subject in (
+        ("en", f"Week 46: “{first.text('en').title}” and 6 more"),
+        ("sv", f"Vecka 46: ”{first.text('sv').title}” och 6 till"),
+    ):
+        assert house.letter("weekly", language).subject == subject
+    short = replace(house.week, showings=(house.quote,))
+    made = letter.weekly(house.site, "en", short)
+    assert made.subject == "Week 46: “On beginning”"
+    assert "Last week’s principle. Take it with you into the new week." in squeezed(made.text)
+    assert "– Åsa Öst, “Small & Old”, 1999" in made.text
+
+
+ENGLISH = f"""\
+Sunday 22 November 2026
+
+On beginning
+------------
+
+“Begin where you stand.”
+– Åsa Öst, “Small & Old”, 1999
+
+To do today:
+Pick one meeting you are going to and say in a sentence what it is for.
+If you cannot, have a word with whoever called it.
+
+Read it on the site:
+{ADDRESS}/en/2026-11-22/
+
+--\N{SPACE}
+You get this letter because you signed up for a principle a day from The
+Daily.
+
+Change your subscription:
+{ADDRESS}/subscription/{TOKEN}/
+
+Unsubscribe:
+{ADDRESS}/subscription/{TOKEN}/unsubscribe
+
+Example Ltd, 1 High Street, Exampleton
+Contact: help@example.org
+"""
+
+SWEDISH = f"""\
+Söndag 22 november 2026
+
+On beginning
+------------
+
+(Finns ännu inte på svenska; visas på engelska.)
+
+“Begin where you stand.”
+– Åsa Öst, ”Small & Old”, 1999
+
+Att göra i dag:
+Pick one meeting you are going to and say in a sentence what it is for.
+If you cannot, have a word with whoever called it.
+
+Läs den på webbplatsen:
+{ADDRESS}/sv/2026-11-22/
+
+--\N{SPACE}
+Du får det här brevet för att du prenumererar på en princip om dagen
+från Dagens åtanke.
+
+Ändra prenumerationen:
+{ADDRESS}/subscription/{TOKEN}/
+
+Avsluta prenumerationen:
+{ADDRESS}/subscription/{TOKEN}/unsubscribe
+
+Example Ltd, 1 High Street, Exampleton
+Kontakt: help@example.org
+"""
+
+CONFIRM = f"""\
+Hej!
+
+Någon, troligen du, har bett Dagens åtanke att skicka
+ledarskapsprinciper till den här adressen:
+
+Varje dag klockan 07:00
+
+Inga brev skickas förrän du har bekräftat:
+
+{PRIVATE}
+
+Länken gäller i 7 dagar. Om det inte var du kan du bortse från det här
+meddelandet: utan din bekräftelse händer ingenting.
+
+--\N{SPACE}
+Dagens åtanke
+Example Ltd, 1 High Street, Exampleton
+Kontakt: help@example.org
+"""
+
+
+def test_the_text_reads_as_somebody_would_type_it(house: House) -> None:
+    assert house.letter("quote", "en").text == ENGLISH
+    assert house.letter("quote", "sv").text == SWEDISH
+    values = {"url": PRIVATE, "choice": "varje dag klockan 07:00", "days": "7"}
+    assert letter.notice(house.site, "sv", "confirm", **values).text == CONFIRM
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_long_line_of_text_is_an_address(house: House, kind: str) -> None:
+    for language in LANGUAGES:
+        text = house.letter(kind, language).text
+        assert not re.search(r"\n\n\n|<|&amp;|&#", text)
+        long = [line for line in text.splitlines() if len(line) > letter.WIDTH]
+        assert all(re.fullmatch(r"https://\S+", line) for line in long)
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+@pytest.mark.parametrize(
+    ("kind", "english", "swedish"),
+    [
+        (
+            "confirm",
+            "nothing happens unless you confirm.",
+            "utan din bekräftelse händer ingenting.",
+        ),
+        ("known", "so nothing has changed.", "De kommer redan hit, så ingenting har ändrats."),
+        ("private", "The link works for one hour.", "Länken gäller i en timme."),
+        ("move", "The link works for 7 days.", "Länken gäller i 7 dagar."),
+        ("moved", "let us know: help@example.org", "säg till oss: help@example.org"),
+    ],
+)
+def test_a_notice_says_the_same_in_both_parts(
+    house: House, kind: str, english: str, swedish: str, language: str
+) -> None:
+    made = house.letter(kind, language)
+    said = squeezed(made.text.partition("\n-- \n")[0])
+    assert (english if language == "en" else swedish) in said
+    for sentence in said.replace(PRIVATE, "").split("  "):
+        assert sentence in visible(made.html)
+    assert made.date is None
+    assert made.archive_url is None
+
+
+def test_a_notice_lacks_no_value_and_is_of_a_kind(house: House) -> None:
+    with pytest.raises(ValueError, match="birthday"):
+        letter.notice(house.site, "en", "birthday", url=PRIVATE)
+    with pytest.raises(Exception, match="url"):
+        letter.notice(house.site, "en", "known")
+    one = letter.notice(house.site, "en", "move", url=PRIVATE, days="1")
+    assert "The link works for 1 day." in one.text
+    week = letter.notice(house.site, "en", "confirm", url=PRIVATE, choice="every day")
+    assert "The link works for 7 days." in week.text
+
+
+def test_whoever_did_not_move_is_told_whom_to_tell(house: House) -> None:
+    for site, told in (
+        (house.site, "let us know: help@example.org"),
+        (replace(house.site, contact="https://example.org/help"), "know: https://example.org/help"),
+        (replace(house.site, contact=None), "reply to this message."),
+    ):
+        made = letter.notice(site, "en", "moved")
+        assert told in squeezed(made.text)
+        assert told in visible(made.html)
+        assert ("mailto:" in made.html) == (site.contact == "help@example.org")
+
+
+@pytest.mark.parametrize("language", ["sv", "fi"])
+def test_a_text_in_another_language_is_marked_as_such(house: House, language: str) -> None:
+    made = house.letter("quote", language)
+    root = html5lib.parse(made.html, namespaceHTMLElements=False)
+    assert root.find(".//h1").get("lang") == "en"
+    assert root.find(".//p[@class='statement quote']").get("lang") == "en"
+    note = translator(language).gettext("Not yet in %(wanted)s; shown in %(shown)s.").partition("%")
+    assert note[0] in root.find(".//p[@class='note soft line']").text
+    assert f"\n({note[0]}" in made.text
+    assert not root.findall(".//cite")[0].text.startswith("“")
+
+
+def test_what_a_curator_writes_stays_text(house: House) -> None:
+    odd = replace(
+        house.quote.text("en"), title="Ask <b>first</b> & last", statement="1 < 2\n\n.\n\nFrom me"
+    )
+    showing = replace(house.quote, principle=replace(house.quote.principle, texts={"en": odd}))
+    far = "https://example.org/" + "a-long-way-off/" * 8
+    made = letter.daily(house.site, "en", replace(showing, source=replace(showing.source, url=far)))
+    assert f"\n{far}\n" in made.text
+    assert made.subject == "Ask <b>first</b> & last"
+    assert "Ask <b>first</b> & last\n" in made.text
+    assert "<b>" not in made.html
+    data = Form(made, house.sender).fill(ANNA, NOON)
+    assert b"\r\n." not in data  # nothing for a server to stuff, or to forget about
+    assert b"\r\nFrom me" not in data
+    assert "\n.\n\nFrom me\n" in bodies(parsed(data))[0]
+
+
+def test_a_token_goes_to_nobody_else(house: House) -> None:
+    trap = f"https://elsewhere.example.com/subscription/{TOKEN}/"
+    made = replace(house.letter("daily", "en"), text=f"{trap} {ADDRESS}/subscription/{TOKEN}/\n")
+    text, _ = bodies(parsed(Form(made, house.sender).fill(ANNA, NOON)))
+    assert text == f"{trap} {ADDRESS}/subscription/{ANNA.token}/\n"
+
+
+TITLES = [
+    "Ett lyft för förändringen",
+    "Räck ner handen 👩‍🚀 till nästa",
+    "Lång rubrik på svenska " * 13,
+    "A title that is far too long for any inbox " * 7,
+    "x" * 300,
+    "å" * 300,
+    "=?utf-8?q?Not_encoded?=",
+    "“Why?”, she asked: “Why not, ‘ever’?”",
+    "1 < 2 & “3”; a,b <c@d.example>",
+]
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_any_title_arrives_as_subject_and_name(house: House, title: str) -> None:
+    made = replace(house.letter("daily", "sv"), subject=title)
+    by = replace(house.sender, name=title)
+    data = Form(made, by).fill(ANNA, NOON)
+    message = parsed(data)
+    assert message["Subject"] == title.strip()
+    assert message["Subject"].defects == ()
+    name, address = parseaddr(str(email.message_from_bytes(data)["From"]))
+    assert str(make_header(decode_header(name))) == title.strip()
+    assert address == "letters@example.org"
+    head = data.partition(b"\r\nDate:")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 76
+    for word in re.findall(rb"=\?\S+\?=", head):
+        assert len(word) <= 75
+        word.decode()
+        str(make_header(decode_header(word.decode())))  # no letter is cut in two
+
+
+@pytest.mark.parametrize("bad", ["\r\n", "\n", "\r", "\0", "\x85", "\u2028", "\x0b", "\r\n "])
+def test_no_value_breaks_into_the_headers(house: House, bad: str) -> None:
+    trap = f"Hello{bad}Bcc: eve@example.com{bad}{bad}Body"
+    made = replace(house.letter("daily", "en"), subject=trap)
+    data = Form(made, replace(house.sender, name=trap)).fill(ANNA, NOON)
+    message = parsed(data)
+    assert "Bcc" not in message
+    assert message["Subject"] == "Hello Bcc: eve@example.com Body"
+    assert message["From"].addresses[0].addr_spec == "letters@example.org"
+    assert len(list(message.iter_parts())) == 2
+    form = Form(made, house.sender)
+    for address in (f"anna@example.net{bad}Bcc: eve@example.com", f"{bad}anna@example.net"):
+        with pytest.raises(InputError):
+            form.fill(replace(ANNA, address=address), NOON)
+    for field in ("token", "message_id"):
+        with pytest.raises(ValueError, match="header"):
+            form.fill(replace(ANNA, **{field: f"a{bad}b"}), NOON)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", "anna", "@example.net", "anna@", "a@b@example.net", "a b@example.net"),
+        *("anna@example.net, eve@example.com", "Eve <eve@example.com>", "a@ex ample.net"),
+        *("anna@example.net>", '"an"na"@example.net', "an\ud800na@example.net"),
+        "a" * 250 + "@example.net",
+    ],
+)
+def test_an_address_is_one_and_whole(house: House, address: str) -> None:
+    form = Form(house.letter("daily", "en"), house.sender)
+    with pytest.raises(InputError):
+        form.fill(replace(ANNA, address=address), NOON)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["anna+list@example.net", "o'hara@example.net", '"anna b, c"@example.net', "åsa@öst.example"],
+)
+def test_an_unusual_address_stands_as_it_is(house: House, address: str) -> None:
+    data = Form(house.letter("daily", "en"), house.sender).fill(
+        replace(ANNA, address=address), NOON
+    )
+    assert f"\r\nTo: {address}\r\n".encode() in data
+    assert b"\r\nTo: " in data.replace(address.encode(), b"")
+    assert data.replace(address.encode(), b"").isascii()
+
+
+def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(house: House) -> None:
+    assert house.sender.envelope("abc") == "bounces+abc@example.org"
+    plain = replace(house.sender, bounce_address=None, reply_to=None, address="a&b@example.org")
+    assert plain.envelope("abc") == "a&b@example.org"
+    message = parsed(Form(house.letter("daily", "en"), plain).fill(ANNA, NOON))
+    assert "Reply-To" not in message
+    mail = f"mailto:a%26b@example.org?subject=unsubscribe%20{ANNA.token}"
+    assert message["List-Unsubscribe"].endswith(f", <{mail}>")
+
+
+@pytest.mark.parametrize("authority", ["127.0.0.1", "::1", "localhost"])
+def test_an_id_ends_with_a_domain(house: House, tmp_path: Path, authority: str) -> None:
+    config = configured(tmp_path, MAIL_FROM="Devis <devis@mail.example>")
+    by = sender(replace(house.site, authority=authority), config)
+    assert (by.name, by.address, by.domain) == ("Devis", "devis@mail.example", "mail.example")
+    message = parsed(Form(house.letter("daily", "sv"), by).fill(ANNA, NOON))
+    assert message["Message-ID"].endswith("@mail.example>")
+    assert message["From"] == "Devis <devis@mail.example>"
+    assert message["List-Id"].endswith("<daily.sv.mail.example>")
+
+
+_BODY = st.lists(
+    st.one_of(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n"), max_size=200),
+        st.sampled_from([f"{ADDRESS}/subscription/{TOKEN}", "\n", ".", "From ", " ", "\t", "="]),
+    )
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pieces=_BODY)
+def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None:
+    text = "".join(pieces) + "\n"
+    made = replace(house.letter("known", "en"), text=text, html=text)
+    data = Form(made, house.sender).fill(ANNA, NOON)
+    body = data.partition(b"\r\n\r\n")[2]
+    assert max(map(len, body.split(b"\r\n"))) <= 76
+    assert not re.search(rb"(?m)^(\.|From )", body)
+    assert b"\n" not in body.replace(b"\r\n", b"")
+    own = text.replace(f"subscription/{TOKEN}", f"subscription/{ANNA.token}")
+    got = [part.get_payload(decode=True) for part in parsed(data).iter_parts()]
+    assert got == [own.replace("\n", "\r\n").encode()] * 2
+
+
+def test_filling_in_costs_next_to_nothing(house: House) -> None:
+    form = Form(house.letter("weekly", "sv"), house.sender)
+    start = perf_counter()
+    for _ in range(2_000):
+        form.fill(ANNA, NOON)
+    each = (perf_counter() - start) / 2_000
+    assert each < 100e-6  # some 3 µs on a quiet machine
+
+
+PAPER = {"light": "rgb(251, 248, 242)", "dark": "rgb(23, 27, 29)"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_letter_can_be_read_by_everybody_on_any_screen(
+    house: House, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    asked: list[str] = []
+    for width in (320, 700):
+        size = ViewportSize(width=width, height=600)
+        context = browser.new_context(color_scheme=scheme, viewport=size)
+        page = context.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for kind in KINDS:
+            page.set_content(house.letter(kind, "sv").html)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, kind
+            paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert paper == PAPER[scheme]
+            # A letter is a page without landmarks: hence the guidelines alone.
+            found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag22aa"]})
+            assert found.response["violations"] == [], (kind, width)
+        context.close()
+    assert asked == []

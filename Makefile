@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench messages picture clean
+.PHONY: run test bench faults messages picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
@@ -17,6 +17,12 @@ bench: .venv/tests
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.serving
 	$(BIN)/python -m tests.bench.soak
+	$(BIN)/python -m tests.bench.sending
+	$(BIN)/python -m tests.bench.subscribers
+
+# Kill what is running at the worst moments, and count what is lost.
+faults: .venv/tests
+	$(BIN)/python -m tests.faults.mail
 
 # Bring the message catalogues up to date with the code.
 messages: .venv/tests

@@ -1,23 +1,27 @@
-"""The scheduler: one idempotent tick, in a process of its own, one at a time.
+"""The scheduler: idempotent jobs, in a process of its own, one at a time.
 
-Whoever holds the lock beside the database works; another worker waits as a stand-by.
+Whoever holds the lock beside the database works; another worker waits as a stand-by. Editions are
+made and letters are sent in jobs of their own: a long mail run holds no edition up.
 """
 
 import logging
 import threading
+import time
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 
-from feed import editions, schema
+from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
-from feed.errors import StoreError
+from feed.errors import DevisError, MailError, StoreError
 from feed.store.connection import opened
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 4
+TIDY_SECONDS = 3600
+MAIL_PAUSE = 60  # seconds before a mail server that takes nothing is asked again
 LOCK_NAME = "worker.lock"
 
 
@@ -28,16 +32,25 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
     tick(config, clock, lock)
-    # By default APScheduler drops a job that is a second late: late is better than never here.
-    scheduler.add_job(
-        tick,
-        "interval",
-        args=(config, clock, lock),
-        seconds=TICK_SECONDS,
-        misfire_grace_time=None,
-        coalesce=True,
-        max_instances=1,
+    mail = Mail(config, clock, lock, stop)
+    jobs = (
+        (tick, TICK_SECONDS, (config, clock, lock)),
+        (mail.tick, TICK_SECONDS, ()),
+        (tidy, TIDY_SECONDS, (config, clock, lock)),
     )
+    for job, seconds, arguments in jobs:
+        # By default APScheduler drops a job that is a second late: late is better than never here.
+        scheduler.add_job(
+            job,
+            "interval",
+            args=arguments,
+            seconds=seconds,
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
+    # A mail run that takes longer than a tick is meant to, and nothing to warn of.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.start()
     stop.wait()
     scheduler.shutdown(wait=True)
@@ -60,3 +73,52 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
         log.error("tick: %s", error)
     except Exception:
         log.exception("tick failed")
+
+
+class Mail:
+    """The job that sends what is due, and rests a while from a server that takes nothing."""
+
+    def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
+        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
+        self._rest = 0.0
+
+    def tick(self) -> None:
+        """Send what is due, if this is the working worker. After a fault the next one goes on."""
+        if not self._lock.is_locked or time.monotonic() < self._rest:
+            return
+        try:
+            self._send()
+        except MailError as error:
+            self._rest = time.monotonic() + MAIL_PAUSE
+            log.error("mail: %s", error)
+        except DevisError as error:
+            log.error("mail: %s", error)
+        except Exception:
+            self._rest = time.monotonic() + MAIL_PAUSE
+            log.exception("mail failed")
+
+    def _send(self) -> None:
+        config, clock = self._config, self._clock
+        with opened(config.database) as db:
+            now = clock()
+            site = editions.settle(db, config, now)
+            editions.publish_due(db, site, config, now)  # no letter without its edition
+            digests.begin(db, site, now)
+            if digests.is_idle(db, now):
+                return
+            with digests.sender(config) as alone:
+                if alone:
+                    numbers = digests.send(db, site, config, clock, self._stop)
+                    if numbers:
+                        log.info("letters: %s", ", ".join(f"{n} {w}" for w, n in numbers.items()))
+
+
+def tidy(config: Config, clock: Clock, lock: FileLock) -> None:
+    """Forget what is kept no longer, if this is the working worker."""
+    if not lock.is_locked:
+        return
+    try:
+        with opened(config.database) as db:
+            subscriptions.tidy(db, clock())
+    except StoreError as error:
+        log.error("tidy: %s", error)

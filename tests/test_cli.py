@@ -89,6 +89,8 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "plan": (["--days", "3"], "2031-05-07  pin       listen-first"),
         "withdraw": (["2031-05-05", "--reason", "A mistake"], "In its place: "),
         "freeze": (["site"], " files written, 0 unchanged, 0 removed."),
+        "digest": (["preview", "--lang", "sv"], "Att fundera på"),
+        "bounce": ([], "other, about nobody known"),
         "migrate": ([], "Nothing to do."),
     }
     for name, (arguments, expected) in steps.items():

@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from feed.model import Edition, Showing
 from feed.rotation import Choice, Shown
 from feed.store import library
+from feed.store.instants import instant, stamp
 
 Row = dict[str, Any]
 
@@ -66,8 +67,8 @@ def add(db: Database, choice: Choice, published: datetime, now: datetime) -> Non
             "slug": choice.slug,
             "cycle": choice.cycle,
             "why": choice.why,
-            "published": published.isoformat(timespec="seconds"),
-            "made": now.isoformat(timespec="seconds"),
+            "published": stamp(published),
+            "made": stamp(now),
         },
     )
 
@@ -76,7 +77,7 @@ def withdraw(db: Database, day: date, reason: str, now: datetime) -> bool:
     """Withdraw the standing edition of a date; False if there is none."""
     cursor = db.execute(
         "UPDATE editions SET withdrawn = ?, reason = ? WHERE date = ? AND withdrawn IS NULL",
-        [now.isoformat(timespec="seconds"), reason, day.isoformat()],
+        [stamp(now), reason, day.isoformat()],
     )
     return cursor.rowcount == 1
 
@@ -202,6 +203,6 @@ def _edition(row: Row) -> Edition:
         cycle=row["cycle"],
         why=row["why"],
         published=datetime.fromisoformat(row["published"]),
-        withdrawn=library.instant(row["withdrawn"]),
+        withdrawn=instant(row["withdrawn"]),
         reason=row["reason"],
     )

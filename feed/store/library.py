@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -18,6 +17,7 @@ from feed.model import (
     ThemeText,
 )
 from feed.rotation import Candidate
+from feed.store.instants import instant
 
 Row = dict[str, Any]
 
@@ -205,11 +205,6 @@ def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Sou
     texts = _grouped(rows, "source")
     known = db.query(f"SELECT * FROM sources {_in('slug', slugs)} ORDER BY slug", _json(slugs))
     return {row["slug"]: _source(row, texts.get(row["slug"], [])) for row in known}
-
-
-def instant(text: str | None) -> datetime | None:
-    """An instant as the database keeps it."""
-    return datetime.fromisoformat(text) if text else None
 
 
 def _principle(row: Row, themes: list[Row], texts: list[Row]) -> Principle:

@@ -17,6 +17,11 @@ def remember(db: Database, key: str, value: str) -> str:
     return get(db, key) or value
 
 
+def put(db: Database, key: str, value: str) -> None:
+    """Keep `value` under `key`, in place of what was there."""
+    db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = ?2", [key, value])
+
+
 def content_version(db: Database) -> int:
     """Grows with every change of the library or the ledger, and with nothing else."""
     return int(get(db, "content_version") or 0)

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from feed.exchange import Entry
 from feed.model import TEXT_FIELDS
+from feed.store.instants import stamp
 
 Row = dict[str, Any]
 _SIGNIFICANT = ("kind", "source", "themes")
@@ -18,7 +19,7 @@ def put_theme(db: Database, entry: Entry, now: datetime) -> None:
     db.execute(
         "INSERT INTO themes (slug, changed) VALUES (:slug, :now)"
         " ON CONFLICT (slug) DO UPDATE SET changed = :now",
-        {"slug": entry["slug"], "now": _stamp(now)},
+        {"slug": entry["slug"], "now": stamp(now)},
     )
     for language, text in entry["texts"].items():
         db.execute(
@@ -36,7 +37,7 @@ def put_source(db: Database, entry: Entry, now: datetime) -> None:
         " ON CONFLICT (slug) DO UPDATE SET title = excluded.title, language = excluded.language,"
         " author = excluded.author, publisher = excluded.publisher, year = excluded.year,"
         " url = excluded.url, changed = :now, corrected = :now",
-        {name: entry.get(name) or None for name in fields} | {"now": _stamp(now)},
+        {name: entry.get(name) or None for name in fields} | {"now": stamp(now)},
     )
     for language, text in entry["texts"].items():
         db.execute(
@@ -71,7 +72,7 @@ def put_principle(
             **{k: entry[k] for k in ("slug", "kind", "source", "status", "original_language")},
             "locator": entry.get("locator", ""),
             "significant": significant,
-            "now": _stamp(now),
+            "now": stamp(now),
         },
     )
     db.execute("DELETE FROM principle_themes WHERE principle = ?", [entry["slug"]])
@@ -82,7 +83,7 @@ def put_principle(
     _put_texts(db, entry, old, now, typo_only)
     db.execute(
         "INSERT INTO revisions (principle, at, origin, body) VALUES (?, ?, ?, ?)",
-        [entry["slug"], _stamp(now), origin, json.dumps(entry, ensure_ascii=False)],
+        [entry["slug"], stamp(now), origin, json.dumps(entry, ensure_ascii=False)],
     )
 
 
@@ -128,7 +129,7 @@ def _text_row(
     return {
         **row,
         "version": version + rewritten,
-        "corrected": _stamp(now) if visible and not first else corrected,
+        "corrected": stamp(now) if visible and not first else corrected,
     }
 
 
@@ -154,7 +155,3 @@ def _put_text(db: Database, row: Row) -> None:
 
 def _differs(new: Entry, old: Entry, names: tuple[str, ...]) -> bool:
     return any(new.get(name, "") != old.get(name, "") for name in names)
-
-
-def _stamp(now: datetime) -> str:
-    return now.isoformat(timespec="seconds")

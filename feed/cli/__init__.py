@@ -2,64 +2,24 @@
 
 import json
 import logging
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from sqlite_utils import Database
 
-from feed import __version__, clock, config, curation, editions, exchange, schema, server
-from feed.clock import Clock
-from feed.config import Config
+from feed import __version__, curation, editions, exchange, schema, server
+from feed.cli import digest
+from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.curation import Report
-from feed.errors import DevisError, InstanceError
+from feed.errors import InstanceError
 from feed.i18n import translator
 from feed.model import Site
 from feed.store import library
 from feed.store.connection import exists, opened
 
-DAY = click.DateTime(formats=["%Y-%m-%d"])
 
-
-class _Commands(click.Group):
-    """Turns the product's errors into one line on stderr and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except DevisError as error:
-            raise click.ClickException(str(error)) from error
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise click.ClickException(error.strerror or str(error)) from error
-
-
-class _Setup:
-    """What every command starts from."""
-
-    def __init__(self) -> None:
-        self.config: Config = config.load()
-        self.clock: Clock = clock.start(self.config.rehearsal)
-
-    @contextmanager
-    def library(self) -> Iterator[tuple[Database, Site]]:
-        """The database, refused if its schema is not this program's, and the site."""
-        with opened(self.config.database) as db:
-            schema.check(db)
-            yield db, editions.settle(db, self.config, self.clock())
-
-
-setup = click.make_pass_decorator(_Setup, ensure=True)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="devis")
 def main() -> None:
     """One leadership principle a day, as pages and feeds.
@@ -69,12 +29,13 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    for name in ("apscheduler", "flufl.bounce"):  # they tell of every step they take
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @main.command()
 @setup
-def init(base: _Setup) -> None:
+def init(base: Setup) -> None:
     """Create the database, and load the shipped library into one that is empty."""
     _told(server.prepare(base.config, base.clock))
     click.echo(f"The database is ready: {base.config.database}")
@@ -82,7 +43,7 @@ def init(base: _Setup) -> None:
 
 @main.command()
 @setup
-def migrate(base: _Setup) -> None:
+def migrate(base: Setup) -> None:
     """Bring an older database up to the schema of this program."""
     with opened(base.config.database) as db:
         applied = schema.migrate(db)
@@ -98,7 +59,7 @@ def migrate(base: _Setup) -> None:
 )
 @click.option("--overwrite", is_flag=True, help="Replace also what was edited at the desk.")
 @setup
-def import_(base: _Setup, files: tuple[Path, ...], overwrite: bool) -> None:
+def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
     """Import TOML, JSON or CSV files: all of them, or nothing at all."""
     contents = {str(path): _content(path) for path in files}
     if not exists(base.config.database):
@@ -111,7 +72,7 @@ def import_(base: _Setup, files: tuple[Path, ...], overwrite: bool) -> None:
 @click.option("--format", "form", type=click.Choice(exchange.FORMATS), default="json")
 @click.option("--lang", "languages", multiple=True, help="Only texts in this language; repeatable.")
 @setup
-def export(base: _Setup, form: str, languages: tuple[str, ...]) -> None:
+def export(base: Setup, form: str, languages: tuple[str, ...]) -> None:
     """Write the library to standard output; CSV holds the principles only."""
     with base.library() as (db, _):
         text = exchange.write(curation.export(db, languages or None), form)
@@ -126,7 +87,7 @@ def export(base: _Setup, form: str, languages: tuple[str, ...]) -> None:
 @click.option("--from", "first", type=DAY, help="The first date; tomorrow if not given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @setup
-def plan(base: _Setup, days: int, first: datetime | None, form: str) -> None:
+def plan(base: Setup, days: int, first: datetime | None, form: str) -> None:
     """Print what is coming: dates, principles, and whether a pin or the rotation says so."""
     start = first.date() if first else None
     with base.library() as (db, site):
@@ -144,7 +105,7 @@ def plan(base: _Setup, days: int, first: datetime | None, form: str) -> None:
 
 @main.command()
 @setup
-def publish(base: _Setup) -> None:
+def publish(base: Setup) -> None:
     """Make the editions that are due: today's, and those of days missed."""
     with base.library() as (db, site):
         made = editions.publish_due(db, site, base.config, base.clock())
@@ -158,7 +119,7 @@ def publish(base: _Setup) -> None:
 @click.argument("day", type=DAY)
 @click.argument("slug", required=False)
 @setup
-def pin(base: _Setup, day: datetime, slug: str | None) -> None:
+def pin(base: Setup, day: datetime, slug: str | None) -> None:
     """Pin a principle to a date to come; without a principle, take the pin away."""
     with base.library() as (db, site):
         editions.pin(db, site, day.date(), slug, base.clock())
@@ -171,7 +132,7 @@ def pin(base: _Setup, day: datetime, slug: str | None) -> None:
 @click.option("--replace-with", "slug", help="The principle to put in its place, today only.")
 @click.option("--leave-empty", is_flag=True, help="Put nothing in its place.")
 @setup
-def withdraw(base: _Setup, day: datetime, reason: str, slug: str | None, leave_empty: bool) -> None:
+def withdraw(base: Setup, day: datetime, reason: str, slug: str | None, leave_empty: bool) -> None:
     """Withdraw a date's edition everywhere; today's is replaced by the next in the rotation."""
     with base.library() as (db, site):
         choice = editions.withdraw(
@@ -182,14 +143,14 @@ def withdraw(base: _Setup, day: datetime, reason: str, slug: str | None, leave_e
         click.echo(f"In its place: {choice.slug}")
 
 
-@main.group(cls=_Commands)
+@main.group(cls=Commands)
 def check() -> None:
     """Tell what is wrong, in words."""
 
 
 @check.command("library")
 @setup
-def check_library(base: _Setup) -> None:
+def check_library(base: Setup) -> None:
     """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
     from feed.curation import checks
 
@@ -214,10 +175,14 @@ def check_library(base: _Setup) -> None:
         raise SystemExit(1)
 
 
+main.add_command(digest.group)
+main.add_command(digest.bounce)
+
+
 @main.command()
 @click.option("--supervised", is_flag=True, hidden=True)
 @setup
-def web(base: _Setup, supervised: bool) -> None:
+def web(base: Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
     from feed.web import wsgi
 
@@ -229,11 +194,11 @@ def web(base: _Setup, supervised: bool) -> None:
 @main.command()
 @click.option("--supervised", is_flag=True, hidden=True)
 @setup
-def worker(base: _Setup, supervised: bool) -> None:
+def worker(base: Setup, supervised: bool) -> None:
     """Make editions when they are due; a second worker on the same database stands by."""
     from feed import worker as scheduler
 
-    stop = _stop_on_signal()
+    stop = stop_on_signal()
     if supervised:
         server.end_with_supervisor()
     scheduler.run(base.config, base.clock, stop)
@@ -241,9 +206,9 @@ def worker(base: _Setup, supervised: bool) -> None:
 
 @main.command()
 @setup
-def serve(base: _Setup) -> None:
+def serve(base: Setup) -> None:
     """Do everything: prepare the database, make today's edition, run web and worker."""
-    stop = _stop_on_signal()
+    stop = stop_on_signal()
     server.check_port(base.config)
     _told(server.prepare(base.config, base.clock))
     with base.library() as (db, site):
@@ -255,7 +220,7 @@ def serve(base: _Setup) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @setup
-def freeze(base: _Setup, folder: Path) -> None:
+def freeze(base: Setup, folder: Path) -> None:
     """Write the whole public site into FOLDER, as files that any static host serves."""
     from feed.web import frozen
 
@@ -263,13 +228,6 @@ def freeze(base: _Setup, folder: Path) -> None:
     with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
         site.write(addresses)
     click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
-
-
-def _stop_on_signal() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    return stop
 
 
 def _addresses(site: Site) -> None:

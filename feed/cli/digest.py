@@ -1,0 +1,162 @@
+"""The commands about letters: `devis digest …` and `devis bounce`."""
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from feed import digests, editions
+from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
+from feed.config import secret
+from feed.digests import proof
+from feed.errors import InstanceError, mark
+from feed.model import CADENCES, Cadence
+from feed.subscriptions import returned
+
+FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+
+
+@click.group("digest", cls=Commands)
+def group() -> None:
+    """The letters: what is due, sending it, and the proof of it."""
+
+
+@group.command()
+@FORM
+@setup
+def due(base: Setup, form: str) -> None:
+    """Print the letters that wait to be sent now, by date and language."""
+    with base.library() as (db, site):
+        digests.begin(db, site, base.clock())
+        found = digests.due(db, base.config, base.clock())
+    rows = [
+        {
+            "date": item.date.isoformat(),
+            "cadence": item.cadence,
+            "language": item.language,
+            "number": item.number,
+            "skipped": item.reason,
+        }
+        for item in found
+    ]
+    _print(rows, form, empty="Nothing is due.")
+
+
+@group.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@setup
+def send(base: Setup, dry_run: bool) -> None:
+    """Send what is due now, and end; a worker that is sending is left alone."""
+    stop = stop_on_signal()
+    secret.key(base.config)  # what is wrong with it shows here, and not half-way
+    with base.library() as (db, site):
+        now = base.clock()
+        editions.publish_due(db, site, base.config, now)
+        digests.begin(db, site, now)
+        waiting = [item for item in digests.due(db, base.config, now) if item.reason is None]
+        total = sum(item.number for item in waiting)
+        if dry_run:
+            click.echo(f"{total} letters would be sent.")
+            return
+        with digests.sender(base.config) as alone:
+            if not alone:
+                raise InstanceError(mark("Another process is sending letters: let it finish."))
+            with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
+                numbers = digests.send(db, site, base.config, base.clock, stop, bar.update)
+    click.echo(", ".join(f"{number} {what}" for what, number in numbers.items()) or "Nothing.")
+
+
+@group.command()
+@click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True)
+@FORM
+@setup
+def status(base: Setup, days: int, form: str) -> None:
+    """Print the proof of sending: for each letter how many were sent or not, and why."""
+    with base.library() as (db, site):
+        today = site.today(base.clock())
+        found = proof.proof(db, today - timedelta(days=days - 1), today)
+    if form == "json":
+        _print([asdict(item) for item in found], form, empty="")
+        return
+    for item in found:
+        click.echo(_line(item))
+    if not found:
+        click.echo("No letters were due.")
+
+
+@group.command()
+@click.option("--lang", "language", help="The language; the site\u2019s first if not given.")
+@click.option("--cadence", type=click.Choice(CADENCES), default="daily", show_default=True)
+@click.option("--date", "day", type=DAY, help="The date of the edition; the newest if not given.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "html", "eml"]),
+    default="text",
+    show_default=True,
+)
+@click.option("--to", "address", help="Send it to this address.")
+@click.option("--dry-run", is_flag=True, help="With --to: only say what would be sent.")
+@setup
+def preview(
+    base: Setup,
+    language: str | None,
+    cadence: Cadence,
+    day: datetime | None,
+    form: str,
+    address: str | None,
+    dry_run: bool,
+) -> None:
+    """Print a letter, or send it to one address; nobody else gets it."""
+    now = base.clock()
+    with base.library() as (db, site):
+        wanted = language or site.languages[0]
+        letter = digests.preview(db, site, cadence, wanted, day.date() if day else None, now)
+    if address is None and form != "eml":
+        click.echo(letter.html if form == "html" else letter.text)
+        return
+    envelope = digests.as_message(site, base.config, letter, address or "you@example.org", now)
+    if address is None:
+        sys.stdout.buffer.write(envelope.message)
+    elif dry_run:
+        click.echo(f"Would be sent: {letter.subject}")
+    else:
+        said = digests.send_one(site, base.config, envelope)
+        click.echo(f"{said.result.capitalize()}: {said.code} {said.detail}".rstrip())
+        if said.result != "sent":
+            raise SystemExit(1)
+
+
+@click.command()
+@setup
+def bounce(base: Setup) -> None:
+    """Read a returned message, a complaint or a wish to leave from standard input.
+
+    For the mail server to pipe into; what it tells is counted, and letters stop where they must.
+    """
+    message = sys.stdin.buffer.read()
+    with base.library() as (db, site):
+        key = secret.key(base.config)
+        done = returned.handle(db, site, base.config, key, message, base.clock())
+    about = "a subscriber" if done.known else "nobody known"
+    click.echo(f"{done.kind}, about {about}{': letters stop' if done.stopped else ''}")
+
+
+def _line(item: proof.Proof) -> str:
+    parts = [f"{item.date}  {item.cadence:<6}  {item.language}  {item.due} due, {item.sent} sent"]
+    others = ("waiting", "bounced", "failed", "skipped")
+    parts += [f"{getattr(item, name)} {name}" for name in others if getattr(item, name)]
+    why = "; ".join(f"{number} × {reason}" for reason, number in item.why.items())
+    return ", ".join(parts) + (f" ({why})" if why else "")
+
+
+def _print(rows: list[dict[str, Any]], form: str, empty: str) -> None:
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif not rows:
+        click.echo(empty)
+    for row in rows if form == "text" else ():
+        click.echo("  ".join(str(value) for value in row.values() if value is not None))

@@ -1,0 +1,168 @@
+"""The digests: which letters are due, sending them, and the proof of it."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from feed.clock import Clock
+from feed.config import Config, secret
+from feed.digests import rendering, schedule
+from feed.digests.queue import Progress, Queue
+from feed.errors import InputError, NotFoundError, mark
+from feed.mail import mime, outbox, smtp
+from feed.mail.envelope import Envelope, Outcome
+from feed.model import Cadence, Letter, Site
+from feed.store import deliveries, ledger, meta, notices, subscribers
+from feed.store.connection import transaction
+from feed.subscriptions import addresses
+
+LOCK_NAME = "mail.lock"
+OUTBOX = "outbox"
+LONGEST_LOOK_BACK = timedelta(days=7)  # after a longer stop, older letters leave no trace
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Letters that are due: so many of a cadence, date and language, and why they are not sent."""
+
+    cadence: Cadence
+    date: date
+    language: str
+    number: int
+    reason: str | None
+
+
+def begin(db: Database, site: Site, now: datetime) -> None:
+    """Begin the handing out of every letter that has become due since the last time."""
+    until = meta.get(db, "mail_until")
+    if until is not None and datetime.fromisoformat(until) >= now.replace(microsecond=0):
+        return
+    with transaction(db):
+        # Read again under the write lock: another process may have been faster.
+        known = meta.get(db, "mail_until")
+        after = datetime.fromisoformat(known) if known else now
+        for timezone in subscribers.timezones(db):
+            for each in schedule.due(site, timezone, max(after, now - LONGEST_LOOK_BACK), now):
+                deliveries.open_run(
+                    db, each.cadence, each.date, timezone, each.hour, each.day, each.at
+                )
+        if after <= now:
+            meta.put(db, "mail_until", now.isoformat(timespec="seconds"))
+
+
+def due(db: Database, config: Config, now: datetime) -> list[Waiting]:
+    """What waits to be handed out now, as `send` would find it; oldest first."""
+    found = []
+    for run in deliveries.runs(db):
+        reason = rendering.obstacle(db, run.cadence, run.date)
+        if now - run.due > config.mail_latest:
+            reason = "late"
+        for language, number in deliveries.counted(db, run):
+            found.append(Waiting(run.cadence, run.date, language, number, reason))
+    return found
+
+
+@contextmanager
+def sender(config: Config) -> Iterator[bool]:
+    """The right to send, which one process has at a time; False where another has it."""
+    lock = FileLock(config.instance / LOCK_NAME)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def send(
+    db: Database,
+    site: Site,
+    config: Config,
+    clock: Clock,
+    stop: threading.Event,
+    progress: Progress = lambda number: None,
+) -> dict[str, int]:
+    """Send every notice and letter that is due, until `stop`; only within `sender`.
+
+    Returns how many were sent, deferred, bounced, failed and skipped. Raises MailError where the
+    server takes nothing: what is left is sent the next time.
+    """
+    begin(db, site, clock())
+    queue = Queue(db, site, config, secret.key(config), clock, progress)
+    _deliver(site, config, queue, queue.record, stop)
+    return queue.numbers
+
+
+def is_idle(db: Database, now: datetime) -> bool:
+    """Whether nothing at all waits to be sent."""
+    return not (deliveries.runs(db) or deliveries.waiting(db, now) or notices.due(db, now, limit=1))
+
+
+def preview(
+    db: Database, site: Site, cadence: Cadence, language: str, day: date | None, now: datetime
+) -> Letter:
+    """A letter as it would be sent: of a date, or the newest. Raises NotFoundError."""
+    if language not in site.languages:
+        raise InputError(mark("“%(language)s” is not a language of this site."), language=language)
+    if day is None:
+        newest = ledger.latest(db, site.today(now))
+        today = site.today(now)
+        day = newest.date if newest else today
+        if cadence == "weekly":
+            day = today - timedelta(days=today.isoweekday() - 1)
+    reason = rendering.obstacle(db, cadence, day)
+    if reason is not None or day > site.today(now):
+        raise NotFoundError(
+            mark("There is no %(cadence)s letter of %(date)s."),
+            cadence=cadence,
+            date=day.isoformat(),
+        )
+    return rendering.render(db, site, cadence, day, language)
+
+
+def as_message(site: Site, config: Config, letter: Letter, address: str, now: datetime) -> Envelope:
+    """A letter to an address that is no subscriber's: its links lead nowhere."""
+    to = mime.Recipient(
+        addresses.read(address, ()), "a" * 42, f"preview.{int(now.timestamp())}.{letter.kind}"
+    )
+    sender = mime.sender(site, config)
+    return Envelope(
+        1, sender.envelope(to.token), to.address, mime.Form(letter, sender).fill(to, now)
+    )
+
+
+def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
+    """Send a message now, beside the ledger. Raises MailError."""
+    outcomes: list[Outcome] = []
+    _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())
+    return outcomes[0]
+
+
+def _deliver(
+    site: Site,
+    config: Config,
+    envelopes: Iterator[Envelope],
+    record: Callable[[Sequence[Outcome]], None],
+    stop: threading.Event,
+) -> None:
+    """Over SMTP where a server is set, else into the instance's outbox."""
+    if config.smtp is None:
+        outbox.deliver(config.instance / OUTBOX, envelopes, record, stop)
+        return
+    smtp.deliver(
+        config.smtp,
+        envelopes,
+        record,
+        connections=config.mail_connections,
+        rate=config.mail_rate,
+        stop=stop,
+        hostname=mime.sender(site, config).domain,
+    )

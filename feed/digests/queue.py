@@ -1,0 +1,204 @@
+"""What is to be sent now, one envelope after another, claimed only just before; and what became
+of each, kept in the ledger.
+
+Whoever sends pulls an envelope when there is room for it. Now and then there is a look at whether
+anybody else has written: who unsubscribes, and what is withdrawn, stop what is not sent.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from itertools import count
+
+from sqlite_utils import Database
+
+from feed.clock import Clock
+from feed.config import Config
+from feed.digests.rendering import Press
+from feed.mail import mime
+from feed.mail.envelope import Envelope, Outcome
+from feed.model import Site
+from feed.store import deliveries, meta, notices, subscribers
+from feed.store.connection import transaction
+from feed.store.deliveries import Claim, Record
+from feed.store.notices import Notice
+from feed.subscriptions import returned, token_for, tokens
+
+CLAIM_AT_ONCE = 200
+SKIP_AT_ONCE = 10_000
+NOTICES_AT_ONCE = 50
+LOOK_SECONDS = 0.01  # a look costs microseconds, and nobody unsubscribes faster than that
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
+NOTICE_ATTEMPTS = 12
+_STATES = {"sent": "sent", "bounced": "bounced", "failed": "failed"}
+
+Progress = Callable[[int], None]
+
+
+class Queue(Iterator[Envelope]):
+    """The envelopes that are due, notices first. Belongs to one thread, as its database does."""
+
+    def __init__(
+        self,
+        db: Database,
+        site: Site,
+        config: Config,
+        key: bytes,
+        clock: Clock,
+        progress: Progress = lambda number: None,
+    ) -> None:
+        self._db, self._config, self._key, self._clock = db, config, key, clock
+        self._sender = mime.sender(site, config)
+        self._press = Press(db, site, self._sender)
+        self._progress = progress
+        self._keys = count(1)
+        self._open: dict[int, Claim | Notice] = {}
+        self._claims: deque[Claim] = deque()
+        self._notices: deque[Notice] = deque()
+        self._last_notice = 0
+        self._more_notices = False
+        self._next_look = 0.0
+        self._seen: int | None = None
+        self.numbers: dict[str, int] = {}
+        now = clock()
+        with transaction(db):
+            deliveries.release(db, now)
+            deliveries.give_up(db, now - config.mail_latest, now)
+
+    def __next__(self) -> Envelope:
+        while True:
+            self._look()
+            if not self._notices and self._more_notices:
+                self._fetch_notices()
+            if self._notices:
+                return self._notice(self._notices.popleft())
+            if not self._claims:
+                self._claim()
+            if not self._claims:
+                raise StopIteration
+            envelope = self._letter(self._claims.popleft())
+            if envelope is not None:
+                return envelope
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Keep what became of some envelopes, in one transaction."""
+        with transaction(self._db):
+            letters = []
+            for outcome in outcomes:
+                sent = self._open.pop(outcome.key)
+                if isinstance(sent, Notice):
+                    self._record_notice(sent, outcome)
+                else:
+                    letters.append(self._record(sent, outcome))
+            self._keep(letters)
+        self._progress(len(letters))
+
+    def _look(self) -> None:
+        """When others have written: notices may be due, and what is claimed may be void."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        seen = meta.data_version(self._db)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._press.look()
+        self._more_notices = True
+        if self._claims:
+            still = deliveries.still(self._db, self._claims)
+            gone = [each for each in self._claims if (each.letter, each.subscriber) not in still]
+            self._claims = deque(still.values())
+            self._skip(gone, "left")
+
+    def _fetch_notices(self) -> None:
+        found = notices.due(self._db, self._clock(), NOTICES_AT_ONCE, self._last_notice)
+        self._more_notices = len(found) == NOTICES_AT_ONCE
+        if found:
+            self._last_notice = found[-1].id
+            self._notices.extend(found)
+
+    def _claim(self) -> None:
+        """Take what is to be tried again, else the next of the oldest run."""
+        db, now = self._db, self._clock()
+        with transaction(db):
+            self._claims.extend(deliveries.retries(db, now, CLAIM_AT_ONCE))
+        while not self._claims:
+            with transaction(db):
+                run = next(iter(deliveries.runs(db)), None)
+                if run is None:
+                    return
+                reason = self._press.obstacle(run.cadence, run.date)
+                if now - run.due > self._config.mail_latest:
+                    reason = "late"
+                if reason is not None:
+                    taken = deliveries.hand_out(db, run, SKIP_AT_ONCE, now, "skipped", reason)
+                    self._count("skipped", len(taken))
+                else:
+                    taken = deliveries.hand_out(db, run, CLAIM_AT_ONCE, now, "claimed")
+                    self._claims.extend(deliveries.claims(db, run.letter, taken))
+
+    def _letter(self, claim: Claim) -> Envelope | None:
+        """The envelope of a claim; None where there is nothing to send any more."""
+        now = self._clock()
+        reason = self._press.obstacle(claim.cadence, claim.date)
+        if now - claim.due > self._config.mail_latest:
+            reason = "late"
+        if reason is not None:
+            self._skip([claim], reason)
+            return None
+        token = tokens.make(self._key, "letter", claim.subscriber)
+        name = f"{claim.date}.{claim.cadence}.{claim.language}"
+        mark = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
+        to = mime.Recipient(claim.address, token, f"{name}.{mark}")
+        form = self._press.form(claim.cadence, claim.date, claim.language)
+        return self._envelope(claim, to, form.fill(to, now))
+
+    def _notice(self, notice: Notice) -> Envelope:
+        now = self._clock()
+        found = subscribers.by_id(self._db, notice.subscriber)
+        assert found is not None  # noqa: S101 – its row brought the address along
+        token = token_for(self._key, found, notice.kind, notice.asked, now)
+        mark = tokens.mark_of(self._key, f"notice.{notice.id}")
+        to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
+        form = self._press.notice(notice, found)
+        return self._envelope(notice, to, form.fill(to, now))
+
+    def _envelope(self, sent: Claim | Notice, to: mime.Recipient, message: bytes) -> Envelope:
+        key = next(self._keys)
+        self._open[key] = sent
+        return Envelope(key, self._sender.envelope(to.token), to.address, message)
+
+    def _record(self, claim: Claim, outcome: Outcome) -> Record:
+        """What the ledger keeps of a letter that a server has said something to."""
+        self._count(outcome.result, 1)
+        reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
+        if outcome.result == "bounced":
+            returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
+        if outcome.result != "deferred":
+            return Record(claim, _STATES[outcome.result], reason)
+        pause = PAUSES[min(claim.attempts, len(PAUSES) - 1)]
+        return Record(claim, "deferred", reason, self._clock() + pause)
+
+    def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
+        now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
+        if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
+            state = "due"
+        pause = PAUSES[min(notice.attempts, len(PAUSES) - 1)]
+        notices.record(self._db, notice.id, state, now + pause)
+        if notice.kind == "moved" and state != "due":
+            subscribers.change(self._db, notice.subscriber, old_address=None)
+
+    def _skip(self, claims: Sequence[Claim], reason: str) -> None:
+        if claims:
+            with transaction(self._db):
+                self._keep([Record(claim, "skipped", reason) for claim in claims])
+            self._count("skipped", len(claims))
+            self._progress(len(claims))
+
+    def _keep(self, records: Sequence[Record]) -> None:
+        if records:
+            deliveries.record(self._db, records, self._clock())
+
+    def _count(self, what: str, number: int) -> None:
+        self.numbers[what] = self.numbers.get(what, 0) + number

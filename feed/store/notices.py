@@ -1,0 +1,81 @@
+"""The notices: mail to one person about their own subscription, waiting to be sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from feed.store.instants import stamp
+
+# Which of a subscriber's addresses a kind of notice goes to; all others go to `address`.
+_TO = {"move": "new_address", "moved": "old_address"}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice that is due, with the address that it goes to."""
+
+    id: int
+    subscriber: int
+    kind: str
+    language: str
+    asked: datetime
+    attempts: int
+    address: str
+
+
+def add(db: Database, subscriber: int, kind: str, language: str, now: datetime) -> None:
+    """Have a notice sent."""
+    db.execute(
+        "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
+        " VALUES (?, ?, ?, ?, 'due', ?)",
+        [subscriber, kind, language, stamp(now), stamp(now)],
+    )
+
+
+def count(db: Database, subscriber: int, kind: str, since: datetime) -> int:
+    """How many notices of a kind somebody was sent, or will be, since that instant."""
+    row = db.execute(
+        "SELECT count(*) FROM notices WHERE subscriber = ? AND kind = ? AND asked > ?",
+        [subscriber, kind, stamp(since)],
+    ).fetchone()
+    return int(row[0])
+
+
+def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[Notice]:
+    """The notices to be sent now, oldest first, with numbers after `after`.
+
+    One whose address is gone meanwhile is not among them.
+    """
+    places = " ".join(f"WHEN '{kind}' THEN s.{column}" for kind, column in _TO.items())
+    rows = db.query(
+        "SELECT * FROM (SELECT n.id, n.subscriber, n.kind, n.language, n.asked, n.attempts,"
+        f" CASE n.kind {places} ELSE s.address END AS address"
+        " FROM notices n JOIN subscribers s ON s.id = n.subscriber"
+        " WHERE n.state = 'due' AND n.next <= ? AND n.id > ? ORDER BY n.id LIMIT ?)"
+        " WHERE address IS NOT NULL",
+        [stamp(now), after, limit],
+    )
+    return [Notice(**{**row, "asked": datetime.fromisoformat(row["asked"])}) for row in rows]
+
+
+def record(db: Database, number: int, state: str, retry: datetime) -> None:
+    """Keep what became of an attempt: sent, failed, or due again at `retry`."""
+    db.execute(
+        "UPDATE notices SET state = ?, attempts = attempts + 1, next = ? WHERE id = ?",
+        [state, stamp(retry), number],
+    )
+
+
+def forget(db: Database, before: datetime) -> None:
+    """Forget the notices that were asked for before that instant."""
+    db.execute("DELETE FROM notices WHERE asked < ?", [stamp(before)])
+
+
+def of(db: Database, subscriber: int) -> list[dict[str, str]]:
+    """The notices that somebody was sent or will be, oldest first: kind, asked, state."""
+    return list(
+        db.query(
+            "SELECT kind, asked, state FROM notices WHERE subscriber = ? ORDER BY id", [subscriber]
+        )
+    )

@@ -1,0 +1,298 @@
+"""Subscribing by double opt-in, changing, leaving: what people do to their own letters.
+
+Asking for anything that is mailed always looks the same from outside, whether the address is known
+or not. Mail is only noted here; the worker sends it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.config import Config
+from feed.errors import LinkError
+from feed.i18n import translator
+from feed.model import Preferences, Site, Subscriber
+from feed.store import deliveries, notices, subscribers
+from feed.store.connection import transaction
+from feed.subscriptions import addresses, forms, tokens, wording
+from feed.subscriptions.tokens import Purpose
+
+CONFIRM_DAYS = 7
+PRIVATE_TIME = timedelta(hours=1)
+MOST_NOTICES = 3  # of a kind to one person in a day
+_DAY = timedelta(days=1)
+
+
+def ask(
+    db: Database,
+    site: Site,
+    config: Config,
+    given: Mapping[str, str],
+    source: str,
+    now: datetime,
+    shown_in: str | None = None,
+) -> None:
+    """Somebody asks for letters to an address. Raises FormError.
+
+    `given` has address, language, cadence, days, hour and timezone; `source` is the form's path,
+    `shown_in` its language, where that is not the one which is asked for.
+    An address that gets letters already is told so, by mail; any other is asked to confirm.
+    """
+    address, wishes = forms.application(given, site.languages, config.mail_domains)
+    with transaction(db):
+        found = subscribers.by_identity(db, addresses.identity(address))
+        if found is not None and found.status == "active":
+            _notice(db, found, "known", now)
+            return
+        if found is None:
+            found = subscribers.add(db, address, addresses.identity(address), wishes, now)
+        else:
+            _wish(db, found, wishes, now, status="pending", asked=now, address=address)
+        _consented(db, site, found.id, "asked", wishes, source, now, shown_in)
+        _notice(db, found, "confirm", now, wishes.language)
+
+
+def applicant(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever a link to confirm was sent to. Raises LinkError."""
+    return _holder(db, key, token, "confirm", now)
+
+
+def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
+    """Let the letters begin; again, and nothing changes. Raises LinkError."""
+    with transaction(db):
+        found = _holder(db, key, token, "confirm", now)
+        if found.status == "active":
+            return
+        subscribers.change(
+            db, found.id, status="active", since=now, confirmed=found.confirmed or now
+        )
+        subscribers.forget_bounces(db, found.id)
+        _consented(db, site, found.id, "confirmed", found.preferences, source, now)
+
+
+def holder(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever a letter with that token was written to. Raises LinkError."""
+    return _holder(db, key, token, "letter", now)
+
+
+def change(
+    db: Database,
+    site: Site,
+    key: bytes,
+    token: str,
+    given: Mapping[str, str],
+    source: str,
+    now: datetime,
+) -> None:
+    """Change somebody's wishes, or pause their letters. Raises LinkError or FormError."""
+    wishes = forms.preferences(given, site.languages)
+    with transaction(db):
+        found = _holder(db, key, token, "letter", now)
+        today = site.today(now)
+        until = forms.pause(given.get("paused_until", ""), today)
+        if wishes != found.preferences:
+            _wish(db, found, wishes, now)
+            shown_in = found.preferences.language
+            _consented(db, site, found.id, "changed", wishes, source, now, shown_in)
+        subscribers.change(db, found.id, paused_until=until)
+
+
+def leave(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
+    """Stop all letters to somebody at once; again, and nothing changes. Raises LinkError."""
+    with transaction(db):
+        found = _holder(db, key, token, "letter", now)
+        leave_by(db, site, found, source, now)
+
+
+def leave_by(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:
+    """Stop all letters to somebody, within the caller's transaction."""
+    if found.status == "left":
+        return
+    subscribers.change(db, found.id, status="left", since=now, epoch=found.epoch + 1)
+    _consented(db, site, found.id, "left", found.preferences, source, now)
+
+
+def resume(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
+    """Write again to somebody who had left, or whose letters came back. Raises LinkError."""
+    with transaction(db):
+        found = _holder(db, key, token, "letter", now)
+        if found.status == "active" or found.confirmed is None:
+            return
+        subscribers.change(db, found.id, status="active", since=now)
+        subscribers.forget_bounces(db, found.id)
+        _consented(db, site, found.id, "confirmed", found.preferences, source, now)
+
+
+def ask_private(db: Database, key: bytes, token: str, now: datetime) -> None:
+    """Mail the link to what is private to the address that letters go to. Raises LinkError."""
+    with transaction(db):
+        _notice(db, _holder(db, key, token, "letter", now), "private", now)
+
+
+def owner(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever reads the mailbox that a private link went to within the hour. Raises LinkError."""
+    return _holder(db, key, token, "private", now)
+
+
+def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any]:
+    """Everything that is held about somebody, as JSON values. Raises LinkError."""
+    found = owner(db, key, token, now)
+    wishes = found.preferences
+    held = {
+        "address": found.address,
+        "new_address": found.new_address,
+        "status": found.status,
+        "asked": found.asked.isoformat(),
+        "confirmed": found.confirmed.isoformat() if found.confirmed else None,
+        "since": found.since.isoformat(),
+        "paused_until": found.paused_until.isoformat() if found.paused_until else None,
+        "preferences": {
+            "language": wishes.language,
+            "cadence": wishes.cadence,
+            "workdays_only": wishes.workdays,
+            "hour": wishes.hour,
+            "timezone": wishes.timezone,
+        },
+        "consents": subscribers.consents(db, found.id),
+        # Those to another address would tell whether that one gets letters, too.
+        "notices": [each for each in notices.of(db, found.id) if each["kind"] != "move"],
+        "letters": deliveries.of(db, found.id),
+        "returned": [
+            {"at": at.isoformat(), "kind": kind}
+            for at, kind in subscribers.bounces(db, found.id, found.asked - 10_000 * _DAY)
+        ],
+    }
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def erase(db: Database, key: bytes, token: str, now: datetime) -> None:
+    """Forget somebody at once, with everything that is held. Raises LinkError."""
+    with transaction(db):
+        subscribers.erase(db, owner(db, key, token, now).id)
+
+
+def ask_move(
+    db: Database, config: Config, key: bytes, token: str, text: str, now: datetime
+) -> None:
+    """Have letters go to another address, once that has agreed. Raises LinkError or FormError.
+
+    Where the other address gets letters of its own, it is told so, and nothing moves. Whoever asks
+    cannot tell one from the other.
+    """
+    address = forms.address(text, config.mail_domains)
+    with transaction(db):
+        found = owner(db, key, token, now)
+        other = subscribers.by_identity(db, addresses.identity(address))
+        subscribers.change(db, found.id, new_address=address)
+        if other is not None and other.id != found.id and other.status == "active":
+            _notice(db, other, "known", now)
+        else:
+            _notice(db, found, "move", now)
+
+
+def mover(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever a link to a new address was sent for. Raises LinkError."""
+    return _holder(db, key, token, "move", now)
+
+
+def move(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
+    """Write to the new address from now on; again, and nothing changes. Raises LinkError."""
+    with transaction(db):
+        found = _holder(db, key, token, "move", now)
+        if found.new_address is None:
+            return
+        identity = addresses.identity(found.new_address)
+        other = subscribers.by_identity(db, identity)
+        if other is not None and other.id != found.id:
+            if other.status == "active":  # it has subscribed by itself meanwhile
+                raise LinkError
+            subscribers.erase(db, other.id)  # what is left of an earlier time at that address
+        subscribers.change(
+            db,
+            found.id,
+            address=found.new_address,
+            identity=identity,
+            new_address=None,
+            old_address=found.address,
+        )
+        _consented(db, site, found.id, "moved", found.preferences, source, now)
+        notices.add(db, found.id, "moved", found.preferences.language, now)
+
+
+def tidy(db: Database, now: datetime) -> None:
+    """Forget those who never confirmed, and notices that are long sent."""
+    with transaction(db):
+        subscribers.forget_unconfirmed(db, now - timedelta(days=CONFIRM_DAYS))
+        notices.forget(db, now - timedelta(days=30))
+
+
+def token_for(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
+    """The token of the link in a notice of that kind, which was asked for at `asked`."""
+    if kind == "confirm":
+        expires = asked + timedelta(days=CONFIRM_DAYS)
+        return tokens.make(key, "confirm", found.id, expires, _state(found, "confirm"))
+    if kind == "move":
+        expires = asked + timedelta(days=CONFIRM_DAYS)
+        return tokens.make(key, "move", found.id, expires, _state(found, "move"))
+    return tokens.make(key, "private", found.id, now + PRIVATE_TIME, _state(found, "private"))
+
+
+def _holder(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
+    token = tokens.read(text)
+    found = subscribers.by_id(db, token.subscriber) if token else None
+    if token is None or found is None:
+        raise LinkError
+    if not token.is_valid(key, purpose, now, _state(found, purpose)):
+        raise LinkError
+    return found
+
+
+def _state(found: Subscriber, purpose: Purpose) -> str:
+    """What makes the links of a purpose void when it changes."""
+    if purpose == "confirm":
+        return str(found.epoch)
+    if purpose == "move":
+        return found.new_address or found.address
+    return found.address if purpose == "private" else ""
+
+
+def _wish(db: Database, found: Subscriber, wishes: Preferences, now: datetime, **more: Any) -> None:
+    before = found.preferences
+    slot = (before.cadence, before.hour, before.timezone)
+    # Who only changes the language while letters are handed out still gets this one.
+    moved = slot != (wishes.cadence, wishes.hour, wishes.timezone) or "status" in more
+    subscribers.change(
+        db,
+        found.id,
+        language=wishes.language,
+        cadence=wishes.cadence,
+        workdays=int(wishes.workdays),
+        hour=wishes.hour,
+        timezone=wishes.timezone,
+        since=now if moved else found.since,
+        **more,
+    )
+
+
+def _notice(
+    db: Database, found: Subscriber, kind: str, now: datetime, language: str | None = None
+) -> None:
+    if notices.count(db, found.id, kind, now - _DAY) < MOST_NOTICES:
+        notices.add(db, found.id, kind, language or found.preferences.language, now)
+
+
+def _consented(
+    db: Database,
+    site: Site,
+    number: int,
+    act: str,
+    wishes: Preferences,
+    source: str,
+    now: datetime,
+    shown_in: str | None = None,
+) -> None:
+    language = shown_in or wishes.language
+    words = wording.consent(translator(language), wishes, site.name(language))
+    subscribers.record_consent(db, number, act, language, words, source, now)

@@ -1,0 +1,73 @@
+"""The tokens in links: they name a subscriber and one purpose, and only we can make them.
+
+A token is 42 letters and digits in lower case, so that it survives a mailbox name and every mail
+program: the subscriber's number, an expiry, and the first 128 bits of an HMAC-SHA256 over these,
+the purpose, and a state that makes the link void when it changes.
+"""
+
+import hmac
+from base64 import b32decode, b32encode
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+# letter: preferences and unsubscribing, from any letter, for ever; the others run out.
+Purpose = Literal["letter", "confirm", "private", "move"]
+
+_NUMBER, _EXPIRY, _MAC = 6, 4, 16  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that was read, but not yet found to be ours."""
+
+    subscriber: int
+    expires: int  # in seconds since 1970; 0 for never
+    mac: bytes
+
+    def is_valid(self, key: bytes, purpose: Purpose, now: datetime, state: str = "") -> bool:
+        """Whether we made it for this purpose in this state, and it has not run out."""
+        head = _head(self.subscriber, self.expires)
+        genuine = hmac.compare_digest(self.mac, _sign(key, purpose, head, state))
+        return genuine and (not self.expires or now.timestamp() < self.expires)
+
+
+def make(
+    key: bytes, purpose: Purpose, subscriber: int, expires: datetime | None = None, state: str = ""
+) -> str:
+    """A token for one subscriber and purpose."""
+    head = _head(subscriber, int(expires.timestamp()) if expires else 0)
+    return _written(head + _sign(key, purpose, head, state))
+
+
+def read(text: str) -> Token | None:
+    """What a token says; None where the text cannot be one."""
+    if len(text) != 42 or not text.isascii():
+        return None
+    try:
+        data = b32decode(text.upper() + "======")
+    except ValueError:
+        return None
+    if _written(data) != text:  # the last letter has bits to spare: one token, one spelling
+        return None
+    number, expiry = data[:_NUMBER], data[_NUMBER : _NUMBER + _EXPIRY]
+    mac = data[_NUMBER + _EXPIRY :]
+    return Token(int.from_bytes(number), int.from_bytes(expiry), mac)
+
+
+def mark_of(key: bytes, text: str) -> str:
+    """A short mark that is always the same for a text, and tells nothing of it."""
+    return hmac.digest(key, b"mark\0" + text.encode(), "sha256")[:10].hex()
+
+
+def _written(data: bytes) -> str:
+    return b32encode(data).decode().rstrip("=").lower()
+
+
+def _head(subscriber: int, expires: int) -> bytes:
+    return subscriber.to_bytes(_NUMBER) + expires.to_bytes(_EXPIRY)
+
+
+def _sign(key: bytes, purpose: Purpose, head: bytes, state: str) -> bytes:
+    message = b"\0".join((purpose.encode(), head, state.encode()))
+    return hmac.digest(key, message, "sha256")[:_MAC]

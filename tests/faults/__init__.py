@@ -1,0 +1,1 @@
+"""Faults made on purpose, as machines make them: `make faults`."""

@@ -1,0 +1,168 @@
+"""`kill -9` of the sender at random moments: `python -m tests.faults.mail`.
+
+The real command sends to a server that writes down every letter it takes. Afterwards everybody must
+have a letter; one may have come twice only where a kill fell between the server's taking it and the
+ledger's knowing of it: once for each open connection and kill, with the same Message-ID.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from feed import config, server
+from feed.clock import Clock
+from feed.store import meta
+from feed.store.connection import opened, transaction
+from tests.conftest import ROOT, answers_smtp, free_port, wait_until
+
+CONNECTIONS = 4
+ZONE = "Europe/Stockholm"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of so many letters under so many kills."""
+
+    letters: int
+    kills: int
+    missed: int
+    doubled: int  # letters that came more often than once, each counted as often as too much
+    most: int  # the most doubles that one kill may have made
+    unsettled: int  # deliveries that the ledger does not call sent
+
+    @property
+    def good(self) -> bool:
+        return not (self.missed or self.unsettled) and self.doubled <= self.kills * self.most
+
+
+def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
+    """Send so many letters in `folder`, and kill the sender so many times while it does."""
+    chance = random.Random(seed)
+    environ = _house(folder, letters)
+    with sink(folder / "taken") as port:
+        environ["DEVIS_SMTP_URL"] = f"smtp://127.0.0.1:{port}"
+        done, taken = 0, folder / "taken"
+        while done < kills:
+            process = _sender(environ, folder)
+            _await_letter(process, taken)
+            time.sleep(chance.uniform(0, letters / 20_000 * 0.25))
+            if process.poll() is not None:
+                break
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            done += 1
+        last = _sender(environ, folder)
+        assert last.wait(300) == 0
+    return _result(folder, letters, done)
+
+
+def _house(folder: Path, letters: int) -> dict[str, str]:
+    """An installation in which so many letters have become due within this hour."""
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    environ |= {
+        "DEVIS_DATABASE": str(folder / "devis.sqlite3"),
+        "DEVIS_MAIL_CONNECTIONS": str(CONNECTIONS),
+        "DEVIS_BASE_URL": "https://devis.example.org",
+    }
+    settings, now = config.load(environ), datetime.now(UTC)
+    server.prepare(settings, Clock())
+    hour = now.astimezone(ZoneInfo(ZONE)).replace(minute=0, second=0, microsecond=0)
+    since = (now - timedelta(days=3)).isoformat(timespec="seconds")
+    with opened(settings.database) as db, transaction(db):
+        before = hour.astimezone(UTC) - timedelta(seconds=1)
+        meta.put(db, "mail_until", before.isoformat(timespec="seconds"))
+        db.conn.executemany(
+            "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour,"
+            " timezone, status, asked, confirmed, since)"
+            " VALUES (?1, ?1, ?2, 'daily', 0, ?3, ?4, 'active', ?5, ?5, ?5)",
+            (
+                (f"person.{n}@example.org", ("en", "sv")[n % 2], hour.hour, ZONE, since)
+                for n in range(letters)
+            ),
+        )
+    return environ
+
+
+@contextmanager
+def sink(file: Path) -> Iterator[int]:
+    """A mail server that writes what it takes into `file`; its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.faults.sink", str(port), str(file)]
+    file.touch()
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        wait_until(lambda: answers_smtp(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _sender(environ: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / "said").open("ab") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "feed", "digest", "send"],
+            cwd=ROOT,
+            env=environ,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def _await_letter(process: subprocess.Popen[bytes], taken: Path) -> None:
+    """Wait until it sends, or has ended: only then does a kill tell anything."""
+    before = _count(taken)
+    wait_until(lambda: process.poll() is not None or _count(taken) > before, 30)
+
+
+def _count(taken: Path) -> int:
+    return taken.stat().st_size
+
+
+def _result(folder: Path, letters: int, kills: int) -> Result:
+    times = Counter((folder / "taken").read_text().splitlines())
+    with opened(folder / "devis.sqlite3") as db:
+        (unsettled,) = db.execute(
+            "SELECT count(*) FROM deliveries WHERE state <> 'sent'"
+        ).fetchone()
+    return Result(
+        letters=letters,
+        kills=kills,
+        missed=letters - len(times),
+        doubled=sum(times.values()) - len(times),
+        most=CONNECTIONS,
+        unsettled=unsettled,
+    )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--letters", default=20_000, show_default=True)
+@click.option("--kills", default=20, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Of the moments of the kills.")
+def main(letters: int, kills: int, seed: int) -> None:
+    """Kill the sender while it sends, and count who got a letter."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = run(Path(folder), letters, kills, seed)
+    click.echo(
+        f"kill -9 of the sender: {found.kills} kills during {found.letters:,} letters over"
+        f" {CONNECTIONS} connections: {found.missed} missed, {found.doubled} doubled"
+        f" (bound {found.kills * found.most}), {found.unsettled} unsettled"
+    )
+    raise SystemExit(0 if found.good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,299 @@
+"""From the ledger to a real mail server and back: whatever the server does, nobody is lost."""
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from feed import digests, editions, subscriptions
+from feed.config.parsing import Smtp
+from feed.errors import MailError, MailRefusedError, MailUnavailableError
+from tests.conftest import Installation, free_port
+from tests.house import WISHES, House, house, later, parse
+from tests.mailservers import DROP, Polite, inbox, scripted
+
+SEVEN = "2026-11-23T07:00:02+01:00"
+
+
+@pytest.fixture
+def home(devis: Installation) -> House:
+    """Three who read Swedish and three who read English, all at seven."""
+    made = house(devis, bounce_address="bounces@example.org")
+    for number in range(6):
+        made.subscribe(f"p{number}@example.org", language=("en", "sv")[number % 2])
+    return made
+
+
+def to(home: House, server: Smtp, connections: int = 2) -> House:
+    """The same house, with that mail server."""
+    home.config = replace(home.config, smtp=server, mail_connections=connections)
+    return home
+
+
+def states(home: House) -> Counter[str]:
+    return Counter(state for _, state, _ in home.states())
+
+
+def test_everybody_gets_a_letter_of_their_own(home: House) -> None:
+    with inbox() as box:
+        assert to(home, box.server).send(SEVEN) == {"sent": 6}
+    assert sorted(mail.recipient for mail in box.mails) == [f"p{n}@example.org" for n in range(6)]
+    assert len({mail.sender for mail in box.mails}) == 6  # each its own return path
+    letters = [parse(mail.content) for mail in box.mails]
+    assert len({letter["Message-ID"] for letter in letters}) == 6
+    assert len({letter["List-Unsubscribe"] for letter in letters}) == 6
+    assert {letter["Content-Language"] for letter in letters} == {"en", "sv"}
+    assert [letter["To"] for letter in letters] == [mail.recipient for mail in box.mails]
+    assert states(home) == {"sent": 6}
+
+
+def test_over_tls_with_a_login(home: House) -> None:
+    with inbox("starttls", login=True) as box:
+        to(home, box.server).send(SEVEN)
+    assert len(box.mails) == 6
+    assert set(box.logins) == {"devis"}
+
+
+def test_a_recipient_refused_for_good_bounces_and_the_others_get_theirs(home: House) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "550 5.1.1 <p2@example.org> unknown" if verb == "RCPT" and "p2@" in text else None
+
+    server = Polite(answer)
+    with scripted(server) as there:
+        assert to(home, there.server, 1).send(SEVEN) == {"sent": 5, "bounced": 1}
+    reasons = [reason for _, state, reason in home.states() if state == "bounced"]
+    assert reasons == ["550 5.1.1 <…> unknown"]
+    assert home.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
+
+
+def test_refused_on_three_days_and_no_more_is_written(home: House) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "550 5.1.1 unknown" if verb == "RCPT" and "p2@" in text else None
+
+    with scripted(*[Polite(answer) for _ in range(4)]) as there:
+        to(home, there.server, 1)
+        told = [home.send(later(SEVEN, days=day)) for day in range(4)]
+    assert [day.get("bounced", 0) for day in told] == [1, 1, 1, 0]
+    assert home.rows("SELECT id FROM subscribers WHERE status = 'suspended'") == [(3,)]
+
+
+@pytest.mark.parametrize("code", [421, 450, 451, 452])
+@pytest.mark.parametrize("verb", ["RCPT", "."])
+def test_what_is_refused_for_now_is_sent_later_with_the_same_id(
+    home: House, verb: str, code: int
+) -> None:
+    seen: list[str] = []
+
+    def answer(number: int, said: str, text: str) -> str | None:
+        if said != verb or "p1@" not in text:
+            return None
+        seen.append(text)
+        return f"{code} 4.0.0 later" if len(seen) == 1 else None
+
+    servers = [Polite(answer) for _ in range(4)]
+    with scripted(*servers) as there:
+        to(home, there.server, 1).send(SEVEN)
+        assert states(home)["deferred"] in (0, 1)  # a letter whose body had not gone goes at once
+        home.send(later(SEVEN, seconds=61))
+    taken = Counter(mail.recipient for server in servers for mail in server.mails)
+    assert taken == {f"p{n}@example.org": 1 for n in range(6)}
+    assert states(home) == {"sent": 6}
+    if verb == ".":
+        ids = {parse(text.encode())["Message-ID"] for text in seen}
+        assert len(seen) == 2
+        assert len(ids) == 1
+
+
+def test_a_letter_refused_for_its_content_fails_and_is_not_tried_again(home: House) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "552 5.3.4 too big" if verb == "." and "p4@" in text else None
+
+    with scripted(Polite(answer), Polite()) as there:
+        assert to(home, there.server, 1).send(SEVEN) == {"sent": 5, "failed": 1}
+        assert home.send(later(SEVEN, minutes=10)) == {}
+    assert ("failed", "552 5.3.4 too big") in [(s, reason) for _, s, reason in home.states()]
+    assert home.rows("SELECT * FROM bounces") == []
+
+
+def test_a_connection_that_breaks_in_a_letter_costs_nobody_theirs(home: House) -> None:
+    dropped: list[str] = []
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == "." and number == 0 and not dropped:
+            dropped.append(text)
+            return DROP
+        return None
+
+    servers = [Polite(answer) for _ in range(4)]
+    with scripted(*servers) as there:
+        to(home, there.server, 1).send(SEVEN)
+        home.send(later(SEVEN, seconds=61))
+    taken = Counter(mail.recipient for server in servers for mail in server.mails)
+    assert taken == {f"p{n}@example.org": 1 for n in range(6)}
+
+
+def test_a_server_that_is_away_costs_nothing_but_time(home: House) -> None:
+    with pytest.raises(MailUnavailableError):
+        to(home, Smtp("127.0.0.1", free_port(), "none")).send(SEVEN)
+    with inbox() as box:
+        assert to(home, box.server).send(later(SEVEN, hours=5))["sent"] == 6
+    assert len(box.mails) == 6
+
+
+def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(home: House) -> None:
+    with pytest.raises(MailUnavailableError):
+        to(home, Smtp("127.0.0.1", free_port(), "none")).send(SEVEN)
+    with inbox() as box:
+        to(home, box.server).send(later(SEVEN, hours=7))
+    assert box.mails == []
+    assert {(state, reason) for _, state, reason in home.states()} == {("skipped", "late")}
+
+
+@pytest.mark.parametrize(
+    ("verb", "reply", "kind"),
+    [
+        ("MAIL", "550 5.7.1 you may not send", MailRefusedError),
+        ("MAIL", "452 4.3.1 insufficient system storage", MailUnavailableError),
+        ("CONNECT", "554 5.7.1 no service for you", MailError),
+    ],
+)
+def test_a_server_that_refuses_us_stops_the_run_and_burns_nobody(
+    home: House, verb: str, reply: str, kind: type[MailError]
+) -> None:
+    def answer(number: int, said: str, text: str) -> str | None:
+        return reply if said == verb else None
+
+    with scripted(*[Polite(answer) for _ in range(20)]) as there, pytest.raises(kind) as told:
+        to(home, there.server, 1).send(SEVEN)
+    assert "p0@" not in str(told.value)
+    assert home.rows("SELECT * FROM bounces") == []
+    with inbox() as box:
+        to(home, box.server).send(later(SEVEN, minutes=5))
+    assert len(box.mails) == 6
+    assert states(home) == {"sent": 6}
+
+
+def test_what_stays_refused_for_now_fails_when_it_is_too_late(home: House) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "450 4.2.1 busy" if verb == "RCPT" and "p5@" in text else None
+
+    with scripted(*[Polite(answer) for _ in range(9)]) as there:
+        to(home, there.server, 1)
+        for minutes in (0, 2, 7, 23, 60, 130, 200, 300, 361):
+            home.send(later(SEVEN, minutes=minutes))
+    assert home.states()[-1][1:] == ("failed", "450 4.2.1 busy")
+
+
+def test_who_leaves_while_letters_go_out_gets_none(home: House) -> None:
+    """A letter that is claimed, but has not been handed to a connection, is stopped."""
+    tokens = {n: home.subscribe(f"q{n}@example.org") for n in range(30)}
+    left = threading.Event()
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == "." and not left.is_set():
+            home.leave(tokens[29])
+            left.set()
+        return None
+
+    server = Polite(answer, delay=0.004)
+    with scripted(server) as there:
+        told = to(home, there.server, 1).send(SEVEN)
+    assert "q29@example.org" not in {mail.recipient for mail in server.mails}
+    assert told == {"sent": 35, "skipped": 1}
+    assert home.states()[-1][1:] == ("skipped", "left")
+
+
+def test_a_withdrawal_halts_what_is_not_sent(home: House) -> None:
+    for number in range(30):
+        home.subscribe(f"q{number}@example.org")
+    halted = threading.Event()
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == "." and not halted.is_set():
+            with home.library() as (db, site):
+                day = site.today(home.now)
+                editions.withdraw(db, site, home.config, day, "no", home.now, replace=False)
+            halted.set()
+        return None
+
+    server = Polite(answer, delay=0.004)
+    with scripted(server) as there:
+        told = to(home, there.server, 1).send(SEVEN)
+    assert 1 <= len(server.mails) <= 6
+    assert told == {"sent": len(server.mails), "skipped": 36 - len(server.mails)}
+    assert {(state, reason) for _, state, reason in home.states()} == {
+        ("sent", None),
+        ("skipped", "withdrawn"),
+    }
+
+
+def test_a_stop_lets_the_letter_in_flight_finish_and_the_rest_wait(home: House) -> None:
+    stop = threading.Event()
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        if verb == ".":
+            stop.set()
+        return None
+
+    server = Polite(answer)
+    with scripted(server, Polite()) as there:
+        to(home, there.server, 1).at(SEVEN).begin()
+        with home.library() as (db, site):
+            digests.send(db, site, home.config, home.clock(), stop)
+        assert 1 <= len(server.mails) <= 2
+        home.send(later(SEVEN, seconds=5))
+    assert states(home) == {"sent": 6}
+
+
+def test_an_internationalised_address_needs_a_server_that_takes_it(home: House) -> None:
+    home.subscribe("åsa@exempel.example", hour="8")
+    eight = "2026-11-23T08:00:02+01:00"
+    with inbox(enable_SMTPUTF8=False) as box:
+        assert to(home, box.server).send(eight) == {"sent": 6, "failed": 1}
+    home.at("2026-11-23T12:00+01:00")
+    with inbox(enable_SMTPUTF8=True) as box:
+        assert to(home, box.server).send("2026-11-24T08:00:02+01:00")["sent"] == 7
+    assert "åsa@exempel.example" in {mail.recipient for mail in box.mails}
+
+
+def test_the_answer_of_a_server_never_brings_an_address_into_the_logs(
+    home: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return f"550 5.1.1 {text}: nobody" if verb == "RCPT" else None
+
+    with scripted(Polite(answer)) as there:
+        to(home, there.server, 1).send(SEVEN)
+    held = str(home.states()) + caplog.text
+    assert "example.org" not in held
+
+
+def test_notices_go_before_letters(home: House) -> None:
+    with home.library() as (db, site):
+        given = {"address": "new@example.org", **WISHES}
+        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+    server = Polite()
+    with scripted(server) as there:
+        to(home, there.server, 1).send(SEVEN)
+    assert server.mails[0].recipient == "new@example.org"
+    notice = parse(server.mails[0].content)
+    assert notice["List-Unsubscribe"] is None
+    assert notice["Auto-Submitted"] == "auto-generated"
+    assert home.rows("SELECT state FROM notices") == [("sent",)]
+
+
+def test_a_notice_is_tried_again_for_half_a_day(home: House) -> None:
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "451 4.7.1 greylisted" if verb == "RCPT" and "new@" in text else None
+
+    with home.library() as (db, site):
+        given = {"address": "new@example.org", **WISHES}
+        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+    last = Polite()
+    with scripted(Polite(answer), last) as there:
+        to(home, there.server, 1).send(home.now.isoformat())
+        assert home.rows("SELECT state, attempts FROM notices") == [("due", 1)]
+        home.send((home.now + timedelta(seconds=61)).isoformat())
+    assert [mail.recipient for mail in last.mails] == ["new@example.org"]

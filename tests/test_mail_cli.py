@@ -1,0 +1,208 @@
+"""The commands about letters, run for real: in a rehearsal, and against a real mail server."""
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.conftest import Command, wait_until
+from tests.house import parse
+from tests.mailservers import inbox
+from tests.test_cli import DATABASE, refused, rows, stop
+
+MONDAY: dict[str, Any] = {"NOW": "2031-05-05T06:00:00+02:00"}
+SEVEN: dict[str, Any] = {"NOW": "2031-05-05T07:00:05+02:00"}
+ZONE = "Europe/Stockholm"
+
+
+def enter(command: Command, *addresses: str, hour: int = 7, since: str = "2031-05-01") -> None:
+    """Have some people subscribe, Swedish and English in turn, as if long ago."""
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
+        db.executemany(
+            "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour,"
+            " timezone, status, asked, confirmed, since)"
+            " VALUES (?1, ?1, ?2, 'daily', 0, ?3, ?4, 'active', ?5, ?5, ?5)",
+            [
+                (address, ("sv", "en")[n % 2], hour, ZONE, f"{since}T00:00:00+00:00")
+                for n, address in enumerate(addresses)
+            ],
+        )
+
+
+def look_from(command: Command, instant: datetime) -> None:
+    """Let the worker have looked for due letters until then."""
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
+        text = instant.astimezone(UTC).isoformat(timespec="seconds")
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('mail_until', ?)", [text])
+
+
+def due_now(command: Command, *addresses: str) -> None:
+    """Have letters to these become due within this hour, on the machine's own clock."""
+    hour = datetime.now(ZoneInfo(ZONE)).replace(minute=0, second=0, microsecond=0)
+    enter(command, *addresses, hour=hour.hour, since="2020-01-01")
+    look_from(command, hour - timedelta(seconds=1))
+
+
+@pytest.fixture
+def house(command: Command) -> Command:
+    """A house on a Monday morning in 2031, with two who wait for seven o'clock."""
+    command("init", **MONDAY)
+    command("digest", "send", **MONDAY)
+    enter(command, "anna@example.org", "bo@example.org")
+    return command
+
+
+def test_due_send_and_status_tell_the_same_story(house: Command) -> None:
+    assert house("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
+    due = house("digest", "due", **SEVEN).stdout
+    assert due == "2031-05-05  daily  en  1\n2031-05-05  daily  sv  1\n"
+    assert house("digest", "send", "--dry-run", **SEVEN).stdout == "2 letters would be sent.\n"
+    assert not (house.folder / "instance" / "outbox").exists()
+    sent = house("digest", "send", **SEVEN).stdout
+    assert sent.endswith("2 sent\n")
+    assert house("digest", "send", **SEVEN).stdout.endswith("Nothing.\n")
+    told = house("digest", "status", **SEVEN).stdout
+    assert told == (
+        "2031-05-05  daily   en  1 due, 1 sent\n2031-05-05  daily   sv  1 due, 1 sent\n"
+    )
+    proof = json.loads(house("digest", "status", "--format", "json", **SEVEN).stdout)
+    assert [(row["language"], row["sent"]) for row in proof] == [("en", 1), ("sv", 1)]
+    letters = [parse(p.read_bytes()) for p in (house.folder / "instance/outbox").glob("*.eml")]
+    assert {letter["To"] for letter in letters} == {"anna@example.org", "bo@example.org"}
+
+
+def test_late_letters_are_told_with_the_reason(house: Command) -> None:
+    late: dict[str, Any] = {"NOW": "2031-05-05T14:00:00+02:00"}
+    assert "  late" in house("digest", "due", **late).stdout
+    house("digest", "send", **late)
+    assert "1 due, 0 sent, 1 skipped (1 × late)" in house("digest", "status", **late).stdout
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+@pytest.mark.parametrize("cadence", ["daily", "weekly"])
+def test_a_preview_is_the_letter_itself(house: Command, cadence: str, language: str) -> None:
+    options = ("digest", "preview", "--cadence", cadence, "--lang", language)
+    shown = house(*options, **MONDAY).stdout
+    message = parse(house(*options, "--format", "eml", **MONDAY).stdout.encode())
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert "/subscription/" in shown
+    assert text.get_content().split()[:20] == shown.split()[:20]
+    assert f'lang="{language}"' in house(*options, "--format", "html", **MONDAY).stdout
+    assert rows(house, "SELECT * FROM deliveries") == []
+
+
+def test_a_preview_goes_to_one_address(house: Command) -> None:
+    options = ("digest", "preview", "--to", "me@example.org")
+    assert house(*options, "--dry-run", **MONDAY).stdout.startswith("Would be sent: ")
+    assert house(*options, **MONDAY).stdout.startswith("Sent: ")
+    (path,) = (house.folder / "instance" / "outbox").glob("*.eml")
+    assert parse(path.read_bytes())["To"] == "me@example.org"
+    assert rows(house, "SELECT * FROM deliveries") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["preview", "--to", "nobody"], "“nobody” has no @"),
+        (["preview", "--lang", "de"], "“de” is not a language of this site."),
+        (["preview", "--date", "2031-06-01"], "There is no daily letter of 2031-06-01."),
+        (["preview", "--date", "2001-06-01"], "There is no daily letter of 2001-06-01."),
+    ],
+)
+def test_what_cannot_be_previewed_is_one_clear_line(
+    house: Command, arguments: list[str], said: str
+) -> None:
+    assert said in refused(house, "digest", *arguments, **MONDAY)
+
+
+def test_letters_go_to_a_real_mail_server(command: Command) -> None:
+    command("init")
+    due_now(command, "ada@example.org", "bea@example.org", "cid@example.org")
+    with inbox("starttls", login=True) as box:
+        server = box.server
+        url = f"smtp://{server.user}:correct%20horse@127.0.0.1:{server.port}"
+        more: dict[str, Any] = {"SMTP_URL": f"{url}?tls=on&ca={server.authorities}"}
+        done = command("digest", "send", **more, MAIL_FROM="House <house@example.org>")
+        assert done.stdout.endswith("3 sent\n")
+        assert command("digest", "preview", "--to", "me@example.org", **more).stdout == (
+            "Sent: 250 2.0.0 Ok: queued\n"
+        )
+    assert [mail.sender for mail in box.mails] == ["house@example.org"] * 3 + ["devis@localhost"]
+    assert {parse(mail.content)["From"] for mail in box.mails[:3]} == {"House <house@example.org>"}
+
+
+def test_a_server_that_is_away_is_one_clear_line(command: Command) -> None:
+    command("init")
+    due_now(command, "ada@example.org")
+    done = command("digest", "send", code=1, SMTP_URL="smtp://127.0.0.1:1")
+    assert "Error: The mail server 127.0.0.1:1 cannot be reached" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert rows(command, "SELECT count(*) FROM deliveries WHERE state = 'sent'") == [(0,)]
+
+
+def test_the_worker_sends_what_is_due(house: Command) -> None:
+    worker = house.start("worker", NOW="2031-05-05T06:59:57+02:00")
+    try:
+        sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'"
+        wait_until(lambda: rows(house, sent) == [(2,)], 20)
+    finally:
+        said = stop(worker)
+    assert "letters: 2 sent" in said
+    assert "example.org" not in said
+    assert len(list((house.folder / "instance" / "outbox").glob("*.eml"))) == 2
+
+
+def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
+    report = (
+        "From: mailer-daemon@mx.example\nTo: devis@example.org\nSubject: failed\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\n"
+        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
+        "Final-Recipient: rfc822; anna@example.org\nAction: failed\nStatus: 5.1.1\n\n--x--\n"
+    )
+    assert house("bounce", given=report, **MONDAY).stdout == "hard, about a subscriber\n"
+    said = house("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
+    assert said == "hard, about a subscriber: letters stop\n"
+    assert rows(house, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"SMTP_URL": "mail.example.org"}, "DEVIS_SMTP_URL is “***”: expected smtp://"),
+        ({"SMTP_URL": "smtp://u:hush@h:99999"}, "DEVIS_SMTP_URL is “***”"),
+        ({"SMTP_URL": "smtp://h?ca=/nowhere.pem"}, "there is no file /nowhere.pem"),
+        ({"SMTP_URL": "smtp://h", **MONDAY}, "DEVIS_NOW is for rehearsals"),
+        ({"SECRET_KEY": "short"}, "DEVIS_SECRET_KEY is “***”: expected at least 16"),
+        ({"SECRET_KEY_FILE": "/nowhere"}, "DEVIS_SECRET_KEY_FILE is “/nowhere”"),
+        ({"MAIL_FROM": "Devis"}, "DEVIS_MAIL_FROM is “Devis”"),
+        ({"MAIL_FROM": "a@b.se\nBcc: c@d.se"}, "DEVIS_MAIL_FROM"),
+        ({"BOUNCE_ADDRESS": "a-very-long-name-for-returns@x.org"}, "at most 20 characters"),
+        ({"DIGEST_HOUR": "24"}, "DEVIS_DIGEST_HOUR is “24”: expected a whole number from 0 to 23"),
+        ({"MAIL_DOMAINS": "exa mple..org"}, "DEVIS_MAIL_DOMAINS"),
+        ({"MAIL_LATEST": "0"}, "DEVIS_MAIL_LATEST"),
+        ({"MAIL_CONNECTIONS": "many"}, "DEVIS_MAIL_CONNECTIONS"),
+    ],
+)
+def test_a_malformed_setting_is_named_and_a_secret_is_not_shown(
+    command: Command, settings: dict[str, Any], said: str
+) -> None:
+    line = refused(command, "digest", "due", **settings)
+    assert said in line
+    assert "hush" not in line
+
+
+def test_the_secret_key_is_made_once_for_its_owner_only(house: Command) -> None:
+    house("digest", "send", **SEVEN)
+    path = house.folder / "instance" / "secret_key"
+    before = path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+    house("digest", "send", **SEVEN)
+    assert path.read_text() == before
+    path.write_text("x")
+    assert "restore it from a backup" in refused(house, "digest", "send", **SEVEN)

@@ -13,6 +13,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 
 from feed.web import frozen
+from feed.web.context import FROZEN
 from feed.web.headers import kept_endpoints
 from tests.conftest import NOON, Command, Installation, fetch, wait_until
 
@@ -77,11 +78,18 @@ def test_every_link_leads_somewhere_and_the_files_are_what_the_server_says(
     client = devis.client()
     for path in ("sv/feed.rss", "en/feed.json", "sv/card/2026-11-22.png", "sv/calendar.ics"):
         assert (folder / path).read_bytes() == client.get(f"/{path}").data
-    assert (folder / "sv" / "index.html").read_bytes() == client.get("/sv/").data
+    frozen_page = client.get("/sv/", environ_overrides={FROZEN: True}).data
+    assert (folder / "sv" / "index.html").read_bytes() == frozen_page
     assert 'content="0; url=/en/"' in (folder / "index.html").read_text()
     assert "/ /sv/ 302 Language=sv" in (folder / "_redirects").read_text()
     assert "application/rss+xml" in (folder / "_headers").read_text()
     assert "There is nothing here" in (folder / "404.html").read_text()
+
+
+def test_a_copy_without_a_server_does_not_offer_letters(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.suffix in (".html", ".xml"):
+            assert "/subscribe/" not in path.read_text(), path
 
 
 def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(

@@ -19,7 +19,10 @@ from feed.web import (
     library,
     limits,
     pages,
+    personal,
     service,
+    subscribe,
+    subscription,
     templating,
     widget,
 )
@@ -83,9 +86,10 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     templating.init(app, context)
     headers.init(app, context)
     errors.init(app, context)
-    limits.init(app, context, api.blueprint)
+    limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
-    for module in (pages, library, feeds, formats, service, api, widget, embed):
+    public = (pages, library, feeds, formats, service, api, widget, embed)
+    for module in (*public, subscribe, subscription, personal):
         app.register_blueprint(module.blueprint)
     return app
 

@@ -20,6 +20,7 @@ from cachetools import LRUCache
 
 from feed.web.conditions import coding, reduced, unchanged
 from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
+from feed.web.paths import told
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class PageCache:
                     self._entries[key] = entry
             return entry
         if last is not None and answer.code >= 500:
-            log.error("%s failed, answering with the last good bytes", key[0])
+            log.error("%s failed, answering with the last good bytes", told(key[0]))
             return last
         if last is not None:  # withdrawn, for instance: never to be shown again
             with self._lock:

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from feed import editions
 from feed.clock import Clock
-from feed.config import Config
+from feed.config import Config, secret
 from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
 from feed.store import connection
@@ -60,6 +60,11 @@ def db() -> Database:
 def site() -> Site:
     """The site of this request."""
     return here().site(db(), now())
+
+
+def key() -> bytes:
+    """The key that signs links and forms. Raises SettingError."""
+    return secret.key(here().config)
 
 
 def language() -> str:

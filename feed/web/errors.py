@@ -8,6 +8,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from feed.errors import (
     DevisError,
     InputError,
+    LinkError,
     NotFoundError,
     ParameterError,
     StoreError,
@@ -17,6 +18,7 @@ from feed.errors import (
 from feed.store.connection import DriverError
 from feed.web import problems
 from feed.web.context import Context, language, translate
+from feed.web.paths import told
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +38,25 @@ WORDS = {
 def init(app: Flask, context: Context) -> None:
     """Answer every error of `app` with a page."""
     nowhere: dict[str, bytes] = {}  # language to the page for an address that leads nowhere
+    app.logger.addFilter(_without_tokens)  # Flask's own word, should an error page fail
 
     @app.errorhandler(DevisError)
     def ours(error: DevisError) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
         if status >= 500:
-            log.error("%s %s: %s", request.method, request.path, error)
+            log.error("%s %s: %s", request.method, told(request.path), error)
         if isinstance(error, ParameterError):
             error.values["expected"] = translate().gettext(error.expected)
         return _page(status, translate().say(error.message, **error.values), error.values)
 
+    @app.errorhandler(LinkError)
+    def lost(error: LinkError) -> Response:
+        detail = translate().gettext(error.message)
+        return _finished(render_template("subscription/lost.html", detail=detail), 404)
+
     @app.errorhandler(DriverError)
     def damage(error: Exception) -> Response:
-        log.error("%s %s: %s", request.method, request.path, error)
+        log.error("%s %s: %s", request.method, told(request.path), error)
         return _page(503)
 
     @app.errorhandler(HTTPException)
@@ -67,8 +75,13 @@ def init(app: Flask, context: Context) -> None:
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, told(request.path))
         return _page(InternalServerError.code)
+
+
+def _without_tokens(record: logging.LogRecord) -> bool:
+    record.msg = told(str(record.msg))
+    return True
 
 
 def _page(

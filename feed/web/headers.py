@@ -1,5 +1,6 @@
 """The headers that every answer carries, and which answers may be kept."""
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from feed.web.cache import KEEP
 from feed.web.context import Context
+from feed.web.paths import SUBSCRIPTION
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none';"
@@ -21,6 +23,9 @@ PUBLIC = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "Devis",  # in place of the name and version of what it is built on
 }
+# What is between the site and one person: nobody keeps it, and nobody is told its address.
+PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|/[^/]+/subscribe/")
 LONGEST_ADDRESS = 8000
 LARGEST_BODY = 8 * 1024 * 1024
 _DAY_SECONDS = 86_400
@@ -111,6 +116,10 @@ def init(app: Flask, context: Context) -> None:
             response.headers["Cache-Control"] = f"max-age={_DAY_SECONDS}"
         else:
             response.headers.setdefault("Cache-Control", "no-cache")
+        if PRIVATE_PATHS.match(request.path):
+            response.headers.update(PRIVATE)
+        if request.path.startswith(SUBSCRIPTION):
+            response.headers["X-Robots-Tag"] = "noindex"
         return response
 
 

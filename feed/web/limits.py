@@ -1,4 +1,4 @@
-"""How much of the API one address may have that is not answered from memory.
+"""What one address may have: of the API, what is not answered from memory; of signing up, a few.
 
 Flask-Limiter counts; the numbers lie in a file that all web processes share. What the page cache
 answers never comes here.
@@ -51,8 +51,11 @@ class SharedStorage(Storage):
         self._counters.clear(key)
 
 
-def init(app: Flask, context: Context, blueprint: Blueprint) -> None:
-    """Limit what one address may ask of `blueprint`; while counting fails, nobody is stopped."""
+def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> None:
+    """Limit what one address may ask of the API, and how often it may send the form to sign up.
+
+    While counting fails, nobody is stopped.
+    """
     rate = context.config.api_rate
     limiter = Limiter(
         lambda: request.remote_addr or "nowhere",
@@ -61,7 +64,8 @@ def init(app: Flask, context: Context, blueprint: Blueprint) -> None:
         swallow_errors=True,
     )
     limiter.init_app(app)
-    limiter.limit(f"{rate} per minute")(blueprint)
+    limiter.limit(f"{rate} per minute")(api)
+    limiter.limit(f"{context.config.signup_rate} per minute", methods=["POST"])(sign_up)
     counters = Counters(context.config.instance / FILE)
 
     @app.after_request
@@ -71,8 +75,9 @@ def init(app: Flask, context: Context, blueprint: Blueprint) -> None:
         if window is None or response.status_code == 200:
             return response
         left = max(1, math.ceil(counters.left(window.key)))
-        response.headers["RateLimit-Policy"] = f'"api";q={rate};w={WINDOW_SECONDS}'
-        response.headers["RateLimit"] = f'"api";r={window.remaining};t={left}'
+        if request.blueprint == api.name:
+            response.headers["RateLimit-Policy"] = f'"api";q={rate};w={WINDOW_SECONDS}'
+            response.headers["RateLimit"] = f'"api";r={window.remaining};t={left}'
         if response.status_code == 429:
             response.headers["Retry-After"] = str(left)
         return response

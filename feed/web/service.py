@@ -3,14 +3,16 @@
 from datetime import timedelta
 from itertools import chain
 
-from flask import Blueprint, Response, current_app, redirect, render_template, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.i18n import negotiate
 from feed.publish import sitemap
 from feed.store import ledger, library
-from feed.web.context import accepted_languages, db, here, now, site
+from feed.subscriptions import CONFIRM_DAYS
+from feed.web.context import FROZEN, accepted_languages, db, here, now, site
 from feed.web.headers import kept
+from feed.web.paths import SUBSCRIPTION
 
 blueprint = Blueprint("service", __name__)
 
@@ -28,14 +30,17 @@ def root() -> AnyResponse:
 @kept
 def about() -> str:
     """What this is, what it keeps of its visitors, and the terms of the content."""
-    return render_template("about.html", sources=library.sources(db()).values())
+    return render_template(
+        "about.html", sources=library.sources(db()).values(), confirm_days=CONFIRM_DAYS
+    )
 
 
 @blueprint.get("/robots.txt")
 @kept
 def robots() -> Response:
-    """Everything may be read."""
-    body = f"User-agent: *\nAllow: /\n\nSitemap: {site().url('/sitemap.xml')}\n"
+    """Everything may be read but what is somebody's own."""
+    rules = f"User-agent: *\nAllow: /\nDisallow: {SUBSCRIPTION}\n"
+    body = f"{rules}\nSitemap: {site().url('/sitemap.xml')}\n"
     return Response(body, content_type="text/plain; charset=utf-8")
 
 
@@ -56,6 +61,7 @@ def site_map() -> Response:
             "api/",
             "about/",
         ],
+        () if FROZEN in request.environ else ("subscribe/",),
         (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
         (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
         (f"principles/{slug}/" for slug in library.listed(db())),

@@ -1,0 +1,82 @@
+"""Signing up for letters: a form that needs no script, and one answer for everybody."""
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import TooManyRequests
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed import subscriptions
+from feed.errors import FormError, mark
+from feed.subscriptions import wording
+from feed.web import filled, humans, timezones
+from feed.web.context import db, here, key, language, now, site, translate
+from feed.web.filled import Filled
+from feed.web.headers import CONTENT_SECURITY_POLICY
+
+blueprint = Blueprint("subscribe", __name__, url_prefix="/<language:language>/subscribe")
+
+STALE = mark("The form had been open for too long. Nothing is lost: send it again.")
+TOO_MANY = mark("Many people are signing up from your network just now. Send it again in a minute.")
+
+
+@blueprint.get("/")
+def form() -> Response:
+    """The form, as most people would fill it in."""
+    config = here().config
+    usual = {
+        "language": language(),
+        "cadence": "daily",
+        "days": "every",
+        "hour": str(config.digest_hour),
+        "timezone": timezones.nearest(config.timezone.key),
+    }
+    return _page(filled.again(translate(), usual), guess=True)
+
+
+@blueprint.post("/")
+def sign_up() -> AnyResponse:
+    """Ask for letters; what comes of it is told by mail alone."""
+    given = request.form
+    if humans.is_trapped(given):
+        return redirect(url_for(".sent"), 303)
+    if not humans.is_fresh(key(), given, now()):
+        return _page(filled.again(translate(), given, problem=STALE), 422)
+    try:
+        subscriptions.ask(
+            db(), site(), here().config, given, request.path, now(), shown_in=language()
+        )
+    except FormError as error:
+        return _page(filled.again(translate(), given, error.fields), 422)
+    return redirect(url_for(".sent"), 303)
+
+
+@blueprint.get("/sent/")
+def sent() -> str:
+    """What to do now, whoever it was that asked."""
+    return render_template("subscribe_sent.html", days=subscriptions.CONFIRM_DAYS)
+
+
+@blueprint.errorhandler(429)
+def too_many(error: TooManyRequests) -> Response:
+    """The form again, with all that was typed."""
+    return _page(filled.again(translate(), request.form, problem=TOO_MANY), 429)
+
+
+def _page(form: Filled, status: int = 200, *, guess: bool = False) -> Response:
+    """The form. With `guess`, its timezone is the browser's, where that tells."""
+    response = make_response(
+        render_template(
+            "subscribe.html",
+            form=form,
+            guess=guess,
+            trap=humans.TRAP,
+            stamp_name=humans.STAMP,
+            stamp=humans.stamp(key(), now()),
+            timezones=timezones.grouped(language()),
+            nearest_timezone=timezones.nearest,
+            consent=wording.offered(translate(), site().name(language())),
+            domains=here().config.mail_domains,
+        ),
+        status,
+    )
+    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; script-src 'self'"
+    return response

@@ -1,0 +1,139 @@
+"""What the links in letters lead to: beginning, changing, pausing, stopping, moving.
+
+Whoever has the link is whom it was written to: no cookie, nothing to sign in to. Only POST changes
+anything, for mail scanners follow every link, with GET and HEAD, and more than once.
+"""
+
+from dataclasses import replace
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed import subscriptions
+from feed.errors import FormError, LinkError
+from feed.model import Subscriber
+from feed.subscriptions import addresses, forms
+from feed.web import filled, personal, timezones
+from feed.web.addressed import PREFIX, page, speak_to
+from feed.web.context import db, key, language, now, site, translate
+from feed.web.filled import Filled
+from feed.web.paths import told
+
+blueprint = Blueprint("subscription", __name__, url_prefix=PREFIX)
+
+
+@blueprint.get("/")
+def home(token: str) -> str:
+    """Somebody's wishes, from any letter to them; behind a private link, what is private."""
+    try:
+        found = subscriptions.holder(db(), key(), token, now())
+    except LinkError:
+        return personal.home(token)
+    return _preferences(found, _filled(found))
+
+
+@blueprint.post("/")
+def change(token: str) -> AnyResponse | tuple[str, int]:
+    """Change somebody's wishes, or pause their letters."""
+    found = subscriptions.holder(db(), key(), token, now())
+    try:
+        subscriptions.change(db(), site(), key(), token, request.form, told(request.path), now())
+    except FormError as error:
+        speak_to(found)
+        return _preferences(found, filled.again(translate(), request.form, error.fields)), 422
+    return redirect(url_for(".home", token=token, saved=1), 303)
+
+
+@blueprint.get("/confirm")
+def ask_to_confirm(token: str) -> str:
+    """What is about to begin; once it has, when the first letter comes."""
+    found = subscriptions.applicant(db(), key(), token, now())
+    return page("confirmed" if found.status == "active" else "confirm", found)
+
+
+@blueprint.post("/confirm")
+def confirm(token: str) -> AnyResponse:
+    """Let the letters begin."""
+    subscriptions.confirm(db(), site(), key(), token, told(request.path), now())
+    return redirect(url_for(".ask_to_confirm", token=token), 303)
+
+
+@blueprint.get("/unsubscribe")
+def ask_to_leave(token: str) -> str:
+    """What is about to end; once it has, that it has."""
+    found = subscriptions.holder(db(), key(), token, now())
+    until = found.paused_until
+    return page(
+        "left" if found.status == "left" else "leave",
+        found,
+        weekly=replace(found.preferences, cadence="weekly", workdays=False),
+        paused_until=until.isoformat() if until and until > site().today(now()) else "",
+    )
+
+
+@blueprint.post("/unsubscribe")
+def leave(token: str) -> str:
+    """Stop all letters at once: from the page, or by a mail program's one click (RFC 8058)."""
+    subscriptions.leave(db(), site(), key(), token, told(request.path), now())
+    return page("left", subscriptions.holder(db(), key(), token, now()))
+
+
+@blueprint.post("/resume")
+def resume(token: str) -> AnyResponse:
+    """Write again to somebody who had left, or whose letters came back."""
+    subscriptions.resume(db(), site(), key(), token, told(request.path), now())
+    return redirect(url_for(".home", token=token, resumed=1), 303)
+
+
+@blueprint.post("/private")
+def ask_private(token: str) -> AnyResponse:
+    """Mail the link to what is private."""
+    subscriptions.ask_private(db(), key(), token, now())
+    return redirect(url_for(".home", token=token, mailed=1), 303)
+
+
+@blueprint.get("/move")
+def ask_to_move(token: str) -> str:
+    """Which address gives way to which; once it has, that it has."""
+    found = subscriptions.mover(db(), key(), token, now())
+    if found.new_address is None:
+        return page("moved", found)
+    return page("move", found, new_address=addresses.masked(found.new_address))
+
+
+@blueprint.post("/move")
+def move(token: str) -> AnyResponse:
+    """Write to the new address from now on."""
+    subscriptions.move(db(), site(), key(), token, told(request.path), now())
+    return redirect(url_for(".ask_to_move", token=token), 303)
+
+
+def _preferences(found: Subscriber, form: Filled) -> str:
+    speak_to(found)
+    today, until = site().today(now()), found.paused_until
+    return page(
+        "preferences",
+        found,
+        form=form,
+        may_resume=found.status != "active" and found.confirmed is not None,
+        paused_until=until if until and until > today else None,
+        timezones=timezones.grouped(language()),
+        nearest_timezone=timezones.nearest,
+        today=today,
+        longest_pause=forms.LONGEST_PAUSE,
+    )
+
+
+def _filled(found: Subscriber) -> Filled:
+    """The form with somebody's wishes in it."""
+    wishes, until = found.preferences, found.paused_until
+    return Filled(
+        {
+            "language": wishes.language,
+            "cadence": wishes.cadence,
+            "days": "workdays" if wishes.workdays else "every",
+            "hour": str(wishes.hour),
+            "timezone": wishes.timezone,
+            "paused_until": until.isoformat() if until and until > site().today(now()) else "",
+        }
+    )

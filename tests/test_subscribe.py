@@ -1,0 +1,856 @@
+"""Subscribing over HTTP: one answer for everybody, and only POST changes anything."""
+
+import html
+import json
+import logging
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from itsdangerous import Signer
+from sqlite_utils import Database
+from werkzeug.test import Client, TestResponse
+
+from feed import server
+from feed.clock import Clock
+from feed.i18n import translator
+from feed.store.connection import connect
+from feed.subscriptions import forms, tokens
+from feed.web import humans, timezones
+from tests.conftest import NOON, Installation, settings
+from tests.door import Door, door_of
+from tests.house import WISHES
+from tests.test_http import parsed
+
+KINDS = ("known", "unknown", "pending", "left", "suspended")
+
+
+@pytest.fixture
+def door(install: Callable[..., Installation]) -> Door:
+    return door_of(install())
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Door:
+    """The door for those who change nothing; Anna gets letters there."""
+    made = Installation(settings(tmp_path_factory.mktemp("still"), SIGNUP_RATE="100000"))
+    server.create(made.config, Clock(NOON))
+    door = door_of(made)
+    door.person("known")
+    return door
+
+
+def dump(door: Door) -> list[str]:
+    """Everything that the database holds."""
+    db: Database = connect(door.house.config.database)
+    try:
+        return list(db.conn.iterdump())
+    finally:
+        db.close()
+
+
+def words(answer: TestResponse) -> str:
+    """What a page says, without its tags, in one line."""
+    return " ".join(" ".join(parsed(answer.data).itertext()).split())
+
+
+# The way of a subscriber
+
+
+def test_somebody_signs_up_and_confirms(door: Door) -> None:
+    answer = door.sign_up("Anna@Example.org", cadence="daily", days="workdays", hour="6")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/en/subscribe/sent/")
+    assert "Look in your mailbox" in words(door.get("/en/subscribe/sent/"))
+    assert door.notices() == [("Anna@example.org", "confirm")]
+
+    confirm = door.link("anna@example.org", "confirm") + "/confirm"
+    asked = words(door.get(confirm))
+    assert "Monday to Friday at 06:00 (Europe/Stockholm), in English" in asked
+    assert "A…@example.org" in asked
+    assert door.found("anna@example.org").status == "pending"
+
+    answer = door.post(confirm)
+    assert (answer.status_code, answer.headers["Location"]) == (303, confirm)
+    assert door.found("anna@example.org").status == "active"
+    done = door.get(confirm)
+    assert "on Monday 23 November 2026 at 06:00 (Europe/Stockholm)" in words(done)
+    assert f'{door.link("anna@example.org", "letter")}/"' in done.text
+
+    before = dump(door)
+    assert door.post(confirm).status_code == 303
+    assert dump(door) == before
+
+
+def test_a_subscriber_changes_and_pauses(door: Door) -> None:
+    anna = door.person("known")
+    home = door.link(anna, "letter") + "/"
+    page = door.get(home)
+    assert 'value="7" selected' in page.text
+    assert "on Monday 23 November 2026 at 07:00" in words(page)
+
+    wishes = {**WISHES, "cadence": "weekly", "hour": "18", "timezone": "Asia/Kolkata"}
+    answer = door.post(home, {**wishes, "paused_until": "2026-12-09"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, home + "?saved=1")
+    page = door.get(home + "?saved=1")
+    assert "Saved." in words(page)
+    assert "Paused until Wednesday 9 December 2026." in words(page)
+    assert "on Monday 14 December 2026 at 18:00 (Asia/Kolkata)" in words(page)
+    assert 'value="2026-12-09"' in page.text
+
+    door.post(home, {**wishes, "paused_until": ""})
+    assert "Paused" not in words(door.get(home))
+    assert door.found(anna).paused_until is None
+
+
+def test_a_pause_that_is_over_does_not_stand_in_the_way(door: Door) -> None:
+    anna = door.person("known")
+    home = door.link(anna, "letter") + "/"
+    door.post(home, {**WISHES, "paused_until": "2026-11-25"})
+    door.set(NOON + timedelta(days=9))
+    page = door.get(home)
+    assert "Paused" not in words(page)
+    assert 'name="paused_until" value=""' in page.text
+    assert door.post(home, {**WISHES, "hour": "8", "paused_until": ""}).status_code == 303
+
+
+def test_a_subscriber_leaves_and_comes_back(door: Door) -> None:
+    anna = door.person("known")
+    home = door.link(anna, "letter")
+    asked = door.get(home + "/unsubscribe")
+    assert "Once a week instead" in words(asked)
+    assert door.found(anna).status == "active"
+    done = door.post(home + "/unsubscribe")
+    assert done.status_code == 200
+    assert "You get no more letters" in words(done)
+    assert door.found(anna).status == "left"
+    assert "You get no more letters" in words(door.get(home + "/unsubscribe"))
+    assert "You have unsubscribed" in words(door.get(home + "/"))
+
+    answer = door.post(home + "/resume")
+    assert (answer.status_code, answer.headers["Location"]) == (303, home + "/?resumed=1")
+    assert door.found(anna).status == "active"
+    assert "The letters are coming again." in words(door.get(home + "/?resumed=1"))
+
+
+def test_once_a_week_is_offered_beside_leaving(door: Door) -> None:
+    anna = door.person("known", days="workdays", hour="9")
+    home = door.link(anna, "letter")
+    door.post(home + "/", {**WISHES, "days": "workdays", "hour": "9", "paused_until": "2026-12-01"})
+    form = re.findall(
+        r'<input type="hidden" name="(\w+)" value="([^"]*)">', door.get(home + "/unsubscribe").text
+    )
+    assert door.post(home + "/", dict(form)).headers["Location"] == home + "/?saved=1"
+    found = door.found(anna)
+    assert (found.status, found.preferences.cadence, found.preferences.hour) == (
+        *("active", "weekly"),
+        9,
+    )
+    assert found.paused_until is not None
+    assert "Once a week instead" not in words(door.get(home + "/unsubscribe"))
+
+
+@pytest.mark.parametrize("kind", ["left", "suspended"])
+def test_who_gets_nothing_is_told_so_and_may_start_again(door: Door, kind: str) -> None:
+    anna = door.person(kind)
+    home = door.link(anna, "letter")
+    page = door.get(home + "/")
+    assert "Start again" in words(page)
+    assert 'name="cadence"' not in page.text
+    door.post(home + "/resume")
+    assert door.found(anna).status == "active"
+
+
+def test_who_never_confirmed_cannot_start_from_a_letter(door: Door) -> None:
+    anna = door.person("pending")
+    home = door.link(anna, "letter")
+    assert "Start again" not in words(door.get(home + "/"))
+    door.post(home + "/resume")
+    assert door.found(anna).status == "pending"
+
+
+def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(door: Door) -> None:
+    anna = door.person("left")
+    door.sign_up(anna)
+    assert door.found(anna).status == "pending"
+    home = door.link(anna, "letter")
+    assert "Start again" in words(door.get(home + "/"))
+    door.post(home + "/resume")
+    assert door.found(anna).status == "active"
+
+
+def test_a_subscriber_takes_everything_along_and_is_forgotten(door: Door) -> None:
+    anna = door.person("known")
+    letter = door.link(anna, "letter")
+    answer = door.post(letter + "/private")
+    assert answer.headers["Location"] == letter + "/?mailed=1"
+    assert "look in the mailbox of a…@example.org" in words(door.get(letter + "/?mailed=1"))
+    assert door.notices() == [(anna, "private")]
+
+    private = door.link(anna, "private")
+    page = door.get(private + "/")
+    assert anna in words(page)
+    assert f'href="{letter}/"' in page.text
+    export = door.get(private + "/export")
+    assert export.headers["Content-Disposition"] == 'attachment; filename="devis.json"'
+    assert export.headers["Content-Type"] == "application/json"
+    held = json.loads(export.text)
+    assert (held["address"], held["status"]) == (anna, "active")
+
+    assert "Erase everything?" in words(door.get(private + "/erase"))
+    assert door.found(anna)
+    gone = door.post(private + "/erase")
+    assert gone.status_code == 200
+    assert "It is all gone" in words(gone)
+    assert door.house.rows("SELECT * FROM subscribers") == []
+    for path in (letter + "/", private + "/", private + "/export", letter + "/unsubscribe"):
+        assert door.get(path).status_code == 404
+
+
+def test_a_private_link_works_for_an_hour(door: Door) -> None:
+    private = door.link(door.person("known"), "private")
+    door.set(NOON + timedelta(minutes=59))
+    assert door.get(private + "/").status_code == 200
+    door.set(NOON + timedelta(minutes=61))
+    for path in ("/", "/export", "/erase"):
+        assert door.get(private + path).status_code == 404
+    assert door.post(private + "/erase").status_code == 404
+
+
+def test_a_subscriber_moves(door: Door) -> None:
+    anna = door.person("known")
+    private = door.link(anna, "private")
+    answer = door.post(private + "/address", {"address": "anna@new.example"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, private + "/?asked=1")
+    assert "Look in the new mailbox" in words(door.get(private + "/?asked=1"))
+    assert door.notices() == [(anna, "move")]
+    move = door.link(anna, "move") + "/move"
+    asked = words(door.get(move))
+    assert "a…@new.example" in asked
+    assert "no longer to a…@example.org" in asked
+    assert door.found(anna)
+    assert door.post(move).headers["Location"] == move
+    assert door.found("anna@new.example").status == "active"
+    assert "The letters have moved" in words(door.get(move))
+    before = dump(door)
+    door.post(move)
+    assert dump(door) == before
+
+
+def test_whoever_moves_cannot_tell_who_else_gets_letters(door: Door) -> None:
+    anna, bo = door.person("known"), door.person("known", "bo@example.org")
+    private = door.link(anna, "private")
+    said = []
+    for address in (bo, "nobody@example.org"):
+        answer = door.post(private + "/address", {"address": address})
+        page, held = door.get(private + "/?asked=1"), door.get(private + "/export")
+        said.append(
+            (answer.status_code, answer.data, page.data, held.text.replace(address, "<address>"))
+        )
+    assert said[0] == said[1]
+    assert door.notices() == [(bo, "known"), (anna, "move")]
+
+
+def test_an_address_that_was_left_can_be_moved_to(door: Door) -> None:
+    anna, work = door.person("known"), door.person("left", "anna@work.example")
+    door.post(door.link(anna, "private") + "/address", {"address": work})
+    assert door.notices() == [(anna, "move")]
+    door.post(door.link(anna, "move") + "/move")
+    assert door.found(work).status == "active"
+    assert len(door.house.rows("SELECT * FROM subscribers")) == 1
+
+
+# What is agreed to, and in which language
+
+
+def test_the_proof_is_what_the_pages_said(door: Door) -> None:
+    """The form is in English, the letters in Swedish: each step is kept as it was shown."""
+    form = html.unescape(door.get("/en/subscribe/").text)
+    offered = "Send me letters from Devis: as I have chosen here. I can stop them at any time."
+    assert f"<q>{offered}</q>" in form
+    door.sign_up("anna@example.org", language="sv")
+    confirm = door.link("anna@example.org", "confirm") + "/confirm"
+    shown = re.search("<q>(.*)</q>", html.unescape(door.get(confirm).text))
+    assert shown
+    door.post(confirm)
+    (asked, confirmed) = door.house.rows(
+        "SELECT c.act, c.language, w.wording, c.source FROM consents c"
+        " JOIN wordings w ON w.id = c.wording ORDER BY c.id"
+    )
+    chosen = "every day at 07:00 (Europe/Stockholm), in Swedish"
+    assert asked == (
+        *("asked", "en", offered.replace("as I have chosen here", chosen)),
+        "/en/subscribe/",
+    )
+    assert confirmed == ("confirmed", "sv", shown[1], "/subscription/{token}/confirm")
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_pages_behind_a_link_speak_the_language_of_the_letters(door: Door, language: str) -> None:
+    anna = door.person("known", language=language)
+    letter, private = door.link(anna, "letter"), door.link(anna, "private")
+    paths = [letter + "/", letter + "/unsubscribe", private + "/", private + "/erase"]
+    for path in paths:
+        page = parsed(door.get(path, Accept_Language="de, sv;q=0.1, en;q=0.2").data)
+        assert page.get("lang") == language
+        links = {link.get("href") for link in page.iterfind(".//nav//a")}
+        assert f"/{language}/" in links
+    wrong = door.post(letter + "/", {**WISHES, "language": "xx"})
+    assert parsed(wrong.data).get("lang") == language
+    assert parsed(door.post(letter + "/unsubscribe").data).get("lang") == language
+
+
+def test_only_the_private_page_shows_the_whole_address(door: Door) -> None:
+    anna = door.person("known")
+    letter = door.link(anna, "letter")
+    pages = [door.get(letter + path) for path in ("/", "/?mailed=1", "/unsubscribe")]
+    pages += [door.post(letter + "/", {"address": anna}), door.post(letter + "/unsubscribe")]
+    pages += [door.get(letter + "/")]
+    for page in pages:
+        assert "a…@example.org" in page.text
+        assert anna not in page.text
+    assert anna in door.get(door.link(anna, "private") + "/").text
+
+
+# One answer for everybody
+
+
+def test_the_answer_does_not_tell_who_is_known(door: Door) -> None:
+    said = set()
+    for address in [door.person(kind, f"{kind}@example.org") for kind in KINDS]:
+        answer = door.sign_up(address)
+        sent = door.get(answer.headers["Location"])
+        said.add((answer.status, answer.data, str(answer.headers)))
+        said.add((sent.status, sent.data, str(sent.headers)))
+    assert len(said) == 2
+    mailed = dict(reversed(door.notices()))
+    assert mailed["known@example.org"] == "known"
+    assert {mailed[f"{kind}@example.org"] for kind in KINDS if kind != "known"} == {"confirm"}
+
+
+def test_a_program_that_fills_in_everything_gets_the_same_answer_and_nothing(door: Door) -> None:
+    answer = door.sign_up("anna@example.org")
+    before = dump(door)
+    trapped = door.sign_up("bo@example.org", comment="https://spam.example")
+    assert (trapped.status, trapped.data) == (answer.status, answer.data)
+    assert str(trapped.headers) == str(answer.headers)
+    assert dump(door) == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda stamp: "",
+        lambda stamp: "1",
+        lambda stamp: stamp[:-1],
+        lambda stamp: "9" + stamp,
+        lambda stamp: stamp.replace(".", ""),
+        lambda stamp: "ö\x00" + stamp,
+        lambda stamp: Signer("another key").sign("1").decode(),
+        lambda stamp: stamp * 500,
+    ],
+)
+def test_a_form_that_was_not_fetched_here_comes_back_filled_in(
+    door: Door, spoil: Callable[[str], str]
+) -> None:
+    stamp = spoil(door.stamp())
+    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
+    comes_back_filled(door, answer)
+
+
+def test_a_form_may_stay_open_for_a_day(door: Door) -> None:
+    stamp = door.stamp()
+    door.set(NOON + timedelta(hours=23, minutes=59))
+    assert door.sign_up("bo@example.org", stamp=stamp).status_code == 303
+    door.set(NOON + timedelta(days=1, minutes=1))
+    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
+    comes_back_filled(door, answer)
+
+
+def comes_back_filled(door: Door, answer: TestResponse) -> None:
+    """With what was typed, and a stamp that will do."""
+    assert answer.status_code == 422
+    assert "The form had been open for too long" in words(answer)
+    assert 'value="anna@example.org"' in answer.text
+    assert 'value="9" selected' in answer.text
+    assert 'value="weekly" checked' in answer.text
+    fresh = re.search(r'name="stamp" value="([^"]+)"', answer.text)
+    assert fresh
+    assert door.sign_up("anna@example.org", stamp=fresh[1]).status_code == 303
+
+
+# What people, and others, type
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("", " ", "anna", "anna@", "@example.org", "a@b@example.org", "anna@example", "a b@c.org"),
+        *("anna@example.org\r\nBcc: all@example.org", "anna\x00@example.org"),
+        *("Anna <anna@example.org>", "anna@example..org", "anna@-example.org", "anna@[127.0.0.1]"),
+        *("a" * 10_000 + "@example.org", "a@" + "b" * 10_000 + ".org", "a@" + "b." * 130 + "org"),
+        *("<script>alert(1)</script>@example.org", "%s@%(x)s", "‮anna@example.org"),
+    ],
+    ids=lambda address: ascii(address)[:40],
+)
+def test_a_faulty_address_is_told_at_its_field(still: Door, address: str) -> None:
+    before = dump(still)
+    answer = still.sign_up(address, hour="9", cadence="weekly")
+    assert answer.status_code == 422
+    page = parsed(answer.data)
+    field = page.find(".//input[@id='address']")
+    assert field is not None
+    assert field.get("aria-invalid") == "true"
+    told = page.find(f".//*[@id='{field.get('aria-describedby')}']")
+    assert told is not None
+    assert "".join(told.itertext()).strip()
+    summary = page.find(".//*[@id='summary']")
+    assert summary is not None
+    assert [link.get("href") for link in summary.iterfind(".//a")] == ["#address"]
+    assert "\x00" not in answer.text
+    assert "<script>alert" not in answer.text
+    typed = "".join(sign for sign in address if sign.isprintable())
+    assert field.get("value") == typed[:1000]
+    assert 'value="9" selected' in answer.text
+    assert 'value="weekly" checked' in answer.text
+    assert dump(still) == before
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("  anna@example.org ", "anna@example.org"),
+        ("anna@example.org\r\n", "anna@example.org"),
+        ("Anna.B+x@EXAMPLE.ORG", "Anna.B+x@example.org"),
+        ("åsa@exämple.org", "åsa@exämple.org"),
+        ("asa@xn--exmple-cua.org", "asa@exämple.org"),
+        ('"anna b"@example.org', '"anna b"@example.org'),
+        ("o'brien@example.org", "o'brien@example.org"),
+        ("日本@例え.jp", "日本@例え.jp"),
+    ],
+)
+def test_every_sound_address_is_taken(door: Door, typed: str, kept: str) -> None:
+    assert door.sign_up(typed).status_code == 303
+    assert door.house.rows("SELECT address FROM subscribers") == [(kept,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("language", text) for text in ("", "xx", "EN", "en\x00", "sv\r\nX: y", "a" * 10_000)],
+        *[("cadence", text) for text in ("", "hourly", "Daily", "daily\x00")],
+        *[("days", text) for text in ("", "weekends", "‮every")],
+        *[("hour", text) for text in ("", "24", "-1", "07", "7.0", "７", "٧", "9" * 10_000)],
+        *[
+            ("timezone", text)
+            for text in ("", "Mars/Olympus", "../../etc/passwd", "europe/stockholm", "EST5EDT", "/")
+        ],
+    ],
+    ids=lambda text: ascii(text)[:30],
+)
+def test_a_faulty_choice_is_told_at_its_field(still: Door, name: str, value: str) -> None:
+    before = dump(still)
+    for answer in (
+        still.sign_up("anna@example.org", **{name: value}),
+        still.post("/en/subscribe/", {**fields_without(name), "stamp": still.stamp()}),
+    ):
+        assert answer.status_code == 422
+        page = parsed(answer.data)
+        assert page.find(f".//*[@id='{name}-wrong']") is not None
+        (tied,) = page.findall(f".//*[@aria-describedby='{name}-wrong']")
+        assert tied.get("aria-invalid") == "true"
+        assert page.find(f".//*[@id='{name}']") is not None
+        assert 'value="anna@example.org"' in answer.text
+    assert dump(still) == before
+
+
+def fields_without(name: str) -> dict[str, str]:
+    given = {**WISHES, "address": "anna@example.org"}
+    return {key: value for key, value in given.items() if key != name}
+
+
+def test_an_empty_form_tells_everything_at_once(door: Door) -> None:
+    answer = door.post("/en/subscribe/", {"stamp": door.stamp()})
+    summary = parsed(answer.data).find(".//*[@id='summary']")
+    assert summary is not None
+    assert [link.get("href") for link in summary.iterfind(".//a")] == [
+        *("#address", "#language", "#cadence", "#days", "#hour", "#timezone"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "until",
+    [
+        *("2026-11-22", "2020-01-01", "2028-01-01", "9999-12-31", "0001-01-01", "tomorrow"),
+        *("2026-13-01", "12/24/2026", "2026-12-24\x00", "2026-12-24T07:00", "1" * 10_000),
+    ],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_a_faulty_pause_is_told_at_its_field(still: Door, until: str) -> None:
+    home = still.link("anna@example.org", "letter") + "/"
+    before = dump(still)
+    answer = still.post(home, {**WISHES, "hour": "9", "paused_until": until})
+    assert answer.status_code == 422
+    field = parsed(answer.data).find(".//input[@id='paused_until']")
+    assert field is not None
+    assert field.get("aria-invalid") == "true"
+    assert field.get("aria-describedby") == "paused_until-hint paused_until-wrong"
+    typed = until.removesuffix("\x00")
+    is_date = re.fullmatch(r"\d{4}-(0\d|1[012])-\d\d", typed)
+    assert field.get("value") == (typed if is_date else "")
+    assert 'value="9" selected' in answer.text
+    assert dump(still) == before
+
+
+@pytest.mark.parametrize("address", ["", "anna", "b\x00o@example.org", "x" * 10_000])
+def test_a_faulty_new_address_is_told_at_its_field(still: Door, address: str) -> None:
+    private = still.link("anna@example.org", "private")
+    before = dump(still)
+    answer = still.post(private + "/address", {"address": address} if address else {})
+    assert answer.status_code == 422
+    field = parsed(answer.data).find(".//input[@id='address']")
+    assert field is not None
+    assert field.get("aria-invalid") == "true"
+    assert dump(still) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"\xff\xfe=%ff&%&&=&address=%c3"),
+        ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
+        ("multipart/form-data", b"--x"),
+        ("application/json", b'{"address": "anna@example.org"}'),
+        ("nonsense", b"\x00" * 1000),
+        ("", b""),
+    ],
+)
+def test_what_is_no_form_is_answered_calmly(still: Door, kind: str, body: bytes) -> None:
+    letter = still.link("anna@example.org", "letter")
+    for path in ("/en/subscribe/", letter + "/"):
+        answer = Client(still.cache).post(path, data=body, content_type=kind)
+        assert answer.status_code == 422
+        parsed(answer.data)
+
+
+def test_only_the_domains_that_are_set_can_subscribe(
+    install: Callable[..., Installation],
+) -> None:
+    door = door_of(install(), mail_domains=("example.org", "example.com"))
+    assert "example.org and example.com" in words(door.get("/en/subscribe/"))
+    answer = door.sign_up("anna@elsewhere.example")
+    assert answer.status_code == 422
+    assert 'aria-describedby="address-hint address-wrong"' in answer.text
+    assert door.sign_up("anna@example.com").status_code == 303
+    private = door.link(door.person("known"), "private")
+    assert "example.org and example.com" in words(door.get(private + "/"))
+    assert door.post(private + "/address", {"address": "a@b.example"}).status_code == 422
+
+
+# Mail scanners, and mail programs
+
+
+def everywhere(door: Door) -> list[str]:
+    """Every address of every kind of subscriber, with a token that opens it."""
+    paths = []
+    for kind in ("known", "pending", "left", "suspended"):
+        address = door.person(kind, f"{kind}@example.org")
+        letter, private = door.link(address, "letter"), door.link(address, "private")
+        paths += [letter + "/", letter + "/unsubscribe", door.link(address, "confirm") + "/confirm"]
+        paths += [private + "/", private + "/export", private + "/erase"]
+    door.post(door.link("known@example.org", "private") + "/address", {"address": "k@new.example"})
+    paths.append(door.link("known@example.org", "move") + "/move")
+    return paths
+
+
+def test_a_scanner_that_follows_every_link_changes_nothing(door: Door) -> None:
+    paths = everywhere(door)
+    before = dump(door)
+    for path in paths * 2:
+        got, head = door.get(path), Client(door.cache).head(path)
+        assert got.status_code == head.status_code == 200
+        assert head.data == b""
+        for more in ("?saved=1&resumed=1&mailed=1&asked=1", "?List-Unsubscribe=One-Click"):
+            door.get(path + more)
+    for path in paths:
+        base = path.rsplit("/", 1)[0]
+        for act in ("resume", "private", "address"):
+            assert door.get(f"{base}/{act}").status_code == 405
+    assert dump(door) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", b"List-Unsubscribe=One-Click"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+            b"One-Click\r\n--b--\r\n",
+        ),
+        ("text/plain", b"List-Unsubscribe=One-Click"),
+        ("multipart/form-data", b"--"),
+        (None, b""),
+        ("application/octet-stream", b"\x00\xff" * 5000),
+    ],
+)
+def test_one_click_in_a_mail_program_unsubscribes_at_once(
+    door: Door, kind: str | None, body: bytes
+) -> None:
+    anna = door.person("known")
+    path = door.link(anna, "letter") + "/unsubscribe"
+    answer = Client(door.cache).post(path, data=body, content_type=kind)
+    assert answer.status_code == 200
+    assert "Set-Cookie" not in answer.headers
+    assert door.found(anna).status == "left"
+    before = dump(door)
+    assert Client(door.cache).post(path, data=body, content_type=kind).status_code == 200
+    assert dump(door) == before
+
+
+# Tokens
+
+
+def spoilt(door: Door) -> dict[str, str]:
+    """Tokens that open nothing, by what is wrong with them."""
+    anna = door.person("known")
+    letter = door.link(anna, "letter").rpartition("/")[2]
+    key, number = door.house.key, door.found(anna).id
+    return {
+        "forged": letter[:-1] + ("a" if letter[-1] != "a" else "b"),
+        "of another": tokens.make(key, "letter", number + 1),
+        "of another key": tokens.make(b"x" * 32, "letter", number),
+        "truncated": letter[:-1],
+        "too long": letter + "a",
+        "short": "a",
+        "not ASCII": "å" * 42,
+        "digits of others": "٧" * 42,
+        "not base 32": "1" * 42,
+        "zeros": "a" * 42,
+        "with a slash": letter[:20] + "%2F" + letter[21:],
+        "quoted": "%22%27%3C%3E",
+        "endless": "a" * 5000,
+        "dots": "%2E%2E",
+    }
+
+
+PATHS = [
+    *[("GET", path) for path in ("", "unsubscribe", "confirm", "move", "export", "erase")],
+    *[("POST", path) for path in ("", "unsubscribe", "confirm", "move", "erase")],
+    *[("POST", path) for path in ("resume", "private", "address")],
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_token_that_is_not_ours_leads_to_a_page_with_ways_on(door: Door, method: str) -> None:
+    bad = spoilt(door)
+    before = dump(door)
+    for what, token in bad.items():
+        for verb, path in PATHS:
+            if verb == method:
+                address = f"/subscription/{token}/{path}"
+                answer = door.get(address) if verb == "GET" else door.post(address)
+                assert answer.status_code == 404, (what, path)
+                assert answer.headers["Cache-Control"] == "no-store"
+                links = {link.get("href") for link in parsed(answer.data).iterfind(".//main//a")}
+                assert "/en/" in links
+    assert dump(door) == before
+
+
+def test_a_token_opens_what_it_was_made_for_and_nothing_else(door: Door) -> None:
+    opens = {
+        "letter": {"", "unsubscribe", "resume", "private"},
+        "private": {"", "export", "erase", "address"},
+        "confirm": {"confirm"},
+        "move": {"move"},
+    }
+    anna = door.person("known")
+    for purpose, own in opens.items():
+        link = door.link(anna, purpose)
+        for method, path in PATHS:
+            if path in own:
+                continue
+            answer = door.get(f"{link}/{path}") if method == "GET" else door.post(f"{link}/{path}")
+            assert answer.status_code == 404, (purpose, method, path)
+    for purpose in ("private", "confirm", "move"):
+        assert door.post(door.link(anna, purpose) + "/", WISHES).status_code == 404
+
+
+def test_a_link_to_confirm_runs_out(door: Door) -> None:
+    confirm = door.link(door.person("pending"), "confirm") + "/confirm"
+    door.set(NOON + timedelta(days=6, hours=23))
+    assert door.get(confirm).status_code == 200
+    door.set(NOON + timedelta(days=7, seconds=1))
+    assert door.get(confirm).status_code == 404
+    assert door.post(confirm).status_code == 404
+
+
+def test_a_link_that_does_not_work_says_what_to_do(door: Door) -> None:
+    page = door.get("/subscription/nothing/", Accept_Language="en")
+    assert "This link does not work" in words(page)
+    links = {link.get("href") for link in parsed(page.data).iterfind(".//main//a")}
+    assert links == {"/en/subscribe/", "/en/"}
+    assert door.get("/subscription/").status_code == 404
+
+
+# Headers, the cache, robots
+
+
+def test_nobody_keeps_these_pages_or_is_told_their_addresses(door: Door) -> None:
+    paths = everywhere(door)
+    answers = {path: door.get(path) for path in [*paths, "/subscription/x/", "/subscription/x"]}
+    letter = door.link("known@example.org", "letter")
+    answers["saved"] = door.post(letter + "/", WISHES)
+    answers["wrong"] = door.post(letter + "/", {})
+    answers["left"] = door.post(letter + "/unsubscribe")
+    answers["not allowed"] = Client(door.cache).put(letter + "/")
+    form = {"form": door.get("/en/subscribe/"), "sent": door.get("/sv/subscribe/sent/")}
+    form |= {"sign up": door.sign_up("x@example.org"), "bad": door.sign_up("x")}
+    for what, answer in (answers | form).items():
+        assert answer.headers["Cache-Control"] == "no-store", what
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
+        for name in ("Set-Cookie", "ETag", "Last-Modified", "Access-Control-Allow-Origin"):
+            assert name not in answer.headers, (what, name)
+        assert ("X-Robots-Tag" in answer.headers) == (what in answers)
+        script = "script-src" in answer.headers["Content-Security-Policy"]
+        assert script == (what in ("form", "bad"))
+        if answer.content_type.startswith("text/html") and answer.status_code not in (303, 308):
+            for link in parsed(answer.data).iterfind(".//a"):
+                assert (link.get("href") or "").startswith(("/", "#")), what
+
+
+def test_the_page_cache_keeps_none_of_it(door: Door) -> None:
+    paths = everywhere(door)
+    for path in [*paths, "/en/subscribe/", "/en/"]:
+        door.get(path)
+    assert {path for path, _ in door.cache._entries} == {"/en/"}
+    first = door.stamp()
+    door.set(NOON + timedelta(seconds=5))
+    assert door.stamp() != first
+
+
+def test_robots_stay_away_and_the_sitemap_knows_the_form(door: Door) -> None:
+    assert "\nDisallow: /subscription/\n" in door.get("/robots.txt").text
+    for language in ("en", "sv"):
+        assert f"/{language}/subscribe/<" in door.get("/sitemap.xml").text
+    assert "/subscribe/sent/" not in door.get("/sitemap.xml").text
+
+
+def test_privacy_is_told_where_the_form_points(door: Door) -> None:
+    assert 'href="/en/about/#privacy"' in door.get("/en/subscribe/").text
+    about = door.get("/en/about/")
+    assert 'id="privacy"' in about.text
+    assert "forgotten after 7 days" in words(about)
+
+
+def test_the_way_to_the_form_is_on_every_page(devis: Installation) -> None:
+    door = door_of(devis)
+    assert door.get("/en/").text.count('"/en/subscribe/"') == 2
+    for path in ("/en/", "/en/feeds/", "/sv/principles/", "/en/nothing/"):
+        assert f'href="{path[:3]}/subscribe/"' in door.get(path).text
+
+
+# Too much
+
+
+def test_who_signs_up_too_often_waits_and_loses_nothing(
+    install: Callable[..., Installation],
+) -> None:
+    door = door_of(install(SIGNUP_RATE="3"))
+    stamp = door.stamp()
+    for number in range(3):
+        assert door.sign_up(f"a{number}@example.org", stamp=stamp).status_code == 303
+    before = dump(door)
+    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9")
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert "Send it again in a minute." in words(answer)
+    assert 'value="anna@example.org"' in answer.text
+    assert 'value="9" selected' in answer.text
+    assert "RateLimit" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert dump(door) == before
+    assert door.get("/en/subscribe/").status_code == 200
+    letter = door.house.subscribe("bo@example.org")
+    for _ in range(5):
+        assert door.post(f"/subscription/{letter}/unsubscribe").status_code == 200
+
+
+# Logs
+
+
+def test_no_token_ever_comes_into_a_log(
+    door: Door, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    letter = door.link(door.person("known"), "letter")
+    token = letter.rpartition("/")[2]
+
+    with monkeypatch.context() as broken:
+        broken.setattr("feed.web.addressed.render_template", lambda *_, **__: 1 / 0)
+        assert door.get(letter + "/unsubscribe").status_code == 500
+        broken.setattr("feed.web.errors.render_template", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):  # not even an error page
+            door.get(letter + "/unsubscribe")
+    database = door.house.config.database
+    database.rename(database.with_name("aside"))
+    assert door.get(letter + "/").status_code == 503
+    assert door.post(letter + "/unsubscribe").status_code == 503
+    database.with_name("aside").rename(database)
+    database.write_bytes(b"no database at all" * 1000)
+    assert door.post(letter + "/unsubscribe").status_code == 503
+
+    assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) >= 5
+    assert caplog.text.count("/subscription/{token}/unsubscribe") >= 4
+    assert token not in caplog.text
+    assert "anna" not in caplog.text
+
+
+# Timezones
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_every_timezone_can_be_found_by_one_name(language: str) -> None:
+    regions = timezones.grouped(language)
+    listed = [zone.name for _, zones in regions for zone in zones]
+    older = [name for _, zones in regions for zone in zones for name in zone.also.split()]
+    assert sorted([*listed, *older, "UTC"]) == sorted(forms.timezones())
+    labels = [(region, zone.city) for region, zones in regions for zone in zones]
+    assert len(labels) == len(set(labels))
+    assert not any(re.search("[_/]", city) for _, city in labels)
+    cities = {zone.name: zone.city for _, zones in regions for zone in zones}
+    assert cities["America/Argentina/Buenos_Aires"] == "Buenos Aires, Argentina"
+    assert cities["Europe/Copenhagen"] == {"en": "Copenhagen", "sv": "Köpenhamn"}[language]
+    assert translator(language).city("Asia/Kolkata") == "Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("setting", "chosen"),
+    [
+        ("Europe/Stockholm", "Europe/Stockholm"),
+        ("US/Eastern", "America/New_York"),
+        ("Asia/Calcutta", "Asia/Kolkata"),
+        ("Etc/GMT+5", "UTC"),
+        ("UTC", "UTC"),
+    ],
+)
+def test_the_form_begins_with_the_sites_timezone(setting: str, chosen: str) -> None:
+    assert timezones.nearest(setting) == chosen
+
+
+def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(door: Door) -> None:
+    home = door.link(door.person("known", timezone="Asia/Calcutta"), "letter") + "/"
+    assert re.search(
+        r'<option value="Asia/Kolkata" data-also="Asia/Calcutta" selected>', door.get(home).text
+    )
+
+
+def test_the_stamp_needs_the_key(door: Door) -> None:
+    key = door.house.key
+    given = {humans.STAMP: humans.stamp(key, NOON)}
+    assert humans.is_fresh(key, given, NOON)
+    assert not humans.is_fresh(b"another key, as long", given, NOON)
+    assert not humans.is_fresh(key, {}, NOON)

@@ -79,6 +79,10 @@ class StoreError(DevisError):
     """The database cannot be read or written right now (HTTP 503)."""
 
 
+class BackupError(DevisError):
+    """A backup cannot be made, or is none that could be restored."""
+
+
 class InstanceError(DevisError):
     """The place where Devis should run is not usable: a taken port, a read-only folder."""
 

@@ -239,14 +239,27 @@ def subscribers_and_deliveries(db: Database) -> None:
 NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries"})
 
 
-def migrate(db: Database) -> list[str]:
-    """Apply what is pending and return its names, oldest first. Raises SchemaError as `check`."""
+def pending(db: Database) -> list[str]:
+    """The names of the migrations that a database still needs, oldest first.
+
+    Raises SchemaError for one that a newer program or another one made.
+    """
     _refuse_newer(db)
     if db.table_names() and not migrations.applied(db):
         raise SchemaError(mark("The file is not a database of Devis."))
-    names = [pending.name for pending in migrations.pending(db)]
+    return [migration.name for migration in migrations.pending(db)]
+
+
+def migrate(db: Database) -> list[str]:
+    """Apply what is pending and return its names, oldest first. Raises SchemaError as `pending`."""
+    names = pending(db)
     migrations.apply(db)
     return names
+
+
+def applied(db: Database) -> tuple[str, ...]:
+    """The names of the migrations that a database has had, oldest first; none if it is not ours."""
+    return tuple(migration.name for migration in migrations.applied(db))
 
 
 def check(db: Database) -> None:
@@ -259,8 +272,7 @@ def check(db: Database) -> None:
 
 
 def _refuse_newer(db: Database) -> None:
-    applied = {migration.name for migration in migrations.applied(db)}
-    if applied - NAMES:
+    if set(applied(db)) - NAMES:
         raise SchemaError(
             mark("The database was made by a newer program: install the version that made it.")
         )

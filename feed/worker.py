@@ -14,13 +14,16 @@ from filelock import FileLock, Timeout
 from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
-from feed.errors import DevisError, MailError, StoreError
+from feed.errors import BackupError, DevisError, MailError, StoreError, mark
+from feed.store import backups
 from feed.store.connection import opened
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 4
 TIDY_SECONDS = 3600
+TIDY_PAUSE = 0.05  # seconds between two batches that are forgotten: others write meanwhile
+BACKUP_PAUSE = 900  # seconds before one that failed is tried again
 MAIL_PAUSE = 60  # seconds before a mail server that takes nothing is asked again
 LOCK_NAME = "worker.lock"
 
@@ -33,10 +36,12 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     scheduler = BackgroundScheduler(timezone=config.timezone)
     tick(config, clock, lock)
     mail = Mail(config, clock, lock, stop)
+    backup = Backup(config, clock, lock, stop)
     jobs = (
         (tick, TICK_SECONDS, (config, clock, lock)),
         (mail.tick, TICK_SECONDS, ()),
-        (tidy, TIDY_SECONDS, (config, clock, lock)),
+        (backup.tick, TICK_SECONDS, ()),
+        (tidy, TIDY_SECONDS, (config, clock, lock, stop)),
     )
     for job, seconds, arguments in jobs:
         # By default APScheduler drops a job that is a second late: late is better than never here.
@@ -73,6 +78,18 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
         log.error("tick: %s", error)
     except Exception:
         log.exception("tick failed")
+
+
+def works(config: Config) -> bool:
+    """Whether a worker holds the lock; asking takes it for a moment, where nobody does."""
+    place = config.instance / LOCK_NAME
+    if not place.exists():
+        return False
+    try:
+        with FileLock(place, blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
 class Mail:
@@ -113,12 +130,47 @@ class Mail:
                         log.info("letters: %s", ", ".join(f"{n} {w}" for w, n in numbers.items()))
 
 
-def tidy(config: Config, clock: Clock, lock: FileLock) -> None:
+class Backup:
+    """The job that backs up when the schedule says so, and rests a while after a failure."""
+
+    def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
+        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
+        self._rest = 0.0
+
+    def tick(self) -> None:
+        """Back up if that is due, and this is the working worker."""
+        if not self._lock.is_locked or time.monotonic() < self._rest:
+            return
+        try:
+            self._make()
+        except DevisError as error:
+            self._rest = time.monotonic() + BACKUP_PAUSE
+            log.error("backup: %s", error)
+        except Exception:
+            self._rest = time.monotonic() + BACKUP_PAUSE
+            log.exception("backup failed")
+
+    def _make(self) -> None:
+        now = self._clock()
+        with opened(self._config.database) as db:
+            if not backups.is_due(self._config, backups.last(db), now):
+                return
+        made = backups.make(self._config, now, look=self._look)
+        log.info("backed up: %s", made.path)
+
+    def _look(self) -> None:
+        if self._stop.is_set():
+            raise BackupError(mark("The backup was stopped before its end."))
+
+
+def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
     """Forget what is kept no longer, if this is the working worker."""
     if not lock.is_locked:
         return
     try:
         with opened(config.database) as db:
             subscriptions.tidy(db, clock())
+            while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
+                pass
     except StoreError as error:
         log.error("tidy: %s", error)

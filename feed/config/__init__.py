@@ -53,6 +53,9 @@ class Config:
     mail_connections: int
     mail_rate: int
     bounce_limit: int
+    backup_hour: int | None
+    backup_keep: int
+    keep_deliveries: timedelta
 
     @property
     def instance(self) -> Path:
@@ -104,7 +107,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     smtp = read_secret("SMTP_URL", parsing.smtp)
     if rehearsal and smtp:
         raise SettingError(
-            mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one.")
+            mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."),
+            setting=f"{PREFIX}NOW",
         )
     return Config(
         database=read("DATABASE", "instance/devis.sqlite3", parsing.path),
@@ -134,7 +138,50 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         mail_connections=read("MAIL_CONNECTIONS", "4", parsing.whole(1, 100)),
         mail_rate=read("MAIL_RATE", "0", parsing.whole(0, 100_000)),
         bounce_limit=read("BOUNCE_LIMIT", "3", parsing.whole(1, 100)),
+        backup_hour=read("BACKUP_HOUR", "", parsing.optional(parsing.whole(0, 23))),
+        backup_keep=read("BACKUP_KEEP", "14", parsing.whole(1, 10_000)),
+        keep_deliveries=timedelta(days=read("KEEP_DELIVERIES", "365", parsing.whole(30, 36_500))),
     )
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The settings with each malformed one as if it were not set, and what is wrong with them.
+
+    `unknown` are the names in the environment that no setting has.
+    """
+
+    config: Config
+    errors: tuple[SettingError, ...]
+    unknown: tuple[str, ...]
+
+
+class _Looked(dict[str, str]):
+    """An environment that remembers what was asked for."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(environ)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def examine(environ: Mapping[str, str] = os.environ) -> Examined:
+    """Read the settings as `load` does, past everything that is malformed."""
+    looked, errors = _Looked(environ), []
+    while True:
+        try:
+            config = load(looked)
+            break
+        except SettingError as error:
+            errors.append(error)
+            name = str(error.values["setting"]).removesuffix("_FILE")
+            if looked.pop(name, None) is None and looked.pop(f"{name}_FILE", None) is None:
+                raise  # it was not set: nothing that could be left out
+    unknown = (name for name in environ if name.startswith(PREFIX) and name not in looked.names)
+    return Examined(config, tuple(errors), tuple(sorted(unknown)))
 
 
 def _malformed(name: str, text: str, expected: str) -> SettingError:

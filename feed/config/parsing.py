@@ -7,7 +7,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,6 +19,7 @@ _BETWEEN_NAMES = re.compile(r"[;,](?=\s*[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\s*=)")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_DOMAIN.pattern}")
+Value = TypeVar("Value")
 SHORTEST_KEY = 16
 LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says whose letter it was
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -140,7 +141,7 @@ def origins(text: str) -> tuple[str, ...]:
     return origins
 
 
-def optional(parse: Callable[[str], str]) -> Callable[[str], str | None]:
+def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
     return lambda text: parse(text) if text else None
 
 

@@ -36,6 +36,13 @@ def key(config: Config) -> bytes:
     return key.encode()
 
 
+def known(config: Config) -> bytes | None:
+    """The key that signs links, if there is one yet; none is made. Raises SettingError."""
+    if config.secret is None and not (config.instance / FILE).exists():
+        return None
+    return key(config)
+
+
 def _keep(path: Path, text: str) -> None:
     """Write a file for its owner only, whole or not at all; the first of several writers wins."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")

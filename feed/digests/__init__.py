@@ -24,6 +24,7 @@ from feed.subscriptions import addresses
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"
 LONGEST_LOOK_BACK = timedelta(days=7)  # after a longer stop, older letters leave no trace
+FORGET_AT_ONCE = 5000  # some hundredths of a second, in which nobody else can write
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,16 @@ def send(
 def is_idle(db: Database, now: datetime) -> bool:
     """Whether nothing at all waits to be sent."""
     return not (deliveries.runs(db) or deliveries.waiting(db, now) or notices.due(db, now, limit=1))
+
+
+def forget(db: Database, config: Config, now: datetime) -> bool:
+    """Forget some of what is kept no longer about letters; whether there is more.
+
+    In batches, each in a transaction of its own: whoever wants to write in between can.
+    """
+    with transaction(db):
+        before = (now - config.keep_deliveries).date()
+        return deliveries.forget(db, before, FORGET_AT_ONCE)
 
 
 def preview(

@@ -11,6 +11,13 @@ from sqlite_utils import Database
 from feed.errors import StoreError, mark
 
 BUSY_SECONDS = 5.0
+_DAMAGED = mark(
+    "The database file is damaged: move it away, and bring a backup back with “devis restore”."
+)
+_FOREIGN = mark(
+    "The file is not a database of Devis, or is damaged: move it away, and run “devis restore” if"
+    " there is a backup."
+)
 DriverError = sqlite3.DatabaseError
 
 
@@ -35,8 +42,8 @@ def _translated(error: sqlite3.DatabaseError) -> Exception:
         sqlite3.SQLITE_LOCKED: mark("The database is locked by another program; try again."),
         sqlite3.SQLITE_FULL: mark("The disk is full: nothing was written."),
         sqlite3.SQLITE_READONLY: mark("The database cannot be written: it is read-only."),
-        sqlite3.SQLITE_CORRUPT: mark("The database file is damaged: restore it from a backup."),
-        sqlite3.SQLITE_NOTADB: mark("The file is not a database of Devis."),
+        sqlite3.SQLITE_CORRUPT: _DAMAGED,
+        sqlite3.SQLITE_NOTADB: _FOREIGN,
     }
     message = messages.get(code, mark("The database cannot be used: %(detail)s."))
     return StoreError(message, detail=str(error))
@@ -81,9 +88,9 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Database]:
-    """Open the database for the length of a `with` block."""
-    db = connect(path)
+def opened(path: Path, *, create: bool = False) -> Iterator[Database]:
+    """Open the database for the length of a `with` block, as `connect` does."""
+    db = connect(path, create=create)
     try:
         yield db
     except sqlite3.DatabaseError as error:  # that came with a later row

@@ -262,6 +262,36 @@ def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
     )
 
 
+def forget(db: Database, before: date, limit: int) -> bool:
+    """Forget deliveries of letters from before a date, `limit` at most; whether any may be left.
+
+    A letter goes with the last of them, and its runs with it: it is long past being handed out.
+    """
+    row = db.execute(
+        "SELECT id FROM letters WHERE date < ? ORDER BY date, id LIMIT 1", [before.isoformat()]
+    ).fetchone()
+    if row is None:
+        return False
+    gone = db.execute(
+        "DELETE FROM deliveries WHERE letter = ?1 AND subscriber IN"
+        " (SELECT subscriber FROM deliveries WHERE letter = ?1 ORDER BY subscriber LIMIT ?2)",
+        [row[0], limit],
+    ).rowcount
+    if gone < limit:
+        db.execute("DELETE FROM runs WHERE letter = ?", row)
+        db.execute("DELETE FROM letters WHERE id = ?", row)
+    return True
+
+
+def backlog(db: Database) -> tuple[int, datetime | None]:
+    """How many letters were begun and have no outcome yet, and since when the oldest is due."""
+    number, due = db.execute(
+        "SELECT count(*), min(due) FROM (SELECT due FROM deliveries WHERE state = 'claimed'"
+        " UNION ALL SELECT due FROM deliveries WHERE state = 'deferred')"
+    ).fetchone()
+    return number, instant(due)
+
+
 def waiting(db: Database, now: datetime) -> bool:
     """Whether a letter was left claimed, or is to be tried again by now."""
     row = db.execute(

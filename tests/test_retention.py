@@ -1,0 +1,109 @@
+"""What is kept about letters goes after a while, a little at a time."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from feed import digests, subscriptions
+from feed.store.connection import opened
+from feed.worker import tidy
+from tests.conftest import Installation
+from tests.house import WISHES, House, house, recipients
+
+Install = Callable[..., Installation]
+MORNING = "2026-11-23T07:00:05+01:00"
+KEPT = {"letters": "date", "runs": "day", "deliveries": "due"}
+
+
+@pytest.fixture
+def old(devis: Installation) -> House:
+    """A house whose people got a letter on each of three mornings, the last a year ago."""
+    made = house(devis)
+    for name in ("anna", "bo", "cy"):
+        made.subscribe(f"{name}@example.org")
+    for day in range(3):
+        then = datetime.fromisoformat(MORNING) + timedelta(days=day)
+        made.send(then.isoformat())
+    made.now = datetime.fromisoformat("2027-11-25T06:00:00+01:00")
+    return made
+
+
+def numbers(made: House) -> tuple[int, ...]:
+    return tuple(made.rows(f"SELECT count(*) FROM {table}")[0][0] for table in KEPT)
+
+
+def job(made: House, **settings: Any) -> None:
+    """The worker's job."""
+    config = replace(made.config, **settings)
+    with FileLock(config.instance / "worker.lock") as lock:
+        tidy(config, made.clock(), lock, threading.Event())
+
+
+def test_after_a_year_nothing_is_left_of_a_letter_and_younger_ones_stay(old: House) -> None:
+    assert numbers(old)[::2] == (3, 9)
+    job(old)
+    assert [day for (day,) in old.rows("SELECT date FROM letters")] == ["2026-11-25"]
+    assert numbers(old) == (1, 1, 3)
+    assert old.rows("PRAGMA foreign_key_check") == []
+
+
+def test_the_setting_says_how_long(old: House) -> None:
+    job(old, keep_deliveries=timedelta(days=400))
+    assert numbers(old)[::2] == (3, 9)
+    job(old, keep_deliveries=timedelta(days=30))
+    assert numbers(old) == (0, 0, 0)
+
+
+def test_what_is_forgotten_is_not_sent_again(old: House) -> None:
+    job(old, keep_deliveries=timedelta(days=30))
+    old.post("2027-11-25T06:59:00+01:00")
+    assert recipients(old.post("2027-11-25T07:00:05+01:00")) == [
+        f"{name}@example.org" for name in ("anna", "bo", "cy")
+    ]
+    ((oldest,),) = old.rows("SELECT min(date) FROM letters")
+    assert oldest >= "2027-11-18"
+
+
+def test_it_goes_in_batches_and_ends_where_it_was_stopped(
+    old: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "FORGET_AT_ONCE", 2)
+    left = []
+    with opened(old.config.database) as db:
+        while digests.forget(db, old.config, old.now):
+            left.append(db.execute("SELECT count(*) FROM deliveries").fetchone()[0])
+    assert left == [7, 6, 4, 3]
+    assert numbers(old) == (1, 1, 3)
+
+
+def test_nobody_waits_while_much_is_forgotten(old: House) -> None:
+    """Somebody signs up in the middle of it, as fast as ever."""
+    with opened(old.config.database) as db:
+        db.execute(
+            "WITH RECURSIVE n(x) AS (SELECT 100 UNION ALL SELECT x + 1 FROM n WHERE x < 200000)"
+            " INSERT INTO deliveries (letter, subscriber, language, state, due, at)"
+            " SELECT 1, x, 'sv', 'sent', '2026-11-23T06:00:00+00:00', '2026-11-23T06:00:00+00:00'"
+            " FROM n"
+        )
+        db.conn.commit()
+    worker = threading.Thread(target=job, args=(old,))
+    worker.start()
+    longest, count = 0.0, 0
+    while worker.is_alive():
+        with old.library() as (db, site):
+            given = {**WISHES, "address": f"new{count}@example.org"}
+            began = time.monotonic()
+            subscriptions.ask(db, site, old.config, given, "/en/subscribe/", old.now)
+            longest = max(longest, time.monotonic() - began)
+            count += 1
+        time.sleep(0.01)
+    worker.join()
+    assert numbers(old)[2] == 3
+    assert count > 10
+    assert longest < 1

@@ -17,16 +17,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
+
+from sqlite_utils import Database
 
 from feed import config as settings
 from feed import curation, editions, schema
 from feed.clock import Clock
 from feed.config import Config
 from feed.errors import InstanceError, mark
-from feed.store import library
-from feed.store.connection import connect, opened
+from feed.store import backups, library
+from feed.store.connection import opened
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +61,25 @@ def create(config: Config, clock: Clock) -> None:
         raise _unusable(config, error) from error
     if not os.access(config.instance, os.W_OK):
         raise _unusable(config, OSError(errno.EACCES, os.strerror(errno.EACCES)))
-    db = connect(config.database, create=True)
-    try:
-        schema.migrate(db)
+    with opened(config.database, create=True) as db:
+        _, backup = migrate(db, config, clock())
+        if backup is not None:
+            log.info("before the upgrade, the database was backed up: %s", backup.path)
         editions.settle(db, config, clock())
-    finally:
-        db.close()
+
+
+def migrate(
+    db: Database, config: Config, now: datetime, *, backup: bool = True
+) -> tuple[list[str], backups.Made | None]:
+    """Bring a database up to this program's schema; what was applied, and the backup before that.
+
+    There is one where an existing database changes. Raises SchemaError as `schema.migrate`, and
+    whatever a backup raises: then nothing has changed.
+    """
+    made = None
+    if backup and schema.pending(db) and schema.applied(db):
+        made = backups.make(config, now, kind=backups.UPGRADE)
+    return schema.migrate(db), made
 
 
 def web(config: Config, clock: Clock, wsgi: Factory) -> None:

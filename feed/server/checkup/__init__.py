@@ -1,0 +1,117 @@
+"""Whether an installation is well, for the operator and for scripts: `devis check`.
+
+One small function for each thing that is looked at. A check that fails hides no other: without a
+database, everything else is still looked at. It stands here, above the worker and all that the
+product does and below the two that may ask, the command line and the web.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from feed import config as settings
+from feed import editions, schema
+from feed.config import Config
+from feed.errors import DevisError, mark
+from feed.server.checkup import content, letters, machine
+from feed.server.checkup.finding import Finding, bad, good, warn
+from feed.store import snapshot
+from feed.store.connection import opened
+
+__all__ = ["Finding", "Told", "run", "settings_told"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a check has found, under its name."""
+
+    check: str
+    finding: Finding
+
+
+MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
+    "secret key": machine.secret_key,
+    "disk": machine.disk,
+    "clock": machine.clock,
+    "address": machine.address,
+    "worker": machine.working,
+    "sender": letters.sender,
+    "returns": letters.returns,
+    "mail server": letters.server,
+}
+CONTENT: dict[str, content.Check] = {
+    "time": content.time,
+    "edition": content.edition,
+    "languages": content.languages,
+    "letters": letters.sending,
+    "backup": content.backup,
+}
+
+
+def run(examined: settings.Examined, now: datetime) -> list[Told]:
+    """Look at everything."""
+    config = examined.config
+    told = [Told("settings", finding) for finding in settings_told(examined)]
+    told += [_tried(name, partial(check, config, now)) for name, check in MACHINE.items()]
+    return told + _database(config, now)
+
+
+def settings_told(examined: settings.Examined) -> Iterable[Finding]:
+    """The settings that are malformed, and those that do not exist."""
+    again = mark("Correct it; the rest was checked as if it were not set.")
+    for error in examined.errors:
+        yield bad(error.message, again, **error.values)
+    for name in examined.unknown:
+        yield warn(
+            mark("There is no setting %(name)s."),
+            mark("See the README for what they are called."),
+            name=name,
+        )
+    if not examined.errors and not examined.unknown:
+        yield good(mark("All of them are well formed."))
+
+
+def _database(config: Config, now: datetime) -> list[Told]:
+    """What needs the database; only that it is away, if it is."""
+    told: list[Told] = []
+    try:
+        with opened(config.database) as db:
+            schema.check(db)
+            told.append(Told("schema", good(mark("It is that of this program."))))
+            told.append(_tried("database", lambda: _integrity(snapshot.fault(db))))
+            site = editions.settle(db, config, now)
+            place = content.Place(db, site, config, now)
+            return told + [_tried(name, partial(check, place)) for name, check in CONTENT.items()]
+    except DevisError as error:
+        unseen = [name for name in CONTENT if name not in {each.check for each in told}]
+        hidden = warn(
+            mark("Not checked without the database: %(names)s."),
+            mark("Run “devis check” again when it can be read."),
+            names=", ".join(unseen),
+        )
+        return [
+            *told,
+            Told("database", Finding("bad", error.message, error.values)),
+            Told("database", hidden),
+        ]
+
+
+def _integrity(fault: str | None) -> Finding:
+    if fault is None:
+        return good(mark("SQLite finds no fault in it."))
+    return bad(
+        mark("The database is damaged: %(detail)s."),
+        mark("Stop Devis, move the database away, and bring a backup back with “devis restore”."),
+        detail=fault,
+    )
+
+
+def _tried(name: str, check: Callable[[], Finding]) -> Told:
+    try:
+        return Told(name, check())
+    except DevisError as error:
+        return Told(name, Finding("bad", error.message, error.values))
+    except Exception as error:  # whatever it is: the other checks are to be seen, too
+        detail = f"{type(error).__name__}: {error}"
+        return Told(name, bad(mark("This check failed: %(detail)s."), detail=detail))

@@ -1,0 +1,112 @@
+"""Checks of what the database tells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from feed import editions
+from feed.config import Config
+from feed.errors import mark
+from feed.model import SHOWABLE, Site
+from feed.server.checkup.finding import Finding, bad, good, warn
+from feed.store import backups, ledger, library
+
+AHEAD = 30  # days
+OLDEST_BACKUP = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What these checks look at."""
+
+    db: Database
+    site: Site
+    config: Config
+    now: datetime
+
+
+Check = Callable[[Place], Finding]
+
+
+def time(place: Place) -> Finding:
+    """The clock does not stand before what has happened already."""
+    last = ledger.last_date(place.db)
+    if last is not None and place.site.today(place.now) < last:
+        return bad(
+            mark("The clock says %(now)s, but the newest edition is that of %(last)s."),
+            mark("Set the machine’s clock; until it is past that date, nothing is published."),
+            now=place.site.today(place.now).isoformat(),
+            last=last.isoformat(),
+        )
+    return good(mark("The clock is not behind the editions."))
+
+
+def edition(place: Place) -> Finding:
+    """Today’s edition is out."""
+    today = place.site.today(place.now)
+    found = ledger.on(place.db, today)
+    values = {"date": today.isoformat()}
+    if found is None:
+        return bad(
+            mark("There is no edition for today, %(date)s."),
+            mark("Run “devis publish”, and see that a worker runs."),
+            **values,
+        )
+    if found.withdrawn is not None:
+        return warn(
+            mark("The edition of today, %(date)s, was withdrawn, and nothing is in its place."),
+            mark("If that is meant, wait for tomorrow’s."),
+            **values,
+        )
+    return good(mark("%(date)s shows %(slug)s."), slug=found.principle, **values)
+
+
+def languages(place: Place) -> Finding:
+    """The principles of the coming days are there in every language of the site."""
+    planned = editions.plan(place.db, place.site, place.config, place.now, AHEAD)
+    if len(planned) < AHEAD:
+        return bad(
+            mark("There is nothing to show in the coming days."),
+            mark("Publish principles, approved in their original language; see “devis plan”."),
+        )
+    principles = library.principles(place.db, {item.principle for item in planned})
+    missing = {
+        f"{language}: {item.principle}": item.date.isoformat()
+        for item in reversed(planned)
+        for language in place.site.languages
+        if not _is_shown(principles[item.principle].texts.get(language))
+    }
+    values = {"days": AHEAD, "number": len(missing)}
+    if missing:
+        listed = ", ".join(f"{what} ({day})" for what, day in reversed(missing.items()))
+        return warn(
+            mark("In the coming %(days)s days %(number)s translations are missing: %(listed)s."),
+            mark("Translate and approve them; until then the original is shown, labelled."),
+            listed=listed,
+            **values,
+        )
+    return good(mark("The coming %(days)s days are complete in every language."), **values)
+
+
+def backup(place: Place) -> Finding:
+    """The last backup is not too old."""
+    last, hour = backups.last(place.db), place.config.backup_hour
+    if last is None:
+        return warn(
+            mark("There is no backup yet."),
+            mark("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
+        )
+    values = {"path": last.path, "at": f"{last.at:%Y-%m-%d %H:%M}"}
+    if hour is not None and place.now - last.at > OLDEST_BACKUP:
+        return bad(
+            mark("The last backup is of %(at)s UTC, though there should be one every day."),
+            mark("Run “devis backup”, and see what the worker says about it."),
+            **values,
+        )
+    return good(mark("The last one is of %(at)s UTC: %(path)s."), **values)
+
+
+def _is_shown(text: object) -> bool:
+    return getattr(text, "state", None) in SHOWABLE

@@ -1,0 +1,115 @@
+"""Checks of the place where Devis runs; none needs the database."""
+
+import shutil
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from feed import worker
+from feed.config import Config, secret
+from feed.errors import mark
+from feed.server.checkup.finding import Finding, bad, good, warn
+
+LEAST_MB = 50  # below that, soon nothing can be written at all
+SPARE_MB = 300
+COPIES = 3  # of the database: what a backup or an upgrade needs for a while, and to grow
+
+
+def secret_key(config: Config, now: datetime) -> Finding:
+    """The key that signs the links in letters: there, whole, and nobody else’s to read."""
+    path = config.instance / secret.FILE
+    if config.secret is not None:
+        return good(mark("It comes from the settings."))
+    if secret.known(config) is None:
+        return good(mark("There is none yet: it is made when first needed."))
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        return bad(
+            mark("Others may read or change the secret key %(path)s: its mode is %(mode)s."),
+            mark("Run: chmod 600 %(path)s"),
+            path=path,
+            mode=f"{mode:03o}",
+        )
+    return good(mark("It is there, and only for its owner."))
+
+
+def disk(config: Config, now: datetime) -> Finding:
+    """Room on the instance’s file system."""
+    try:
+        free = shutil.disk_usage(config.instance).free // 1_000_000
+        size = config.database.stat().st_size // 1_000_000 if config.database.exists() else 0
+    except OSError as error:
+        return bad(
+            mark("The folder %(path)s cannot be looked at: %(detail)s."),
+            mark("Run “devis init”, or set DEVIS_DATABASE."),
+            path=config.instance,
+            detail=error.strerror,
+        )
+    values = {"path": config.instance, "free": free, "size": size}
+    message = mark("%(free)s MB are free for %(path)s; the database has %(size)s MB.")
+    if free < LEAST_MB:
+        return bad(message, mark("Make room now: soon nothing can be written."), **values)
+    if free < SPARE_MB + COPIES * size:
+        advice = mark("Make room: a backup and an upgrade need that of the database again.")
+        return warn(message, advice, **values)
+    return good(message, **values)
+
+
+def clock(config: Config, now: datetime) -> Finding:
+    """The clock is the machine’s own, and the timezone’s data are there."""
+    zone = ZoneInfo.no_cache(config.timezone.key)
+    if config.rehearsal is not None:
+        return warn(
+            mark("The clock is rehearsed: it shows %(now)s."),
+            mark("Unset DEVIS_NOW where people are to read this site."),
+            now=f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
+        )
+    try:
+        data = version("tzdata")
+    except PackageNotFoundError:
+        data = "?"
+    return good(
+        mark("It is %(now)s in %(zone)s (tzdata %(data)s)."),
+        now=f"{now.astimezone(zone):%Y-%m-%d %H:%M, UTC%z}",
+        zone=zone.key,
+        data=data,
+    )
+
+
+def address(config: Config, now: datetime) -> Finding:
+    """The address that every link begins with."""
+    local, secure = is_local(config.base_url), config.base_url.startswith("https://")
+    values = {"url": config.base_url}
+    if secure:
+        return good(mark("It is %(url)s."), **values)
+    if local:
+        return good(mark("It is %(url)s, for this machine only."), **values)
+    return warn(
+        mark("It is %(url)s, without TLS."),
+        mark(
+            "Put a web server with TLS in front, and set DEVIS_BASE_URL to https://…: letters that"
+            " one click unsubscribes from need it, and so do many intranets."
+        ),
+        **values,
+    )
+
+
+def working(config: Config, now: datetime) -> Finding:
+    """Somebody makes the editions and sends the letters."""
+    if worker.works(config):
+        return good(mark("A worker is running."))
+    return warn(
+        mark("No worker is running: nothing is published or sent."),
+        mark("Run “devis serve”, or “devis worker” beside “devis web”."),
+    )
+
+
+def is_local(url: str) -> bool:
+    """Whether an address means this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

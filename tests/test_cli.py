@@ -92,11 +92,16 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "digest": (["preview", "--lang", "sv"], "Att fundera på"),
         "bounce": ([], "other, about nobody known"),
         "migrate": ([], "Nothing to do."),
+        "backup": (["away"], " rows, "),
     }
     for name, (arguments, expected) in steps.items():
         done = command(name, *arguments, **TODAY)
         assert expected in done.stdout
         assert done.stderr == ""
+    (kept,) = command.folder.glob("away/*.tar.gz")
+    command.folder.joinpath("instance").rename(command.folder / "lost")
+    assert command("restore", str(kept), **TODAY).stdout.startswith("Restored ")
+    steps["restore"] = ([], "")
     serving = {"web", "worker", "serve"}
     assert commands(command("--help").stdout) == {*steps, *serving}
 
@@ -315,7 +320,10 @@ def test_a_bad_file_is_refused_with_every_reason_and_no_traceback(house: Command
     assert house("export").stdout == before
 
 
-EVERYTHING = (["plan"], ["export"], ["publish"], ["init"], ["migrate"], ["import", "a.json"])
+EVERYTHING = (
+    *(["plan"], ["export"], ["publish"], ["init"], ["migrate"], ["import", "a.json"]),
+    *(["serve"], ["backup"]),
+)
 DAMAGES = [
     *((damage, call) for damage in ("letter", "half", "blotted") for call in EVERYTHING),
     ("one page", ["export"]),
@@ -350,9 +358,11 @@ def test_a_damaged_database_is_told_in_one_line(
     path.write_bytes(damaged(path.read_bytes(), damage, title.encode()))
     said = refused(house, *arguments, **TODAY)
     assert said == (
-        "Error: The file is not a database of Devis.\n"
+        "Error: The file is not a database of Devis, or is damaged: move it away, and run"
+        " “devis restore” if there is a backup.\n"
         if damage == "letter"
-        else "Error: The database file is damaged: restore it from a backup.\n"
+        else "Error: The database file is damaged: move it away, and bring a backup back with"
+        " “devis restore”.\n"
     )
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import click
 
-from feed import __version__, curation, editions, exchange, schema, server
-from feed.cli import digest
+from feed import __version__, curation, editions, exchange, server
+from feed.cli import backup, check, digest
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.curation import Report
 from feed.errors import InstanceError
-from feed.i18n import translator
 from feed.model import Site
-from feed.store import library
 from feed.store.connection import exists, opened
 
 
@@ -42,11 +40,14 @@ def init(base: Setup) -> None:
 
 
 @main.command()
+@click.option("--no-backup", "backup", flag_value=False, default=True, help="Do not back up first.")
 @setup
-def migrate(base: Setup) -> None:
-    """Bring an older database up to the schema of this program."""
+def migrate(base: Setup, backup: bool) -> None:
+    """Bring an older database up to the schema of this program; it is backed up first."""
     with opened(base.config.database) as db:
-        applied = schema.migrate(db)
+        applied, made = server.migrate(db, base.config, base.clock(), backup=backup)
+    if made is not None:
+        click.echo(f"Backed up first: {made.path}")
     click.echo(f"Applied: {', '.join(applied)}" if applied else "Nothing to do.")
 
 
@@ -143,40 +144,11 @@ def withdraw(base: Setup, day: datetime, reason: str, slug: str | None, leave_em
         click.echo(f"In its place: {choice.slug}")
 
 
-@main.group(cls=Commands)
-def check() -> None:
-    """Tell what is wrong, in words."""
-
-
-@check.command("library")
-@setup
-def check_library(base: Setup) -> None:
-    """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
-    from feed.curation import checks
-
-    t = translator("en")
-    with base.library() as (db, _):
-        principles, sources = library.principles(db), library.sources(db)
-        themes = library.themes(db)
-    languages = base.config.languages
-    found = checks.library(principles.values(), sources, themes, languages)
-    for language in languages:
-        known = curation.known_words(language)
-        unknown = checks.spelling(
-            principles.values(), sources.values(), themes.values(), language, known
-        )
-        if unknown is None:
-            click.echo(f"Not checked: spelling in {language}, hunspell has no such dictionary.")
-        found += unknown or []
-    for finding in found:
-        click.echo(finding.say(t))
-    click.echo(f"{len(principles)} principles checked, {len(found)} findings.")
-    if found:
-        raise SystemExit(1)
-
-
 main.add_command(digest.group)
 main.add_command(digest.bounce)
+main.add_command(backup.backup)
+main.add_command(backup.restore)
+main.add_command(check.group)
 
 
 @main.command()

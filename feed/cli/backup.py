@@ -1,0 +1,47 @@
+"""The commands `devis backup` and `devis restore`."""
+
+from pathlib import Path
+
+import click
+
+from feed.cli.base import Setup, setup
+from feed.config import secret
+from feed.store import backups
+
+
+@click.command()
+@click.argument(
+    "to", required=False, type=click.Path(file_okay=False, writable=False, path_type=Path)
+)
+@setup
+def backup(base: Setup, to: Path | None) -> None:
+    """Back up into a folder, the instance's own if none is given; the site goes on meanwhile.
+
+    One file with the database and the secret key: keep it where nobody else can read it.
+    """
+    made = backups.make(base.config, base.clock(), to)
+    click.echo(f"{made.path}  {made.rows} rows, {made.size / 1e6:.1f} MB")
+    for path in made.removed:
+        click.echo(f"removed: {path}")
+    if made.unnoted:
+        click.echo(f"The database could not be told of it: {made.unnoted}", err=True)
+
+
+@click.command()
+@click.argument(
+    "source", metavar="FROM", type=click.Path(dir_okay=False, readable=False, path_type=Path)
+)
+@setup
+def restore(base: Setup, source: Path) -> None:
+    """Bring a backup back, where there is no database; it is looked at first, all of it."""
+    about = backups.restore(base.config, source)
+    click.echo(f"Restored {base.config.database}, as it was at {about.made:%Y-%m-%d %H:%M:%S} UTC.")
+    kept = base.config.instance / secret.FILE
+    given = base.config.secret
+    if given and kept.exists() and kept.read_text().strip() != given:
+        click.echo(
+            "DEVIS_SECRET_KEY is not the key of the backup: links in letters that were sent"
+            f" work with that one only. It is in {kept}.",
+            err=True,
+        )
+    click.echo("Go on with “devis serve”.")

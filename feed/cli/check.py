@@ -1,0 +1,75 @@
+"""The commands `devis check` and `devis check library`."""
+
+import json
+
+import click
+
+from feed import clock, config, curation
+from feed.cli.base import Commands, Setup, setup
+from feed.i18n import translator
+from feed.store import library
+
+
+@click.group("check", cls=Commands, invoke_without_command=True)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.pass_context
+def group(ctx: click.Context, form: str) -> None:
+    """Tell whether all is well, in words, and what to do; exit code 1 if there is anything.
+
+    Alone it looks at the installation: settings, machine, database, editions, letters, backups.
+    """
+    if ctx.invoked_subcommand is None:
+        _everything(form)
+
+
+def _everything(form: str) -> None:
+    from feed.server import checkup
+
+    examined = config.examine()
+    told = checkup.run(examined, clock.start(examined.config.rehearsal)())
+    t = translator("en")
+    rows = [
+        {
+            "check": each.check,
+            "level": each.finding.level,
+            "message": each.finding.say(t),
+            "advice": each.finding.advise(t),
+        }
+        for each in told
+    ]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    else:
+        for row in rows:
+            click.echo(f"{row['level']:<4}  {row['check']}: {row['message']}")
+            if row["advice"]:
+                click.echo(f"      → {row['advice']}")
+    if any(row["level"] != "good" for row in rows):
+        raise SystemExit(1)
+
+
+@group.command("library")
+@setup
+def check_library(base: Setup) -> None:
+    """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
+    from feed.curation import checks
+
+    t = translator("en")
+    with base.library() as (db, _):
+        principles, sources = library.principles(db), library.sources(db)
+        themes = library.themes(db)
+    languages = base.config.languages
+    found = checks.library(principles.values(), sources, themes, languages)
+    for language in languages:
+        known = curation.known_words(language)
+        unknown = checks.spelling(
+            principles.values(), sources.values(), themes.values(), language, known
+        )
+        if unknown is None:
+            click.echo(f"Not checked: spelling in {language}, hunspell has no such dictionary.")
+        found += unknown or []
+    for finding in found:
+        click.echo(finding.say(t))
+    click.echo(f"{len(principles)} principles checked, {len(found)} findings.")
+    if found:
+        raise SystemExit(1)

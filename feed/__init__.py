@@ -1,5 +1,3 @@
 """Devis: one leadership principle a day, published everywhere its readers already look."""
 
-from importlib.metadata import version
-
-__version__ = version("devis")
+__version__ = "0.1.0"

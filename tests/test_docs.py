@@ -4,7 +4,7 @@ import re
 import tomllib
 
 from feed import config
-from feed.cli import main
+from feed.cli import COMMANDS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -25,7 +25,7 @@ def test_the_readme_names_no_setting_that_does_not_exist() -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    for name in main.commands:
+    for name in COMMANDS:
         assert f"`devis {name}" in README, name
 
 

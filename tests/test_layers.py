@@ -1,6 +1,8 @@
 """The shape of the code: who may import whom, who reads the clock, who reads the environment."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,17 @@ def test_nothing_happens_at_import() -> None:
                 called = node.value.func
                 name = getattr(called, "attr", getattr(called, "id", ""))
                 assert name not in acting, f"{path.name} calls {name} when imported"
+
+
+def loaded(module: str) -> set[str]:
+    """The packages that a process has loaded when it has imported `module`."""
+    code = f"import {module}, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_a_process_starts_with_little() -> None:
+    """What the other commands need does not hold up `devis serve`."""
+    heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
+    assert not loaded("feed.cli.site") & heavy

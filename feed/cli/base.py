@@ -4,17 +4,20 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from sqlite_utils import Database
 
-from feed import clock, config, editions, schema
+from feed import clock, config
 from feed.clock import Clock
 from feed.config import Config
 from feed.errors import DevisError
 from feed.model import Site
-from feed.store.connection import opened
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from feed.curation import Report
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -41,8 +44,11 @@ class Setup:
         self.clock: Clock = clock.start(self.config.rehearsal)
 
     @contextmanager
-    def library(self) -> Iterator[tuple[Database, Site]]:
+    def library(self) -> Iterator[tuple["Database", Site]]:
         """The database, refused if its schema is not this program's, and the site."""
+        from feed import editions, schema  # slow to load, and not for every command
+        from feed.store.connection import opened
+
         with opened(self.config.database) as db:
             schema.check(db)
             yield db, editions.settle(db, self.config, self.clock())
@@ -57,3 +63,14 @@ def stop_on_signal() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return stop
+
+
+def told(reports: dict[str, "Report"]) -> None:
+    """Print what an import did."""
+    for kind, report in reports.items():
+        click.echo(
+            f"{kind}: {len(report.new)} new, {len(report.changed)} changed,"
+            f" {len(report.unchanged)} unchanged, {len(report.left_alone)} left alone"
+        )
+        for slug in report.left_alone:
+            click.echo(f"  left alone, as it was edited at the desk: {slug}")

@@ -19,17 +19,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any
 
 from feed import config as settings
-from feed import curation, editions, schema
 from feed.clock import Clock
 from feed.config import Config
 from feed.errors import InstanceError, mark
-from feed.store import backups, library
-from feed.store.connection import opened
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from feed.curation import Report
+    from feed.store import backups
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,15 @@ STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first p
 BLOCKING_THREADS = 4
 
 
-def prepare(config: Config, clock: Clock) -> dict[str, curation.Report]:
+def prepare(config: Config, clock: Clock) -> dict[str, "Report"]:
     """Create or migrate the database, and load the shipped library into one without principles.
 
     Returns the reports of that import, empty if there was none. Raises as `create`.
     """
+    from feed import curation  # slow to load, as what `create` needs, and not for every process
+    from feed.store import library
+    from feed.store.connection import opened
+
     create(config, clock)
     with opened(config.database) as db:
         if library.is_empty(db):
@@ -55,6 +60,9 @@ def prepare(config: Config, clock: Clock) -> dict[str, curation.Report]:
 
 def create(config: Config, clock: Clock) -> None:
     """Create or migrate the database. Raises InstanceError where its folder cannot be used."""
+    from feed import editions
+    from feed.store.connection import opened
+
     try:
         config.instance.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,13 +77,16 @@ def create(config: Config, clock: Clock) -> None:
 
 
 def migrate(
-    db: Database, config: Config, now: datetime, *, backup: bool = True
-) -> tuple[list[str], backups.Made | None]:
+    db: "Database", config: Config, now: datetime, *, backup: bool = True
+) -> "tuple[list[str], backups.Made | None]":
     """Bring a database up to this program's schema; what was applied, and the backup before that.
 
     There is one where an existing database changes. Raises SchemaError as `schema.migrate`, and
     whatever a backup raises: then nothing has changed.
     """
+    from feed import schema
+    from feed.store import backups
+
     made = None
     if backup and schema.pending(db) and schema.applied(db):
         made = backups.make(config, now, kind=backups.UPGRADE)

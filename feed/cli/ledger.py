@@ -1,0 +1,72 @@
+"""The commands about the editions: what is coming, making them, and taking them back."""
+
+import json
+from datetime import datetime
+
+import click
+
+from feed import editions
+from feed.cli.base import DAY, Setup, setup
+
+
+@click.command()
+@click.option(
+    "--days", type=click.IntRange(1, editions.LONGEST_PLAN.days), default=14, show_default=True
+)
+@click.option("--from", "first", type=DAY, help="The first date; tomorrow if not given.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@setup
+def plan(base: Setup, days: int, first: datetime | None, form: str) -> None:
+    """Print what is coming: dates, principles, and whether a pin or the rotation says so."""
+    start = first.date() if first else None
+    with base.library() as (db, site):
+        planned = editions.plan(db, site, base.config, base.clock(), days, start)
+    rows = [
+        {"date": item.date.isoformat(), "principle": item.principle, "why": item.why}
+        for item in planned
+    ]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['date']}  {row['why']:<8}  {row['principle']}")
+
+
+@click.command()
+@setup
+def publish(base: Setup) -> None:
+    """Make the editions that are due: today's, and those of days missed."""
+    with base.library() as (db, site):
+        made = editions.publish_due(db, site, base.config, base.clock())
+    for choice in made:
+        click.echo(f"{choice.date.isoformat()}  {choice.why:<8}  {choice.slug}")
+    if not made:
+        click.echo("Nothing is due.")
+
+
+@click.command()
+@click.argument("day", type=DAY)
+@click.argument("slug", required=False)
+@setup
+def pin(base: Setup, day: datetime, slug: str | None) -> None:
+    """Pin a principle to a date to come; without a principle, take the pin away."""
+    with base.library() as (db, site):
+        editions.pin(db, site, day.date(), slug, base.clock())
+    click.echo(f"{day:%Y-%m-%d}  {slug or 'no pin'}")
+
+
+@click.command()
+@click.argument("day", type=DAY)
+@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
+@click.option("--replace-with", "slug", help="The principle to put in its place, today only.")
+@click.option("--leave-empty", is_flag=True, help="Put nothing in its place.")
+@setup
+def withdraw(base: Setup, day: datetime, reason: str, slug: str | None, leave_empty: bool) -> None:
+    """Withdraw a date's edition everywhere; today's is replaced by the next in the rotation."""
+    with base.library() as (db, site):
+        choice = editions.withdraw(
+            db, site, base.config, day.date(), reason, base.clock(), slug, replace=not leave_empty
+        )
+    click.echo(f"Withdrawn: {day:%Y-%m-%d}")
+    if choice is not None:
+        click.echo(f"In its place: {choice.slug}")

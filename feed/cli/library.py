@@ -1,0 +1,68 @@
+"""The commands about the library: making it, and bringing principles in and out."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from feed import curation, exchange, server
+from feed.cli.base import Setup, setup, told
+from feed.errors import InstanceError
+from feed.store.connection import exists, opened
+
+
+@click.command()
+@setup
+def init(base: Setup) -> None:
+    """Create the database, and load the shipped library into one that is empty."""
+    told(server.prepare(base.config, base.clock))
+    click.echo(f"The database is ready: {base.config.database}")
+
+
+@click.command()
+@click.option("--no-backup", "backup", flag_value=False, default=True, help="Do not back up first.")
+@setup
+def migrate(base: Setup, backup: bool) -> None:
+    """Bring an older database up to the schema of this program; it is backed up first."""
+    with opened(base.config.database) as db:
+        applied, made = server.migrate(db, base.config, base.clock(), backup=backup)
+    if made is not None:
+        click.echo(f"Backed up first: {made.path}")
+    click.echo(f"Applied: {', '.join(applied)}" if applied else "Nothing to do.")
+
+
+@click.command("import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+)
+@click.option("--overwrite", is_flag=True, help="Replace also what was edited at the desk.")
+@setup
+def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
+    """Import TOML, JSON or CSV files: all of them, or nothing at all."""
+    contents = {str(path): _content(path) for path in files}
+    if not exists(base.config.database):
+        server.create(base.config, base.clock)
+    with base.library() as (db, _):
+        told(curation.import_files(db, contents, base.clock(), overwrite=overwrite))
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(exchange.FORMATS), default="json")
+@click.option("--lang", "languages", multiple=True, help="Only texts in this language; repeatable.")
+@setup
+def export(base: Setup, form: str, languages: tuple[str, ...]) -> None:
+    """Write the library to standard output; CSV holds the principles only."""
+    with base.library() as (db, _):
+        text = exchange.write(curation.export(db, languages or None), form)
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InstanceError("%(path)s: %(detail)s", path=path, detail=error.strerror) from error

@@ -1,0 +1,73 @@
+"""The commands that show the site: as processes, or as files."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from feed import server
+from feed.cli.base import Setup, setup, stop_on_signal, told
+from feed.model import Site
+
+
+@click.command()
+@click.option("--supervised", is_flag=True, hidden=True)
+@setup
+def web(base: Setup, supervised: bool) -> None:
+    """Serve the site, without a worker."""
+    from feed.web import wsgi
+
+    if supervised:
+        server.end_with_supervisor()
+    server.web(base.config, base.clock, wsgi)
+
+
+@click.command()
+@click.option("--supervised", is_flag=True, hidden=True)
+@setup
+def worker(base: Setup, supervised: bool) -> None:
+    """Make editions when they are due; a second worker on the same database stands by."""
+    from feed import worker as scheduler
+
+    stop = stop_on_signal()
+    if supervised:
+        server.end_with_supervisor()
+    scheduler.run(base.config, base.clock, stop)
+
+
+@click.command()
+@setup
+def serve(base: Setup) -> None:
+    """Do everything: prepare the database, make today's edition, run web and worker."""
+    from feed import editions
+
+    stop = stop_on_signal()
+    server.check_port(base.config)
+    told(server.prepare(base.config, base.clock))
+    with base.library() as (db, site):
+        editions.publish_due(db, site, base.config, base.clock())
+    _addresses(site)
+    server.supervise(base.config, base.clock, stop)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@setup
+def freeze(base: Setup, folder: Path) -> None:
+    """Write the whole public site into FOLDER, as files that any static host serves."""
+    from feed.web import frozen
+
+    site = frozen.Frozen(base.config, base.clock, folder)
+    with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
+        site.write(addresses)
+    click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
+
+
+def _addresses(site: Site) -> None:
+    click.echo(f"Devis serves {site.url('/')}")
+    for code in site.languages:
+        click.echo(f"  {code}: {site.url(f'/{code}/')}  feeds: {site.url(f'/{code}/feeds/')}")
+        for form in ("rss", "atom", "json"):
+            click.echo(f"      {site.url(f'/{code}/feed.{form}')}")
+    click.echo("Stop with Ctrl-C.")
+    sys.stdout.flush()

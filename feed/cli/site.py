@@ -1,6 +1,7 @@
 """The commands that show the site: as processes, or as files."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,7 +19,7 @@ def web(base: Setup, supervised: bool) -> None:
     from feed.web import wsgi
 
     if supervised:
-        server.end_with_supervisor()
+        server.follow_supervisor()
     server.web(base.config, base.clock, wsgi)
 
 
@@ -31,7 +32,7 @@ def worker(base: Setup, supervised: bool) -> None:
 
     stop = stop_on_signal()
     if supervised:
-        server.end_with_supervisor()
+        server.follow_supervisor()
     scheduler.run(base.config, base.clock, stop)
 
 
@@ -39,15 +40,8 @@ def worker(base: Setup, supervised: bool) -> None:
 @setup
 def serve(base: Setup) -> None:
     """Do everything: prepare the database, make today's edition, run web and worker."""
-    from feed import editions
-
     stop = stop_on_signal()
-    server.check_port(base.config)
-    told(server.prepare(base.config, base.clock))
-    with base.library() as (db, site):
-        editions.publish_due(db, site, base.config, base.clock())
-    _addresses(site)
-    server.supervise(base.config, base.clock, stop)
+    server.supervise(base.config, base.clock, stop, partial(_prepare, base))
 
 
 @click.command()
@@ -61,6 +55,15 @@ def freeze(base: Setup, folder: Path) -> None:
     with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
         site.write(addresses)
     click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
+
+
+def _prepare(base: Setup) -> None:
+    from feed import editions  # slow to load: see `server.supervise`
+
+    told(server.prepare(base.config, base.clock))
+    with base.library() as (db, site):
+        editions.publish_due(db, site, base.config, base.clock())
+    _addresses(site)
 
 
 def _addresses(site: Site) -> None:

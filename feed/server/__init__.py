@@ -1,7 +1,8 @@
 """Processes: the web server, and the supervisor that runs it beside the worker.
 
-The supervisor keeps one end of a pipe that is each child's standard input. When the supervisor
-ends, however it ends, the pipe closes and the children stop: nothing is left on the port.
+The supervisor keeps one end of a pipe that is each child's standard input. A byte on it tells the
+child to begin. When the supervisor ends, however it ends, the pipe closes and the children stop:
+nothing is left on the port.
 """
 
 import contextlib
@@ -129,8 +130,13 @@ def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
     os._exit(1)
 
 
-def end_with_supervisor() -> None:
-    """Stop this process when the pipe on its standard input closes; hard, if it does not listen."""
+def follow_supervisor() -> None:
+    """Wait until the supervisor says to begin; from then on, stop this process when it ends.
+
+    Hard, if the process does not listen.
+    """
+    if not os.read(0, 1):  # it has ended already
+        raise SystemExit
 
     def watch() -> None:
         while os.read(0, 1):
@@ -186,7 +192,14 @@ class _Child:
             stdin=subprocess.PIPE,
             env=settings.environment(self.clock()),
             start_new_session=True,
+            bufsize=0,
         )
+
+    def begin(self) -> None:
+        """Let the started process do its work."""
+        if self.process is not None and self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # it has ended, as `watch` will see
+                self.process.stdin.write(b"\n")
 
     def watch(self) -> None:
         """Start the process if it is not running and its pause is over."""
@@ -198,6 +211,7 @@ class _Child:
             self.process = None
         if self.process is None and now >= self.due:
             self.start()
+            self.begin()
 
     def terminate(self) -> None:
         if self.process is not None and self.running:
@@ -215,11 +229,20 @@ class _Child:
         return self.process is not None and self.process.poll() is None
 
 
-def supervise(config: Config, clock: Clock, stop: threading.Event) -> None:
-    """Run web and worker as separate processes, and start one that dies again, until `stop`."""
+def supervise(
+    config: Config, clock: Clock, stop: threading.Event, prepare: Callable[[], None]
+) -> None:
+    """Run web and worker as separate processes, and start one that dies again, until `stop`.
+
+    They begin when `prepare` is done; web, which takes the longest to load, loads meanwhile.
+    """
     check_port(config)
-    children = [_Child("web", clock), _Child("worker", clock)]
+    web, worker = _Child("web", clock), _Child("worker", clock)
+    children = [web, worker]
     try:
+        web.start()
+        prepare()
+        web.begin()
         while not stop.is_set():
             for child in children:
                 child.watch()

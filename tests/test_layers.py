@@ -116,3 +116,4 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
+    assert not loaded("feed.web, feed.worker") & {"email_validator", "flufl", "icalendar", "PIL"}

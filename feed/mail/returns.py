@@ -8,8 +8,6 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Literal
 
-from flufl.bounce import all_failures
-
 log = logging.getLogger(__name__)
 
 # What a mail server tells (hard, soft), a mail provider passes on (complaint), or a person or their
@@ -51,6 +49,8 @@ def read(message: bytes) -> Returned:
 
 def _failures(message: Message) -> tuple[set[bytes], set[bytes]]:
     """The addresses that a message says were not reached, for now or for good."""
+    from flufl.bounce import all_failures  # slow to load, and seldom needed
+
     if not message.get("From"):  # its readers count on one
         del message["From"]
         message["From"] = "nobody@invalid"

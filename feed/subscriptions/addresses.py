@@ -1,7 +1,5 @@
 """E-mail addresses as people type them: checked, and made comparable."""
 
-from email_validator import EmailNotValidError, validate_email
-
 from feed.errors import InputError, mark
 
 LONGEST = 254
@@ -13,6 +11,8 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
 
     Raises InputError saying what is wrong. Internationalised and quoted names are fine.
     """
+    from email_validator import EmailNotValidError, validate_email  # slow to load
+
     typed = text.strip()
     if not typed:
         raise InputError(mark("An e-mail address is needed."))

@@ -45,6 +45,11 @@ def children(parent: int, command: str = "") -> list[int]:
     return sorted(found)
 
 
+def opened(pid: int) -> set[Path]:
+    """The files that a process has open."""
+    return {link.readlink() for link in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 def listening(port: int) -> bool:
     """Whether anybody takes connections on `port`."""
     with socket.socket() as probe:
@@ -131,6 +136,15 @@ def test_serves_from_an_empty_folder_and_prints_where(start: Callable[..., Runni
     assert set(printed) == {running.url(path) for path in expected}
     for address in printed:
         assert fetch(address).status == (302 if address == running.url("/") else 200)
+
+
+def test_the_process_in_front_of_the_web_workers_holds_no_database(
+    start: Callable[..., Running],
+) -> None:
+    running = start()
+    assert running.get("/en/").status == 200
+    assert running.database in opened(children(running.web)[0])
+    assert not {path for path in opened(running.web) if path.name.startswith("devis.sqlite3")}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

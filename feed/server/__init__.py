@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Factory = Callable[[Config, Clock], Callable[..., Any]]
+App = Callable[..., Any]
+Factory = Callable[[Config, Clock], App]  # what it makes has no connection open: it may be forked
 
 STOP_SECONDS = 8.0  # then a child that has not stopped is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
@@ -100,7 +101,7 @@ def web(config: Config, clock: Clock, wsgi: Factory) -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
-    wsgi(config, clock)  # whatever is wrong shows here, in one process and with a clear message
+    app = wsgi(config, clock)  # what is wrong shows here, in one process and with a clear message
     check_port(config)
     server = Server(
         "devis",
@@ -114,15 +115,18 @@ def web(config: Config, clock: Clock, wsgi: Factory) -> None:
         respawn_failed_workers=True,
         workers_kill_timeout=int(STOP_SECONDS) - 3,
     )
-    server.serve(target_loader=partial(_worker_app, config, clock, wsgi), wrap_loader=False)
+    # A process that is forked has the application already; one that is spawned makes its own.
+    made = app if multiprocessing.get_start_method() == "fork" else None
+    load = partial(_worker_app, config, clock, wsgi, made)
+    server.serve(target_loader=load, wrap_loader=False)
 
 
-def _worker_app(config: Config, clock: Clock, wsgi: Factory) -> Callable[..., Any]:
+def _worker_app(config: Config, clock: Clock, wsgi: Factory, made: App | None) -> App:
     """What each web process runs; it ends with the process that started it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return wsgi(config, clock)
+    return made or wsgi(config, clock)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

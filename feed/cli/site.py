@@ -16,7 +16,8 @@ from feed.model import Site
 @setup
 def web(base: Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
-    from feed.web import wsgi
+    with server.loading():
+        from feed.web import wsgi
 
     if supervised:
         server.follow_supervisor()
@@ -28,7 +29,8 @@ def web(base: Setup, supervised: bool) -> None:
 @setup
 def worker(base: Setup, supervised: bool) -> None:
     """Make editions when they are due; a second worker on the same database stands by."""
-    from feed import worker as scheduler
+    with server.loading():
+        from feed import worker as scheduler
 
     stop = stop_on_signal()
     if supervised:

@@ -7,6 +7,7 @@ nothing is left on the port.
 
 import contextlib
 import errno
+import gc
 import logging
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -42,6 +43,17 @@ STOP_SECONDS = 8.0  # then a child that has not stopped is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
 STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first pause
 BLOCKING_THREADS = 4
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """What is loaded meanwhile stays for good: no time is spent to look for garbage in it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def prepare(config: Config, clock: Clock) -> dict[str, "Report"]:

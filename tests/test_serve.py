@@ -297,7 +297,10 @@ def test_what_cannot_be_prepared_is_one_clear_line_and_leaves_nothing(command: C
     instance.mkdir()
     (instance / "devis.sqlite3").write_text("This is a letter to somebody, and no database. " * 99)
     done = command("serve", code=1, PORT=str(free_port()))
-    assert done.stderr == "Error: The file is not a database of Devis.\n"
+    assert done.stderr == (
+        "Error: The file is not a database of Devis, or is damaged: move it away, and run"
+        " “devis restore” if there is a backup.\n"
+    )
     assert done.stdout == ""
     assert not family(command.folder)
 

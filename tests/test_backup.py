@@ -307,6 +307,16 @@ def test_what_does_not_fit_its_manifest_or_this_program_is_refused(
     assert untouched(config.instance)
 
 
+def test_a_part_that_is_not_what_the_manifest_says_is_refused(kept: Path, install: Install) -> None:
+    """Where everything else fits: the same number of bytes, well packed."""
+    found = members(kept)
+    found["secret_key"] = b"x" * len(found["secret_key"])
+    config = replace(install("other").config, database=kept.parent / "new" / "devis.sqlite3")
+    with pytest.raises(BackupError, match="secret_key has changed"):
+        backups.restore(config, packed(kept.with_name("changed.tar.gz"), found))
+    assert untouched(config.instance)
+
+
 def test_a_member_that_would_climb_out_stays_inside(kept: Path, install: Install) -> None:
     found = members(kept)
     about = json.loads(found["manifest.json"])

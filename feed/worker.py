@@ -7,14 +7,17 @@ made and letters are sent in jobs of their own: a long mail run holds no edition
 import logging
 import threading
 import time
+from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
+from sqlite_utils import Database
 
 from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
 from feed.errors import BackupError, DevisError, MailError, StoreError, mark
+from feed.model import Site
 from feed.store import backups
 from feed.store.connection import opened
 
@@ -71,9 +74,7 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
     try:
         with opened(config.database) as db:
             now = clock()
-            site = editions.settle(db, config, now)
-            for choice in editions.publish_due(db, site, config, now):
-                log.info("published %s: %s (%s)", choice.date, choice.slug, choice.why)
+            _publish(db, editions.settle(db, config, now), config, now)
     except StoreError as error:
         log.error("tick: %s", error)
     except Exception:
@@ -90,6 +91,11 @@ def works(config: Config) -> bool:
             return False
     except Timeout:
         return True
+
+
+def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:
+    for choice in editions.publish_due(db, site, config, now):
+        log.info("published %s: %s (%s)", choice.date, choice.slug, choice.why)
 
 
 class Mail:
@@ -119,7 +125,7 @@ class Mail:
         with opened(config.database) as db:
             now = clock()
             site = editions.settle(db, config, now)
-            editions.publish_due(db, site, config, now)  # no letter without its edition
+            _publish(db, site, config, now)  # no letter without its edition
             digests.begin(db, site, now)
             if digests.is_idle(db, now):
                 return

@@ -112,18 +112,18 @@ def test_a_backup_of_a_running_site_under_writes_restores_to_the_same_site(
     numbers: list[int] = []
     enough = threading.Event()
     try:
-        wait_until(lambda: any("daily" in name for name in outbox(there)), 30)
+        wait_until(lambda: any("daily" in name for name in outbox(there)), 60)
         now = datetime.fromisoformat(SEVEN["NOW"]).astimezone(UTC)
         running = Installation(settings(there, **given), now)
         writer = threading.Thread(target=signing_up, args=(running, enough, numbers))
         writer.start()
-        wait_until(lambda: len(numbers) > 20)
+        wait_until(lambda: len(numbers) > 20, 60)
         before = len(numbers)
         made = Path(command("backup", **given).stdout.split("  ")[0])
         assert len(numbers) > before  # nobody waited
         enough.set()
         writer.join()
-        wait_until(lambda: any(name.startswith("notice.1.") for name in outbox(there)), 30)
+        wait_until(lambda: any(name.startswith("notice.1.") for name in outbox(there)), 60)
         was = crawl(f"http://127.0.0.1:{ports[0]}")
     finally:
         enough.set()
@@ -160,7 +160,7 @@ def test_a_backup_of_a_running_site_under_writes_restores_to_the_same_site(
         leave = parse(daily.read_bytes())["List-Unsubscribe"].split(">")[0].strip("<")
         assert fetch(address + path_of(leave), "POST").status == 200
         # What the copy did not know as sent is sent by it; the rest is not sent again.
-        wait_until(lambda: len(outbox(here)) >= subscribed - 1 - len(told), 30)
+        wait_until(lambda: len(outbox(here)) >= subscribed - 1 - len(told), 60)
         again = {name for name in outbox(here) if any(name.startswith(each) for each in told)}
         assert again == set()
         assert not any("daily" in name for name in outbox(here))

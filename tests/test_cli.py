@@ -402,7 +402,8 @@ def public(filled: Path) -> Iterator[Path]:
 # A root who runs the tests may write everywhere: become nobody first, the program loaded.
 AS_NOBODY = """
 import os, sys
-import feed.cli, feed.cli.ledger, feed.cli.library
+import feed.cli, feed.cli.backup, feed.cli.ledger, feed.cli.library, feed.server, feed.store.backups
+from feed import curation, editions, schema
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 sys.argv[0] = "devis"

@@ -11,12 +11,14 @@ import smtplib
 import socket
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from pathlib import Path
 
 import click
 
@@ -24,6 +26,7 @@ from feed.config.parsing import Smtp
 from feed.mail.envelope import Envelope, Outcome
 from feed.mail.sending import Record
 from feed.mail.smtp import deliver
+from tests.bench.subscribers import Post
 from tests.conftest import free_port, wait_until
 
 NEEDED = ("smtp-sink", "smtp-source")
@@ -97,11 +100,11 @@ def devis(port: int, connections: int, record: Record | None = None) -> Way:
     return send
 
 
-def smtp_source(port: int, connections: int, *options: str) -> Way:
+def smtp_source(port: int, connections: int, *options: str, size: int = SIZE) -> Way:
     """Postfix's load generator."""
 
     def send(count: int) -> None:
-        sizes = ("-s", str(connections), "-m", str(count), "-l", str(SIZE))
+        sizes = ("-s", str(connections), "-m", str(count), "-l", str(size))
         subprocess.run(["smtp-source", *options, *sizes, f"127.0.0.1:{port}"], check=True)
 
     return send
@@ -232,9 +235,22 @@ def main(quick: bool, rounds: int, connections: int) -> None:
         raise click.ClickException("Not installed: smtp-sink, smtp-source (apt install postfix)")
     count, rounds = (4000, min(rounds, 3)) if quick else (20_000, rounds)
     few = connections * (25 if quick else 100)
-    with sink() as near, distant(near) as far:
+    with sink() as near, distant(near) as far, tempfile.TemporaryDirectory() as folder:
+        post = Post(Path(folder), count, near, connections)
+        size = post.size()
         compare(
-            f"{count:,} letters of {SIZE} bytes, {connections} connections, sink on this machine:",
+            f"{count:,} letters of a house, {size} bytes, with the ledger and all that is personal,"
+            f" {connections} connections, sink on this machine:",
+            Sender("Devis", post.send),
+            [
+                Sender("smtp-source -d", smtp_source(near, connections, "-d", size=size)),
+                Sender("smtp-source", smtp_source(near, connections, size=size)),
+            ],
+            count,
+            rounds,
+        )
+        compare(
+            f"{count:,} letters of {SIZE} bytes without a ledger:",
             Sender("Devis", devis(near, connections)),
             [
                 Sender("smtp-source -d", smtp_source(near, connections, "-d")),

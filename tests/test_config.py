@@ -1,13 +1,16 @@
 """The settings: what each takes, and that a malformed one stops the start by its name."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from feed import config
+from feed.config import secret
 from feed.errors import SettingError
 from tests.conftest import NOON, Installation
 
@@ -198,3 +201,17 @@ def test_a_process_started_in_a_rehearsal_goes_on_with_its_clock(
     assert config.load(handed).port == 8001
     monkeypatch.delenv("DEVIS_NOW")
     assert "DEVIS_NOW" not in config.environment(NOON)
+
+
+def test_threads_that_need_the_secret_key_first_get_the_same(tmp_path: Path) -> None:
+    settings = load(DATABASE=str(tmp_path / "devis.sqlite3"))
+    together = Barrier(8)
+
+    def key() -> bytes:
+        together.wait()
+        return secret.key(settings)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = {asked.result() for asked in [pool.submit(key) for _ in range(8)]}
+    assert len(found) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from feed.config import Config
@@ -45,7 +46,8 @@ def known(config: Config) -> bytes | None:
 
 def _keep(path: Path, text: str) -> None:
     """Write a file for its owner only, whole or not at all; the first of several writers wins."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    # Threads of one process may all be the first to need it.
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")

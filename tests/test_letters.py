@@ -409,7 +409,11 @@ def test_a_long_line_of_text_is_an_address(house: House, kind: str) -> None:
         ("known", "so nothing has changed.", "De kommer redan hit, så ingenting har ändrats."),
         ("private", "The link works for one hour.", "Länken gäller i en timme."),
         ("move", "The link works for 7 days.", "Länken gäller i 7 dagar."),
-        ("moved", "let us know: help@example.org", "säg till oss: help@example.org"),
+        (
+            "moved",
+            "let us know: help@example.org",
+            "Hör av dig om det inte var du: help@example.org",
+        ),
     ],
 )
 def test_a_notice_says_the_same_in_both_parts(

@@ -46,6 +46,11 @@ class Sender:
         """The site's name in `language`."""
         return self.site_names.get(language) or next(iter(self.site_names.values()))
 
+    @property
+    def returns_to(self) -> str:
+        """Where mail that cannot be delivered goes back to, without saying whose it was."""
+        return self.bounce_address or self.address
+
     def envelope(self, token: str) -> str:
         """The envelope sender: the address that a server tells of a letter it cannot deliver."""
         return _tagged(self.bounce_address, token) if self.bounce_address else self.address

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from feed.model import Subscriber
 from feed.store.instants import stamp
 
 # Which of a subscriber's addresses a kind of notice goes to; all others go to `address`.
@@ -22,6 +23,12 @@ class Notice:
     asked: datetime
     attempts: int
     address: str
+
+
+def address(found: Subscriber, kind: str) -> str | None:
+    """Which of somebody's addresses a kind of notice goes to now; None if it is gone."""
+    there: str | None = getattr(found, _TO.get(kind, "address"))
+    return there
 
 
 def add(db: Database, subscriber: int, kind: str, language: str, now: datetime) -> None:

@@ -252,7 +252,7 @@ def _holder(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime
 def _state(found: Subscriber, purpose: Purpose) -> str:
     """What makes the links of a purpose void when it changes."""
     if purpose == "confirm":
-        return str(found.epoch)
+        return f"{found.epoch} {found.address}"
     if purpose == "move":
         return found.new_address or found.address
     return found.address if purpose == "private" else ""

@@ -46,7 +46,7 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
 
 def identity(address: str) -> str:
     """The address as it is compared: capitals do not make another person."""
-    return address.casefold()
+    return address.lower()  # casefold() would make one domain of straße.de and strasse.de
 
 
 def masked(address: str) -> str:

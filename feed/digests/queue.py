@@ -8,7 +8,7 @@ anybody else has written: who unsubscribes, and what is withdrawn, stop what is 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 
 from sqlite_utils import Database
@@ -21,7 +21,7 @@ from feed.mail.envelope import Envelope, Outcome
 from feed.model import Site
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
-from feed.store.deliveries import Claim, Record
+from feed.store.deliveries import Claim, Record, Run
 from feed.store.notices import Notice
 from feed.subscriptions import returned, token_for, tokens
 
@@ -131,9 +131,7 @@ class Queue(Iterator[Envelope]):
                 run = next(iter(deliveries.runs(db)), None)
                 if run is None:
                     return
-                reason = self._press.obstacle(run.cadence, run.date)
-                if now - run.due > self._config.mail_latest:
-                    reason = "late"
+                reason = self._obstacle(run, now)
                 if reason is not None:
                     taken = deliveries.hand_out(db, run, SKIP_AT_ONCE, now, "skipped", reason)
                     self._count("skipped", len(taken))
@@ -144,9 +142,7 @@ class Queue(Iterator[Envelope]):
     def _letter(self, claim: Claim) -> Envelope | None:
         """The envelope of a claim; None where there is nothing to send any more."""
         now = self._clock()
-        reason = self._press.obstacle(claim.cadence, claim.date)
-        if now - claim.due > self._config.mail_latest:
-            reason = "late"
+        reason = self._obstacle(claim, now)
         if reason is not None:
             self._skip([claim], reason)
             return None
@@ -155,7 +151,8 @@ class Queue(Iterator[Envelope]):
         mark = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
         to = mime.Recipient(claim.address, token, f"{name}.{mark}")
         form = self._press.form(claim.cadence, claim.date, claim.language)
-        return self._envelope(claim, to, form.fill(to, now))
+        sender = self._sender.envelope(token)
+        return self._envelope(claim, sender, claim.address, form.fill(to, now))
 
     def _notice(self, notice: Notice) -> Envelope | None:
         """The envelope of a notice; None where its person or address is another one by now."""
@@ -167,15 +164,21 @@ class Queue(Iterator[Envelope]):
         mark = tokens.mark_of(self._key, f"notice.{notice.id}")
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
         form = self._press.notice(notice, found)
-        key = next(self._keys)
-        self._open[key] = notice
         # Its link is nothing for the envelope, which every server on the way writes down.
-        return Envelope(key, self._sender.returns_to, to.address, form.fill(to, now))
+        return self._envelope(notice, self._sender.returns_to, to.address, form.fill(to, now))
 
-    def _envelope(self, sent: Claim | Notice, to: mime.Recipient, message: bytes) -> Envelope:
+    def _envelope(
+        self, sent: Claim | Notice, sender: str, recipient: str, message: bytes
+    ) -> Envelope:
         key = next(self._keys)
         self._open[key] = sent
-        return Envelope(key, self._sender.envelope(to.token), to.address, message)
+        return Envelope(key, sender, recipient, message)
+
+    def _obstacle(self, letter: Run | Claim, now: datetime) -> str | None:
+        """Why a letter is not sent now; None if it is."""
+        if now - letter.due > self._config.mail_latest:
+            return "late"
+        return self._press.obstacle(letter.cadence, letter.date)
 
     def _record(self, claim: Claim, outcome: Outcome) -> Record:
         """What the ledger keeps of a letter that a server has said something to."""
@@ -185,15 +188,13 @@ class Queue(Iterator[Envelope]):
             returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
         if outcome.result != "deferred":
             return Record(claim, _STATES[outcome.result], reason)
-        pause = PAUSES[min(claim.attempts, len(PAUSES) - 1)]
-        return Record(claim, "deferred", reason, self._clock() + pause)
+        return Record(claim, "deferred", reason, self._clock() + _pause(claim.attempts))
 
     def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
         now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"
-        pause = PAUSES[min(notice.attempts, len(PAUSES) - 1)]
-        notices.record(self._db, notice.id, state, now + pause)
+        notices.record(self._db, notice.id, state, now + _pause(notice.attempts))
         if notice.kind == "moved" and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
 
@@ -210,3 +211,8 @@ class Queue(Iterator[Envelope]):
 
     def _count(self, what: str, number: int) -> None:
         self.numbers[what] = self.numbers.get(what, 0) + number
+
+
+def _pause(attempts: int) -> timedelta:
+    """How long to wait after so many attempts that came to nothing before this one."""
+    return PAUSES[min(attempts, len(PAUSES) - 1)]

@@ -74,15 +74,6 @@ def timezones(db: Database) -> list[str]:
     return [name for (name,) in rows]
 
 
-def counts(db: Database) -> list[tuple[str, str, str, int]]:
-    """How many there are: (status, language, cadence, number)."""
-    rows = db.execute(
-        "SELECT status, language, cadence, count(*) FROM subscribers"
-        " GROUP BY status, language, cadence ORDER BY status, language, cadence"
-    )
-    return [tuple(row) for row in rows]
-
-
 def record_consent(
     db: Database, number: int, act: str, language: str, wording: str, source: str, now: datetime
 ) -> None:

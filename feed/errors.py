@@ -63,6 +63,10 @@ class FormError(InputError):
         super().__init__(mark("Something in the form is missing or wrong."))
 
 
+class ForbiddenError(DevisError):
+    """What was asked for is not for this person, or came from a foreign page (HTTP 403)."""
+
+
 class WithdrawnError(DevisError):
     """The edition was withdrawn (HTTP 410)."""
 

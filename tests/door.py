@@ -11,10 +11,10 @@ from werkzeug.test import Client, TestResponse
 
 from feed import subscriptions
 from feed.clock import Clock
+from feed.mail import tokens
 from feed.model import Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import tokens
 from feed.web import wsgi
 from feed.web.cache import PageCache
 from tests.conftest import Installation

@@ -33,7 +33,7 @@ HOMES = {
     "jinja2": "publish",
     "smtplib": "mail",
     "flufl": "mail",
-    "email_validator": "subscriptions",
+    "email_validator": "mail",
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
 

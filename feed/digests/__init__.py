@@ -14,12 +14,11 @@ from feed.config import Config, secret
 from feed.digests import rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.errors import InputError, NotFoundError, mark
-from feed.mail import mime, outbox, smtp
+from feed.mail import addresses, mime, outbox, smtp
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Cadence, Letter, Site
 from feed.store import deliveries, ledger, meta, notices, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import addresses
 
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"

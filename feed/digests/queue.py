@@ -16,14 +16,14 @@ from sqlite_utils import Database
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests.rendering import Press
-from feed.mail import mime
+from feed.mail import mime, tokens
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Site
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, Record, Run
 from feed.store.notices import Notice
-from feed.subscriptions import returned, token_for, tokens
+from feed.subscriptions import returned, token_for
 
 CLAIM_AT_ONCE = 200
 SKIP_AT_ONCE = 10_000

@@ -13,11 +13,12 @@ from sqlite_utils import Database
 from feed.config import Config
 from feed.errors import LinkError
 from feed.i18n import translator
+from feed.mail import addresses, tokens
+from feed.mail.tokens import Purpose
 from feed.model import Preferences, Site, Subscriber
 from feed.store import deliveries, notices, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import addresses, forms, tokens, wording
-from feed.subscriptions.tokens import Purpose
+from feed.subscriptions import forms, wording
 
 CONFIRM_DAYS = 7
 PRIVATE_TIME = timedelta(hours=1)

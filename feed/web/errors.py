@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from feed.errors import (
     DevisError,
+    ForbiddenError,
     InputError,
     LinkError,
     NotFoundError,
@@ -22,9 +23,16 @@ from feed.web.paths import told
 
 log = logging.getLogger(__name__)
 
-STATUS = {InputError: 400, NotFoundError: 404, WithdrawnError: 410, StoreError: 503}
+STATUS = {
+    InputError: 400,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    WithdrawnError: 410,
+    StoreError: 503,
+}
 WORDS = {
     400: (mark("That request could not be read"), mark("Something in the address is malformed.")),
+    403: (mark("That is not open to you"), mark("Somebody else may be able to do it.")),
     404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
     405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
     410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),

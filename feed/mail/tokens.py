@@ -1,8 +1,8 @@
-"""The tokens in links: they name a subscriber and one purpose, and only we can make them.
+"""The tokens in links: they name somebody and one purpose, and only we can make them.
 
 A token is 42 letters and digits in lower case, so that it survives a mailbox name and every mail
-program: the subscriber's number, an expiry, and the first 128 bits of an HMAC-SHA256 over these,
-the purpose, and a state that makes the link void when it changes.
+program: the number of a subscriber (or of a message to the desk), an expiry, and the first 128 bits
+of an HMAC-SHA256 over these, the purpose, and a state that makes the link void when it changes.
 """
 
 import hmac
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 # letter: preferences and unsubscribing, from any letter, for ever; the others run out.
-Purpose = Literal["letter", "confirm", "private", "move"]
+Purpose = Literal["letter", "confirm", "private", "move", "desk"]
 
 _NUMBER, _EXPIRY, _MAC = 6, 4, 16  # bytes
 

@@ -1,0 +1,121 @@
+"""A link works for the mailbox that it was written to, and for nobody who comes after."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+
+import pytest
+
+from feed import subscriptions
+from feed.digests.queue import Queue
+from feed.errors import LinkError
+from feed.mail.envelope import Envelope
+from feed.model import Subscriber
+from feed.store import subscribers
+from feed.store.connection import transaction
+from feed.subscriptions import tokens
+from tests.conftest import Installation
+from tests.house import WISHES, House, house, links, parse
+
+NEW = "anna@new.example"
+
+
+@pytest.fixture
+def home(devis: Installation) -> House:
+    return house(devis)
+
+
+def found(home: House, number: int = 1) -> Subscriber:
+    with home.library() as (db, _):
+        someone = subscribers.by_id(db, number)
+    assert someone
+    return someone
+
+
+def link(home: House, kind: str, number: int = 1) -> str:
+    """The token in a notice of that kind."""
+    return subscriptions.token_for(home.key, found(home, number), kind, home.now, home.now)
+
+
+def ask(home: House, address: str, **wishes: str) -> None:
+    with home.library() as (db, site):
+        given = {**WISHES, "address": address, **wishes}
+        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+
+
+def confirm(home: House, token: str) -> None:
+    with home.library() as (db, site):
+        subscriptions.confirm(db, site, home.key, token, "/subscription/", home.now)
+
+
+def move(home: House, address: str = NEW, number: int = 1) -> None:
+    """Somebody has their letters go to another address."""
+    private = link(home, "private", number)
+    with home.library() as (db, site):
+        subscriptions.ask_move(db, home.config, home.key, private, address, home.now)
+        token = subscriptions.token_for(home.key, found(home, number), "move", home.now, home.now)
+        subscriptions.move(db, site, home.key, token, "/subscription/", home.now)
+
+
+def ask_private(home: House, token: str) -> None:
+    with home.library() as (db, _):
+        subscriptions.ask_private(db, home.key, token, home.now)
+
+
+@contextmanager
+def sending(home: House) -> Iterator[Queue]:
+    """What is to be sent, while it is being sent."""
+    with home.library() as (db, site):
+        yield Queue(db, site, home.config, home.key, home.clock())
+
+
+def opened(envelopes: list[Envelope]) -> list[tuple[str, EmailMessage]]:
+    return [(each.sender, parse(each.message)) for each in envelopes]
+
+
+def test_domains_that_look_alike_are_two_people(home: House) -> None:
+    """A link goes to the mailbox that was typed, never to that of somebody with a similar name."""
+    home.subscribe("anna@straße.example")
+    ask(home, "anna@strasse.example")
+    people = home.rows("SELECT address, status FROM subscribers ORDER BY id")
+    assert people == [("anna@straße.example", "active"), ("anna@strasse.example", "pending")]
+
+
+def test_a_link_to_confirm_is_void_once_the_letters_go_elsewhere(home: House) -> None:
+    ask(home, "anna@example.org")
+    token = link(home, "confirm")
+    confirm(home, token)
+    move(home)
+    with home.library() as (db, _), transaction(db):
+        subscribers.suspend(db, 1, home.now)
+    with pytest.raises(LinkError):
+        confirm(home, token)
+    assert found(home).status == "suspended"
+
+
+def test_a_notice_that_waits_goes_to_nobody_else_and_to_nobody_who_is_gone(home: House) -> None:
+    """Each is fetched with its address; meanwhile one moves, and one is erased."""
+    for token in [home.subscribe(f"{name}@example.org") for name in ("anna", "bo", "cy", "dan")]:
+        ask_private(home, token)
+    with sending(home) as queue:
+        first = next(queue)
+        move(home, "bo@new.example", 2)
+        with home.library() as (db, _):
+            subscriptions.erase(db, home.key, link(home, "private", 3), home.now)
+        rest = list(queue)
+    went = [(each.recipient, str(parse(each.message)["Subject"])) for each in rest]
+    private = str(parse(first.message)["Subject"])
+    assert [to for to, subject in went if subject == private] == ["dan@example.org"]
+    assert first.recipient == "anna@example.org"
+    assert {to for to, _ in went} >= {"bo@example.org"}  # is told that the letters have moved
+
+
+def test_the_envelope_of_a_notice_says_nothing_of_its_link(devis: Installation) -> None:
+    """Every server on the way writes it down."""
+    home = house(devis, bounce_address="bounces@example.org")
+    ask(home, "anna@example.org")
+    with sending(home) as queue:
+        ((sender, notice),) = opened(list(queue))
+    assert sender == "bounces@example.org"
+    (token,) = {part for each in links(notice) for part in each.split("/") if tokens.read(part)}
+    confirm(home, token)

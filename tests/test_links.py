@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
 from feed import subscriptions
+from feed.config import secret
 from feed.digests.queue import Queue
 from feed.errors import LinkError
 from feed.mail.envelope import Envelope
 from feed.model import Subscriber
-from feed.store import subscribers
+from feed.store import backups, subscribers
 from feed.store.connection import transaction
 from feed.subscriptions import tokens
 from tests.conftest import Installation
@@ -119,3 +122,36 @@ def test_the_envelope_of_a_notice_says_nothing_of_its_link(devis: Installation) 
     assert sender == "bounces@example.org"
     (token,) = {part for each in links(notice) for part in each.split("/") if tokens.read(part)}
     confirm(home, token)
+
+
+def restored(home: House, backup: Path, name: str) -> House:
+    """The house again, from a backup, in a place of its own."""
+    place = home.config.instance / name / "devis.sqlite3"
+    config = replace(home.config, database=place)
+    backups.restore(config, backup)
+    return House(config, home.now)
+
+
+@pytest.mark.parametrize("known", [0, 1])
+def test_after_a_restore_no_link_of_a_lost_day_opens_what_is_a_newcomers(
+    home: House, known: int
+) -> None:
+    """Whether anybody had subscribed before the backup or not; old links go on working."""
+    secret.key(home.config)
+    kept = [home.subscribe(f"kept{number}@example.org") for number in range(known)]
+    backup = backups.make(home.config, home.now).path
+    lost = [home.subscribe(f"lost{number}@example.org") for number in range(3)]
+    tokens_given = []
+    for name in ("once", "twice"):
+        again = restored(home, backup, name)
+        tokens_given += [again.subscribe(f"new{number}@example.org") for number in range(3)]
+        with again.library() as (db, _):
+            for token in lost:
+                with pytest.raises(LinkError):
+                    subscriptions.holder(db, again.key, token, again.now)
+            for token in kept:
+                subscriptions.holder(db, again.key, token, again.now)
+    assert len({*tokens_given, *lost, *kept}) == 9 + known
+    ((notice,),) = home.rows("SELECT seq FROM sqlite_sequence WHERE name = 'notices'")
+    ask(again, "last@example.org")
+    assert again.rows("SELECT id > ? FROM notices", notice + 1000) == [(1,)]

@@ -1,5 +1,6 @@
 """A link works for the mailbox that it was written to, and for nobody who comes after."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,8 +18,10 @@ from feed.model import Subscriber
 from feed.store import backups, subscribers
 from feed.store.connection import transaction
 from feed.subscriptions import tokens
+from feed.subscriptions.links import token_for
 from tests.conftest import Installation
-from tests.house import WISHES, House, house, links, parse
+from tests.door import door_of
+from tests.house import WISHES, House, house, links, moved, parse
 
 NEW = "anna@new.example"
 
@@ -37,7 +40,7 @@ def found(home: House, number: int = 1) -> Subscriber:
 
 def link(home: House, kind: str, number: int = 1) -> str:
     """The token in a notice of that kind."""
-    return subscriptions.token_for(home.key, found(home, number), kind, home.now, home.now)
+    return token_for(home.key, found(home, number), kind, home.now, home.now)
 
 
 def ask(home: House, address: str, **wishes: str) -> None:
@@ -49,15 +52,6 @@ def ask(home: House, address: str, **wishes: str) -> None:
 def confirm(home: House, token: str) -> None:
     with home.library() as (db, site):
         subscriptions.confirm(db, site, home.key, token, "/subscription/", home.now)
-
-
-def move(home: House, address: str = NEW, number: int = 1) -> None:
-    """Somebody has their letters go to another address."""
-    private = link(home, "private", number)
-    with home.library() as (db, site):
-        subscriptions.ask_move(db, home.config, home.key, private, address, home.now)
-        token = subscriptions.token_for(home.key, found(home, number), "move", home.now, home.now)
-        subscriptions.move(db, site, home.key, token, "/subscription/", home.now)
 
 
 def ask_private(home: House, token: str) -> None:
@@ -88,7 +82,7 @@ def test_a_link_to_confirm_is_void_once_the_letters_go_elsewhere(home: House) ->
     ask(home, "anna@example.org")
     token = link(home, "confirm")
     confirm(home, token)
-    move(home)
+    moved(home, NEW)
     with home.library() as (db, _), transaction(db):
         subscribers.suspend(db, 1, home.now)
     with pytest.raises(LinkError):
@@ -102,7 +96,7 @@ def test_a_notice_that_waits_goes_to_nobody_else_and_to_nobody_who_is_gone(home:
         ask_private(home, token)
     with sending(home) as queue:
         first = next(queue)
-        move(home, "bo@new.example", 2)
+        moved(home, "bo@new.example", 2)
         with home.library() as (db, _):
             subscriptions.erase(db, home.key, link(home, "private", 3), home.now)
         rest = list(queue)
@@ -122,6 +116,53 @@ def test_the_envelope_of_a_notice_says_nothing_of_its_link(devis: Installation) 
     assert sender == "bounces@example.org"
     (token,) = {part for each in links(notice) for part in each.split("/") if tokens.read(part)}
     confirm(home, token)
+
+
+def test_the_envelope_of_a_letter_opens_nothing(devis: Installation) -> None:
+    """It names its reader, for what comes back; every server on the way writes it down."""
+    home = house(devis, bounce_address="bounces@example.org")
+    letter = home.subscribe("anna@example.org")
+    home.at("2026-11-23T07:00:05+01:00").begin()
+    with sending(home) as queue:
+        ((sender, message),) = opened(list(queue))
+    token = sender.removeprefix("bounces+").removesuffix("@example.org")
+    assert tokens.read(token)
+    assert token not in message.as_string()
+    assert any(f"/subscription/{letter}/" in each for each in links(message))
+    with home.library() as (db, site):
+        for act in (subscriptions.reader, subscriptions.holder, subscriptions.owner):
+            with pytest.raises(LinkError):
+                act(db, home.key, token, home.now)
+        with pytest.raises(LinkError):
+            subscriptions.leave(db, site, home.key, token, "letter", home.now)
+
+
+@pytest.mark.parametrize("status", ["active", "left", "suspended"])
+def test_a_letter_to_an_earlier_address_is_good_for_leaving_only(
+    devis: Installation, status: str
+) -> None:
+    """For whoever reads there now."""
+    door = door_of(devis)
+    anna = door.person("known")
+    old = door.link(anna, "letter")
+    moved(door.house, NEW)
+    new = door.link(NEW, "letter")
+    with door.house.library() as (db, _), transaction(db):
+        subscribers.change(db, 1, status=status)
+    for path in ("/", "/resume", "/private"):
+        assert door.post(old + path, WISHES).status_code == 404
+        assert found(door.house).status == status
+    assert door.get(old + "/").status_code == 404
+    for page in (door.get(old + "/unsubscribe"), door.post(old + "/unsubscribe")):
+        assert page.status_code == 200
+        assert "new.example" not in page.text
+        assert new not in page.text
+        main = page.text.partition("<main")[2].partition("</main")[0]
+        leads_to = set(re.findall(r'(?:href|action)="([^"]+)"', main))
+        assert leads_to <= {old + "/unsubscribe"}
+    assert found(door.house).status == "left"
+    assert door.post(new + "/resume").status_code == 303
+    assert found(door.house).status == "active"
 
 
 def restored(home: House, backup: Path, name: str) -> House:

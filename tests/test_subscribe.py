@@ -618,8 +618,8 @@ def spoilt(door: Door) -> dict[str, str]:
     key, number = door.house.key, door.found(anna).id
     return {
         "forged": letter[:-1] + ("a" if letter[-1] != "a" else "b"),
-        "of another": tokens.make(key, "letter", number + 1),
-        "of another key": tokens.make(b"x" * 32, "letter", number),
+        "of another": tokens.lasting(key, "letter", number + 1, 0),
+        "of another key": tokens.lasting(b"x" * 32, "letter", number, 0),
         "truncated": letter[:-1],
         "too long": letter + "a",
         "short": "a",

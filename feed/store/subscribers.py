@@ -14,6 +14,9 @@ from feed.store.instants import instant, stamp
 
 Row = dict[str, Any]
 
+# How often letters to `{}` have moved to another address.
+MOVES = "(SELECT count(*) FROM consents WHERE subscriber = {} AND act = 'moved')"
+
 
 def by_id(db: Database, number: int) -> Subscriber | None:
     """The subscriber of that number."""
@@ -128,7 +131,8 @@ def suspend(db: Database, number: int, now: datetime) -> bool:
 
 
 def _one(db: Database, condition: str, value: object) -> Subscriber | None:
-    row = next(iter(db.query(f"SELECT * FROM subscribers WHERE {condition}", [value])), None)
+    query = f"SELECT *, {MOVES.format('s.id')} AS moves FROM subscribers s WHERE {condition}"
+    row = next(iter(db.query(query, [value])), None)
     return None if row is None else _subscriber(row)
 
 
@@ -148,6 +152,7 @@ def _subscriber(row: Row) -> Subscriber:
         epoch=row["epoch"],
         new_address=row["new_address"],
         old_address=row["old_address"],
+        moves=row["moves"],
     )
 
 

@@ -16,11 +16,9 @@ from feed.i18n import translator
 from feed.model import Preferences, Site, Subscriber
 from feed.store import deliveries, notices, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import addresses, forms, tokens, wording
-from feed.subscriptions.tokens import Purpose
+from feed.subscriptions import addresses, forms, links, wording
+from feed.subscriptions.links import CONFIRM_DAYS
 
-CONFIRM_DAYS = 7
-PRIVATE_TIME = timedelta(hours=1)
 MOST_NOTICES = 3  # of a kind to one person in a day
 _DAY = timedelta(days=1)
 
@@ -56,13 +54,13 @@ def ask(
 
 def applicant(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
     """Whoever a link to confirm was sent to. Raises LinkError."""
-    return _holder(db, key, token, "confirm", now)
+    return links.holder(db, key, token, "confirm", now)
 
 
 def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Let the letters begin; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "confirm", now)
+        found = links.holder(db, key, token, "confirm", now)
         if found.status == "active":
             return
         subscribers.change(
@@ -73,8 +71,8 @@ def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: 
 
 
 def holder(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
-    """Whoever a letter with that token was written to. Raises LinkError."""
-    return _holder(db, key, token, "letter", now)
+    """Whoever gets letters with that token. Raises LinkError."""
+    return links.holder(db, key, token, "letter", now)
 
 
 def change(
@@ -89,7 +87,7 @@ def change(
     """Change somebody's wishes, or pause their letters. Raises LinkError or FormError."""
     wishes = forms.preferences(given, site.languages)
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
+        found = links.holder(db, key, token, "letter", now)
         today = site.today(now)
         until = forms.pause(given.get("paused_until", ""), today)
         if wishes != found.preferences:
@@ -99,11 +97,18 @@ def change(
         subscribers.change(db, found.id, paused_until=until)
 
 
+def reader(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever a letter with that token was written to, if at an earlier address. Raises LinkError.
+
+    Such a letter is good for leaving only.
+    """
+    return links.reader(db, key, token, now)
+
+
 def leave(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Stop all letters to somebody at once; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
-        leave_by(db, site, found, source, now)
+        leave_by(db, site, links.reader(db, key, token, now), source, now)
 
 
 def leave_by(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:
@@ -117,7 +122,7 @@ def leave_by(db: Database, site: Site, found: Subscriber, source: str, now: date
 def resume(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Write again to somebody who had left, or whose letters came back. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
+        found = links.holder(db, key, token, "letter", now)
         if found.status == "active" or found.confirmed is None:
             return
         subscribers.change(db, found.id, status="active", since=now)
@@ -128,12 +133,12 @@ def resume(db: Database, site: Site, key: bytes, token: str, source: str, now: d
 def ask_private(db: Database, key: bytes, token: str, now: datetime) -> None:
     """Mail the link to what is private to the address that letters go to. Raises LinkError."""
     with transaction(db):
-        _notice(db, _holder(db, key, token, "letter", now), "private", now)
+        _notice(db, links.holder(db, key, token, "letter", now), "private", now)
 
 
 def owner(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
     """Whoever reads the mailbox that a private link went to within the hour. Raises LinkError."""
-    return _holder(db, key, token, "private", now)
+    return links.holder(db, key, token, "private", now)
 
 
 def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any]:
@@ -194,13 +199,13 @@ def ask_move(
 
 def mover(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
     """Whoever a link to a new address was sent for. Raises LinkError."""
-    return _holder(db, key, token, "move", now)
+    return links.holder(db, key, token, "move", now)
 
 
 def move(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Write to the new address from now on; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "move", now)
+        found = links.holder(db, key, token, "move", now)
         if found.new_address is None:
             return
         identity = addresses.identity(found.new_address)
@@ -226,36 +231,6 @@ def tidy(db: Database, now: datetime) -> None:
     with transaction(db):
         subscribers.forget_unconfirmed(db, now - timedelta(days=CONFIRM_DAYS))
         notices.forget(db, now - timedelta(days=30))
-
-
-def token_for(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
-    """The token of the link in a notice of that kind, which was asked for at `asked`."""
-    if kind == "confirm":
-        expires = asked + timedelta(days=CONFIRM_DAYS)
-        return tokens.make(key, "confirm", found.id, expires, _state(found, "confirm"))
-    if kind == "move":
-        expires = asked + timedelta(days=CONFIRM_DAYS)
-        return tokens.make(key, "move", found.id, expires, _state(found, "move"))
-    return tokens.make(key, "private", found.id, now + PRIVATE_TIME, _state(found, "private"))
-
-
-def _holder(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
-    token = tokens.read(text)
-    found = subscribers.by_id(db, token.subscriber) if token else None
-    if token is None or found is None:
-        raise LinkError
-    if not token.is_valid(key, purpose, now, _state(found, purpose)):
-        raise LinkError
-    return found
-
-
-def _state(found: Subscriber, purpose: Purpose) -> str:
-    """What makes the links of a purpose void when it changes."""
-    if purpose == "confirm":
-        return f"{found.epoch} {found.address}"
-    if purpose == "move":
-        return found.new_address or found.address
-    return found.address if purpose == "private" else ""
 
 
 def _wish(db: Database, found: Subscriber, wishes: Preferences, now: datetime, **more: Any) -> None:

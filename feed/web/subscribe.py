@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed import subscriptions
 from feed.errors import FormError, mark
 from feed.subscriptions import wording
+from feed.subscriptions.links import CONFIRM_DAYS
 from feed.web import filled, humans, timezones
 from feed.web.context import db, here, key, language, now, site, translate
 from feed.web.filled import Filled
@@ -52,7 +53,7 @@ def sign_up() -> AnyResponse:
 @blueprint.get("/sent/")
 def sent() -> str:
     """What to do now, whoever it was that asked."""
-    return render_template("subscribe_sent.html", days=subscriptions.CONFIRM_DAYS)
+    return render_template("subscribe_sent.html", days=CONFIRM_DAYS)
 
 
 @blueprint.errorhandler(429)

@@ -206,6 +206,21 @@ CREATE TABLE bounces (
 CREATE INDEX bounces_subscriber ON bounces(subscriber, at);
 """
 
+PROPOSALS = """
+CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until confirmed
+  subscriber INTEGER PRIMARY KEY REFERENCES subscribers(id) ON DELETE CASCADE,
+  language TEXT NOT NULL,
+  cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+  workdays INTEGER NOT NULL CHECK (workdays IN (0, 1)),
+  hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
+  timezone TEXT NOT NULL,
+  asked TEXT NOT NULL
+) STRICT;
+INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
+  FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
+UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
+"""
+
 
 def _create(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
@@ -236,7 +251,13 @@ def subscribers_and_deliveries(db: Database) -> None:
     _create(db, LETTERS)
 
 
-NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries"})
+@migrations()
+def proposals(db: Database) -> None:
+    """What a stranger asks for changes nobody, until it is confirmed."""
+    _create(db, PROPOSALS)
+
+
+NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "proposals"})
 
 
 def pending(db: Database) -> list[str]:

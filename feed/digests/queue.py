@@ -164,7 +164,7 @@ class Queue(Iterator[Envelope]):
         token = links.token_for(self._key, found, notice.kind, notice.asked, now)
         mark = tokens.mark_of(self._key, f"notice.{notice.id}")
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
-        form = self._press.notice(notice, found)
+        form = self._press.notice(notice, subscribers.proposed(self._db, found))
         # Its link is nothing for the envelope, which every server on the way writes down.
         return self._envelope(notice, self._sender.returns_to, to.address, form.fill(to, now))
 

@@ -3,7 +3,7 @@
 The only place where addresses are kept.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -51,18 +51,36 @@ def change(db: Database, number: int, **values: Any) -> None:
     db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", {**given, "number": number})
 
 
+def propose(db: Database, number: int, preferences: Preferences, now: datetime) -> None:
+    """Keep new wishes in the name of a subscriber, in place of earlier ones, beside the present."""
+    db.execute(
+        "INSERT OR REPLACE INTO proposals VALUES"
+        " (:number, :language, :cadence, :workdays, :hour, :timezone, :now)",
+        {**asdict(preferences), "number": number, "now": stamp(now)},
+    )
+
+
+def proposed(db: Database, found: Subscriber) -> Subscriber:
+    """A subscriber as they would be with the wishes that wait to be confirmed, if any do."""
+    query = "SELECT * FROM proposals WHERE subscriber = ?"
+    row = next(iter(db.query(query, [found.id])), None)
+    return found if row is None else replace(found, preferences=_preferences(row))
+
+
+def forget_proposal(db: Database, number: int) -> None:
+    """Let no other wishes of a subscriber wait."""
+    db.execute("DELETE FROM proposals WHERE subscriber = ?", [number])
+
+
 def erase(db: Database, number: int) -> None:
     """Forget a subscriber with everything that hangs on the person."""
     db.execute("DELETE FROM subscribers WHERE id = ?", [number])
 
 
-def forget_unconfirmed(db: Database, before: datetime) -> int:
-    """Forget those who asked before that instant and never confirmed; their number."""
-    cursor = db.execute(
-        "DELETE FROM subscribers WHERE status = 'pending' AND confirmed IS NULL AND asked < ?",
-        [stamp(before)],
-    )
-    return cursor.rowcount
+def forget_unconfirmed(db: Database, before: datetime) -> None:
+    """Forget who, and what, was last asked for before that instant and not confirmed."""
+    db.execute("DELETE FROM subscribers WHERE status = 'pending' AND asked < ?", [stamp(before)])
+    db.execute("DELETE FROM proposals WHERE asked < ?", [stamp(before)])
 
 
 def timezones(db: Database) -> list[str]:
@@ -141,9 +159,7 @@ def _subscriber(row: Row) -> Subscriber:
     return Subscriber(
         id=row["id"],
         address=row["address"],
-        preferences=Preferences(
-            row["language"], row["cadence"], bool(row["workdays"]), row["hour"], row["timezone"]
-        ),
+        preferences=_preferences(row),
         status=row["status"],
         asked=asked,
         confirmed=instant(row["confirmed"]),
@@ -153,6 +169,12 @@ def _subscriber(row: Row) -> Subscriber:
         new_address=row["new_address"],
         old_address=row["old_address"],
         moves=row["moves"],
+    )
+
+
+def _preferences(row: Row) -> Preferences:
+    return Preferences(
+        row["language"], row["cadence"], bool(row["workdays"]), row["hour"], row["timezone"]
     )
 
 

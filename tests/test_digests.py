@@ -9,6 +9,7 @@ import pytest
 
 from feed import digests, editions
 from feed.digests import proof
+from feed.digests.queue import Queue
 from feed.store import meta
 from feed.store.connection import opened
 from tests.conftest import Installation
@@ -177,6 +178,31 @@ def test_what_a_dead_sender_had_claimed_is_sent_with_the_same_message_id(home: H
     (again,) = home.post(later(MONDAY_7, seconds=30))
     assert again["Message-ID"] == first["Message-ID"]
     assert [state for _, state, _ in home.states()] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "ahead", ["2026-11-23T12:00+01:00", "2026-11-24T07:01+01:00", "2030-01-01"]
+)
+def test_a_clock_that_was_ahead_for_a_while_costs_nobody_a_letter(home: House, ahead: str) -> None:
+    """Letters to come were handed out, and skipped as there was nothing to send yet."""
+    home.subscribe("una@example.org")
+    with home.library() as (db, site):
+        home.at(f"{ahead}T07:01+01:00" if len(ahead) == 10 else ahead)
+        digests.begin(db, site, home.now)
+    home.at(SUNDAY)
+    with home.library() as (db, site), digests.sender(home.config):
+        queue = Queue(db, site, home.config, home.key, home.clock())
+        assert list(queue) == []
+    assert home.post(later(SUNDAY, hours=4)) == []
+    for day in ("2026-11-23", "2026-11-24"):
+        (letter,) = home.post(f"{day}T07:00:02+01:00")
+        assert letter["Subject"] == title(home, day, "en")
+
+
+def test_a_clock_that_is_set_back_a_little_sends_nothing_again(home: House) -> None:
+    home.subscribe("zoe@example.org")
+    assert len(home.post(MONDAY_7)) == 1
+    assert home.send(MONDAY_6) == home.send(later(MONDAY_7, seconds=3)) == {}
 
 
 def test_one_process_sends_at_a_time(home: House) -> None:

@@ -75,6 +75,31 @@ def test_due_send_and_status_tell_the_same_story(house: Command) -> None:
     assert {letter["To"] for letter in letters} == {"anna@example.org", "bo@example.org"}
 
 
+def contents(command: Command) -> list[str]:
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db:
+        return list(db.iterdump())
+
+
+@pytest.mark.parametrize("ask", [("due",), ("send", "--dry-run")])
+def test_asking_what_would_be_sent_writes_nothing(house: Command, ask: tuple[str, ...]) -> None:
+    """Not even where the clock is ahead, and the editions and letters of days are due."""
+    before = contents(house)
+    assert "2" in house("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
+    assert contents(house) == before
+    assert house("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
+
+
+def test_notices_are_told_as_sent_too(house: Command) -> None:
+    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+        db.execute(
+            "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
+            " VALUES (1, 'private', 'sv', ?1, 'due', ?1)",
+            ["2031-05-05T04:00:00+00:00"],
+        )
+    assert house("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
+    assert house("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
+
+
 def test_late_letters_are_told_with_the_reason(house: Command) -> None:
     late: dict[str, Any] = {"NOW": "2031-05-05T14:00:00+02:00"}
     assert "  late" in house("digest", "due", **late).stdout

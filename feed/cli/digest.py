@@ -30,8 +30,7 @@ def group() -> None:
 def due(base: Setup, form: str) -> None:
     """Print the letters that wait to be sent now, by date and language."""
     with base.library() as (db, site):
-        digests.begin(db, site, base.clock())
-        found = digests.due(db, base.config, base.clock())
+        found = digests.due(db, site, base.config, base.clock())
     rows = [
         {
             "date": item.date.isoformat(),
@@ -51,16 +50,15 @@ def due(base: Setup, form: str) -> None:
 def send(base: Setup, dry_run: bool) -> None:
     """Send what is due now, and end; a worker that is sending is left alone."""
     stop = stop_on_signal()
-    secret.key(base.config)  # what is wrong with it shows here, and not half-way
     with base.library() as (db, site):
         now = base.clock()
-        editions.publish_due(db, site, base.config, now)
-        digests.begin(db, site, now)
-        waiting = [item for item in digests.due(db, base.config, now) if item.reason is None]
-        total = sum(item.number for item in waiting)
+        waiting = digests.due(db, site, base.config, now)
+        total = sum(item.number for item in waiting if item.reason is None)
         if dry_run:
             click.echo(f"{total} letters would be sent.")
             return
+        secret.key(base.config)  # what is wrong with it shows here, and not half-way
+        editions.publish_due(db, site, base.config, now)
         with digests.sender(base.config) as alone:
             if not alone:
                 raise InstanceError(mark("Another process is sending letters: let it finish."))

@@ -192,6 +192,7 @@ class Queue(Iterator[Envelope]):
         return Record(claim, "deferred", reason, self._clock() + _pause(claim.attempts))
 
     def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
+        self._count(f"notices {outcome.result}", 1)
         now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"

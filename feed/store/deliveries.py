@@ -187,6 +187,12 @@ def release(db: Database, now: datetime) -> int:
     return cursor.rowcount
 
 
+def take_back(db: Database, now: datetime) -> None:
+    """Undo what was done about letters that are not due yet, by a clock that was ahead."""
+    for table in ("runs", "deliveries"):
+        db.execute(f"DELETE FROM {table} WHERE due > ?", [stamp(now)])
+
+
 def give_up(db: Database, due_before: datetime, now: datetime) -> int:
     """End what is still deferred of letters that were due before that instant; how many."""
     cursor = db.execute(

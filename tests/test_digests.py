@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -76,6 +77,21 @@ def test_the_weekly_letter_has_the_weeks_editions_in_order(home: House) -> None:
     places = [text.index(each) for each in titles]
     assert places == sorted(places)
     assert "48" in letter["Subject"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Europe/Stockholm", "Pacific/Honolulu"])
+def test_the_week_comes_whole_and_every_monday_wherever_somebody_lives(
+    home: House, zone: str
+) -> None:
+    """As the form, the letter that asks to confirm, and what was agreed to have said."""
+    home.subscribe("vera@example.org", cadence="weekly", timezone=zone)
+    for monday in (date(2026, 11, 23), date(2026, 11, 30)):
+        local = datetime.combine(monday, time(7, 0, 2), ZoneInfo(zone))
+        assert home.post((local - timedelta(seconds=4)).astimezone(UTC).isoformat()) == []
+        (letter,) = home.post(local.astimezone(UTC).isoformat())
+        text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        for ago in range(1, 8):
+            assert title(home, (monday - timedelta(days=ago)).isoformat(), "en") in text
 
 
 def test_nobody_gets_a_letter_twice_who_changes_hour_or_language_at_noon(home: House) -> None:

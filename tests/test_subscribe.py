@@ -789,6 +789,18 @@ def test_who_signs_up_too_often_waits_and_loses_nothing(
         assert door.post(f"/subscription/{letter}/unsubscribe").status_code == 200
 
 
+def test_who_sends_too_much_too_often_waits_too(install: Callable[..., Installation]) -> None:
+    kind = "multipart/form-data; boundary=b"
+    door = door_of(install(SIGNUP_RATE="1"))
+    head = b'--b\r\nContent-Disposition: form-data; name="address"\r\n\r\n'
+    body = head + b"a" * 1_000_000 + b"\r\n--b--\r\n"
+    said = [
+        Client(door.cache).post("/en/subscribe/", data=body, content_type=kind).status_code
+        for _ in range(3)
+    ]
+    assert said == [413, 429, 429]
+
+
 # Logs
 
 

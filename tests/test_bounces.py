@@ -56,7 +56,7 @@ Content-Type: text/rfc822-headers
 """.encode()
 
 
-def complaint(letter: str) -> bytes:
+def complaint(letter: str, kind: str = "abuse") -> bytes:
     """A feedback report (RFC 5965), as mail providers pass them on."""
     return f"""\
 From: fbl@mx.example
@@ -73,7 +73,7 @@ This is an email abuse report.
 --line
 Content-Type: message/feedback-report
 
-Feedback-Type: abuse
+Feedback-Type: {kind}
 User-Agent: X/1.0
 Version: 1
 
@@ -176,6 +176,14 @@ def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
     assert status(home) == "suspended"
 
 
+@pytest.mark.parametrize("kind", ["not-spam", "Not-Spam", "auth-failure"])
+def test_feedback_that_is_no_complaint_stops_nothing(home: House, kind: str) -> None:
+    home.subscribe("glad@example.org")
+    home.post("2026-11-23T07:01+01:00")
+    assert handle(home, complaint(raw(home), kind)).stopped is False
+    assert status(home) == "active"
+
+
 def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) -> None:
     home.subscribe("leaver@example.org")
     (letter,) = home.post("2026-11-23T07:01+01:00")
@@ -197,7 +205,13 @@ def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) 
         b"Subject: Out of office\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday",
         b"To: bounces+" + b"a" * 42 + b"@example.org\r\nSubject: unsubscribe\r\n\r\n",
         b"To: bounces@example.org\r\nSubject: =?utf-8?b?/////w==?=\r\n\r\nhej",
+        b"Content-Type: message/rfc822\r\n\r\n" * 30_000,
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
+            for n in range(3000)
+        ),
     ],
+    ids=lambda message: ascii(message)[:40],
 )
 def test_anything_else_changes_nothing(home: House, message: bytes) -> None:
     home.subscribe("calm@example.org")

@@ -13,6 +13,7 @@ from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import secret
 from feed.digests import proof
 from feed.errors import InstanceError, mark
+from feed.mail import returns
 from feed.model import CADENCES, Cadence
 from feed.subscriptions import returned
 
@@ -135,7 +136,9 @@ def bounce(base: Setup) -> None:
 
     For the mail server to pipe into; what it tells is counted, and letters stop where they must.
     """
-    message = sys.stdin.buffer.read()
+    message = sys.stdin.buffer.read(returns.LARGEST)
+    while sys.stdin.buffer.read(returns.LARGEST):  # a pipe that is left full is a fault to Postfix
+        pass
     with base.library() as (db, site):
         key = secret.key(base.config)
         done = returned.handle(db, site, base.config, key, message, base.clock())

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -626,3 +627,37 @@ def test_a_damaged_database_is_refused_at_the_start_with_the_way_back(
     database.rename(database.with_name("damaged"))
     command("restore", str(kept), DATABASE=str(database))
     assert json.loads(command("export", DATABASE=str(database)).stdout)["principles"]
+
+
+def test_everything_that_is_made_is_for_its_owner_only(command: Command) -> None:
+    """Whatever the mask of the shell says."""
+
+    def looser(folder: Path) -> list[str]:
+        """What others could read, but for what has nothing in it."""
+        return [
+            path.name
+            for path in (folder, *folder.rglob("*"))
+            if path.stat().st_mode & 0o077 and not (path.is_file() and not path.stat().st_size)
+        ]
+
+    before = os.umask(0o022)
+    try:
+        port = str(free_port())
+        serving = command.start("serve", PORT=port, WEB_WORKERS="1")
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
+            wait_until(lambda: (command.folder / "instance/worker.lock").exists(), 30)
+            fetch(f"http://127.0.0.1:{port}/api/v1/principles?lang=xx-")
+            there = {path.name for path in command.folder.glob("instance/*")}
+            assert there >= {"devis.sqlite3", "devis.sqlite3-wal", "devis.sqlite3-shm"}
+            assert "limits.sqlite3" in there
+            assert looser(command.folder / "instance") == []
+        finally:
+            stop(serving)
+        command("digest", "send")
+        made = command("backup").stdout.split("  ")[0]
+        command("restore", made, DATABASE="new/devis.sqlite3")
+        for name in ("instance", "new"):
+            assert looser(command.folder / name) == []
+    finally:
+        os.umask(before)

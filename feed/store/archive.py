@@ -115,13 +115,17 @@ def _unpack(tar: tarfile.TarFile, folder: Path, manifest: Manifest) -> None:
         file = tar.extractfile(member)
         if expected is None or file is None or member.size != expected.size:
             raise tarfile.ReadError(f"{member.name} does not belong there")
-        with (folder / member.name).open("xb") as out:
+        with open(folder / member.name, "xb", opener=_private) as out:
             if _copied(file, out, lambda: None) != expected:
                 raise tarfile.ReadError(f"{member.name} has changed")
             out.flush()
             os.fsync(out.fileno())
     if missing:
         raise tarfile.ReadError(f"no {', '.join(missing)}")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _read(tar: tarfile.TarFile) -> Manifest:

@@ -216,6 +216,7 @@ CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until c
   timezone TEXT NOT NULL,
   asked TEXT NOT NULL
 ) STRICT;
+CREATE INDEX consents_moved ON consents(subscriber) WHERE act = 'moved';
 INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
   FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
 UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
@@ -253,7 +254,7 @@ def subscribers_and_deliveries(db: Database) -> None:
 
 @migrations()
 def proposals(db: Database) -> None:
-    """What a stranger asks for changes nobody, until it is confirmed."""
+    """What a stranger asks for changes nobody, until it is confirmed; moves are soon counted."""
     _create(db, PROPOSALS)
 
 

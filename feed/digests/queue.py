@@ -188,13 +188,13 @@ class Queue(Iterator[Envelope]):
             returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
         if outcome.result != "deferred":
             return Record(claim, _STATES[outcome.result], reason)
-        return Record(claim, "deferred", reason, self._clock() + _pause(claim.attempts))
+        return Record(claim, "deferred", reason, self._clock() + pause(claim.attempts))
 
     def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
         now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"
-        notices.record(self._db, notice.id, state, now + _pause(notice.attempts))
+        notices.record(self._db, notice.id, state, now + pause(notice.attempts))
         if notice.kind == "moved" and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
 
@@ -213,6 +213,6 @@ class Queue(Iterator[Envelope]):
         self.numbers[what] = self.numbers.get(what, 0) + number
 
 
-def _pause(attempts: int) -> timedelta:
+def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts that came to nothing before this one."""
     return PAUSES[min(attempts, len(PAUSES) - 1)]

@@ -132,10 +132,13 @@ def test_serves_from_an_empty_folder_and_prints_where(start: Callable[..., Runni
         *(f"/{code}/" for code in ("en", "sv")),
         *(f"/{code}/feeds/" for code in ("en", "sv")),
         *(f"/{code}/feed.{form}" for code in ("en", "sv") for form in ("rss", "atom", "json")),
+        "/desk/",
     }
-    assert set(printed) == {running.url(path) for path in expected}
+    (link,) = [address for address in printed if "/desk/link/" in address]
+    assert set(printed) == {link, *(running.url(path) for path in expected)}
+    status = {running.url("/"): 302, running.url("/desk/"): 303}
     for address in printed:
-        assert fetch(address).status == (302 if address == running.url("/") else 200)
+        assert fetch(address).status == status.get(address, 200)
 
 
 def test_the_process_in_front_of_the_web_workers_holds_no_database(

@@ -163,3 +163,17 @@ def test_every_test_that_the_page_names_exists() -> None:
     named = re.findall(r"`(test_\w+)`", PAGE)
     assert len(named) > 10
     assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
+    seat = desk.seat("translator")
+    database = desk.house.config.database
+    away = database.with_name("away")
+    database.rename(away)
+    try:
+        answer = seat.get("/desk/account/", headers={"Accept-Language": "sv"})
+    finally:
+        away.rename(database)
+    assert answer.status_code == 503
+    assert "Strax tillbaka" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"

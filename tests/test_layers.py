@@ -26,8 +26,6 @@ HOMES = {
     "babel": "i18n",
     "sqlite3": "store",
     "granian": "server",
-    "flask_limiter": "web",
-    "limits": "web",
     "pydantic": "publish",
     "css_inline": "publish",
     "jinja2": "publish",

@@ -104,12 +104,12 @@ def running(*command: str, ready: str, **environ: str) -> Iterator[subprocess.Po
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **environ},
+        env={**os.environ, **environ, "PYTHONDONTWRITEBYTECODE": ""},  # compiled, as installed
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        wait_until(lambda: answers(ready), 60)
+        wait_until(lambda: answers(ready), 60, step=0.005)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

@@ -266,6 +266,21 @@ ALTER TABLE revisions ADD COLUMN typo INTEGER NOT NULL DEFAULT 0 CHECK (typo IN 
 CREATE INDEX revisions_curator ON revisions(curator, id);
 """
 
+PROPOSALS = """
+CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until confirmed
+  subscriber INTEGER PRIMARY KEY REFERENCES subscribers(id) ON DELETE CASCADE,
+  language TEXT NOT NULL,
+  cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+  workdays INTEGER NOT NULL CHECK (workdays IN (0, 1)),
+  hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
+  timezone TEXT NOT NULL,
+  asked TEXT NOT NULL
+) STRICT;
+INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
+  FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
+UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
+"""
+
 
 def _create(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
@@ -302,7 +317,13 @@ def desk(db: Database) -> None:
     _create(db, DESK)
 
 
-NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk"})
+@migrations()
+def proposals(db: Database) -> None:
+    """What a stranger asks for changes nobody, until it is confirmed."""
+    _create(db, PROPOSALS)
+
+
+NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk", "proposals"})
 
 
 def pending(db: Database) -> list[str]:

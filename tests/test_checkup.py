@@ -14,11 +14,13 @@ import pytest
 
 from feed import config as settings
 from feed import editions
+from feed.config import secret
 from feed.errors import DevisError
 from feed.i18n import translator
 from feed.server import checkup
 from feed.store import backups
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
+from tests.house import House, house
 from tests.mailservers import inbox
 from tests.test_cli import DATABASE, rows, stop
 from tests.test_mail_cli import MONDAY, enter
@@ -269,7 +271,8 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     command("digest", "send", **MONDAY)
     enter(command, "anna@example.org", "bo@example.org")
     assert "  letters: There are subscribers" in command("check", code=1, **MONDAY).stdout
-    command("digest", "due", NOW="2031-05-05T07:00:05+02:00")
+    given = settings.load({"DEVIS_DATABASE": str(command.folder / DATABASE)})
+    House(given, datetime.fromisoformat("2031-05-05T07:00:05+02:00")).begin()
     assert told("07:10:00").startswith("good")
     assert told("07:30:00").startswith("warn 2 letters wait to be sent, the oldest since")
     command("digest", "send", NOW="2031-05-05T14:00:00+02:00")
@@ -280,6 +283,18 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     (command.folder / "instance" / "secret_key").unlink()
     assert told("14:00:05").startswith("bad Letters were sent, but the secret key")
     assert rows(command, "SELECT count(*) FROM deliveries") == [(2,)]
+
+
+def test_letters_that_a_wrong_clock_keeps_from_going_out_are_told(devis: Installation) -> None:
+    made = house(devis, smtp=SMTP)
+    made.subscribe("anna@example.org")
+    secret.key(devis.config)
+    assert checked(devis, smtp=SMTP)["letters"][0] == "good"
+    made.at("2026-12-24T11:00:00+00:00").begin()
+    level, said = checked(devis, smtp=SMTP)["letters"]
+    assert (level, "until 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
+    made.at(NOON.isoformat()).begin()
+    assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 
 
 def test_a_backup_is_to_be_there_and_not_too_old_where_one_is_scheduled(

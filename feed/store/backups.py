@@ -118,6 +118,7 @@ def restore(config: Config, source: Path) -> Manifest:
         flaw = snapshot.flaw(draft, manifest.counts)
         if flaw is not None:
             raise archive.damaged(source, flaw)
+        snapshot.skip_numbers(draft)
         key = drafts / secret.FILE
         if key.exists():
             _put_key(config, key)

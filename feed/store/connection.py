@@ -104,7 +104,11 @@ def transaction(db: Database) -> Iterator[None]:
     """Everything in the block is written, or nothing; the write lock is taken at once.
 
     Taking it at the start lets the block decide on what it reads: nobody else writes meanwhile.
+    Inside of another one it is a part of that.
     """
+    if db.conn.in_transaction:
+        yield
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -112,3 +116,13 @@ def transaction(db: Database) -> Iterator[None]:
         db.rollback()
         raise
     db.commit()
+
+
+@contextmanager
+def undone(db: Database) -> Iterator[None]:
+    """What is written in the block is seen there, and then was never written."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.rollback()

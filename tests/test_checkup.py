@@ -147,6 +147,18 @@ def test_the_secret_key_is_to_be_there_and_private(devis: Installation) -> None:
     assert checked(devis, secret="y" * 40)["secret key"][0] == "good"
 
 
+def test_the_instance_is_to_be_private(devis: Installation) -> None:
+    instance, database = devis.config.instance, devis.config.database
+    assert checked(devis)["privacy"][0] == "good"
+    for place, mode in ((instance, 0o750), (database, 0o604)):
+        before = place.stat().st_mode & 0o777
+        place.chmod(mode)
+        level, said = checked(devis)["privacy"]
+        assert level == "warn"
+        assert said.endswith(f"chmod go= {place}")
+        place.chmod(before)
+
+
 @pytest.mark.parametrize(("megabytes", "level"), [(49, "bad"), (200, "warn"), (9999, "good")])
 def test_room_on_the_disk(
     devis: Installation, monkeypatch: pytest.MonkeyPatch, megabytes: int, level: str

@@ -202,9 +202,12 @@ def _secret(environ: Mapping[str, str], name: str) -> str:
     if not place or text:
         return text
     try:
-        return Path(place).read_text().strip()
+        text = Path(place).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _malformed(f"{name}_FILE", place, f"a file that can be read ({error})") from None
+    if not text:  # or letters would go to the outbox, or be signed with another key
+        raise _malformed(f"{name}_FILE", place, "a file with the setting in it, but it is empty")
+    return text
 
 
 def environment(now: datetime) -> dict[str, str]:

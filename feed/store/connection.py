@@ -1,8 +1,9 @@
 """Opening the database, transactions, and the driver's errors translated at the border."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
     """
     if not create and not exists(path):
         raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
+    if create:
+        _make_private(path)
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, factory=_Connection, check_same_thread=not shared
@@ -85,6 +88,12 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
     except BaseException:
         connection.close()
         raise
+
+
+def _make_private(path: Path) -> None:
+    """Have a new file be for its owner only; SQLite gives those beside it the same mode."""
+    with suppress(OSError):  # for whoever opens it to tell
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ One Translator serves pages, feeds and letters alike, so that none can disagree 
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from babel.core import UnknownLocaleError, get_global
 from babel.dates import format_date, get_timezone_location
 from babel.lists import format_list
 from babel.support import NullTranslations, Translations
+
+from feed.errors import DevisError
 
 # Where a bare language code would give another country's habits than the text is written in.
 _LOCALES = {"en": "en_GB", "sv": "sv_SE"}
@@ -44,6 +46,10 @@ class Translator:
     def say(self, message: str, **values: object) -> str:
         """The message in this language with its named values filled in."""
         return self.gettext(message) % values
+
+    def told(self, errors: Mapping[str, DevisError]) -> dict[str, str]:
+        """Errors by the field that they belong to, as sentences in this language."""
+        return {name: self.say(error.message, **error.values) for name, error in errors.items()}
 
     def day(self, day: datetime.date) -> str:
         """`Sunday 22 November 2026`, as this language writes it."""

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
+from feed.curation import signing
 from feed.errors import BackupError, DevisError, MailError, StoreError, mark
 from feed.model import Site
 from feed.store import backups
@@ -176,6 +177,7 @@ def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) ->
     try:
         with opened(config.database) as db:
             subscriptions.tidy(db, clock())
+            signing.forget(db, clock())
             while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
                 pass
     except StoreError as error:

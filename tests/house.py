@@ -18,10 +18,10 @@ from sqlite_utils import Database
 from feed import digests, editions, subscriptions
 from feed.clock import Clock
 from feed.config import Config, secret
+from feed.mail import addresses
 from feed.model import Site
 from feed.store import subscribers
 from feed.store.connection import opened
-from feed.subscriptions import addresses
 from feed.subscriptions.links import of_letter, token_for
 from tests.conftest import Installation
 

@@ -6,7 +6,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from feed.subscriptions import returned, tokens
+from feed.mail import tokens
+from feed.subscriptions import returned
 from feed.subscriptions.returned import Handled, is_too_much
 from tests.conftest import Installation
 from tests.house import House, house, moved

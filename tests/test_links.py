@@ -13,11 +13,11 @@ from feed import subscriptions
 from feed.config import secret
 from feed.digests.queue import Queue
 from feed.errors import LinkError
+from feed.mail import tokens
 from feed.mail.envelope import Envelope
 from feed.model import Subscriber
 from feed.store import backups, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import tokens
 from feed.subscriptions.links import token_for
 from tests.conftest import Installation
 from tests.door import door_of

@@ -15,8 +15,9 @@ from werkzeug.test import Client, TestResponse
 from feed import server
 from feed.clock import Clock
 from feed.i18n import translator
+from feed.mail import tokens
 from feed.store.connection import connect
-from feed.subscriptions import forms, tokens
+from feed.subscriptions import forms
 from feed.web import humans, timezones
 from tests.conftest import NOON, Installation, settings
 from tests.door import Door, door_of

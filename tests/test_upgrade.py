@@ -22,9 +22,10 @@ THEN: dict[str, Any] = {"NOW": "2026-03-02T07:00:30+01:00", "BASE_URL": "https:/
 LASTING = (
     "SELECT id, date, number, principle, cycle, why, published, made, withdrawn, reason"
     " FROM editions ORDER BY id",
-    "SELECT * FROM principles ORDER BY slug",
+    "SELECT slug, kind, source, locator, status, original_language, changed, corrected"
+    " FROM principles ORDER BY slug",
     "SELECT * FROM texts ORDER BY rowid",
-    "SELECT * FROM revisions ORDER BY id",
+    "SELECT id, principle, at, origin, body FROM revisions ORDER BY id",
     "SELECT * FROM pins",
     "SELECT key, value FROM meta WHERE key IN ('authority', 'since') ORDER BY key",
 )

@@ -12,16 +12,15 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config, secret
-from feed.digests import rendering, schedule
+from feed.digests import desk, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.errors import InputError, NotFoundError, mark
-from feed.mail import mime, outbox, smtp
+from feed.mail import addresses, mime, outbox, smtp
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Cadence, Letter, Site
-from feed.store import deliveries, ledger, meta, notices, subscribers
+from feed.store import deliveries, desk_notices, ledger, meta, notices, subscribers
 from feed.store.connection import transaction, undone
 from feed.store.instants import instant
-from feed.subscriptions import addresses
 
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"
@@ -111,14 +110,23 @@ def send(
     server takes nothing: what is left is sent the next time.
     """
     begin(db, site, clock())
-    queue = Queue(db, site, config, secret.key(config), clock, progress)
+    key = secret.key(config)
+    if desk_notices.due(db, clock(), limit=1):
+        post = desk.Post(db, site, config, key, clock)
+        _deliver(site, config, post, post.record, stop)
+    queue = Queue(db, site, config, key, clock, progress)
     _deliver(site, config, queue, queue.record, stop)
     return queue.numbers
 
 
 def is_idle(db: Database, now: datetime) -> bool:
     """Whether nothing at all waits to be sent."""
-    return not (deliveries.runs(db) or deliveries.waiting(db, now) or notices.due(db, now, limit=1))
+    return not (
+        deliveries.runs(db)
+        or deliveries.waiting(db, now)
+        or notices.due(db, now, limit=1)
+        or desk_notices.due(db, now, limit=1)
+    )
 
 
 def forget(db: Database, config: Config, now: datetime) -> bool:

@@ -16,14 +16,14 @@ from sqlite_utils import Database
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests.rendering import Press
-from feed.mail import mime
+from feed.mail import mime, tokens
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Site
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, Record, Run
 from feed.store.notices import Notice
-from feed.subscriptions import links, returned, tokens
+from feed.subscriptions import links, returned
 
 CLAIM_AT_ONCE = 200
 SKIP_AT_ONCE = 10_000
@@ -191,14 +191,14 @@ class Queue(Iterator[Envelope]):
             returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
         if outcome.result != "deferred":
             return Record(claim, _STATES[outcome.result], reason)
-        return Record(claim, "deferred", reason, self._clock() + _pause(claim.attempts))
+        return Record(claim, "deferred", reason, self._clock() + pause(claim.attempts))
 
     def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
         self._count(f"notices {outcome.result}", 1)
         now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"
-        notices.record(self._db, notice.id, state, now + _pause(notice.attempts))
+        notices.record(self._db, notice.id, state, now + pause(notice.attempts))
         if notice.kind == "moved" and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
 
@@ -217,6 +217,6 @@ class Queue(Iterator[Envelope]):
         self.numbers[what] = self.numbers.get(what, 0) + number
 
 
-def _pause(attempts: int) -> timedelta:
+def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts that came to nothing before this one."""
     return PAUSES[min(attempts, len(PAUSES) - 1)]

@@ -14,10 +14,11 @@ from sqlite_utils import Database
 from feed.config import Config
 from feed.errors import LinkError
 from feed.i18n import translator
+from feed.mail import addresses
 from feed.model import Preferences, Site, Subscriber
 from feed.store import deliveries, notices, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import addresses, forms, links, wording
+from feed.subscriptions import forms, links, wording
 from feed.subscriptions.links import CONFIRM_DAYS
 
 MOST_NOTICES = 3  # of a kind because of one person, in a time that depends on who asks for whom

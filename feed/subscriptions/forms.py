@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from feed.errors import FormError, InputError, mark
+from feed.mail import addresses
 from feed.model import CADENCES, Preferences
-from feed.subscriptions import addresses
 
 LONGEST_PAUSE = timedelta(days=366)
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from feed.errors import LinkError
+from feed.mail import tokens
+from feed.mail.tokens import Purpose
 from feed.model import Subscriber
 from feed.store import subscribers
-from feed.subscriptions import tokens
-from feed.subscriptions.tokens import Purpose
 
 CONFIRM_DAYS = 7
 PRIVATE_TIME = timedelta(hours=1)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from sqlite_utils import Database
 
 from feed.config import Config
-from feed.mail import returns
+from feed.mail import addresses, returns, tokens
 from feed.mail.returns import Kind
+from feed.mail.tokens import Purpose
 from feed.model import Site, Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import addresses, leave_by, tokens
-from feed.subscriptions.tokens import Purpose
+from feed.subscriptions import leave_by
 
 SOFT_FOR = timedelta(days=14)  # soft bounces all the time for so long, and nobody is there
 SOFT_GAP = timedelta(days=7)  # without one for so long, and they begin anew

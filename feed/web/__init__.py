@@ -11,6 +11,7 @@ from feed.config import Config
 from feed.store.connection import opened
 from feed.web import (
     api,
+    desk,
     embed,
     errors,
     feeds,
@@ -91,6 +92,7 @@ def create_app(settings: Config, clock: Clock) -> Flask:
     public = (pages, library, feeds, formats, service, api, widget, embed)
     for module in (*public, subscribe, subscription, personal):
         app.register_blueprint(module.blueprint)
+    desk.init(app)
     return app
 
 

@@ -3,8 +3,9 @@
 from flask import g, render_template
 
 from feed.digests import schedule
+from feed.mail import addresses
 from feed.model import Preferences, Subscriber
-from feed.subscriptions import addresses, links, wording
+from feed.subscriptions import links, wording
 from feed.web.context import key, language, now, site, translate
 from feed.web.paths import SUBSCRIPTION
 

@@ -6,7 +6,9 @@ from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from feed.errors import (
+    ConflictError,
     DevisError,
+    ForbiddenError,
     InputError,
     LinkError,
     NotFoundError,
@@ -18,15 +20,24 @@ from feed.errors import (
 from feed.store.connection import DriverError
 from feed.web import problems
 from feed.web.context import Context, language, translate
-from feed.web.paths import told
+from feed.web.paths import DESK, told
 
 log = logging.getLogger(__name__)
 
-STATUS = {InputError: 400, NotFoundError: 404, WithdrawnError: 410, StoreError: 503}
+STATUS = {
+    InputError: 400,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    WithdrawnError: 410,
+    StoreError: 503,
+}
 WORDS = {
     400: (mark("That request could not be read"), mark("Something in the address is malformed.")),
+    403: (mark("That is not open to you"), mark("Somebody else may be able to do it.")),
     404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
     405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
+    409: (mark("Somebody was faster"), mark("It has changed since you opened it.")),
     410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
     413: (mark("That is too much at once"), mark("What was sent is larger than can be taken.")),
     429: (mark("Too many requests"), mark("More was asked for than this address may have.")),
@@ -92,7 +103,8 @@ def _page(
     shown = usual if detail is None or status >= 500 else detail
     if request.path.startswith(problems.PREFIX):
         return _finished(problems.answer(status, title, shown, values or {}), status)
-    return _finished(render_template("error.html", title=title, detail=shown), status)
+    page = "desk/error.html" if request.path.startswith(DESK) else "error.html"
+    return _finished(render_template(page, title=title, detail=shown), status)
 
 
 def _finished(body: str | bytes | Response, status: int) -> Response:

@@ -36,7 +36,7 @@ def again(
     typed = {name: _shown(given.get(name, "")) for name in FIELDS}
     return Filled(
         {**typed, "paused_until": _date(typed["paused_until"])},
-        {name: t.say(error.message, **error.values) for name, error in faulty.items()},
+        t.told(faulty),
         problem and t.gettext(problem),
     )
 

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from feed.web.cache import KEEP
 from feed.web.context import Context
-from feed.web.paths import SUBSCRIPTION
+from feed.web.paths import DESK, SUBSCRIPTION
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none';"
@@ -25,7 +25,7 @@ PUBLIC = {
 }
 # What is between the site and one person: nobody keeps it, and nobody is told its address.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|/[^/]+/subscribe/")
+PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|{DESK}|/[^/]+/subscribe/")
 LONGEST_ADDRESS = 8000
 LARGEST_BODY = 8 * 1024 * 1024
 _DAY_SECONDS = 86_400
@@ -118,7 +118,7 @@ def init(app: Flask, context: Context) -> None:
             response.headers.setdefault("Cache-Control", "no-cache")
         if PRIVATE_PATHS.match(request.path):
             response.headers.update(PRIVATE)
-        if request.path.startswith(SUBSCRIPTION):
+        if request.path.startswith((SUBSCRIPTION, DESK)):
             response.headers["X-Robots-Tag"] = "noindex"
         return response
 

@@ -3,7 +3,8 @@
 import re
 
 SUBSCRIPTION = "/subscription/"
-_TOKEN = re.compile(rf"({SUBSCRIPTION})[^/]+")
+DESK = "/desk/"
+_TOKEN = re.compile(rf"({SUBSCRIPTION}|{DESK}link/)[^/]+")
 
 
 def told(path: str) -> str:

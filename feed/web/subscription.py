@@ -11,8 +11,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feed import subscriptions
 from feed.errors import FormError, LinkError
+from feed.mail import addresses
 from feed.model import Subscriber
-from feed.subscriptions import addresses, forms
+from feed.subscriptions import forms
 from feed.web import filled, personal, timezones
 from feed.web.addressed import PREFIX, page, speak_to
 from feed.web.context import db, key, language, now, site, translate

@@ -1,8 +1,9 @@
-"""The tokens in links: they name a subscriber and one purpose, and only we can make them.
+"""The tokens in links: they name somebody and one purpose, and only we can make them.
 
 A token is 42 letters and digits in lower case, so that it survives a mailbox name and every mail
-program: the subscriber's number, a count or an expiry, and the first 128 bits of an HMAC-SHA256
-over these, the purpose, and a state that makes the link void when it changes.
+program: the number of a subscriber (or of a message to the desk), a count or an expiry, and the
+first 128 bits of an HMAC-SHA256 over these, the purpose, and a state that makes the link void when
+it changes.
 """
 
 import hmac
@@ -13,7 +14,7 @@ from typing import Literal
 
 # letter: preferences and unsubscribing, from any letter; bounce: only whose letter it was that came
 # back, for every server on the way writes it down. These last; the others run out.
-Purpose = Literal["letter", "bounce", "confirm", "private", "move"]
+Purpose = Literal["letter", "bounce", "confirm", "private", "move", "desk"]
 LASTING = frozenset({"letter", "bounce"})
 
 _NUMBER, _WHEN, _MAC = 6, 4, 16  # bytes

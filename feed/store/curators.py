@@ -1,0 +1,134 @@
+"""The people at the desk, their passwords' hashes and their second factors."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.model.desk import Curator
+from feed.store.instants import instant, stamp
+
+Row = dict[str, Any]
+
+_COLUMNS = (
+    "c.id AS curator_id, c.address, c.name, c.role, c.languages, c.language,"
+    " c.made AS curator_made, c.disabled, c.password IS NOT NULL AS has_password,"
+    " c.factor IS NOT NULL AS has_factor"
+)
+SELECT = f"SELECT {_COLUMNS}"
+
+
+def curator(row: Row) -> Curator:
+    """A curator from a row of SELECT."""
+    return Curator(
+        id=row["curator_id"],
+        address=row["address"],
+        name=row["name"],
+        role=row["role"],
+        languages=tuple(json.loads(row["languages"])),
+        language=row["language"],
+        made=datetime.fromisoformat(row["curator_made"]),
+        disabled=instant(row["disabled"]),
+        has_password=bool(row["has_password"]),
+        has_factor=bool(row["has_factor"]),
+    )
+
+
+def everybody(db: Database) -> list[Curator]:
+    """Everybody who is or was at the desk, by name."""
+    rows = db.query(f"{SELECT} FROM curators c ORDER BY c.name COLLATE NOCASE, c.id")
+    return [curator(row) for row in rows]
+
+
+def by_id(db: Database, number: int) -> Curator | None:
+    """Somebody by their number."""
+    return _one(db, "c.id = ?", number)
+
+
+def by_identity(db: Database, identity: str) -> Curator | None:
+    """Somebody by their address as it is compared."""
+    return _one(db, "c.identity = ?", identity)
+
+
+def is_empty(db: Database) -> bool:
+    """Whether nobody has ever been at the desk."""
+    return db.execute("SELECT 1 FROM curators LIMIT 1").fetchone() is None
+
+
+def administrators(db: Database) -> int:
+    """How many administrators may sign in."""
+    query = "SELECT count(*) FROM curators WHERE role = 'administrator' AND disabled IS NULL"
+    return int(db.execute(query).fetchone()[0])
+
+
+def add(db: Database, found: Curator, identity: str) -> int:
+    """Add somebody, whose `id` is given here; the number."""
+    cursor = db.execute(
+        "INSERT INTO curators (address, identity, name, role, languages, language, made)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(found.address, identity, found.name, found.role),
+            *(json.dumps(found.languages), found.language, stamp(found.made)),
+        ],
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 – an INSERT has one
+    return cursor.lastrowid
+
+
+def change(db: Database, number: int, **values: object) -> None:
+    """Change columns of somebody; a tuple becomes a JSON list, an instant its stamp."""
+    stored = {name: _stored(value) for name, value in values.items()}
+    settings = ", ".join(f"{name} = :{name}" for name in stored)
+    db.execute(f"UPDATE curators SET {settings} WHERE id = :id", {**stored, "id": number})
+
+
+def password(db: Database, number: int) -> str | None:
+    """The hash of somebody's password; None where they have none."""
+    row = db.execute("SELECT password FROM curators WHERE id = ?", [number]).fetchone()
+    return row[0] if row else None
+
+
+def factor(db: Database, number: int) -> str | None:
+    """The secret of somebody's second factor; None where they have none."""
+    row = db.execute("SELECT factor FROM curators WHERE id = ?", [number]).fetchone()
+    return row[0] if row else None
+
+
+def take_step(db: Database, number: int, step: int) -> bool:
+    """Mark a time step's code as used; False where it or a later one was already."""
+    done = db.execute(
+        "UPDATE curators SET factor_step = ? WHERE id = ? AND factor_step < ?", [step, number, step]
+    )
+    return done.rowcount == 1
+
+
+def put_recovery_codes(db: Database, number: int, hashes: list[str]) -> None:
+    """Replace somebody's recovery codes, given as their hashes."""
+    db.execute("DELETE FROM recovery_codes WHERE curator = ?", [number])
+    db.conn.executemany(
+        "INSERT INTO recovery_codes VALUES (?, ?)", [(number, each) for each in hashes]
+    )
+
+
+def recovery_codes(db: Database, number: int) -> int:
+    """How many recovery codes somebody has left."""
+    query = "SELECT count(*) FROM recovery_codes WHERE curator = ?"
+    return int(db.execute(query, [number]).fetchone()[0])
+
+
+def use_recovery_code(db: Database, number: int, digest: str) -> bool:
+    """Use up a recovery code, given as its hash; False where there is none such."""
+    done = db.execute("DELETE FROM recovery_codes WHERE curator = ? AND code = ?", [number, digest])
+    return done.rowcount == 1
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, tuple):
+        return json.dumps(value)
+    return stamp(value) if isinstance(value, datetime) else value
+
+
+def _one(db: Database, where: str, value: object) -> Curator | None:
+    row = next(iter(db.query(f"{SELECT} FROM curators c WHERE {where}", [value])), None)
+    return curator(row) if row else None

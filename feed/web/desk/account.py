@@ -1,0 +1,141 @@
+"""One's own account: name, language, password, second factor, and where one is signed in."""
+
+import logging
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.curation import factors, people, signing
+from feed.errors import FormError, InputError
+from feed.i18n import match
+from feed.store import curators, sessions
+from feed.web.context import db, here, language, now, site, translate
+from feed.web.desk import visit
+from feed.web.desk.guard import needs
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("desk_account", __name__, url_prefix="/desk/account")
+
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/")
+@needs("translator", even_without_factor=True)
+def home() -> str:
+    """How one signs in, and from where."""
+    return _home({})
+
+
+@blueprint.post("/name")
+@needs("translator", even_without_factor=True)
+def rename() -> Page:
+    """Take another name."""
+    try:
+        people.rename(db(), visit.me(), request.form.get("name", ""))
+    except FormError as error:
+        return _home(translate().told(error.fields), request.form.get("name", "")), 422
+    return _saved()
+
+
+@blueprint.post("/language")
+@needs("translator", even_without_factor=True)
+def speak() -> AnyResponse:
+    """Have the desk speak another language."""
+    code = match(request.form.get("lang", ""), here().config.languages)
+    if code is not None:
+        people.speak(db(), visit.me(), code)
+    return redirect(url_for(".home"), 303)
+
+
+@blueprint.post("/password")
+@needs("translator", even_without_factor=True)
+def choose_password() -> Page:
+    """Take a new password; all other browsers are signed out."""
+    name = site().name(language())
+    try:
+        signing.choose_password(db(), visit.me(), request.form, visit.token(), name)
+    except FormError as error:
+        return _home(translate().told(error.fields)), 422
+    log.info("desk: %s chose a password", visit.me().id)
+    return _saved()
+
+
+@blueprint.post("/sign-out-elsewhere")
+@needs("translator", even_without_factor=True)
+def sign_out_elsewhere() -> AnyResponse:
+    """End every other session of one's own."""
+    signing.end_others(db(), visit.me(), visit.token())
+    log.info("desk: %s signed out everywhere else", visit.me().id)
+    return _saved()
+
+
+@blueprint.get("/factor")
+@needs("translator", even_without_factor=True)
+def factor() -> str:
+    """Set up the second factor, or see what there is of it."""
+    return _factor()
+
+
+@blueprint.post("/factor")
+@needs("translator", even_without_factor=True)
+def begin_factor() -> Page:
+    """Have every sign-in ask for a code from now on; the recovery codes are shown this once."""
+    given = request.form
+    secret = given.get("secret", "")
+    try:
+        codes = factors.begin(db(), visit.me(), secret, given.get("code", ""), now())
+    except FormError as error:
+        return _factor(secret, translate().told(error.fields)), 422
+    signing.end_others(db(), visit.me(), visit.token())
+    log.info("desk: %s set up a second factor", visit.me().id)
+    return render_template("desk/codes.html", codes=codes)
+
+
+@blueprint.post("/factor/codes")
+@needs("translator")
+def renew_codes() -> Page:
+    """New recovery codes, for whoever gives a code."""
+    if not factors.is_right(db(), visit.me(), request.form.get("code", ""), now()):
+        return _factor(wrong={"code": translate().gettext(factors.WRONG)}), 422
+    return render_template("desk/codes.html", codes=factors.renew_codes(db(), visit.me()))
+
+
+@blueprint.post("/factor/end")
+@needs("translator")
+def end_factor() -> Page:
+    """Ask for no code any more, for whoever gives one."""
+    if not factors.is_right(db(), visit.me(), request.form.get("code", ""), now()):
+        return _factor(wrong={"code": translate().gettext(factors.WRONG)}), 422
+    try:
+        factors.end(db(), visit.me())
+    except InputError as error:
+        return _factor(wrong={"code": translate().say(error.message, **error.values)}), 422
+    log.info("desk: %s ended the second factor", visit.me().id)
+    return _saved()
+
+
+def _home(wrong: dict[str, str], name: str | None = None) -> str:
+    me = visit.me()
+    return render_template(
+        "desk/account.html",
+        wrong=wrong,
+        name=me.name if name is None else name,
+        others=sessions.count(db(), me.id) - 1,
+        saved="saved" in request.args,
+    )
+
+
+def _factor(secret: str | None = None, wrong: dict[str, str] | None = None) -> str:
+    me = visit.me()
+    return render_template(
+        "desk/account_factor.html",
+        wrong=wrong or {},
+        offer=None if me.has_factor else factors.offer(me, site().name(language()), secret),
+        left=curators.recovery_codes(db(), me.id),
+        is_required=factors.is_required(db()),
+    )
+
+
+def _saved() -> AnyResponse:
+    return redirect(url_for(".home", saved=1), 303)

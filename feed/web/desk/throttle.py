@@ -1,0 +1,39 @@
+"""A brake on guessing: for each account and each network address, without locking its owner out.
+
+A browser that somebody has signed in with before is counted apart from all others (as OWASP's
+device cookies are), and a link by mail always works.
+"""
+
+import hashlib
+
+from feed.store.counters import Counters
+from feed.web import visitors
+from feed.web.context import here
+from feed.web.desk import visit
+from feed.web.limits import FILE
+
+SECONDS = 600
+MOST_BY_ACCOUNT, MOST_BY_ADDRESS = 10, 60
+
+
+def is_too_much(account: str, curator_id: int | None = None) -> bool:
+    """Count a guess at an account, and tell whether it is one too many."""
+    counters = _counters()
+    network, _ = counters.add(f"desk-network {visitors.network()}", SECONDS)
+    guesses, _ = counters.add(_key(account, curator_id), SECONDS)
+    return guesses > MOST_BY_ACCOUNT or network > MOST_BY_ADDRESS
+
+
+def forgive(account: str, curator_id: int | None = None) -> None:
+    """Forget the guesses at an account that came the same way: the last one was right."""
+    _counters().clear(_key(account, curator_id))
+
+
+def _key(account: str, curator_id: int | None) -> str:
+    device = visit.device(curator_id) if curator_id is not None else None
+    name = hashlib.sha256(f"{account}\0{device or ''}".encode()).hexdigest()
+    return f"desk-account {name}"
+
+
+def _counters() -> Counters:
+    return Counters(here().config.instance / FILE)

@@ -1,0 +1,93 @@
+"""A desk with people at it, each in a browser of their own, which fetches a form to send it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from feed.config import secret
+from feed.curation import people, signing
+from feed.model.desk import Curator
+from feed.store import curators, desk_notices
+from tests.conftest import Installation
+
+MARK = re.compile(r'name="mark" value="([0-9a-f]{64})"')
+WRONG = re.compile(r'class="wrong"[^>]*>([^<]*)<')
+
+
+@dataclass
+class Seat:
+    """One browser at the desk; `me` is who is signed in with it."""
+
+    client: FlaskClient
+    me: Curator | None = None
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.client.get(path, **options)
+
+    def mark(self) -> str:
+        """The mark that this browser's forms carry."""
+        page = self.client.get("/desk/sign-in", follow_redirects=True)
+        found = MARK.search(page.text)
+        assert found, page.text
+        return found[1]
+
+    def post(
+        self, path: str, data: Mapping[str, Any] | None = None, **options: Any
+    ) -> TestResponse:
+        """Send a form with its mark."""
+        return self.client.post(path, data={"mark": self.mark(), **(data or {})}, **options)
+
+
+@dataclass
+class Desk:
+    """An installation, and who is at its desk: one person for each role, made when asked for."""
+
+    house: Installation
+
+    def person(self, role: str, name: str = "", languages: str = "sv") -> Curator:
+        """Somebody with that role; a translator writes in `languages`."""
+        name = name or f"{role.title()} Åström"
+        given = {
+            "address": f"{name.split()[0].lower()}@example.org",
+            "name": name,
+            "role": role,
+            "languages": languages if role == "translator" else "",
+            "language": "en",
+        }
+        with self.house.open() as db:
+            known = curators.by_identity(db, given["address"])
+            if known is not None:
+                return known
+            codes = self.house.config.languages
+            people.add(db, given, codes, self.house.now, mailed=False)
+            return people.at(db, given["address"])
+
+    def seat(self, role: str, name: str = "", now: datetime | None = None) -> Seat:
+        """A browser in which somebody with that role has just signed in."""
+        found = self.person(role, name)
+        with self.house.open() as db:
+            token = signing.begin(db, found, now or self.house.now)
+        client = self.house.client()
+        client.set_cookie("devis-desk", token)
+        return Seat(client, found)
+
+    def stranger(self) -> Seat:
+        """A browser in which nobody has signed in."""
+        return Seat(self.house.client())
+
+    def link(self, curator: Curator | None, kind: str = "invitation") -> str:
+        """The path of the newest link of somebody."""
+        with self.house.open() as db:
+            notice = desk_notices.newest(db, curator.id if curator else None, kind)
+        assert notice is not None
+        return signing.link(secret.key(self.house.config), notice)
+
+
+def wrongs(page: TestResponse) -> list[str]:
+    """What a page says is wrong with its fields."""
+    return [text.replace("&#39;", "'") for text in WRONG.findall(page.text)]

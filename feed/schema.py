@@ -264,6 +264,12 @@ ALTER TABLE revisions ADD COLUMN applied INTEGER NOT NULL DEFAULT 1 CHECK (appli
 -- 1: translations stay current
 ALTER TABLE revisions ADD COLUMN typo INTEGER NOT NULL DEFAULT 0 CHECK (typo IN (0, 1));
 CREATE INDEX revisions_curator ON revisions(curator, id);
+-- null: it stands, or was withdrawn from the command line
+ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);
+CREATE TABLE audience (      -- how many got letters at the end of each day
+  date TEXT NOT NULL, language TEXT NOT NULL, cadence TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (date, language, cadence)
+) STRICT, WITHOUT ROWID;
 """
 
 

@@ -63,6 +63,10 @@ class FormError(InputError):
         super().__init__(mark("Something in the form is missing or wrong."))
 
 
+class ConflictError(DevisError):
+    """Somebody else has saved meanwhile; nothing was overwritten (HTTP 409)."""
+
+
 class ForbiddenError(DevisError):
     """What was asked for is not for this person, or came from a foreign page (HTTP 403)."""
 

@@ -259,10 +259,15 @@ ALTER TABLE principles ADD COLUMN notes TEXT NOT NULL DEFAULT '';
 -- null: an import
 ALTER TABLE revisions ADD COLUMN curator INTEGER REFERENCES curators(id);
 ALTER TABLE revisions ADD COLUMN action TEXT NOT NULL DEFAULT 'save';
--- 0: waits for an editor, and the library is as before
+-- 0: some of it is not in the library: unfinished, or waiting for an editor
 ALTER TABLE revisions ADD COLUMN applied INTEGER NOT NULL DEFAULT 1 CHECK (applied IN (0, 1));
 -- 1: translations stay current
 ALTER TABLE revisions ADD COLUMN typo INTEGER NOT NULL DEFAULT 0 CHECK (typo IN (0, 1));
+-- null unless something was declined
+ALTER TABLE revisions ADD COLUMN reason TEXT;
+-- the empty form that a new principle was written in; null for all later revisions
+ALTER TABLE revisions ADD COLUMN form TEXT;
+CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
 CREATE INDEX revisions_curator ON revisions(curator, id);
 -- null: it stands, or was withdrawn from the command line
 ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);
@@ -270,6 +275,21 @@ CREATE TABLE audience (      -- how many got letters at the end of each day
   date TEXT NOT NULL, language TEXT NOT NULL, cadence TEXT NOT NULL, number INTEGER NOT NULL,
   PRIMARY KEY (date, language, cadence)
 ) STRICT, WITHOUT ROWID;
+"""
+
+PROPOSALS = """
+CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until confirmed
+  subscriber INTEGER PRIMARY KEY REFERENCES subscribers(id) ON DELETE CASCADE,
+  language TEXT NOT NULL,
+  cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+  workdays INTEGER NOT NULL CHECK (workdays IN (0, 1)),
+  hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
+  timezone TEXT NOT NULL,
+  asked TEXT NOT NULL
+) STRICT;
+INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
+  FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
+UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
 """
 
 
@@ -308,7 +328,13 @@ def desk(db: Database) -> None:
     _create(db, DESK)
 
 
-NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk"})
+@migrations()
+def proposals(db: Database) -> None:
+    """What a stranger asks for changes nobody, until it is confirmed."""
+    _create(db, PROPOSALS)
+
+
+NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk", "proposals"})
 
 
 def pending(db: Database) -> list[str]:

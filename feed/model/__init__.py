@@ -95,7 +95,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """One idea, independent of language, with its text in each."""
+    """One idea, independent of language, with its text in each. `notes` are for translators."""
 
     slug: str
     kind: Kind
@@ -106,6 +106,7 @@ class Principle:
     status: Status = "draft"
     texts: Mapping[str, Text] = field(default_factory=dict)
     corrected: datetime | None = None
+    notes: str = ""
 
     @property
     def is_public(self) -> bool:
@@ -271,7 +272,8 @@ class Subscriber:
     """A person who gets letters, did so, or has asked to.
 
     `since` is when the present status and preferences took effect. `new_address` waits to be
-    confirmed. `epoch` counts the times that links to confirm became void.
+    confirmed. `epoch` counts the times that links to confirm became void, `moves` the changes of
+    address.
     """
 
     id: int
@@ -285,3 +287,4 @@ class Subscriber:
     epoch: int = 0
     new_address: str | None = None
     old_address: str | None = None
+    moves: int = 0

@@ -269,6 +269,12 @@ ALTER TABLE revisions ADD COLUMN reason TEXT;
 ALTER TABLE revisions ADD COLUMN form TEXT;
 CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
 CREATE INDEX revisions_curator ON revisions(curator, id);
+-- null: it stands, or was withdrawn from the command line
+ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);
+CREATE TABLE audience (      -- how many got letters at the end of each day
+  date TEXT NOT NULL, language TEXT NOT NULL, cadence TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (date, language, cadence)
+) STRICT, WITHOUT ROWID;
 """
 
 PROPOSALS = """

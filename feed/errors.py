@@ -63,6 +63,10 @@ class FormError(InputError):
         super().__init__(mark("Something in the form is missing or wrong."))
 
 
+class ConflictError(DevisError):
+    """Somebody else has saved meanwhile; nothing was overwritten (HTTP 409)."""
+
+
 class ForbiddenError(DevisError):
     """What was asked for is not for this person, or came from a foreign page (HTTP 403)."""
 
@@ -93,13 +97,17 @@ class InstanceError(DevisError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file: where it stands, and what was expected there."""
+    """One thing wrong in a file: where it stands, and what was expected there.
+
+    `row` is the row of a table, None where it is not about a single one.
+    """
 
     file: str
     entry: str
     field: str
     message: str
     values: dict[str, object]
+    row: int | None = None
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.file, self.entry, self.field) if part)

@@ -259,10 +259,15 @@ ALTER TABLE principles ADD COLUMN notes TEXT NOT NULL DEFAULT '';
 -- null: an import
 ALTER TABLE revisions ADD COLUMN curator INTEGER REFERENCES curators(id);
 ALTER TABLE revisions ADD COLUMN action TEXT NOT NULL DEFAULT 'save';
--- 0: waits for an editor, and the library is as before
+-- 0: some of it is not in the library: unfinished, or waiting for an editor
 ALTER TABLE revisions ADD COLUMN applied INTEGER NOT NULL DEFAULT 1 CHECK (applied IN (0, 1));
 -- 1: translations stay current
 ALTER TABLE revisions ADD COLUMN typo INTEGER NOT NULL DEFAULT 0 CHECK (typo IN (0, 1));
+-- null unless something was declined
+ALTER TABLE revisions ADD COLUMN reason TEXT;
+-- the empty form that a new principle was written in; null for all later revisions
+ALTER TABLE revisions ADD COLUMN form TEXT;
+CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
 CREATE INDEX revisions_curator ON revisions(curator, id);
 """
 

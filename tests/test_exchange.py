@@ -55,6 +55,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
             "themes": ["trust", "change"],
             "status": "published",
             "original_language": "sv",
+            "notes": "Ett ”du”;\ninte ni",
             "texts": {
                 "sv": {
                     "title": "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧",
@@ -90,6 +91,7 @@ ODD: dict[str, list[dict[str, Any]]] = {
             "themes": [],
             "status": "draft",
             "original_language": "en",
+            "notes": "",
             "texts": {
                 "en": {
                     "title": "1e5",
@@ -178,7 +180,10 @@ def test_an_export_is_the_same_elsewhere_after_the_original_language_changed(
 
 
 LETTERS = st.sampled_from("\n\t\",;='\\ \u200f\u200d\u0301\u2028\u00a0\ufeff🙂é|+-@%{<&") | (
-    st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
+    st.characters(
+        exclude_categories=("Cc", "Cs"),
+        exclude_characters="\ufffe\uffff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    )
 )
 PROSE = st.text(LETTERS, max_size=40)
 FILLED = PROSE.filter(lambda text: bool(text.strip()))

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from feed import exchange
 from feed.errors import ExchangeError, NotFoundError, Problem, mark
 from feed.exchange import Entry, Exchange
-from feed.store import library, writing
+from feed.store import library, revisions, writing
 from feed.store.connection import transaction
 
 _DEFAULTS = {"kind": "principle", "locator": "", "themes": [], "status": "draft"}
@@ -28,16 +28,23 @@ class Report:
 
 
 def import_files(
-    db: Database, files: dict[str, bytes], now: datetime, *, overwrite: bool = False
+    db: Database,
+    files: dict[str, bytes],
+    now: datetime,
+    *,
+    overwrite: bool = False,
+    curator: int | None = None,
 ) -> dict[str, Report]:
     """Import exchange files, in one transaction; a Report each for themes, sources, principles.
+
+    `curator` is the number of whoever does it at the desk.
 
     Entries are added or updated by slug; what a file leaves out stays. A principle last edited at
     the desk is left alone unless `overwrite`. Raises ExchangeError, and then nothing has changed.
     """
     incoming = exchange.read(files)
     with transaction(db):
-        return _Import(db, incoming, now, overwrite).run()
+        return _Import(db, incoming, now, overwrite, curator).run()
 
 
 def shipped_files() -> dict[str, bytes]:
@@ -81,17 +88,26 @@ def revise(db: Database, changes: Entry, now: datetime, *, typo_only: bool = Fal
             raise NotFoundError(mark("There is no principle “%(slug)s”."), slug=changes["slug"])
         old = exchange.entry_of(current)
         new = exchange.merged(old, {"texts": {}, **changes})
-        writing.put_principle(db, new, old, now, "desk", typo_only=typo_only)
+        writing.put_principle(db, new, old, now, typo_only=typo_only)
+        revisions.add(db, new, now, origin="desk", typo=typo_only)
 
 
 class _Import:
     """One import under way, inside its transaction."""
 
-    def __init__(self, db: Database, incoming: Exchange, now: datetime, overwrite: bool) -> None:
+    def __init__(
+        self,
+        db: Database,
+        incoming: Exchange,
+        now: datetime,
+        overwrite: bool,
+        curator: int | None,
+    ) -> None:
         self.db = db
         self.incoming = incoming
         self.now = now
         self.overwrite = overwrite
+        self.curator = curator
         self.problems: list[Problem] = []
         self.themes: dict[str, Any] = dict(library.themes(db))
         self.sources: dict[str, Any] = dict(library.sources(db))
@@ -139,10 +155,13 @@ class _Import:
             return
         if old is not None and _same(old, new):
             report.unchanged.append(slug)
-        elif old and not self.overwrite and writing.last_origin(self.db, slug) == "desk":
+        elif old and not self.overwrite and revisions.last_origin(self.db, slug) == "desk":
             report.left_alone.append(slug)
         else:
-            writing.put_principle(self.db, new, old, self.now, "import")
+            writing.put_principle(self.db, new, old, self.now)
+            revisions.add(
+                self.db, new, self.now, origin="import", action="import", curator=self.curator
+            )
             (report.changed if old else report.new).append(slug)
 
     def _valid(self, slug: str, entry: Entry) -> bool:

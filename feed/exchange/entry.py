@@ -8,7 +8,9 @@ from feed.exchange.fields import KINDS_OF_ENTRY
 from feed.model import TEXT_FIELDS, Principle, Source, Theme
 
 Entry = dict[str, Any]
-PRINCIPLE_COLUMNS = ("slug", "kind", "source", "locator", "themes", "status", "original_language")
+PRINCIPLE_COLUMNS = (
+    *("slug", "kind", "source", "locator", "themes", "status", "original_language", "notes"),
+)
 COLUMNS = (*PRINCIPLE_COLUMNS, "language", *TEXT_FIELDS, "state")
 
 

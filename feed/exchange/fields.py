@@ -10,8 +10,11 @@ from feed.model import KINDS, STATES, STATUSES
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-# What XML 1.0 cannot carry, and the C1 controls that nobody types on purpose.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# What XML 1.0 cannot carry, the C1 controls that nobody types on purpose, and what turns the
+# direction of the text after it: a page could be made to show something else than it says.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class ExpectedError(Exception):
@@ -133,6 +136,7 @@ PRINCIPLE = {
     "themes": _slugs,
     "status": _one_of(STATUSES),
     "original_language": _language,
+    "notes": _prose(2000),
 }
 SOURCE = {
     "slug": _slug,

@@ -95,7 +95,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """One idea, independent of language, with its text in each."""
+    """One idea, independent of language, with its text in each. `notes` are for translators."""
 
     slug: str
     kind: Kind
@@ -106,6 +106,7 @@ class Principle:
     status: Status = "draft"
     texts: Mapping[str, Text] = field(default_factory=dict)
     corrected: datetime | None = None
+    notes: str = ""
 
     @property
     def is_public(self) -> bool:

@@ -218,6 +218,7 @@ def _principle(row: Row, themes: list[Row], texts: list[Row]) -> Principle:
         status=row["status"],
         texts={text["language"]: _text(text) for text in texts},
         corrected=instant(row["corrected"]),
+        notes=row["notes"],
     )
 
 

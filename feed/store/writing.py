@@ -1,6 +1,6 @@
-"""Writing principles, sources and themes, with their history, from complete exchange entries."""
+"""Writing principles, sources and themes from complete exchange entries."""
 
-import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -51,26 +51,28 @@ def put_principle(
     entry: Entry,
     old: Entry | None,
     now: datetime,
-    origin: str,
     *,
     typo_only: bool = False,
+    renewed: Collection[str] = (),
 ) -> None:
-    """Add a principle, or replace `old`, as one revision.
+    """Add a principle, or replace `old`.
 
-    `origin` is import or desk. A change that is not `typo_only` counts as a correction and makes
-    translations of a changed original outdated.
+    A change that is not `typo_only` counts as a correction and makes translations of a changed
+    original outdated. Those in `renewed` answer to the original as it is now, changed or not.
     """
     significant = bool(old) and not typo_only and _differs(entry, old or {}, _SIGNIFICANT)
     db.execute(
-        "INSERT INTO principles (slug, kind, source, locator, status, original_language, changed)"
-        " VALUES (:slug, :kind, :source, :locator, :status, :original_language, :now)"
+        "INSERT INTO principles"
+        " (slug, kind, source, locator, status, original_language, changed, notes)"
+        " VALUES (:slug, :kind, :source, :locator, :status, :original_language, :now, :notes)"
         " ON CONFLICT (slug) DO UPDATE SET kind = excluded.kind, source = excluded.source,"
         " locator = excluded.locator, status = excluded.status,"
-        " original_language = excluded.original_language, changed = :now,"
+        " original_language = excluded.original_language, notes = excluded.notes, changed = :now,"
         " corrected = CASE WHEN :significant THEN :now ELSE corrected END",
         {
             **{k: entry[k] for k in ("slug", "kind", "source", "status", "original_language")},
             "locator": entry.get("locator", ""),
+            "notes": entry.get("notes", ""),
             "significant": significant,
             "now": stamp(now),
         },
@@ -80,23 +82,16 @@ def put_principle(
         db.execute(
             "INSERT INTO principle_themes VALUES (?, ?, ?)", [entry["slug"], position, theme]
         )
-    _put_texts(db, entry, old, now, typo_only)
-    db.execute(
-        "INSERT INTO revisions (principle, at, origin, body) VALUES (?, ?, ?, ?)",
-        [entry["slug"], stamp(now), origin, json.dumps(entry, ensure_ascii=False)],
-    )
-
-
-def last_origin(db: Database, slug: str) -> str | None:
-    """Where the newest revision of a principle came from: import, desk, or None."""
-    row = db.execute(
-        "SELECT origin FROM revisions WHERE principle = ? ORDER BY id DESC LIMIT 1", [slug]
-    ).fetchone()
-    return row[0] if row else None
+    _put_texts(db, entry, old, now, typo_only, renewed)
 
 
 def _put_texts(
-    db: Database, entry: Entry, old: Entry | None, now: datetime, typo_only: bool
+    db: Database,
+    entry: Entry,
+    old: Entry | None,
+    now: datetime,
+    typo_only: bool,
+    renewed: Collection[str],
 ) -> None:
     original = entry["original_language"]
     stored = {
@@ -110,7 +105,8 @@ def _put_texts(
         row = _text_row(text, before, now, first=old is None, typo_only=typo_only)
         if language == original:
             version = row["version"]
-        row["based_on"] = _based_on(text, before, version)
+        current = language in renewed and text["state"] == "approved"
+        row["based_on"] = version if current else _based_on(text, before, version)
         _put_text(db, {"principle": entry["slug"], "language": language, **row})
 
 

@@ -6,6 +6,7 @@ from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from feed.errors import (
+    ConflictError,
     DevisError,
     ForbiddenError,
     InputError,
@@ -27,6 +28,7 @@ STATUS = {
     InputError: 400,
     ForbiddenError: 403,
     NotFoundError: 404,
+    ConflictError: 409,
     WithdrawnError: 410,
     StoreError: 503,
 }
@@ -35,6 +37,7 @@ WORDS = {
     403: (mark("That is not open to you"), mark("Somebody else may be able to do it.")),
     404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
     405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
+    409: (mark("Somebody was faster"), mark("It has changed since you opened it.")),
     410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
     413: (mark("That is too much at once"), mark("What was sent is larger than can be taken.")),
     429: (mark("Too many requests"), mark("More was asked for than this address may have.")),

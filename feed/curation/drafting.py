@@ -1,0 +1,309 @@
+"""Writing at the desk: each save is a step in a principle's history, and nothing is overwritten.
+
+What somebody may not publish waits in the history, and the library stays as it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlite_utils import Database
+
+from feed import exchange
+from feed.curation import naming, stages
+from feed.curation.stages import Act, Step
+from feed.errors import ConflictError, FormError, InputError, NotFoundError, mark
+from feed.exchange import Entry
+from feed.exchange.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
+from feed.model import SHOWABLE, Source
+from feed.model.desk import Curator
+from feed.store import library, revisions, writing
+from feed.store.connection import transaction
+
+LONGEST_REASON = 500
+_DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
+_CONFLICT = mark("Somebody else has saved “%(slug)s” since you opened it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A principle as its writers have it: the newest step of its history, whether public or not.
+
+    `live` is what the library has, None where there is nothing yet. `waiting` tells whether an
+    editor is asked for; `is_typo` whether all that differs from `live` leaves translations current.
+    """
+
+    entry: Entry
+    revision: int
+    waiting: bool
+    live: Entry | None
+    is_typo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a save: the newest step, and whether something waits for an editor."""
+
+    slug: str
+    revision: int
+    waiting: bool
+
+
+def working(db: Database, slug: str) -> Working:
+    """The working copy of a principle. Raises NotFoundError."""
+    found = _working(db, slug)
+    if found is None:
+        raise NotFoundError(mark("There is no principle “%(slug)s”."), slug=slug)
+    return found
+
+
+def save(
+    db: Database,
+    me: Curator,
+    entry: Entry,
+    base: int | None,
+    now: datetime,
+    *,
+    act: str = "save",
+    languages: tuple[str, ...] | None = None,
+    typo_only: bool = False,
+    source: Entry | None = None,
+    form: str | None = None,
+) -> Saved:
+    """Save a principle, and do what `act` says to its texts in `languages` (or to all it fits).
+
+    `entry` is the whole of it, but for states, which the desk decides; texts it leaves out stay.
+    `base` is the step that it was written on, None for a new principle, whose slug is made from its
+    title unless given. `source` is a new source to add with it. `form` names the form that a new
+    principle was written in: sent again, it is the same principle. The same content twice is one
+    step. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not the
+    newest step: then nothing has changed.
+    """
+    step = Step(me, cast(Act, act), languages, typo_only)
+    with transaction(db):
+        first = revisions.by_form(db, form) if form and base is None else None
+        if first is not None:
+            entry, base = {**entry, "slug": first.principle}, first.id
+        old = None if base is None else working(db, entry["slug"])
+        errors: dict[str, InputError] = {}
+        if source is not None:
+            entry = {**entry, "source": _source(db, source, errors, now)}
+        typed = _checked(db, entry, old, errors)
+        if errors:
+            raise FormError(errors)
+        return _take(db, typed, old, base, step, now, form)
+
+
+def act(
+    db: Database,
+    me: Curator,
+    slug: str,
+    act: str,
+    now: datetime,
+    *,
+    languages: tuple[str, ...] | None = None,
+    reason: str = "",
+) -> Saved:
+    """Move a principle, or its texts in `languages`, on or back.
+
+    `act` is review, approve, decline (with a reason), publish, retire or draft (both of the whole
+    principle). Raises FormError, ForbiddenError and NotFoundError.
+    """
+    step = Step(me, cast(Act, act), languages)
+    with transaction(db):
+        old = working(db, slug)
+        told = _reason(reason) if act == "decline" else None
+        entry = old.entry
+        if act == "decline" and old.live is not None and languages is None:
+            entry = {**entry, **stages.fields(old.live)}
+        return _take(db, entry, old, old.revision, step, now, None, told)
+
+
+def _take(
+    db: Database,
+    entry: Entry,
+    old: Working | None,
+    base: int | None,
+    step: Step,
+    now: datetime,
+    form: str | None,
+    reason: str | None = None,
+) -> Saved:
+    """Decide what a step makes of a principle, and write it, unless that is what is there."""
+    before, live = (old.entry, old.live) if old else (None, None)
+    stages.forbid(step, before, entry)
+    target = stages.decided(before, live, entry, step)
+    part = stages.live_part(before, live, target, step)
+    if old and live and stages.is_same(old.entry, target) and stages.is_same(part, live):
+        return Saved(target["slug"], old.revision, old.waiting)
+    if old is not None and base != old.revision:
+        raise ConflictError(_CONFLICT, slug=target["slug"])
+    wrong = stages.incomplete(target) | _uncredited(db, target, step)
+    if wrong:
+        raise FormError(wrong)
+    return _write(db, target, part, old, step, now, form, reason)
+
+
+def _write(
+    db: Database,
+    target: Entry,
+    part: Entry,
+    old: Working | None,
+    step: Step,
+    now: datetime,
+    form: str | None,
+    reason: str | None,
+) -> Saved:
+    before, live = (old.entry, old.live) if old else (None, None)
+    is_typo = _is_typo(target, old, step)
+    if live is None or not stages.is_same(part, live):
+        renewed = stages.renewed(before, part, step)
+        writing.put_principle(db, part, live, now, typo_only=is_typo, renewed=renewed)
+    number = revisions.add(
+        db,
+        target,
+        now,
+        origin="desk",
+        curator=step.me.id,
+        action=step.act,
+        applied=stages.is_same(part, target),
+        typo=is_typo,
+        reason=reason,
+        form=form if old is None else None,
+    )
+    return Saved(target["slug"], number, _waits(target, part))
+
+
+def _working(db: Database, slug: str) -> Working | None:
+    found = library.principle(db, slug)
+    if found is None:
+        return None
+    live, newest = exchange.entry_of(found), revisions.newest(db, slug)
+    if newest is None or newest.is_applied:
+        return Working(live, newest.id if newest else 0, _waits(live, live), live)
+    texts = {
+        language: _as_live(text, live["texts"].get(language))
+        for language, text in newest.entry["texts"].items()
+    }
+    entry = {**newest.entry, "texts": texts}
+    return Working(entry, newest.id, _waits(entry, live), live, newest.is_typo)
+
+
+def _as_live(text: Entry, live: Entry | None) -> Entry:
+    """A text of a step that waits; what is in the library may have become outdated since."""
+    same = live is not None and stages.words(text) == stages.words(live)
+    return {**text, "state": live["state"]} if live and same and _shows(text) else text
+
+
+def _shows(text: Entry) -> bool:
+    return text["state"] in SHOWABLE
+
+
+def _waits(target: Entry, part: Entry) -> bool:
+    """Whether an editor is asked for."""
+    asked = any(text["state"] == "review" for text in target["texts"].values())
+    return asked or stages.fields(target) != stages.fields(part)
+
+
+def _is_typo(target: Entry, old: Working | None, step: Step) -> bool:
+    """Whether all that is not in the library yet leaves translations current."""
+    if old is None:
+        return False
+    changed = stages.fields(target) != stages.fields(old.entry) or any(
+        stages.words(text) != stages.words(old.entry["texts"].get(language))
+        for language, text in target["texts"].items()
+    )
+    pending = old.live is not None and not stages.is_same(old.live, old.entry)
+    return (step.typo_only or not changed) and (old.is_typo if pending else step.typo_only)
+
+
+def _checked(
+    db: Database, entry: Entry, old: Working | None, errors: dict[str, InputError]
+) -> Entry:
+    """What was typed, cleaned; what is wrong with it goes into `errors`, by field."""
+    given = {**_DEFAULTS, **{name: entry[name] for name in PRINCIPLE if name in entry}}
+    given["status"] = "draft"  # the desk decides
+    original = given["original_language"]
+    title = entry.get("texts", {}).get(original, {}).get("title", "")
+    given["slug"] = entry.get("slug") or naming.free(db, title)
+    typed = {"texts": {}, **_fields(given, PRINCIPLE, "", errors)}
+    errors.pop("source", None)  # looked up below
+    for language, text in {original: {}, **entry["texts"]}.items():
+        is_needed = language == original
+        parts = {name: text.get(name, "") for name in TEXT if name != "state"}
+        filled = {name: value for name, value in parts.items() if value or is_needed}
+        if filled or (old and language in old.entry["texts"]):
+            typed["texts"][language] = _fields(filled, TEXT, f"{language}.", errors)
+    if old is None and library.principle(db, given["slug"]) is not None:
+        errors["slug"] = InputError(
+            mark("There is a principle “%(slug)s” already."), slug=given["slug"]
+        )
+    known = library.themes(db)
+    if unknown := [theme for theme in typed.get("themes", []) if theme not in known]:
+        errors["themes"] = InputError(mark("There is no theme “%(slug)s”."), slug=unknown[0])
+    if not any(name.startswith("source_") for name in errors) and not library.sources(
+        db, [given["source"]]
+    ):
+        errors["source"] = InputError(mark("Choose a source, or add a new one."))
+    return typed
+
+
+def _fields(
+    given: Mapping[str, object],
+    checks: Mapping[str, Check],
+    prefix: str,
+    errors: dict[str, InputError],
+) -> Entry:
+    clean: Entry = {}
+    for name, value in given.items():
+        try:
+            clean[name] = checks[name](value)
+        except ExpectedError as error:
+            errors[prefix + name] = InputError(error.message, **error.values)
+    return clean
+
+
+def _source(db: Database, given: Entry, errors: dict[str, InputError], now: datetime) -> str:
+    """Add a source, unless there is one of that title, author and year; its slug."""
+    wrong: dict[str, InputError] = {}
+    parts = {name: given[name] for name in SOURCE if given.get(name)}
+    clean = _fields({"title": "", "language": "", **parts}, SOURCE, "", wrong)
+    rights = _fields({"rights": given.get("rights", "")}, SOURCE_TEXT, "", wrong)
+    errors |= {f"source_{name}": error for name, error in wrong.items()}
+    if wrong:
+        return ""
+    for known in library.sources(db).values():
+        if all(getattr(known, n) == clean.get(n) for n in ("title", "author", "year")):
+            return known.slug
+    clean["slug"] = naming.free_source(db, clean["title"])
+    writing.put_source(db, {**clean, "texts": {clean["language"]: rights}}, now)
+    return str(clean["slug"])
+
+
+def _uncredited(db: Database, entry: Entry, step: Step) -> dict[str, InputError]:
+    """What a quote lacks before it can go further than a draft."""
+    if entry["kind"] != "quote" or step.act not in ("review", "approve", "publish"):
+        return {}
+    source = library.sources(db, [entry["source"]])[entry["source"]]
+    if source.author and source.year and _has_rights(source):
+        return {}
+    message = mark(
+        "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
+    )
+    return {"source": InputError(message, title=source.title)}
+
+
+def _has_rights(source: Source) -> bool:
+    return any(text.rights for text in source.texts.values())
+
+
+def _reason(typed: str) -> str:
+    reason = " ".join(typed.split())
+    if not reason or not reason.isprintable():
+        raise FormError({"reason": InputError(mark("Say why, so that they know what to change."))})
+    if len(reason) > LONGEST_REASON:
+        message = mark("expected at most %(most)s characters, not %(count)s")
+        error = InputError(message, most=LONGEST_REASON, count=len(reason))
+        raise FormError({"reason": error})
+    return reason

@@ -1,0 +1,126 @@
+"""The history of principles: who saved what, and when."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.exchange import Entry
+from feed.store.instants import stamp
+
+Row = dict[str, Any]
+_SELECT = (
+    "SELECT r.*, c.name AS curator_name FROM revisions r LEFT JOIN curators c ON c.id = r.curator"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One saved step: the whole principle, and what was done.
+
+    `is_applied` tells whether all of it is in the library; else some waits for an editor or is
+    unfinished. `curator` and `by` (a name) are None for an import by the command line.
+    """
+
+    id: int
+    principle: str
+    at: datetime
+    origin: str
+    action: str
+    is_applied: bool
+    is_typo: bool
+    entry: Entry
+    curator: int | None
+    by: str | None
+    reason: str | None
+
+
+def add(
+    db: Database,
+    entry: Entry,
+    now: datetime,
+    *,
+    origin: str,
+    curator: int | None = None,
+    action: str = "save",
+    applied: bool = True,
+    typo: bool = False,
+    reason: str | None = None,
+    form: str | None = None,
+) -> int:
+    """Add a step to the history of a principle that is in the library; its number.
+
+    `origin` is import or desk; `form` is the name of the form that a new principle was written in.
+    """
+    cursor = db.execute(
+        "INSERT INTO revisions"
+        " (principle, at, origin, body, curator, action, applied, typo, reason, form)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(entry["slug"], stamp(now), origin, json.dumps(entry, ensure_ascii=False)),
+            *(curator, action, int(applied), int(typo), reason, form),
+        ],
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 – an INSERT has one
+    return cursor.lastrowid
+
+
+def newest(db: Database, slug: str) -> Revision | None:
+    """The last step of a principle's history; None where there is none."""
+    return _one(db, "WHERE r.principle = ? ORDER BY r.id DESC LIMIT 1", slug)
+
+
+def by_id(db: Database, number: int) -> Revision | None:
+    """A step by its number."""
+    return _one(db, "WHERE r.id = ?", number)
+
+
+def by_form(db: Database, form: str) -> Revision | None:
+    """The first step of the principle that was written in a form."""
+    return _one(db, "WHERE r.form = ?", form)
+
+
+def of(db: Database, slug: str) -> list[Revision]:
+    """The whole history of a principle, newest first."""
+    rows = db.query(f"{_SELECT} WHERE r.principle = ? ORDER BY r.id DESC", [slug])
+    return [_revision(row) for row in rows]
+
+
+def unapplied(db: Database) -> dict[str, Revision]:
+    """The last step of every principle that is not all in the library, by slug, oldest first."""
+    rows = db.query(
+        f"{_SELECT} WHERE r.id IN (SELECT max(id) FROM revisions GROUP BY principle)"
+        " AND NOT r.applied ORDER BY r.id"
+    )
+    return {row["principle"]: _revision(row) for row in rows}
+
+
+def last_origin(db: Database, slug: str) -> str | None:
+    """Where the newest revision of a principle came from: import, desk, or None."""
+    row = db.execute(
+        "SELECT origin FROM revisions WHERE principle = ? ORDER BY id DESC LIMIT 1", [slug]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _one(db: Database, where: str, value: object) -> Revision | None:
+    row = next(iter(db.query(f"{_SELECT} {where}", [value])), None)
+    return _revision(row) if row else None
+
+
+def _revision(row: Row) -> Revision:
+    return Revision(
+        id=row["id"],
+        principle=row["principle"],
+        at=datetime.fromisoformat(row["at"]),
+        origin=row["origin"],
+        action=row["action"],
+        is_applied=bool(row["applied"]),
+        is_typo=bool(row["typo"]),
+        entry=json.loads(row["body"]),
+        curator=row["curator"],
+        by=row["curator_name"],
+        reason=row["reason"],
+    )

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
-from feed.curation import signing
+from feed.curation import signing, uploads
 from feed.errors import BackupError, DevisError, MailError, StoreError, mark
 from feed.model import Site
 from feed.store import backups
@@ -178,6 +178,7 @@ def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) ->
         with opened(config.database) as db:
             subscriptions.tidy(db, clock())
             signing.forget(db, clock())
+            uploads.forget(db, clock())
             while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
                 pass
     except StoreError as error:

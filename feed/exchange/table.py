@@ -114,7 +114,10 @@ def _take(table: Table, number: int, row: dict[str, str]) -> None:
     for name, value in _shared(row).items():
         if entry.setdefault(name, value) != value:
             raise _RowError(
-                name, mark("gives “%(slug)s” another %(column)s"), slug=slug, column=name
+                name,
+                mark("gives “%(slug)s” another %(column)s than before"),
+                slug=slug,
+                column=name,
             )
     if language in entry["texts"]:
         message = mark("repeats “%(slug)s” in %(language)s")

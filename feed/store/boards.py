@@ -76,7 +76,8 @@ def search(
 ) -> tuple[list[Line], int]:
     """A page of the principles that match, and their whole number.
 
-    Titles are in `shown`, where there are such. `languages` are those of the site. `sort` is one of SORTS.
+    Titles are in `shown`, where there are such. `languages` are those of the site.
+    `sort` is one of SORTS.
     """
     where, values = _where(query, languages)
     values["shown"] = shown

@@ -154,6 +154,23 @@ def listed(db: Database) -> list[str]:
     ]
 
 
+def passages(
+    db: Database, language: str, part: str, but: str, shortest: int, longest: int
+) -> dict[str, str]:
+    """One part (title, statement …) of every text in a language by its principle, but of one.
+
+    Those that have from `shortest` to `longest` characters.
+    """
+    if part not in TEXT_FIELDS:
+        raise ValueError(f"a text has no {part}")
+    rows = db.execute(
+        f"SELECT principle, {part} FROM texts"
+        f" WHERE language = ? AND principle <> ? AND length({part}) BETWEEN ? AND ?",
+        [language, but, shortest, longest],
+    )
+    return dict(rows.fetchall())
+
+
 def theme_counts(db: Database) -> dict[str, int]:
     """How many published principles each theme has."""
     rows = db.execute(

@@ -268,6 +268,7 @@ ALTER TABLE revisions ADD COLUMN reason TEXT;
 -- the empty form that a new principle was written in; null for all later revisions
 ALTER TABLE revisions ADD COLUMN form TEXT;
 CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
+CREATE INDEX revisions_waiting ON revisions(principle, id) WHERE applied = 0;
 CREATE INDEX revisions_curator ON revisions(curator, id);
 -- null: it stands, or was withdrawn from the command line
 ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);

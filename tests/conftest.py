@@ -181,12 +181,12 @@ def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
             )
 
 
-def wait_until(ready: Callable[[], bool], seconds: float = 15) -> None:
+def wait_until(ready: Callable[[], bool], seconds: float = 15, step: float = 0.05) -> None:
     """Wait for something to come true, or fail."""
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
+        time.sleep(step)
 
 
 def answers(url: str) -> bool:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -357,6 +358,20 @@ def test_the_rate_is_shared_by_the_processes_and_never_counts_kept_answers(
     finally:
         process.terminate()
         process.communicate(timeout=15)
+
+
+def test_while_counting_fails_nobody_is_stopped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Installation(settings(tmp_path, API_RATE="1"))
+    server.create(made.config, clock.Clock(made.now, 0))
+    (made.config.instance / "limits.sqlite3").mkdir()
+    client = made.client()
+    for _ in range(3):
+        answer = client.get("/api/v1/today?lang=!")
+        assert answer.status_code == 400
+        assert "RateLimit" not in answer.headers
+    assert "nobody is limited" in caplog.text
 
 
 @pytest.fixture(scope="module")

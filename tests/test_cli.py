@@ -91,6 +91,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "freeze": (["site"], " files written, 0 unchanged, 0 removed."),
         "digest": (["preview", "--lang", "sv"], "Att fundera på"),
         "bounce": ([], "other, about nobody known"),
+        "curator": (["add", "anna@example.org", "--role", "editor"], "/desk/link/"),
         "migrate": ([], "Nothing to do."),
         "backup": (["away"], " rows, "),
     }

@@ -26,14 +26,17 @@ HOMES = {
     "babel": "i18n",
     "sqlite3": "store",
     "granian": "server",
-    "flask_limiter": "web",
-    "limits": "web",
     "pydantic": "publish",
     "css_inline": "publish",
     "jinja2": "publish",
     "smtplib": "mail",
     "flufl": "mail",
     "email_validator": "mail",
+    "argon2": "curation",
+    "zxcvbn": "curation",
+    "pyotp": "curation",
+    "segno": "curation",
+    "rapidfuzz": "curation",
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
 
@@ -116,4 +119,5 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
-    assert not loaded("feed.web, feed.worker") & {"email_validator", "flufl", "icalendar", "PIL"}
+    late = {"email_validator", "flufl", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn"}
+    assert not loaded("feed.web, feed.worker") & late

@@ -66,6 +66,7 @@ class House:
         values = {
             "confirm": {"url": PRIVATE, "choice": "every day at 07:00, in English", "days": "7"},
             "moved": {"contact": "help@example.org"},
+            **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in letter.DESK_NOTICES},
         }
         return letter.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 

@@ -132,10 +132,13 @@ def test_serves_from_an_empty_folder_and_prints_where(start: Callable[..., Runni
         *(f"/{code}/" for code in ("en", "sv")),
         *(f"/{code}/feeds/" for code in ("en", "sv")),
         *(f"/{code}/feed.{form}" for code in ("en", "sv") for form in ("rss", "atom", "json")),
+        "/desk/",
     }
-    assert set(printed) == {running.url(path) for path in expected}
+    (link,) = [address for address in printed if "/desk/link/" in address]
+    assert set(printed) == {link, *(running.url(path) for path in expected)}
+    status = {running.url("/"): 302, running.url("/desk/"): 303}
     for address in printed:
-        assert fetch(address).status == (302 if address == running.url("/") else 200)
+        assert fetch(address).status == status.get(address, 200)
 
 
 def test_the_process_in_front_of_the_web_workers_holds_no_database(
@@ -151,7 +154,8 @@ def test_the_process_in_front_of_the_web_workers_holds_no_database(
 def test_a_signal_stops_everything(start: Callable[..., Running], number: signal.Signals) -> None:
     running = start(WEB_WORKERS="2")
     assert running.get("/en/").status == 200
-    assert len(family(running.folder)) >= 5  # the supervisor, the web with two workers, the worker
+    # The supervisor, the web with two workers, and the worker, which starts last.
+    wait_until(lambda: len(family(running.folder)) >= 5)
     said = running.stop(number)
     assert running.process.returncode == 0
     assert running.gone()
@@ -221,6 +225,7 @@ def test_a_killed_worker_is_started_again_and_publishes_the_next_day(
     start: Callable[..., Running],
 ) -> None:
     running = start(NOW=on_the_eve())
+    wait_until(lambda: bool(children(running.process.pid, "worker")))
     (before,) = children(running.process.pid, "worker")
     os.kill(before, signal.SIGKILL)
     wait_until(lambda: bool(set(children(running.process.pid, "worker")) - {before}), 10)

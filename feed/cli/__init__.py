@@ -17,6 +17,7 @@ COMMANDS = {
     "backup": ("backup", "backup"),
     "bounce": ("digest", "bounce"),
     "check": ("check", "group"),
+    "curator": ("curator", "group"),
     "digest": ("digest", "group"),
     "export": ("library", "export"),
     "freeze": ("site", "freeze"),

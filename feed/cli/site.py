@@ -61,11 +61,19 @@ def freeze(base: Setup, folder: Path) -> None:
 
 def _prepare(base: Setup) -> None:
     from feed import editions  # slow to load: see `server.supervise`
+    from feed.config import secret
+    from feed.curation import people, signing
 
     told(server.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
+        first = people.first(db, base.clock())
     _addresses(site)
+    if first is not None:
+        click.echo("The desk is empty. This link makes you its administrator, once:")
+        click.echo(f"  {site.url(signing.link(secret.key(base.config), first))}")
+    click.echo("Stop with Ctrl-C.")
+    sys.stdout.flush()
 
 
 def _addresses(site: Site) -> None:
@@ -74,5 +82,4 @@ def _addresses(site: Site) -> None:
         click.echo(f"  {code}: {site.url(f'/{code}/')}  feeds: {site.url(f'/{code}/feeds/')}")
         for form in ("rss", "atom", "json"):
             click.echo(f"      {site.url(f'/{code}/feed.{form}')}")
-    click.echo("Stop with Ctrl-C.")
-    sys.stdout.flush()
+    click.echo(f"  desk: {site.url('/desk/')}")

@@ -5,8 +5,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-import pyotp
-import segno
 from sqlite_utils import Database
 
 from feed.errors import FormError, InputError, mark
@@ -32,6 +30,9 @@ class Offer:
 
 def offer(curator: Curator, site_name: str, secret: str | None = None) -> Offer:
     """A new secret for somebody, or the one that was offered before."""
+    import pyotp  # slow to load, as the next: not for every process
+    import segno
+
     made = secret if secret and _is_secret(secret) else pyotp.random_base32()
     address = pyotp.TOTP(made).provisioning_uri(name=curator.address, issuer_name=site_name)
     code = segno.make(address, error="m")
@@ -101,6 +102,8 @@ def _step(secret: str, code: str, now: datetime) -> int | None:
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
         return None
+    import pyotp  # slow to load
+
     present = int(now.timestamp()) // STEP_SECONDS
     for step in range(present - DRIFT, present + DRIFT + 1):
         if secrets.compare_digest(pyotp.TOTP(secret).at(step * STEP_SECONDS), digits):

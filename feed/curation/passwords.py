@@ -1,18 +1,18 @@
 """Passwords: long enough, not one of those that everybody tries first, kept as Argon2 hashes."""
 
 from collections.abc import Iterable
-
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from functools import cache
+from typing import TYPE_CHECKING
 
 from feed.errors import InputError, mark
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 SHORTEST, LONGEST = 12, 256  # characters; hashing more would only cost time
 FEWEST_SIGNS = 5  # different ones
 _TRIMMINGS = "0123456789!.?-_ "  # what people add to a word to make it pass
 
-# The least that OWASP's cheat sheet on password storage takes for Argon2id: 19 MiB, two passes.
-_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 # Of a password that nobody has: who is unknown takes as long as who is known.
 _NOBODY = (
     "$argon2id$v=19$m=19456,t=2,p=1$wf7pbsV6z5lbv3lIx4lSNQ$"
@@ -49,12 +49,22 @@ def check(password: str, about: Iterable[str]) -> None:
 
 def hashed(password: str) -> str:
     """The password as it is kept."""
-    return _HASHER.hash(password)
+    return _hasher().hash(password)
 
 
 def is_right(password: str, kept: str | None) -> bool:
     """Whether it is the password of a hash; takes as long where there is no hash."""
+    from argon2.exceptions import VerificationError  # slow to load
+
     try:
-        return _HASHER.verify(kept or _NOBODY, password[: LONGEST + 1]) and kept is not None
+        return _hasher().verify(kept or _NOBODY, password[: LONGEST + 1]) and kept is not None
     except VerificationError:
         return False
+
+
+@cache
+def _hasher() -> "PasswordHasher":
+    """The least that OWASP's cheat sheet takes for Argon2id: 19 MiB, two passes."""
+    from argon2 import PasswordHasher  # slow to load
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

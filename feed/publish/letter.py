@@ -18,10 +18,12 @@ from feed.i18n import translator
 from feed.model import TOKEN, Letter, Showing, Site, Week
 from feed.publish import markup
 
+# Mail to `person` at the desk: an invitation, a link to sign in, and gaps in the plan (all `url`).
+DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps")
 # What a notice can be about: confirming a subscription (`url`, `choice`, `days`), being subscribed
 # already (`url`), the page with one's data (`url`), confirming a new address (`url`, `days`), and
 # telling the old one (`contact`). `days` are 7, and `contact` is the site's, unless given.
-NOTICES = ("confirm", "known", "private", "move", "moved")
+NOTICES = ("confirm", "known", "private", "move", "moved", *DESK_NOTICES)
 WIDTH = 72
 _FOLDER = Path(__file__).parent / "templates" / "letters"
 

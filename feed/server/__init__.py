@@ -42,6 +42,7 @@ Factory = Callable[[Config, Clock], App]  # what it makes has no connection open
 STOP_SECONDS = 8.0  # then a child that has not stopped is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
 STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first pause
+WORKER_SECONDS = 1.0  # by which the worker starts later: what is due is done, and web is awaited
 BLOCKING_THREADS = 4
 
 
@@ -78,7 +79,7 @@ def create(config: Config, clock: Clock) -> None:
     from feed.store.connection import opened
 
     try:
-        config.instance.mkdir(parents=True, exist_ok=True)
+        config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(config, error) from error
     if not os.access(config.instance, os.W_OK):
@@ -250,7 +251,8 @@ def supervise(
 ) -> None:
     """Run web and worker as separate processes, and start one that dies again, until `stop`.
 
-    They begin when `prepare` is done; web, which takes the longest to load, loads meanwhile.
+    They begin when `prepare` is done; web, which takes the longest to load, loads meanwhile, and
+    the worker starts a little later.
     """
     check_port(config)
     web, worker = _Child("web", clock), _Child("worker", clock)
@@ -259,6 +261,7 @@ def supervise(
         web.start()
         prepare()
         web.begin()
+        worker.due = time.monotonic() + WORKER_SECONDS
         while not stop.is_set():
             for child in children:
                 child.watch()

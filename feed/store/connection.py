@@ -1,8 +1,9 @@
 """Opening the database, transactions, and the driver's errors translated at the border."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
     """
     if not create and not exists(path):
         raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
+    if create:
+        _make_private(path)
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, factory=_Connection, check_same_thread=not shared
@@ -87,6 +90,12 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
         raise
 
 
+def _make_private(path: Path) -> None:
+    """Have a new file be for its owner only; SQLite gives those beside it the same mode."""
+    with suppress(OSError):  # for whoever opens it to tell
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+
+
 @contextmanager
 def opened(path: Path, *, create: bool = False) -> Iterator[Database]:
     """Open the database for the length of a `with` block, as `connect` does."""
@@ -104,7 +113,11 @@ def transaction(db: Database) -> Iterator[None]:
     """Everything in the block is written, or nothing; the write lock is taken at once.
 
     Taking it at the start lets the block decide on what it reads: nobody else writes meanwhile.
+    Inside of another one it is a part of that.
     """
+    if db.conn.in_transaction:
+        yield
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -112,3 +125,13 @@ def transaction(db: Database) -> Iterator[None]:
         db.rollback()
         raise
     db.commit()
+
+
+@contextmanager
+def undone(db: Database) -> Iterator[None]:
+    """What is written in the block is seen there, and then was never written."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        db.rollback()

@@ -27,39 +27,25 @@ class Counters:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, key: str, seconds: int, amount: int = 1) -> int:
-        """Add to a number, which ends `seconds` after its first addition; the sum so far."""
+    def add(self, key: str, seconds: int) -> tuple[int, float]:
+        """Add one to a number, which ends `seconds` after its first addition.
+
+        Returns the sum so far, and in how many seconds it ends.
+        """
         with self._opened() as db:
             db.execute(f"DELETE FROM counters WHERE expires <= {_NOW}")
-            row = db.execute(
-                f"INSERT INTO counters VALUES (?, ?, {_NOW} + ?)"
-                " ON CONFLICT DO UPDATE SET number = number + excluded.number RETURNING number",
-                [key, amount, seconds],
+            number, left = db.execute(
+                f"INSERT INTO counters VALUES (?, 1, {_NOW} + ?)"
+                " ON CONFLICT DO UPDATE SET number = number + 1"
+                f" RETURNING number, expires - {_NOW}",
+                [key, seconds],
             ).fetchone()
-            return int(row[0])
+            return number, left
 
-    def number(self, key: str) -> int:
-        """The sum so far, 0 after its end."""
-        return int(self._value("number", key) or 0)
-
-    def expires(self, key: str) -> float | None:
-        """When the number ends, in seconds of the Unix clock; None if there is none."""
-        return self._value("expires", key)
-
-    def left(self, key: str) -> float:
-        """Seconds until the number ends, 0 if there is none."""
-        return self._value(f"expires - {_NOW}", key) or 0.0
-
-    def clear(self, key: str | None = None) -> None:
-        """Forget one number, or all."""
+    def clear(self, key: str) -> None:
+        """Forget a number."""
         with self._opened() as db:
-            db.execute("DELETE FROM counters WHERE :key IS NULL OR key = :key", {"key": key})
-
-    def _value(self, column: str, key: str) -> float | None:
-        with self._opened() as db:
-            query = f"SELECT {column} FROM counters WHERE key = ? AND expires > {_NOW}"
-            row = db.execute(query, [key]).fetchone()
-            return row[0] if row else None
+            db.execute("DELETE FROM counters WHERE key = ?", [key])
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

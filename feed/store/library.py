@@ -88,7 +88,7 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
     """A page of the published principles that match, best or first by title, and their number."""
     where = [_LISTED]
-    values: dict[str, Any] = {"language": query.language, "words": _fts(query.words)}
+    values: dict[str, Any] = {"language": query.language, "words": fts(query.words)}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
@@ -281,7 +281,7 @@ def _json(values: Collection[str] | None) -> dict[str, str]:
     return {} if values is None else {"values": json.dumps(list(values))}
 
 
-def _fts(words: str) -> str:
+def fts(words: str) -> str:
     """Each word as a quoted prefix, so that nothing typed is read as query syntax."""
     return " ".join(f'"{word}"*' for word in _words(words))
 

@@ -19,8 +19,13 @@ def unchanged(environ: Mapping[str, Any], etag: str, changed: datetime | None) -
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
     if since is None or changed is None:
         return False
-    instant = parse_date(since)
+    instant = _instant(since)
     return instant is not None and changed <= instant
+
+
+@lru_cache(maxsize=512)  # most send back what they were told
+def _instant(text: str) -> datetime | None:
+    return parse_date(text)
 
 
 @lru_cache(maxsize=512)

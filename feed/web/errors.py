@@ -20,7 +20,7 @@ from feed.errors import (
 from feed.store.connection import DriverError
 from feed.web import problems
 from feed.web.context import Context, language, translate
-from feed.web.paths import told
+from feed.web.paths import DESK, told
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,8 @@ def _page(
     shown = usual if detail is None or status >= 500 else detail
     if request.path.startswith(problems.PREFIX):
         return _finished(problems.answer(status, title, shown, values or {}), status)
-    return _finished(render_template("error.html", title=title, detail=shown), status)
+    page = "desk/error.html" if request.path.startswith(DESK) else "error.html"
+    return _finished(render_template(page, title=title, detail=shown), status)
 
 
 def _finished(body: str | bytes | Response, status: int) -> Response:

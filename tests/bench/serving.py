@@ -104,12 +104,12 @@ def running(*command: str, ready: str, **environ: str) -> Iterator[subprocess.Po
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **environ},
+        env={**os.environ, **environ, "PYTHONDONTWRITEBYTECODE": ""},  # compiled, as installed
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        wait_until(lambda: answers(ready), 60)
+        wait_until(lambda: answers(ready), 60, step=0.005)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -141,10 +141,10 @@ def nginx(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def nothing(database: Path) -> Iterator[str]:
-    """The address of the application that does nothing."""
+def nothing(database: Path, *copied: str) -> Iterator[str]:
+    """The address of the application that does nothing, or gives the answer of another address."""
     port = str(free_port())
-    command = (sys.executable, "-m", "tests.bench.nothing")
+    command = (sys.executable, "-m", "tests.bench.nothing", *copied)
     address = f"http://127.0.0.1:{port}"
     values = {"DEVIS_DATABASE": str(database), "DEVIS_PORT": port}
     with running(*command, ready=address, **values):
@@ -230,7 +230,8 @@ def main(quick: bool, rounds: int) -> None:
         Case("widget", "/en/widget/"),
         Case("API today", "/api/v1/today"),
     ]
-    idle, seconds = Case("feed 200, gzip", "/"), 1 if quick else 3
+    idle, same = (Case(cases[0].name, cases[0].path) for _ in range(2))
+    seconds = 1 if quick else 3
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, database = Path(name), Path(name, "devis.sqlite3")
         tell_start(database)
@@ -238,14 +239,17 @@ def main(quick: bool, rounds: int) -> None:
         ours, process = stack.enter_context(devis(database))
         theirs = stack.enter_context(nginx(folder))
         empty = stack.enter_context(nothing(database))
+        copy = stack.enter_context(nothing(database, ours + same.path))
         for _ in range(rounds):
             for case in cases:
                 measure(case, ours, theirs, seconds, folder / "files")
-            idle.ours.append(wrk(ours + cases[0].path, seconds, "-H", "Accept-Encoding: gzip"))
-            idle.theirs.append(wrk(empty, seconds))
+            for case, rival in ((idle, empty), (same, copy)):
+                for address, rates in ((ours, case.ours), (rival, case.theirs)):
+                    rates.append(wrk(address + case.path, seconds, "-H", "Accept-Encoding: gzip"))
         for case in cases:
             case.tell("nginx")
         idle.tell("doing nothing")
+        same.tell("its bytes")
         script = folder / "uncached.lua"
         script.write_text(UNCACHED)
         rate = wrk(ours, seconds, "-s", str(script))

@@ -5,8 +5,9 @@ from typing import Any
 from flask import Flask, Response, request
 from markupsafe import Markup
 
-from feed.errors import mark
+from feed.errors import StoreError, mark
 from feed.model.desk import ROLES, Role
+from feed.store.connection import DriverError
 from feed.web.context import translate
 from feed.web.desk import (
     account,
@@ -43,7 +44,10 @@ def init(app: Flask) -> None:
         """What every page of the desk knows."""
         if not request.path.startswith(DESK):
             return {}
-        found = visit.session()
+        try:
+            found = visit.session()
+        except (StoreError, DriverError):  # the page tells of it
+            found = None
         return {
             "me": found.curator if found and found.is_whole else None,
             "mark": _mark,

@@ -56,6 +56,7 @@ def check() -> AnyResponse | tuple[str, int] | None:
     """Before each request: let it pass, or answer it. Raises ForbiddenError."""
     if not request.path.startswith(DESK) or request.endpoint is None:
         return None
+    g.language = _language(None)  # should even the session not be found
     found = visit.session()
     g.language = _language(found.curator.language if found else None)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not visit.is_ours():

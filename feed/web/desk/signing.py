@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("desk_signing", __name__, url_prefix="/desk")
 
 _WRONG = mark("The address or the password is not right.")
-_TOO_MANY = mark(
-    "That were too many tries: wait ten minutes, or have a link sent to your mailbox instead."
-)
+_TOO_MANY = mark("Too many tries: wait ten minutes, or have a link sent to your mailbox instead.")
+
+_TOO_LATE = mark("The code came too late, or you have signed out meanwhile: sign in again.")
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -116,7 +116,7 @@ def give_factor() -> Page:
     """Give the second factor, and go on."""
     found = visit.session()
     if found is None or found.is_whole:
-        return kept.ask_to_sign_in(half=False)
+        return _form(kept.read(), "", _TOO_LATE, 422)
     account = f"factor of {found.curator.id}"
     problem, status = "", 422
     if throttle.is_too_much(account, found.curator.id):

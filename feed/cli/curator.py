@@ -1,0 +1,124 @@
+"""The commands about the people at the desk: `devis curator …`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from feed.cli.base import Commands, Setup, setup
+from feed.config import secret
+from feed.curation import people, signing
+from feed.errors import FormError
+from feed.i18n import translator
+from feed.model import Site
+from feed.model.desk import ROLES, Curator
+from feed.store import curators
+from feed.store.desk_notices import DeskNotice
+
+_ROLE = click.Choice(ROLES)
+_LANGUAGES = click.option(
+    "--languages", default="", help="What a translator writes in: codes with commas between."
+)
+
+
+@click.group("curator", cls=Commands)
+def group() -> None:
+    """The people at the desk: inviting them, their roles, letting them go."""
+
+
+@group.command()
+@click.argument("address")
+@click.option("--name", help="What they are called; the first part of the address if not given.")
+@click.option("--role", type=_ROLE, default="curator", show_default=True)
+@click.option("--language", help="That the desk speaks to them; the site's first if not given.")
+@_LANGUAGES
+@setup
+def add(
+    base: Setup, address: str, name: str | None, role: str, language: str | None, languages: str
+) -> None:
+    """Add somebody, and print the link that signs them in."""
+    codes = base.config.languages
+    given = {
+        "address": address,
+        "name": name or address.partition("@")[0],
+        "role": role,
+        "languages": languages.replace(",", " "),
+        "language": language or codes[0],
+    }
+    with base.library() as (db, site), _told():
+        _link(base, site, people.add(db, given, codes, base.clock(), mailed=False))
+
+
+@group.command("list")
+@setup
+def list_(base: Setup) -> None:
+    """Print everybody: number, role, address, name, and how they sign in."""
+    with base.library() as (db, _):
+        found = curators.everybody(db)
+    for each in found:
+        click.echo(f"{each.id:>4}  {_role(each):<24}  {each.address}  {each.name}  {_ways(each)}")
+    if not found:
+        click.echo("Nobody is at the desk yet.")
+
+
+@group.command()
+@click.argument("address")
+@click.argument("role", type=_ROLE)
+@_LANGUAGES
+@setup
+def role(base: Setup, address: str, role: str, languages: str) -> None:
+    """Give somebody another role."""
+    with base.library() as (db, _), _told():
+        found = people.at(db, address)
+        given = {"role": role, "languages": languages.replace(",", " ")}
+        changed = people.change(db, found.id, given, base.config.languages)
+    click.echo(f"{changed.address}  {_role(changed)}")
+
+
+@group.command()
+@click.argument("address")
+@setup
+def reset(base: Setup, address: str) -> None:
+    """Forget somebody's password and second factor, and print a new link that signs them in."""
+    with base.library() as (db, site):
+        found = people.at(db, address)
+        _link(base, site, people.reset(db, found.id, base.clock(), mailed=False))
+
+
+@group.command()
+@click.argument("address")
+@click.option("--undo", is_flag=True, help="Let them in again.")
+@setup
+def disable(base: Setup, address: str, undo: bool) -> None:
+    """Let somebody in no longer; what they did stays."""
+    with base.library() as (db, _):
+        found = people.at(db, address)
+        (people.enable if undo else people.disable)(db, found.id, base.clock())
+    click.echo(f"{found.address} {'may sign in again' if undo else 'is let in no longer'}.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what is wrong in a form into one line for each of its fields."""
+    try:
+        yield
+    except FormError as error:
+        lines = translator("en").told(error.fields).values()
+        raise click.ClickException("\n".join(lines)) from error
+
+
+def _link(base: Setup, site: Site, notice: DeskNotice) -> None:
+    path = signing.link(secret.key(base.config), notice)
+    click.echo("This link signs them in, once, for seven days:")
+    click.echo(site.url(path))
+
+
+def _role(found: Curator) -> str:
+    if found.disabled:
+        return "disabled"
+    return f"{found.role} ({', '.join(found.languages)})" if found.languages else found.role
+
+
+def _ways(found: Curator) -> str:
+    way = "password" if found.has_password else "link"
+    return f"{way} and second factor" if found.has_factor else way

@@ -1,0 +1,179 @@
+"""Who may come to which address of the desk: every role, and whoever is signed out."""
+
+import logging
+import re
+
+import pytest
+
+from feed import clock, curation, server
+from feed.model.desk import ROLES
+from feed.web import create_app
+from feed.web.desk import guard
+from tests.conftest import NOON, ROOT, Installation, settings
+from tests.desk import Desk
+
+PAGE = (ROOT / "docs" / "security.md").read_text()
+ROWS = re.findall(r"^\| `(/desk/[^`]*)` \| ([A-Z, ]+) \| (\w+) \|$", PAGE, re.MULTILINE)
+TABLE = [(path, method, role) for path, methods, role in ROWS for method in methods.split(", ")]
+LEVELS = ("everybody", *ROLES)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk on the shipped library, with one person of each role."""
+    house = Installation(settings(tmp_path_factory.mktemp("roles")))
+    server.create(house.config, clock.Clock(NOON, 0))
+    house.load(curation.shipped_files())
+    house.publish()
+    made = Desk(house)
+    for role in ROLES:
+        made.person(role)
+    made.person("administrator", "Second Administrator")
+    return made
+
+
+def filled(path: str) -> str:
+    """The path with something that exists in place of its parts."""
+    parts = {
+        "<token>": "a" * 42,
+        "<int:number>": "1",
+        "<slug:slug>": "start-with-yourself",
+        "<any(disable, enable, reset):act>": "enable",
+    }
+    for name, value in parts.items():
+        path = path.replace(name, value)
+    return path
+
+
+def test_the_table_has_every_address(desk: Desk) -> None:
+    app = create_app(desk.house.config, clock.Clock(NOON, 0))
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/desk/")]
+    found = {
+        (rule.rule, method, guard.needed(app.view_functions[rule.endpoint]) or "everybody")
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert set(TABLE) == found
+    assert len(TABLE) == len(found)
+
+
+@pytest.mark.parametrize(("path", "method", "role"), TABLE)
+def test_every_address_is_open_to_whom_the_table_says(
+    desk: Desk, path: str, method: str, role: str
+) -> None:
+    for level in LEVELS:
+        seat = desk.stranger() if level == "everybody" else desk.seat(level)
+        place = filled(path)
+        answer = seat.get(place) if method == "GET" else seat.post(place)
+        to_sign_in = (answer.location or "").startswith("/desk/sign-in?") or (
+            answer.location == "/desk/sign-in" and "sign" not in path
+        )
+        refused = answer.status_code == 403 or to_sign_in
+        assert refused == (LEVELS.index(level) < LEVELS.index(role)), level
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("path", [path for path, method, _ in TABLE if method == "POST"])
+def test_no_form_is_taken_without_its_mark(desk: Desk, path: str) -> None:
+    seat, other = desk.seat("administrator"), desk.seat("administrator")
+    for data in ({}, {"mark": ""}, {"mark": "f" * 64}, {"mark": "é"}, {"mark": other.mark()}):
+        answer = seat.client.post(filled(path), data=data)
+        assert answer.status_code == 403, data
+        assert "did not come from a page of this desk" in answer.text
+    assert seat.get("/desk/").status_code == 200
+
+
+@pytest.mark.parametrize("path", sorted({path for path, _, _ in TABLE}))
+def test_every_address_of_the_desk_has_the_headers_of_something_private(
+    desk: Desk, path: str
+) -> None:
+    for seat in (desk.stranger(), desk.seat("translator"), desk.seat("administrator")):
+        for answer in (seat.get(filled(path)), seat.client.post(filled(path))):
+            headers = answer.headers
+            assert headers["Cache-Control"] == "no-store"
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["X-Robots-Tag"] == "noindex"
+            assert "Access-Control-Allow-Origin" not in headers
+            policy = headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy or "/preview" in path
+            assert "unsafe" not in policy
+
+
+def test_letting_somebody_go_ends_their_sessions_at_once(desk: Desk) -> None:
+    administrator, gone = desk.seat("administrator"), desk.seat("curator", "Gone Soon")
+    assert gone.me is not None
+    assert gone.get("/desk/").status_code == 200
+    administrator.post(f"/desk/people/{gone.me.id}/disable")
+    assert gone.get("/desk/").status_code == 303
+    administrator.post(f"/desk/people/{gone.me.id}/enable")
+    assert gone.get("/desk/").status_code == 303
+
+
+def test_a_new_role_holds_at_once_and_one_administrator_stays(desk: Desk) -> None:
+    administrator, other = desk.seat("administrator"), desk.seat("curator", "Rising Star")
+    assert other.me is not None
+    assert other.get("/desk/people/").status_code == 403
+    given = {"name": "Rising Star", "role": "administrator"}
+    assert administrator.post(f"/desk/people/{other.me.id}/", given).status_code == 303
+    assert other.get("/desk/people/").status_code == 200
+    third = desk.person("administrator", "Second Administrator")
+    assert administrator.me is not None
+    for number in (third.id, administrator.me.id):
+        assert other.post(f"/desk/people/{number}/disable").status_code == 303
+    page = other.post(f"/desk/people/{other.me.id}/disable")
+    assert page.status_code == 422
+    assert "only administrator" in page.text
+    page = other.post(f"/desk/people/{other.me.id}/", {"name": "Me", "role": "curator"})
+    assert page.status_code == 422
+    for number in (third.id, administrator.me.id):
+        other.post(f"/desk/people/{number}/enable")
+
+
+def test_the_log_tells_who_but_no_address_and_no_secret(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    seat = desk.seat("editor", "Logged Person")
+    password = "seven green bottles"
+    seat.post("/desk/account/password", {"password": password})
+    stranger = desk.stranger()
+    for word in (password, "wrong one here"):
+        given = {"address": "logged@example.org", "password": word}
+        stranger.post("/desk/sign-in", given)
+    desk.seat("translator").get("/desk/people/")
+    seat.client.post("/desk/account/name", data={"name": "\n2026 forged"})
+    text = caplog.text
+    assert seat.me is not None
+    for told in (
+        "signed in by password",
+        "a password was wrong",
+        "was refused",
+        "chose a password",
+    ):
+        assert told in text
+    assert f"{seat.me.id} signed in" in text
+    for secret in ("example.org", password, "wrong one", "forged"):
+        assert secret not in text
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", PAGE)
+    assert len(named) > 10
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
+def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
+    seat = desk.seat("translator")
+    database = desk.house.config.database
+    away = database.with_name("away")
+    database.rename(away)
+    try:
+        answer = seat.get("/desk/account/", headers={"Accept-Language": "sv"})
+    finally:
+        away.rename(database)
+    assert answer.status_code == 503
+    assert "Strax tillbaka" in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"

@@ -1,0 +1,458 @@
+"""Signing in at the desk: by link, by password, with a second factor; and how a session ends."""
+
+import email
+import email.policy
+import html
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pyotp
+import pytest
+
+from feed import clock, digests
+from feed.curation import passwords, people, signing
+from feed.store import curators, sessions
+from tests.conftest import NOON, Command, Installation, free_port
+from tests.desk import MARK, Desk, Seat, wrongs
+
+PASSWORD = "a horse, a staple and 4 cows"
+Install = Callable[..., Installation]
+
+
+@pytest.fixture
+def desk(install: Install) -> Desk:
+    """A desk on an empty library."""
+    return Desk(install())
+
+
+def signed_in(seat: Seat) -> bool:
+    return seat.get("/desk/").status_code == 200
+
+
+def choose(seat: Seat, password: str = PASSWORD, current: str = "") -> int:
+    given = {"password": password, "current": current}
+    return seat.post("/desk/account/password", given).status_code
+
+
+def sign_in(seat: Seat, address: str, password: str = PASSWORD, **more: str) -> int:
+    given = {"address": address, "password": password, **more}
+    return seat.post("/desk/sign-in", given).status_code
+
+
+def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
+    with desk.house.open() as db:
+        assert people.first(db, desk.house.now) is not None
+        assert people.first(db, desk.house.now + timedelta(days=1)) is None
+        assert people.first(db, desk.house.now + timedelta(days=8)) is not None
+    link, first, second = desk.link(None, "first"), desk.stranger(), desk.stranger()
+    assert "Nobody is here yet" in first.get(link).text
+    assert not signed_in(first)
+    page = first.post(link, {"name": " ", "address": "anna at home"})
+    assert page.status_code == 422
+    assert len(wrongs(page)) == 2
+    assert 'value="anna at home"' in page.text
+    given = {"name": "Anna Berg", "address": "anna@example.org"}
+    answer = first.post(link, given)
+    assert (answer.status_code, answer.location) == (303, "/desk/")
+    assert "Anna Berg" in first.get("/desk/").text
+    assert first.get("/desk/people/").status_code == 200
+    assert second.post(link, {**given, "address": "b@example.org"}).status_code == 404
+    with desk.house.open() as db:
+        assert [each.role for each in curators.everybody(db)] == ["administrator"]
+        assert people.first(db, desk.house.now + timedelta(days=30)) is None
+
+
+def test_an_invitation_works_once_and_for_a_week(desk: Desk) -> None:
+    curator = desk.person("curator")
+    link, seat = desk.link(curator), desk.stranger()
+    for _ in range(3):  # scanners open every link, and more than once
+        assert "Welcome, Curator Åström" in seat.get(link).text
+        assert seat.client.head(link).status_code == 200
+    assert not signed_in(seat)
+    assert seat.post(link).status_code == 303
+    assert signed_in(seat)
+    again = desk.stranger()
+    assert again.get(link).status_code == 404
+    assert again.post(link).status_code == 404
+    other = desk.person("editor")
+    late = Desk(replace(desk.house, now=desk.house.now + timedelta(days=7, seconds=1)))
+    assert late.stranger().get(desk.link(other)).status_code == 404
+    for broken in ("x", "a" * 42, desk.link(other)[11:-1] + "7"):
+        assert again.get(f"/desk/link/{broken}").status_code == 404
+
+
+def test_a_password_signs_in_and_wrong_or_unknown_look_the_same(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    assert choose(seat) == 303
+    told = []
+    for address, password in (("curator@example.org", "wrong"), ("nobody@example.org", PASSWORD)):
+        stranger = desk.stranger()
+        page = stranger.post("/desk/sign-in", {"address": address, "password": password})
+        assert page.status_code == 422
+        told.append(re.sub(address, "", MARK.sub("", page.text)))
+        assert password not in page.text
+    assert told[0] == told[1]
+    right = desk.stranger()
+    assert sign_in(right, " Curator@Example.org ") == 303
+    assert signed_in(right)
+
+
+def test_without_a_password_none_signs_in(desk: Desk) -> None:
+    desk.person("curator")
+    assert sign_in(desk.stranger(), "curator@example.org", "") == 422
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *("", "short", "elevenchars", "123456789012", "password1234", "Curator Åström"),
+        *("aaaaaaaaaaaaaa", "curator2026!", "x" * 257),
+    ],
+)
+def test_a_password_that_is_guessed_first_is_refused(desk: Desk, bad: str) -> None:
+    seat = desk.seat("curator")
+    page = seat.post("/desk/account/password", {"password": bad})
+    assert page.status_code == 422
+    assert len(wrongs(page)) == 1
+    with desk.house.open() as db:
+        assert curators.password(db, seat.me.id if seat.me else 0) is None
+
+
+@pytest.mark.parametrize("good", ["Twelve chars", "å ä ö 🐄 räksmörgås", "abc xyz " * 30])
+def test_any_signs_will_do_for_a_password(good: str) -> None:
+    passwords.check(good, ("Anna", "anna", "example.org", "Devis"))
+    kept = passwords.hashed(good)
+    assert kept.startswith("$argon2id$")
+    assert passwords.is_right(good, kept)
+    assert not passwords.is_right(good.swapcase(), kept)
+
+
+def test_a_new_password_needs_the_old_one_and_ends_other_sessions(desk: Desk) -> None:
+    seat, other = desk.seat("curator"), desk.seat("curator")
+    assert choose(seat) == 303
+    assert signed_in(seat)
+    assert not signed_in(other)
+    assert choose(seat, "another fine phrase", "wrong") == 422
+    assert choose(seat, "another fine phrase", PASSWORD) == 303
+    assert sign_in(desk.stranger(), "curator@example.org") == 422
+    assert sign_in(desk.stranger(), "curator@example.org", "another fine phrase") == 303
+
+
+def test_signing_in_gives_a_new_token_and_signing_out_voids_it(desk: Desk) -> None:
+    choose(desk.seat("curator"))
+    seat = desk.stranger()
+    seat.get("/desk/sign-in")
+    before = seat.client.get_cookie("devis-desk")
+    assert sign_in(seat, "curator@example.org") == 303
+    after = seat.client.get_cookie("devis-desk")
+    assert before is not None
+    assert after is not None
+    assert before.value != after.value
+    assert len(after.value) >= 43
+    assert after.http_only
+    assert after.same_site == "Lax"
+    with desk.house.open() as db:
+        assert after.value not in str(list(db.query("SELECT * FROM sessions")))
+    assert seat.post("/desk/sign-out").status_code == 303
+    seat.client.set_cookie("devis-desk", after.value)
+    assert not signed_in(seat)
+
+
+def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
+    seat = desk.seat("curator")
+
+    def later(hours: float) -> bool:
+        house = replace(desk.house, now=NOON + timedelta(hours=hours))
+        client = house.client()
+        cookie = seat.client.get_cookie("devis-desk")
+        assert cookie is not None
+        client.set_cookie("devis-desk", cookie.value)
+        return client.get("/desk/").status_code == 200
+
+    assert later(1.9)
+    assert later(3.8)
+    assert not later(5.9)
+    assert [later(hours) for hours in (4, 5.5, 7, 8.5, 10, 11.5, 11.9, 12.1)] == [True] * 7 + [
+        False
+    ]
+    with desk.house.open() as db:
+        signing.forget(db, NOON + timedelta(hours=13))
+        assert sessions.count(db, 1) == 0
+
+
+def test_signing_out_everywhere_else(desk: Desk) -> None:
+    here, there = desk.seat("editor"), desk.seat("editor")
+    assert "in one other" in here.get("/desk/account/").text
+    here.post("/desk/account/sign-out-elsewhere")
+    assert (signed_in(here), signed_in(there)) == (True, False)
+
+
+def test_a_link_comes_by_mail_and_tells_nobody_who_is_there(desk: Desk) -> None:
+    desk.person("curator")
+    pages = []
+    for address in ("curator@example.org", "nobody@example.org"):
+        stranger = desk.stranger()
+        answer = stranger.post("/desk/sign-in", {"address": address, "link": "1"})
+        assert answer.location == "/desk/sign-in/sent"
+        pages.append(stranger.get(answer.location).text)
+    assert pages[0] == pages[1]
+    (letter,) = mail(desk)
+    assert "To: curator@example.org" in letter
+    link = re.search(r"http://127.0.0.1:8000(/desk/link/[a-z2-7]{42})", letter)
+    assert link is not None
+    seat = desk.stranger()
+    assert seat.post(link[1]).status_code == 303
+    assert signed_in(seat)
+    for _ in range(5):
+        desk.stranger().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
+    assert len(mail(desk)) == signing.MOST_LINKS - 1
+
+
+def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) -> None:
+    given = {"name": "Åsa Öst", "address": "åsa@example.org", "role": "translator"}
+    administrator = desk.seat("administrator")
+    page = administrator.post("/desk/people/", {**given, "language": "sv", "languages": "sv"})
+    assert page.status_code == 303
+    (letter,) = mail(desk)
+    assert "Hej Åsa Öst!" in letter
+    assert "Länken fungerar en gång" in letter
+    with desk.house.open() as db:
+        people.disable(db, people.at(db, "åsa@example.org").id, desk.house.now)
+    assert mail(desk) == []
+
+
+def mail(desk: Desk) -> list[str]:
+    """What is sent now, as text; each message once."""
+    house = desk.house
+    folder = house.config.instance / digests.OUTBOX
+    before = set(folder.glob("*.eml"))
+    with house.open() as db:
+        ticking = clock.Clock(house.now, time.monotonic())
+        digests.send(db, house.site(), house.config, ticking, threading.Event())
+        assert digests.is_idle(db, house.now + timedelta(minutes=1))
+    texts = []
+    for path in sorted(set(folder.glob("*.eml")) - before):
+        message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        body = message.get_body(("plain",))
+        assert body is not None
+        texts.append(f"To: {message['To']}\n{' '.join(body.get_content().split())}")
+    return texts
+
+
+def factor(desk: Desk, seat: Seat) -> tuple[pyotp.TOTP, list[str]]:
+    """Set up a second factor; the app, and the recovery codes."""
+    page = seat.get("/desk/account/factor").text
+    found = re.search(r'name="secret" value="([A-Z2-7]{32})"', page)
+    assert found is not None
+    app = pyotp.TOTP(found[1])
+    given = {"secret": found[1], "code": "000000"}
+    again = seat.post("/desk/account/factor", given)
+    assert again.status_code == 422
+    assert found[1] in again.text  # the same key: it is in the app already
+    shown = seat.post("/desk/account/factor", {**given, "code": app.at(desk.house.now)}).text
+    codes = re.findall(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>", shown)
+    assert len(set(codes)) == 10
+    return app, codes
+
+
+def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> None:
+    seat, elsewhere = desk.seat("editor"), desk.seat("editor")
+    choose(seat)
+    elsewhere = desk.seat("editor")
+    app, codes = factor(desk, seat)
+    assert (signed_in(seat), signed_in(elsewhere)) == (True, False)
+    other = desk.stranger()
+    assert sign_in(other, "editor@example.org") == 200
+    assert not signed_in(other)
+    assert other.get("/desk/").location == "/desk/sign-in/code"
+
+    def give(code: str, to: Seat) -> int:
+        mark = MARK.search(to.get("/desk/sign-in/code").text)
+        assert mark is not None
+        return to.client.post(
+            "/desk/sign-in/code", data={"mark": mark[1], "code": code}
+        ).status_code
+
+    assert give(app.at(NOON), other) == 422  # used when it was set up
+    assert give("abc", other) == 422
+    token = other.client.get_cookie("devis-desk")
+    assert give(app.at(NOON + timedelta(seconds=30)), other) == 303
+    assert signed_in(other)
+    assert other.client.get_cookie("devis-desk") != token
+    third, fourth = desk.stranger(), desk.stranger()
+    for seat_ in (third, fourth):
+        sign_in(seat_, "editor@example.org")
+    assert give(codes[0].upper().replace("-", " "), third) == 303
+    assert give(codes[0], fourth) == 422
+    assert give(codes[1], fourth) == 303
+
+
+def test_a_link_does_not_get_round_the_second_factor(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    factor(desk, seat)
+    assert seat.me is not None
+    stranger = desk.stranger()
+    assert stranger.post(desk.link(seat.me)).status_code == 200
+    assert not signed_in(stranger)
+
+
+def test_an_administrator_can_require_a_second_factor(desk: Desk) -> None:
+    administrator, translator = desk.seat("administrator"), desk.seat("translator")
+    administrator.post("/desk/people/factor", {"required": "1"})
+    for seat in (administrator, translator):
+        assert seat.get("/desk/").location == "/desk/account/factor"
+        assert "Everybody at this desk needs one" in seat.get("/desk/account/factor").text
+    app, _ = factor(desk, translator)
+    assert signed_in(translator)
+    code = app.at(NOON + timedelta(seconds=30))
+    refused = translator.post("/desk/account/factor/end", {"code": code})
+    assert refused.status_code == 422
+    assert "required here" in refused.text
+
+
+def test_ending_a_second_factor_and_new_codes_need_a_code(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    app, old = factor(desk, seat)
+    assert seat.post("/desk/account/factor/codes", {"code": "1"}).status_code == 422
+    given = {"code": app.at(NOON + timedelta(seconds=30))}
+    assert old[0] not in seat.post("/desk/account/factor/codes", given).text
+    assert seat.post("/desk/account/factor/end", {"code": old[0]}).status_code == 422
+    with desk.house.open() as db:
+        assert curators.recovery_codes(db, 1) == 10
+
+
+def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
+    owner = desk.seat("curator")
+    choose(owner)
+    known = desk.stranger()
+    assert sign_in(known, "curator@example.org") == 303
+    known.post("/desk/sign-out")
+    guesser = desk.stranger()
+    answers = [sign_in(guesser, "curator@example.org", f"guess number {n}") for n in range(12)]
+    assert answers == [422] * 10 + [429] * 2
+    assert sign_in(guesser, "curator@example.org") == 429  # even with the right one
+    assert sign_in(known, "curator@example.org") == 303  # a browser that was here before
+    assert (
+        guesser.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"}).location
+        == "/desk/sign-in/sent"
+    )
+    assert len(mail(desk)) == 1
+
+
+def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
+    choose(desk.seat("administrator"))
+    seat = desk.stranger()
+    assert sign_in(seat, "administrator@example.org") == 303
+    mark = MARK.search(seat.get("/desk/people/").text)
+    assert mark is not None
+    with desk.house.open() as db:
+        db.execute("DELETE FROM sessions")
+        db.conn.commit()
+    typed = {"mark": mark[1], "name": 'Ö "<b>', "address": "new@example.org", "role": "editor"}
+    page = seat.client.post("/desk/people/", data={**typed, "languages": ["en", "sv"]})
+    assert page.status_code == 403
+    assert "Nothing that you typed is lost" in page.text
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    given = {name: unescaped(value) for name, value in hidden.items()}
+    credentials = {"address": "administrator@example.org", "password": "wrong"}
+    again = seat.client.post("/desk/sign-in", data={**given, **credentials})
+    assert again.status_code == 422
+    assert given["kept"] == unescaped(
+        dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', again.text))["kept"]
+    )
+    page = seat.client.post("/desk/sign-in", data={**given, **credentials, "password": PASSWORD})
+    assert "has not been sent yet" in page.text
+    assert "<b>" not in page.text
+    fields = re.findall(r'<textarea name="(\w+)" hidden>\n([^<]*)</textarea>', page.text)
+    assert [name for name, _ in fields] == ["name", "address", "role", "languages", "languages"]
+    action = re.search(r'<form class="deed" method="post" action="([^"]*)"', page.text)
+    assert action is not None
+    assert action[1] == "/desk/people/"
+    data = {name: unescaped(value) for name, value in fields}
+    assert seat.post(action[1], data).status_code == 303
+    with desk.house.open() as db:
+        assert people.at(db, "new@example.org").name == 'Ö "<b>'
+
+
+def unescaped(text: str) -> str:
+    return html.unescape(text)
+
+
+def test_nobody_is_sent_away_from_the_desk(desk: Desk) -> None:
+    choose(desk.seat("curator"))
+    bad = ("//evil.example/", "https://evil.example/", "/desk/../../x", "/desk\\x", "/sv/", "/desk")
+    for target in bad:
+        seat = desk.stranger()
+        seat.post(
+            "/desk/sign-in",
+            {"address": "curator@example.org", "password": PASSWORD, "next": target},
+        )
+        answer = seat.get("/desk/sign-in", query_string={"next": target})
+        assert answer.location == "/desk/"
+    seat = desk.stranger()
+    given = {
+        "address": "curator@example.org",
+        "password": PASSWORD,
+        "next": "/desk/account/?saved=1",
+    }
+    assert seat.post("/desk/sign-in", given).location == "/desk/account/?saved=1"
+
+
+def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> None:
+    desk = Desk(install(BASE_URL="https://devis.example"))
+    answer = desk.stranger().get("/desk/sign-in", base_url="https://devis.example")
+    (cookie,) = answer.headers.getlist("Set-Cookie")
+    assert cookie.startswith("__Host-devis-desk=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+def test_a_running_site_prints_the_first_link_once(command: Command) -> None:
+    port = str(free_port())
+    said = []
+    for _ in range(2):
+        process = command.start("serve", PORT=port, WEB_WORKERS="1")
+        lines: list[str] = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if "Stop with" in line:
+                break
+        process.terminate()
+        rest, _ = process.communicate(timeout=20)
+        said.append("".join(lines) + rest)
+    links = [re.findall(r"/desk/link/[a-z2-7]{42}", text) for text in said]
+    assert [len(found) for found in links] == [1, 0]
+
+
+def test_the_command_line_keeps_the_people(command: Command) -> None:
+    command("init")
+    added = command("curator", "add", "anna@example.org", "--name", "Anna", "--role", "editor")
+    assert re.search(r"http://127\.0\.0\.1:8000/desk/link/[a-z2-7]{42}\n", added.stdout)
+    bad = command("curator", "add", "anna@example.org", code=1)
+    assert "already" in bad.stderr
+    assert "no @" in command("curator", "add", "anna", code=1).stderr
+    assert (
+        "language"
+        in command("curator", "add", "b@example.org", "--role", "translator", code=1).stderr
+    )
+    command("curator", "add", "b@example.org", "--role", "translator", "--languages", "sv,en")
+    listed = command("curator", "list").stdout
+    assert "editor" in listed
+    assert "translator (sv, en)" in listed
+    command("curator", "role", "anna@example.org", "administrator")
+    assert (
+        "only administrator"
+        in command("curator", "role", "anna@example.org", "curator", code=1).stderr
+    )
+    assert "only administrator" in command("curator", "disable", "anna@example.org", code=1).stderr
+    command("curator", "disable", "b@example.org")
+    assert "disabled" in command("curator", "list").stdout
+    assert "let them in again" in command("curator", "reset", "b@example.org", code=1).stderr
+    command("curator", "disable", "b@example.org", "--undo")
+    assert "/desk/link/" in command("curator", "reset", "b@example.org").stdout
+    assert "nobody" in command("curator", "reset", "x@example.org", code=1).stderr

@@ -56,6 +56,7 @@ def init(app: Flask) -> None:
             "role_name": lambda role: translate().gettext(words.ROLES[role]),
             "state_name": lambda state: translate().gettext(words.STATES[state]),
             "act_name": lambda act: translate().gettext(words.ACTS[act]),
+            "done_name": lambda act: translate().gettext(words.DONE.get(act, words.SAVED)),
         }
 
     @app.after_request

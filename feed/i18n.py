@@ -10,8 +10,9 @@ from pathlib import Path
 
 from babel import Locale
 from babel.core import UnknownLocaleError, get_global
-from babel.dates import format_date, get_timezone_location
+from babel.dates import format_date, format_datetime, get_timezone_location
 from babel.lists import format_list
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from feed.errors import DevisError
@@ -64,6 +65,10 @@ class Translator:
         """`Sun 22 Nov`."""
         return format_date(day, "E d MMM", locale=self.locale)
 
+    def moment(self, instant: datetime.datetime) -> str:
+        """`22 Nov 2026, 12:00`, in the zone that the instant is given in."""
+        return format_datetime(instant, "d MMM y, HH:mm", instant.tzinfo, locale=self.locale)
+
     def month(self, day: datetime.date) -> str:
         """`November 2026`, as it stands alone."""
         return format_date(day, "LLLL y", locale=self.locale)
@@ -71,6 +76,10 @@ class Translator:
     def month_name(self, day: datetime.date) -> str:
         """`November`, as it stands alone."""
         return format_date(day, "LLLL", locale=self.locale)
+
+    def number(self, number: int) -> str:
+        """`20,000`."""
+        return format_decimal(number, locale=self.locale)
 
     def listed(self, items: Sequence[str]) -> str:
         """`a, b and c`."""

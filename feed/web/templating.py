@@ -34,8 +34,10 @@ def init(app: Flask, context: Context) -> None:
         day=lambda value: translate().day(value),
         date=lambda value: translate().date(value),
         short=lambda value: translate().short(value),
+        moment=lambda value: translate().moment(value.astimezone(context.config.timezone)),
         month=lambda value: translate().month(value),
         month_name=lambda value: translate().month_name(value),
+        number=lambda value: translate().number(value),
         said=_said,
     )
 

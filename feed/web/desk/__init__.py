@@ -9,7 +9,7 @@ from feed.errors import StoreError, mark
 from feed.model.desk import ROLES, Role
 from feed.store.connection import DriverError
 from feed.web.context import translate
-from feed.web.desk import account, guard, home, people, signing, visit, words
+from feed.web.desk import account, calendar, guard, home, people, sending, signing, visit, words
 from feed.web.headers import CONTENT_SECURITY_POLICY
 from feed.web.paths import DESK
 
@@ -19,13 +19,15 @@ _POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; fr
 # The desk's own menu: endpoint, words, and the least role that sees it.
 PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.home", mark("Overview"), "translator"),
+    ("desk_calendar.board", mark("Calendar"), "translator"),
+    ("desk_sending.board", mark("Sending"), "editor"),
     ("desk_people.everybody", mark("People"), "administrator"),
 )
 
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    for module in (signing, home, account, people):
+    for module in (signing, home, account, people, calendar, sending):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
 
@@ -44,6 +46,8 @@ def init(app: Flask) -> None:
             "DESK_PAGES": PAGES,
             "ROLES": ROLES,
             "role_name": lambda role: translate().gettext(words.ROLES[role]),
+            "state_name": lambda state: translate().gettext(words.STATES[state]),
+            "reason_name": _reason,
         }
 
     @app.after_request
@@ -52,6 +56,11 @@ def init(app: Flask) -> None:
             response.headers.setdefault("Content-Security-Policy", _POLICY)
             visit.finish(response)
         return response
+
+
+def _reason(why: str) -> str:
+    """Why a letter was not sent; what a mail server said is left as it is."""
+    return translate().gettext(words.REASONS[why]) if why in words.REASONS else why
 
 
 def _mark() -> Markup:

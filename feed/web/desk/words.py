@@ -17,3 +17,11 @@ STATES = {
     "published": mark("Published"),
     "retired": mark("Retired"),
 }
+
+# Why a letter was not sent.
+REASONS = {
+    "withdrawn": mark("the edition was withdrawn"),
+    "nothing to send": mark("there was no edition"),
+    "late": mark("it was too late"),
+    "left": mark("they had left meanwhile"),
+}

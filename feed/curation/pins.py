@@ -1,7 +1,7 @@
 """Pins: an editor's wish that a principle be shown on a date."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlite_utils import Database
 
@@ -102,7 +102,7 @@ def _is_titled(principle: Principle, words: str) -> bool:
 def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -> date | None:
     day, today = _iso(text), site.today(now)
     if day is None or not site.has(day):
-        errors["date"] = InputError(_NO_DATE, example=today.isoformat())
+        errors["date"] = InputError(_NO_DATE, example=(today + timedelta(days=1)).isoformat())
     elif day <= today:
         errors["date"] = InputError(_PAST, date=day.isoformat())
     return day

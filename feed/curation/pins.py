@@ -1,7 +1,7 @@
 """Pins: an editor's wish that a principle be shown on a date."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlite_utils import Database
 
@@ -47,8 +47,8 @@ def pin(
 def put(db: Database, site: Site, given: Mapping[str, str], language: str, now: datetime) -> date:
     """Pin a principle to a date to come, or move its pin there; the date. Raises FormError.
 
-    `given` has date and principle (words, read in `language`), or `chosen`, its slug; and `pinned`,
-    the date from which a pin is moved.
+    `given` has date; principle, as words that are read in `language`, or `chosen`, a slug of what
+    was offered for the words in `asked`; and `pinned`, the date from which a pin is moved.
     """
     errors: dict[str, InputError] = {}
     day = _date(given.get("date", ""), site, now, errors)
@@ -73,11 +73,10 @@ def named(
     db: Database, given: Mapping[str, str], language: str, errors: dict[str, InputError]
 ) -> str | None:
     """The slug of the principle that somebody means; else why not, in `errors`."""
-    words = given.get("principle", "").strip()
-    if given.get("chosen"):
-        if library.principle(db, given["chosen"]) is not None:
-            return given["chosen"]
-        words = given["chosen"]
+    words, chosen = given.get("principle", "").strip(), given.get("chosen", "")
+    is_offered = chosen and words == given.get("asked", "").strip()
+    if is_offered and library.principle(db, chosen) is not None:
+        return chosen
     found = matching(db, words, language)
     if len(found) == 1:
         return found[0].slug
@@ -103,7 +102,7 @@ def _is_titled(principle: Principle, words: str) -> bool:
 def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -> date | None:
     day, today = _iso(text), site.today(now)
     if day is None or not site.has(day):
-        errors["date"] = InputError(_NO_DATE, example=today.isoformat())
+        errors["date"] = InputError(_NO_DATE, example=(today + timedelta(days=1)).isoformat())
     elif day <= today:
         errors["date"] = InputError(_PAST, date=day.isoformat())
     return day

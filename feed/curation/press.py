@@ -18,6 +18,7 @@ from feed.store import ledger
 
 INSTEADS = ("rotation", "chosen", "nothing")  # what takes the place of today's edition
 LONGEST_REASON = 500
+NO_EDITION = mark("There is no edition “%(key)s”.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def read(
 ) -> Stop:
     """What a form asks for. Raises FormError, NotFoundError, or WithdrawnError if it is done.
 
-    `given` has edition (its key), reason, instead, and principle or chosen as pins have them.
+    `given` has edition (its key), reason, instead, and principle, chosen, asked as a pin has them.
     """
     edition = _edition(db, site, given.get("edition", ""), now)
     errors: dict[str, InputError] = {}
@@ -96,7 +97,7 @@ def _edition(db: Database, site: Site, key: str, now: datetime) -> Edition:
     try:
         day = date.fromisoformat(found[1] if found else "")
     except ValueError as error:
-        raise NotFoundError(mark("There is no edition “%(key)s”."), key=key) from error
+        raise NotFoundError(NO_EDITION, key=key) from error
     edition = standing(db, site, day, now).edition
     if edition.key != key:
         raise WithdrawnError(mark("The edition of %(date)s was withdrawn."), date=day.isoformat())

@@ -11,11 +11,13 @@ from feed.store.connection import DriverError
 from feed.web.context import translate
 from feed.web.desk import (
     account,
+    calendar,
     guard,
     home,
     people,
     preview,
     principles,
+    sending,
     signing,
     visit,
     words,
@@ -29,13 +31,15 @@ _POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; fr
 # The desk's own menu: endpoint, words, and the least role that sees it.
 PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.home", mark("Overview"), "translator"),
+    ("desk_calendar.board", mark("Calendar"), "translator"),
+    ("desk_sending.board", mark("Sending"), "editor"),
     ("desk_people.everybody", mark("People"), "administrator"),
 )
 
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    for module in (signing, home, account, people, principles, preview):
+    for module in (signing, home, account, people, principles, preview, calendar, sending):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
 
@@ -57,6 +61,7 @@ def init(app: Flask) -> None:
             "state_name": lambda state: translate().gettext(words.STATES[state]),
             "act_name": lambda act: translate().gettext(words.ACTS[act]),
             "done_name": lambda act: translate().gettext(words.DONE.get(act, words.SAVED)),
+            "reason_name": _reason,
         }
 
     @app.after_request
@@ -65,6 +70,11 @@ def init(app: Flask) -> None:
             response.headers.setdefault("Content-Security-Policy", _POLICY)
             visit.finish(response)
         return response
+
+
+def _reason(why: str) -> str:
+    """Why a letter was not sent; what a mail server said is left as it is."""
+    return translate().gettext(words.REASONS[why]) if why in words.REASONS else why
 
 
 def _mark() -> Markup:

@@ -28,3 +28,11 @@ ACTS = {
     "draft": mark("taken back to a draft"),
     "restore": mark("restored an earlier version"),
 }
+# What buttons for many at once say.
+DEEDS = {
+    "review": mark("Send for review"),
+    "approve": mark("Approve what waits"),
+    "publish": mark("Approve and publish"),
+    "retire": mark("Retire"),
+    "draft": mark("Take off the site"),
+}

@@ -43,3 +43,11 @@ REASONS = {
     "late": mark("it was too late"),
     "left": mark("they had left meanwhile"),
 }
+# What buttons for many at once say.
+DEEDS = {
+    "review": mark("Send for review"),
+    "approve": mark("Approve what waits"),
+    "publish": mark("Approve and publish"),
+    "retire": mark("Retire"),
+    "draft": mark("Take off the site"),
+}

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from feed import digests, editions, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
-from feed.curation import coming, signing
+from feed.curation import coming, signing, uploads
 from feed.errors import BackupError, DevisError, MailError, StoreError, mark
 from feed.model import Site
 from feed.store import backups
@@ -183,6 +183,7 @@ def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) ->
             site = editions.settle(db, config, now)
             subscriptions.tidy(db, now)
             signing.forget(db, now)
+            uploads.forget(db, now)
             audience.keep(db, site, now)
             coming.notify(db, site, config, now)
             while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):

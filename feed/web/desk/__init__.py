@@ -9,7 +9,19 @@ from feed.errors import StoreError, mark
 from feed.model.desk import ROLES, Role
 from feed.store.connection import DriverError
 from feed.web.context import translate
-from feed.web.desk import account, calendar, guard, home, people, sending, signing, visit, words
+from feed.web.desk import (
+    account,
+    calendar,
+    guard,
+    home,
+    people,
+    preview,
+    principles,
+    sending,
+    signing,
+    visit,
+    words,
+)
 from feed.web.headers import CONTENT_SECURITY_POLICY
 from feed.web.paths import DESK
 
@@ -27,7 +39,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    for module in (signing, home, account, people, calendar, sending):
+    for module in (signing, home, account, people, principles, preview, calendar, sending):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
 
@@ -48,6 +60,7 @@ def init(app: Flask) -> None:
             "role_name": lambda role: translate().gettext(words.ROLES[role]),
             "state_name": lambda state: translate().gettext(words.STATES[state]),
             "reason_name": _reason,
+            "act_name": lambda act: translate().gettext(words.ACTS[act]),
         }
 
     @app.after_request

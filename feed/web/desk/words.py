@@ -25,3 +25,14 @@ REASONS = {
     "late": mark("it was too late"),
     "left": mark("they had left meanwhile"),
 }
+ACTS = {
+    "import": mark("imported"),
+    "save": mark("saved"),
+    "review": mark("sent for review"),
+    "approve": mark("approved"),
+    "decline": mark("declined"),
+    "publish": mark("published"),
+    "retire": mark("retired"),
+    "draft": mark("taken back to a draft"),
+    "restore": mark("restored an earlier version"),
+}

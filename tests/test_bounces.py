@@ -145,6 +145,15 @@ def test_what_comes_back_from_an_earlier_address_tells_nothing_of_the_present_on
             assert handle(home, message).known is known
 
 
+def test_a_wish_to_leave_counts_from_any_letter_however_old(home: House) -> None:
+    token = home.subscribe("anna@example.org")
+    moved(home, "anna@new.example")
+    wish = EmailMessage()
+    wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
+    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert status(home) == "left"
+
+
 def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
     """Only the one in the letter does."""
     home.subscribe("anna@example.org")

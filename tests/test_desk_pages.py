@@ -34,6 +34,10 @@ PAGES = {
     "factor": ("administrator", "/desk/account/factor"),
     "people": ("administrator", "/desk/people/?invited=1"),
     "person": ("administrator", "/desk/people/1/"),
+    "new": ("curator", "/desk/principles/new"),
+    "principle": ("editor", "/desk/principles/start-with-yourself/"),
+    "translation": ("translator", "/desk/principles/start-with-yourself/"),
+    "history": ("editor", "/desk/principles/start-with-yourself/history/"),
 }
 
 
@@ -107,7 +111,9 @@ def test_a_page_of_the_desk_is_sound_in_every_size_and_light(
         assert visit.page.evaluate(AXE, OPTIONS) == []
     fits_every_size(visit)
     assert [url for url in visit.requests if not url.startswith(room.address)] == []
-    assert [text for text in visit.messages if "Failed to load resource" not in text] == []
+    # Axe asks the frame of a preview, too, which lets nothing run in it.
+    harmless = ("Failed to load resource", "Failed to execute 'postMessage'")
+    assert [text for text in visit.messages if not text.startswith(harmless)] == []
     context.close()
 
 

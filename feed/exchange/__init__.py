@@ -4,8 +4,18 @@ An *entry* is a dict in the shape of the JSON format: only the keys that its fil
 checked and cleaned. What it leaves out stays as it is when the entry is merged into a library.
 """
 
-from feed.exchange.entry import Entry, Exchange, entry_of, merged
+from feed.exchange.entry import COLUMNS, Entry, Exchange, entry_of, merged
 from feed.exchange.reader import examine, read
 from feed.exchange.writer import FORMATS, write
 
-__all__ = ["FORMATS", "Entry", "Exchange", "entry_of", "examine", "merged", "read", "write"]
+__all__ = [
+    "COLUMNS",
+    "FORMATS",
+    "Entry",
+    "Exchange",
+    "entry_of",
+    "examine",
+    "merged",
+    "read",
+    "write",
+]

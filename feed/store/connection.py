@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlite_utils import Database
 
@@ -23,7 +23,12 @@ DriverError = sqlite3.DatabaseError
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose errors of operation are ours; a programmer's error stays what it is."""
+    """A connection whose errors of operation are ours; a programmer's error stays what it is.
+
+    `depth` counts the transactions that are under way, one within the other.
+    """
+
+    depth = 0
 
     def execute(self, *args: Any, **kwargs: Any) -> sqlite3.Cursor:
         try:
@@ -113,25 +118,49 @@ def transaction(db: Database) -> Iterator[None]:
     """Everything in the block is written, or nothing; the write lock is taken at once.
 
     Taking it at the start lets the block decide on what it reads: nobody else writes meanwhile.
-    Inside of another one it is a part of that.
+    Within another transaction it is a part of that one, which fails by itself.
     """
-    if db.conn.in_transaction:
-        yield
+    connection = cast(_Connection, db.conn)
+    if connection.depth:
+        with _part(connection):
+            yield
         return
     db.execute("BEGIN IMMEDIATE")
+    connection.depth = 1
     try:
         yield
     except BaseException:
         db.rollback()
         raise
+    finally:
+        connection.depth = 0
     db.commit()
 
 
 @contextmanager
 def undone(db: Database) -> Iterator[None]:
     """What is written in the block is seen there, and then was never written."""
-    db.execute("BEGIN IMMEDIATE")
+    try:
+        with transaction(db):
+            yield
+            raise _TakeBackError
+    except _TakeBackError:
+        pass
+
+
+class _TakeBackError(Exception):
+    """The end of a block that is undone."""
+
+
+@contextmanager
+def _part(connection: _Connection) -> Iterator[None]:
+    connection.execute("SAVEPOINT part")
+    connection.depth += 1
     try:
         yield
+    except BaseException:
+        connection.execute("ROLLBACK TO part")
+        raise
     finally:
-        db.rollback()
+        connection.depth -= 1
+        connection.execute("RELEASE part")

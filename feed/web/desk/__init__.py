@@ -12,13 +12,16 @@ from feed.web.context import translate
 from feed.web.desk import (
     account,
     calendar,
+    exchange,
     guard,
     home,
+    library,
     people,
     preview,
     principles,
     sending,
     signing,
+    translations,
     visit,
     words,
 )
@@ -31,15 +34,19 @@ _POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; fr
 # The desk's own menu: endpoint, words, and the least role that sees it.
 PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.home", mark("Overview"), "translator"),
+    ("desk_library.board", mark("Library"), "translator"),
+    ("desk_translations.board", mark("Translations"), "translator"),
     ("desk_calendar.board", mark("Calendar"), "translator"),
     ("desk_sending.board", mark("Sending"), "editor"),
+    ("desk_exchange.home", mark("Exchange"), "curator"),
     ("desk_people.everybody", mark("People"), "administrator"),
 )
 
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    for module in (signing, home, account, people, principles, preview, calendar, sending):
+    boards = (library, translations, calendar, sending, exchange)
+    for module in (signing, home, account, people, principles, preview, *boards):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
 
@@ -59,8 +66,9 @@ def init(app: Flask) -> None:
             "ROLES": ROLES,
             "role_name": lambda role: translate().gettext(words.ROLES[role]),
             "state_name": lambda state: translate().gettext(words.STATES[state]),
-            "reason_name": _reason,
+            "deed_name": lambda act: translate().gettext(words.DEEDS[act]),
             "act_name": lambda act: translate().gettext(words.ACTS[act]),
+            "reason_name": _reason,
         }
 
     @app.after_request

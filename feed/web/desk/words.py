@@ -17,14 +17,6 @@ STATES = {
     "published": mark("Published"),
     "retired": mark("Retired"),
 }
-
-# Why a letter was not sent.
-REASONS = {
-    "withdrawn": mark("the edition was withdrawn"),
-    "nothing to send": mark("there was no edition"),
-    "late": mark("it was too late"),
-    "left": mark("they had left meanwhile"),
-}
 ACTS = {
     "import": mark("imported"),
     "save": mark("saved"),
@@ -35,4 +27,19 @@ ACTS = {
     "retire": mark("retired"),
     "draft": mark("taken back to a draft"),
     "restore": mark("restored an earlier version"),
+}
+# Why a letter was not sent.
+REASONS = {
+    "withdrawn": mark("the edition was withdrawn"),
+    "nothing to send": mark("there was no edition"),
+    "late": mark("it was too late"),
+    "left": mark("they had left meanwhile"),
+}
+# What buttons for many at once say.
+DEEDS = {
+    "review": mark("Send for review"),
+    "approve": mark("Approve what waits"),
+    "publish": mark("Approve and publish"),
+    "retire": mark("Retire"),
+    "draft": mark("Take off the site"),
 }

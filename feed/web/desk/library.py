@@ -1,0 +1,101 @@
+"""The library as its writers see it: search, filters, and the same act on many principles."""
+
+import logging
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.curation import bulk
+from feed.errors import ConflictError, ForbiddenError, mark
+from feed.store import boards, library
+from feed.web.context import db, here, language, now, translate
+from feed.web.desk import filters, visit
+from feed.web.desk.guard import needs
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("desk_library", __name__, url_prefix="/desk/principles")
+
+PAGE_LENGTH = 50
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/")
+@needs("translator")
+def board() -> str:
+    """Every principle that matches, 50 on a page."""
+    query, page, sort = filters.read(request.args), filters.page(request.args), _sort()
+    found, total = boards.search(
+        db(),
+        query,
+        here().config.languages,
+        language(),
+        sort=sort.removeprefix("-"),
+        backwards=sort.startswith("-"),
+        limit=PAGE_LENGTH,
+        offset=(page - 1) * PAGE_LENGTH,
+    )
+    return render_template(
+        "desk/library.html",
+        query=query,
+        chosen=filters.arguments(query),
+        sort=sort,
+        found=found,
+        total=total,
+        page=page,
+        pages=-(-total // PAGE_LENGTH),
+        themes=library.themes(db()),
+        sources=library.sources(db()),
+        acts=[act for act, role in bulk.ACTS.items() if visit.me().may(role)],
+    )
+
+
+@blueprint.post("/bulk")
+@needs("curator")
+def ask() -> Page:
+    """What an act would make of the chosen principles; nothing is done yet."""
+    slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MOST]
+    if not slugs:
+        return redirect(url_for(".board", **filters.back(), none=1), 303)
+    return _ask(slugs, _act())
+
+
+@blueprint.post("/bulk/confirmed")
+@needs("curator")
+def confirm() -> Page:
+    """Do what was said, to exactly those."""
+    act = _act()
+    seen = dict(step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MOST])
+    numbers = {slug: int(number) for slug, number in seen.items() if number.isdecimal()}
+    try:
+        done = bulk.carry_out(db(), visit.me(), numbers, act, now())
+    except ConflictError as error:
+        return _ask(list(numbers), act, translate().say(error.message)), 409
+    log.info("desk: %s: %s %s", visit.me().id, act, len(done))
+    return redirect(url_for(".board", **filters.back(), done=act, number=len(done)), 303)
+
+
+def _ask(slugs: list[str], act: str, problem: str = "") -> str:
+    outcomes = bulk.rehearse(db(), visit.me(), slugs, act, now())
+    titles = {line.slug: line for line in boards.lines(db(), slugs, language())}
+    return render_template(
+        "desk/bulk.html",
+        act=act,
+        fates={f: [o for o in outcomes if o.fate == f] for f in ("done", "refused", "same")},
+        titles=titles,
+        back=filters.back(),
+        problem=problem,
+    )
+
+
+def _act() -> str:
+    act = request.form.get("act", "")
+    if act not in bulk.ACTS:
+        abort(400)
+    if not visit.me().may(bulk.ACTS[act]):
+        raise ForbiddenError(mark("Only an editor can do that."))
+    return act
+
+
+def _sort() -> str:
+    return filters.sort(request.args)

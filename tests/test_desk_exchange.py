@@ -1,0 +1,309 @@
+"""Files in and out at the desk: looked at row by row, then imported as they were, or not at all."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from feed import clock, curation, server
+from feed.curation import drafting, uploads
+from feed.store import library
+from tests.conftest import NOON, Installation, settings
+from tests.desk import Desk, Seat
+from tests.test_exchange import ODD, contents
+
+HEAD = "slug,source,language,title,statement\n"
+SLUG = "listen-first"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A desk on a library with a published and a draft principle."""
+    house = Installation(settings(tmp_path))
+    server.create(house.config, clock.Clock(NOON, 0))
+    house.load({"odd.json": json.dumps(ODD)})
+    made = Desk(house)
+    for role in ("curator", "editor"):
+        made.person(role)
+    return made
+
+
+def bring(seat: Seat, name: str, content: str | bytes) -> TestResponse:
+    """Bring a file, and look at what it would do."""
+    body = content.encode() if isinstance(content, str) else content
+    data = {"file": (io.BytesIO(body), name)}
+    answer = seat.post("/desk/exchange/", data, content_type="multipart/form-data")
+    if answer.status_code != 303:
+        return answer
+    return seat.get(answer.location or "")
+
+
+def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
+    """Press the button of a page that tells what would happen."""
+    found = re.search(r'name="seen" value="([0-9a-f]{64})"', page.text)
+    assert found, page.text
+    return seat.post(page.request.path, {"seen": found[1], **more})
+
+
+def plain(html: str) -> str:
+    """What a piece of a page says."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def rows(page: TestResponse) -> list[list[str]]:
+    """The rows of the table of a page, as what they say."""
+    body = page.text.partition("<tbody")[2].partition("</tbody>")[0]
+    cells = re.compile(r"<t[dh] [^>]*>(.*?)</t[dh]>", re.DOTALL)
+    found = [[plain(cell) for cell in cells.findall(row)] for row in body.split("</tr>")]
+    return [row for row in found if row]
+
+
+def entry(**fields: Any) -> str:
+    """A file that says something of the published principle."""
+    return json.dumps({"principles": [{"slug": SLUG, **fields}]})
+
+
+def title(desk: Desk, slug: str, language: str = "sv") -> str | None:
+    """What the library has for a title."""
+    with desk.house.open() as db:
+        found = library.principle(db, slug)
+    return found.texts[language].title if found else None
+
+
+def waiting(desk: Desk) -> int:
+    """How many files wait."""
+    with desk.house.open() as db:
+        return int(db.execute("SELECT count(*) FROM uploads").fetchone()[0])
+
+
+def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
+    """What happens is then exactly what was shown: by row, with the fields that change."""
+    with desk.house.open() as db:
+        editor = desk.person("editor")
+        changed = {**drafting.working(db, "007").entry, "locator": "by hand"}
+        base = drafting.working(db, "007").revision
+        drafting.save(db, editor, changed, base, NOON)
+    table = (
+        "slug,source,language,title,statement,locator\n"
+        "brand-new,handbook,sv,Ny,Först,\n"
+        "brand-new,handbook,en,New,First,\n"
+        f"{SLUG},handbook,sv,Annan rubrik,=SUM(A1:A9),\n"
+        f"{SLUG},handbook,pt-BR,Ouvir,Ouça,\n"
+        "007,nameless,en,1e5,true,another\n"
+    )
+    seat, before = desk.seat("editor"), contents(desk.house)
+    page = bring(seat, "blad.csv", table)
+    assert rows(page) == [
+        ["Row 2–3", "Ny Principle brand-new", "New", "–"],
+        ["Row 4–5", f"Annan rubrik Principle {SLUG}", "Changed", "Title (Swedish)"],
+        ["Row 6", "1e5 Principle 007", "Left alone", "Place in the source"],
+    ]
+    assert "uploads" in before
+    assert (title(desk, "brand-new"), title(desk, SLUG)) == (
+        None,
+        "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧",
+    )
+    answer = confirm(seat, page)
+    assert answer.status_code == 303
+    told = seat.get(answer.location or "").text
+    assert "1 is new, 1 has changed." in told
+    assert (title(desk, "brand-new"), title(desk, SLUG)) == ("Ny", "Annan rubrik")
+    with desk.house.open() as db:
+        assert drafting.working(db, "007").entry["locator"] == "by hand"
+        who = db.execute("SELECT curator, origin FROM revisions ORDER BY id DESC").fetchone()
+    assert seat.me is not None
+    assert who == (seat.me.id, "import")
+    assert waiting(desk) == 0
+
+
+def test_looking_is_reading(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    page = bring(seat, "a.json", entry(locator="9"))
+    before = contents(desk.house)
+    for path in ("", "?overwrite=1", "?show=changed", "?show=nonsense", "?page=99"):
+        assert seat.get(page.request.path + path).status_code == 200
+    assert contents(desk.house) == before
+
+
+def test_what_the_desk_has_edited_is_replaced_only_when_told_to(desk: Desk) -> None:
+    with desk.house.open() as db:
+        curation.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
+    seat = desk.seat("editor")
+    page = bring(seat, "a.json", entry(locator="file"))
+    assert rows(page)[0][2] == "Left alone"
+    assert "Import 1 entry" not in page.text
+    again = seat.get(page.request.path + "?overwrite=1")
+    assert rows(again)[0][2:] == ["Changed", "Place in the source"]
+    confirm(seat, again, overwrite="1")
+    with desk.house.open() as db:
+        assert drafting.working(db, SLUG).entry["locator"] == "file"
+
+
+REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
+    "a NUL": ("a.csv", HEAD + "new-one,handbook,sv,T,a\0b", ["Row 2", "control character U+0000"]),
+    "a cell of 100 KB": ("a.csv", HEAD + f"new-one,handbook,sv,T,{'x' * 10**5}", ["at most 2000"]),
+    "a direction override": ("a.csv", HEAD + "new-one,handbook,sv,T,\u202egnp", ["U+202E"]),
+    "an unknown source": ("a.csv", HEAD + "new-one,nowhere,sv,T,S", ["Source: expected a source"]),
+    "a short row": ("a.csv", HEAD + "new-one,handbook\n", ["Row 2", "not as many cells"]),
+    "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81\xff", ["expected UTF-8 text"]),
+    "a workbook": ("a.xlsx", b"PK\x03\x04\x14\0\x06\0", ["not a workbook: save it as CSV"]),
+    "half of UTF-16": ("a.csv", HEAD.encode("utf-16")[:-1], ["expected UTF-8 text"]),
+    "another format": ("a.pdf", b"%PDF-1.7", ["ends in .toml, .json or .csv"]),
+    "broken JSON": ("a.json", b'{"principles": [', ["expected JSON, but"]),
+    "a script": (
+        "<script>alert(1)</script>.json",
+        json.dumps({"sources": [{"slug": "s", "title": "<script>alert(1)</script>"}]}),
+        ["<script>alert(1)</script>", "Language: expected a value"],
+    ),
+    "a script for an address": (
+        "a.json",
+        json.dumps({"sources": [{"slug": "handbook", "url": "javascript:alert(1)"}]}),
+        ["Address on the web: expected an address that begins with https://"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "told"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_is_told_with_its_place_and_nothing_else_comes_in(
+    desk: Desk, name: str, content: str | bytes, told: list[str]
+) -> None:
+    seat = desk.seat("editor")
+    page = bring(seat, name, content)
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+    for words in told:
+        assert words in plain(page.text)
+    assert rows(page)[0][2] == "Refused"
+    assert "Import 1 entry" not in page.text
+    before = contents(desk.house)
+    assert confirm(seat, page).status_code == 409
+    assert contents(desk.house) == before
+
+
+def test_one_bad_row_is_shown_beside_the_good_ones(desk: Desk) -> None:
+    page = bring(desk.seat("editor"), "a.csv", HEAD + "one,handbook,sv,T,S\n,,,T,S\nb,x,sv,T,S")
+    assert [(row[0], row[2]) for row in rows(page)] == [
+        ("Row 3", "Refused"),
+        ("Row 4", "Refused"),
+        ("Row 2", "New"),
+    ]
+    only = desk.seat("editor").get(page.request.path + "?show=new")
+    assert [row[0] for row in rows(only)] == ["Row 2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_taken"),
+    [
+        ({"principles": [{"slug": SLUG, "texts": {"de": {"title": "T", "statement": "S"}}}]}, True),
+        ({"principles": [{"slug": "007", "locator": "9"}]}, True),
+        ({"sources": [{"slug": "new-book", "title": "T", "language": "sv"}]}, True),
+        ({"principles": [{"slug": SLUG, "locator": "9"}]}, False),
+        ({"principles": [{"slug": SLUG, "texts": {"sv": {"title": "X"}}}]}, False),
+        ({"principles": [{"slug": SLUG, "texts": {"pt-BR": {"state": "approved"}}}]}, False),
+        ({"principles": [{"slug": "007", "status": "published"}]}, False),
+        ({"sources": [{"slug": "handbook", "title": "T"}]}, False),
+        ({"themes": [{"slug": "new-theme", "texts": {"en": {"name": "N"}}}]}, False),
+    ],
+)
+def test_a_curator_brings_in_nothing_that_readers_would_see(
+    desk: Desk, content: dict[str, Any], is_taken: bool
+) -> None:
+    text = json.dumps(content)
+    seat = desk.seat("curator")
+    page = bring(seat, "a.json", text)
+    assert ("only an editor may import this" not in page.text) == is_taken
+    before = contents(desk.house)
+    assert confirm(seat, page).status_code == (303 if is_taken else 409)
+    assert (contents(desk.house) != before) == is_taken
+    editors = bring(desk.seat("editor"), "a.json", text)
+    assert "only an editor" not in editors.text
+
+
+def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk: Desk) -> None:
+    one, two = desk.seat("editor"), desk.seat("editor", "Second Editor")
+    page = bring(one, "a.json", entry(locator="9"))
+    path = page.request.path
+    assert two.get(path).status_code == 404
+    assert confirm(two, page).status_code == 404
+    assert two.post(path + "forget").status_code == 303
+    assert one.post(path, {"seen": "0" * 64}).status_code == 409
+    with desk.house.open() as db:
+        curation.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
+    late = confirm(one, page)
+    assert late.status_code == 409
+    assert "has changed meanwhile" in late.text
+    assert rows(late)[0][2] == "Unchanged"
+    page = bring(one, "a.json", json.dumps({"principles": [{"slug": "007", "locator": "x"}]}))
+    assert confirm(one, page).status_code == 303
+    assert confirm(one, page).status_code == 404
+    assert one.get(page.request.path).status_code == 404
+
+
+def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    page = bring(seat, "a.json", entry(locator="9"))
+    assert 'href="/desk/exchange/1/">a.json' in seat.get("/desk/exchange/").text
+    assert seat.post(page.request.path + "forget").status_code == 303
+    assert waiting(desk) == 0
+    bring(seat, "a.json", entry(locator="9"))
+    with desk.house.open() as db:
+        uploads.forget(db, NOON + timedelta(hours=23))
+        assert waiting(desk) == 1
+        uploads.forget(db, NOON + timedelta(hours=25))
+    assert waiting(desk) == 0
+    for _ in range(7):
+        bring(seat, "a.json", entry(locator="9"))
+    assert waiting(desk) == 5
+
+
+@pytest.mark.parametrize(("name", "content"), [("", b""), ("a.csv", b""), ("a.csv", b" \n")])
+def test_no_file_is_told_at_its_field(desk: Desk, name: str, content: bytes) -> None:
+    answer = bring(desk.seat("editor"), name, content)
+    assert answer.status_code == 422
+    assert 'aria-invalid="true"' in answer.text
+    assert 'id="file-wrong"' in answer.text
+
+
+def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    for form, start in (("json", b"{"), ("toml", b"[["), ("csv", b"\xef\xbb\xbfslug,")):
+        answer = seat.get(f"/desk/exchange/export?format={form}&status=published")
+        assert answer.data.startswith(start)
+        assert f'filename="devis-2026-11-22.{form}"' in answer.headers["Content-Disposition"]
+        assert SLUG in answer.text
+        assert "007" not in answer.text
+        page = bring(seat, f"a.{form}", answer.data)
+        assert {row[2] for row in rows(page)} == {"Unchanged"}
+        assert "is in the library already" in page.text
+    text = seat.get("/desk/exchange/export?format=csv").data.decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert "'=SUM(A1:A9)" in cells
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
+
+
+def test_ten_thousand_rows_are_looked_at_page_by_page(desk: Desk) -> None:
+    lines = [f"row-{n // 2},handbook,{('sv', 'en')[n % 2]},T {n},S" for n in range(10_000)]
+    seat = desk.seat("curator")
+    page = bring(seat, "a.csv", HEAD + "\n".join(lines))
+    assert "Import 5000 entries" in page.text
+    assert len(page.data) < 100_000
+    last = rows(seat.get(page.request.path + "?page=50"))
+    assert last[-1][:2] == ["Row 10000–10001", "T 9998 Principle row-4999"]
+
+
+def test_what_was_typed_elsewhere_may_not_reach_the_log(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    seat = desk.seat("editor")
+    confirm(seat, bring(seat, "forged.json", entry(locator="9")))
+    assert "imported: 0 new, 1 changed" in caplog.text
+    assert "forged" not in caplog.text

@@ -12,6 +12,7 @@ from babel import Locale
 from babel.core import UnknownLocaleError, get_global
 from babel.dates import format_date, format_datetime, get_timezone_location
 from babel.lists import format_list
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from feed.errors import DevisError
@@ -75,6 +76,10 @@ class Translator:
     def month_name(self, day: datetime.date) -> str:
         """`November`, as it stands alone."""
         return format_date(day, "LLLL", locale=self.locale)
+
+    def number(self, number: int) -> str:
+        """`20,000`."""
+        return format_decimal(number, locale=self.locale)
 
     def listed(self, items: Sequence[str]) -> str:
         """`a, b and c`."""

@@ -270,6 +270,28 @@ ALTER TABLE revisions ADD COLUMN form TEXT;
 CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
 CREATE INDEX revisions_waiting ON revisions(principle, id) WHERE applied = 0;
 CREATE INDEX revisions_curator ON revisions(curator, id);
+-- null: it stands, or was withdrawn from the command line
+ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);
+CREATE TABLE audience (      -- how many got letters at the end of each day
+  date TEXT NOT NULL, language TEXT NOT NULL, cadence TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (date, language, cadence)
+) STRICT, WITHOUT ROWID;
+"""
+
+PROPOSALS = """
+CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until confirmed
+  subscriber INTEGER PRIMARY KEY REFERENCES subscribers(id) ON DELETE CASCADE,
+  language TEXT NOT NULL,
+  cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
+  workdays INTEGER NOT NULL CHECK (workdays IN (0, 1)),
+  hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
+  timezone TEXT NOT NULL,
+  asked TEXT NOT NULL
+) STRICT;
+CREATE INDEX consents_moved ON consents(subscriber) WHERE act = 'moved';
+INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
+  FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
+UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
 """
 
 
@@ -308,7 +330,13 @@ def desk(db: Database) -> None:
     _create(db, DESK)
 
 
-NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk"})
+@migrations()
+def proposals(db: Database) -> None:
+    """What a stranger asks for changes nobody, until it is confirmed; moves are soon counted."""
+    _create(db, PROPOSALS)
+
+
+NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk", "proposals"})
 
 
 def pending(db: Database) -> list[str]:

@@ -9,12 +9,11 @@ from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
-from feed import subscriptions
 from feed.clock import Clock
-from feed.mail import tokens
 from feed.model import Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
+from feed.subscriptions.links import of_letter, token_for
 from feed.web import wsgi
 from feed.web.cache import PageCache
 from tests.conftest import Installation
@@ -61,8 +60,8 @@ class Door:
         """The address in a letter, or in a notice of that kind, to somebody."""
         found, key = self.found(address), self.house.key
         if kind == "letter":
-            return f"/subscription/{tokens.make(key, 'letter', found.id)}"
-        token = subscriptions.token_for(key, found, kind, self.house.now, self.house.now)
+            return f"/subscription/{of_letter(key, found)}"
+        token = token_for(key, found, kind, self.house.now, self.house.now)
         return f"/subscription/{token}"
 
     def notices(self) -> list[tuple[str, str]]:

@@ -18,10 +18,11 @@ from sqlite_utils import Database
 from feed import digests, editions, subscriptions
 from feed.clock import Clock
 from feed.config import Config, secret
-from feed.mail import addresses, tokens
+from feed.mail import addresses
 from feed.model import Site
 from feed.store import subscribers
 from feed.store.connection import opened
+from feed.subscriptions.links import of_letter, token_for
 from tests.conftest import Installation
 
 WISHES = {
@@ -72,10 +73,10 @@ class House:
             subscriptions.ask(db, site, self.config, given, "/en/subscribe/", self.now)
             found = subscribers.by_identity(db, addresses.identity(addresses.read(address)))
             assert found is not None
-            link = subscriptions.token_for(self.key, found, "confirm", self.now, self.now)
+            link = token_for(self.key, found, "confirm", self.now, self.now)
             subscriptions.confirm(db, site, self.key, link, "/subscription/", self.now)
             db.execute("DELETE FROM notices")
-        return tokens.make(self.key, "letter", found.id)
+        return of_letter(self.key, found)
 
     def change(self, token: str, **wishes: str) -> None:
         """Somebody changes what they wish for."""
@@ -135,6 +136,19 @@ def house(installation: Installation, **settings: Any) -> House:
     made = House(replace(installation.config, **settings), installation.now)
     made.begin()
     return made
+
+
+def moved(home: House, address: str, number: int = 1) -> None:
+    """Somebody has their letters go to another address."""
+    with home.library() as (db, site):
+
+        def link(kind: str) -> str:
+            found = subscribers.by_id(db, number)
+            assert found is not None
+            return token_for(home.key, found, kind, home.now, home.now)
+
+        subscriptions.ask_move(db, home.config, home.key, link("private"), address, home.now)
+        subscriptions.move(db, site, home.key, link("move"), "/subscription/", home.now)
 
 
 def recipients(messages: list[EmailMessage]) -> list[str]:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -274,6 +276,19 @@ def blotted(content: bytes) -> bytes:
     return content[: 40 * 4096] + b"\xff" * 4096 + content[41 * 4096 :]
 
 
+PART = {"size": 1, "sha256": "x"}
+FORGED: list[tuple[str, Any]] = [
+    *[("format", value) for value in (float("inf"), None, [1])],
+    *[("counts", value) for value in ({"editions": float("inf")}, {"editions": [1]}, 7)],
+    *[("files", {name: PART}) for name in ("", "..", "a\0b", "x" * 300, "Ö")],
+    ("made", "tomorrow"),
+]
+
+
+def forged(name: str, value: Any, about: dict[str, Any]) -> dict[str, Any]:
+    return {**about, name: value}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "error", "said"),
     [
@@ -292,10 +307,25 @@ def blotted(content: bytes) -> bytes:
             "newer program, version 0.1.0",
         ),
         ("manifest.json", lambda about: {**about, "format": 2}, SchemaError, "newer program"),
+        ("manifest.json", partial(forged, "schema", [[1]]), SchemaError, "newer program"),
         ("manifest.json", lambda about: {**about, "files": {}}, BackupError, "does not belong"),
         ("manifest.json", lambda about: [1], BackupError, "not a backup of Devis"),
+        *(
+            ("manifest.json", partial(forged, *each), BackupError, "not a backup of Devis")
+            for each in FORGED
+        ),
     ],
-    ids=["page", "no database", "rows", "newer", "newer format", "no files", "odd manifest"],
+    ids=[
+        "page",
+        "no database",
+        "rows",
+        "newer",
+        "newer format",
+        "odd schema",
+        "no files",
+        "odd manifest",
+    ]
+    + [f"{name} {str(value)[:20]}" for name, value in FORGED],
 )
 def test_what_does_not_fit_its_manifest_or_this_program_is_refused(
     kept: Path, install: Install, name: str, change: Callable[[Any], Any], error: Any, said: str
@@ -304,6 +334,14 @@ def test_what_does_not_fit_its_manifest_or_this_program_is_refused(
     config = replace(install("other").config, database=kept.parent / "new" / "devis.sqlite3")
     with pytest.raises(error, match=said):
         backups.restore(config, file)
+    assert untouched(config.instance)
+
+
+def test_a_manifest_that_is_nested_without_end_is_refused(kept: Path, install: Install) -> None:
+    config = replace(install("other").config, database=kept.parent / "new" / "devis.sqlite3")
+    deep = {**members(kept), "manifest.json": b"[" * 100_000}
+    with pytest.raises(BackupError, match="not a backup of Devis"):
+        backups.restore(config, packed(kept.with_name("deep.tar.gz"), deep))
     assert untouched(config.instance)
 
 
@@ -626,3 +664,37 @@ def test_a_damaged_database_is_refused_at_the_start_with_the_way_back(
     database.rename(database.with_name("damaged"))
     command("restore", str(kept), DATABASE=str(database))
     assert json.loads(command("export", DATABASE=str(database)).stdout)["principles"]
+
+
+def test_everything_that_is_made_is_for_its_owner_only(command: Command) -> None:
+    """Whatever the mask of the shell says."""
+
+    def looser(folder: Path) -> list[str]:
+        """What others could read, but for what has nothing in it."""
+        return [
+            path.name
+            for path in (folder, *folder.rglob("*"))
+            if path.stat().st_mode & 0o077 and not (path.is_file() and not path.stat().st_size)
+        ]
+
+    before = os.umask(0o022)
+    try:
+        port = str(free_port())
+        serving = command.start("serve", PORT=port, WEB_WORKERS="1")
+        try:
+            wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
+            wait_until(lambda: (command.folder / "instance/worker.lock").exists(), 30)
+            fetch(f"http://127.0.0.1:{port}/api/v1/principles?lang=xx-")
+            there = {path.name for path in command.folder.glob("instance/*")}
+            assert there >= {"devis.sqlite3", "devis.sqlite3-wal", "devis.sqlite3-shm"}
+            assert "limits.sqlite3" in there
+            assert looser(command.folder / "instance") == []
+        finally:
+            stop(serving)
+        command("digest", "send")
+        made = command("backup").stdout.split("  ")[0]
+        command("restore", made, DATABASE="new/devis.sqlite3")
+        for name in ("instance", "new"):
+            assert looser(command.folder / name) == []
+    finally:
+        os.umask(before)

@@ -1,14 +1,16 @@
 """What comes back from the mail system: counted, and letters stop where they must."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 import pytest
 
+from feed.mail import tokens
 from feed.subscriptions import returned
 from feed.subscriptions.returned import Handled, is_too_much
 from tests.conftest import Installation
-from tests.house import House, house
+from tests.house import House, house, moved
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 LATER = timedelta(days=1)
@@ -55,7 +57,7 @@ Content-Type: text/rfc822-headers
 """.encode()
 
 
-def complaint(letter: str) -> bytes:
+def complaint(letter: str, kind: str = "abuse") -> bytes:
     """A feedback report (RFC 5965), as mail providers pass them on."""
     return f"""\
 From: fbl@mx.example
@@ -72,7 +74,7 @@ This is an email abuse report.
 --line
 Content-Type: message/feedback-report
 
-Feedback-Type: abuse
+Feedback-Type: {kind}
 User-Agent: X/1.0
 Version: 1
 
@@ -101,16 +103,17 @@ def status(home: House) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("known_by", ["return path", "letter", "address"])
+@pytest.mark.parametrize("known_by", ["return path", "older return path", "letter", "address"])
 def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
     token = home.subscribe("gone@example.org")
     home.post("2026-11-23T07:01+01:00")
-    about, to = "someone@else.example", "bounces@example.org"
+    about, to = "who@else.example", "bounces@example.org"
     if known_by == "return path":
-        to = f"Bounces+{token.upper()}@example.org"
-    elif known_by == "letter":
-        about = "who@else.example"
-    else:
+        to = f"Bounces+{tokens.lasting(home.key, 'bounce', 1, 0).upper()}@example.org"
+    elif known_by == "older return path":
+        to = f"bounces+{token}@example.org"
+    elif known_by == "address":
+        home.config = replace(home.config, bounce_address=None)
         about = "Gone@example.org"
     message = report("5.1.1", about, to, raw(home) if known_by == "letter" else "")
     assert handle(home, message) == Handled("hard", known=True, stopped=False)
@@ -120,6 +123,45 @@ def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
     assert handle(home, message, NOW + 2 * LATER).stopped is True
     assert status(home) == "suspended"
     assert home.post("2026-12-08T07:01+01:00") == []
+
+
+def test_who_only_knows_an_address_cannot_stop_letters_to_it(home: House) -> None:
+    home.subscribe("anna@example.org")
+    for day in range(5):
+        forged = report("5.1.1", "anna@example.org")
+        assert handle(home, forged, NOW + day * LATER) == Handled("hard", False, stopped=False)
+    assert home.rows("SELECT * FROM bounces") == []
+
+
+def test_what_comes_back_from_an_earlier_address_tells_nothing_of_the_present_one(
+    home: House,
+) -> None:
+    home.subscribe("anna@example.org")
+    moved(home, "anna@new.example")
+    for purpose in ("bounce", "letter"):
+        for moves, known in ((0, False), (1, True)):
+            token = tokens.lasting(home.key, purpose, 1, moves)
+            message = report("5.1.1", "anna@example.org", f"bounces+{token}@example.org")
+            assert handle(home, message).known is known
+
+
+def test_a_wish_to_leave_counts_from_any_letter_however_old(home: House) -> None:
+    token = home.subscribe("anna@example.org")
+    moved(home, "anna@new.example")
+    wish = EmailMessage()
+    wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
+    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert status(home) == "left"
+
+
+def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
+    """Only the one in the letter does."""
+    home.subscribe("anna@example.org")
+    wish = EmailMessage()
+    wish["To"] = f"bounces+{tokens.lasting(home.key, 'bounce', 1, 0)}@example.org"
+    wish["Subject"] = "unsubscribe"
+    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=False, stopped=False)
+    assert status(home) == "active"
 
 
 def test_a_full_mailbox_suspends_after_a_fortnight(home: House) -> None:
@@ -144,6 +186,14 @@ def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
     assert status(home) == "suspended"
 
 
+@pytest.mark.parametrize("kind", ["not-spam", "Not-Spam", "auth-failure"])
+def test_feedback_that_is_no_complaint_stops_nothing(home: House, kind: str) -> None:
+    home.subscribe("glad@example.org")
+    home.post("2026-11-23T07:01+01:00")
+    assert handle(home, complaint(raw(home), kind)).stopped is False
+    assert status(home) == "active"
+
+
 def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) -> None:
     home.subscribe("leaver@example.org")
     (letter,) = home.post("2026-11-23T07:01+01:00")
@@ -165,7 +215,13 @@ def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) 
         b"Subject: Out of office\r\nAuto-Submitted: auto-replied\r\n\r\nBack on Monday",
         b"To: bounces+" + b"a" * 42 + b"@example.org\r\nSubject: unsubscribe\r\n\r\n",
         b"To: bounces@example.org\r\nSubject: =?utf-8?b?/////w==?=\r\n\r\nhej",
+        b"Content-Type: message/rfc822\r\n\r\n" * 30_000,
+        b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n)
+            for n in range(3000)
+        ),
     ],
+    ids=lambda message: ascii(message)[:40],
 )
 def test_anything_else_changes_nothing(home: House, message: bytes) -> None:
     home.subscribe("calm@example.org")

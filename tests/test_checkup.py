@@ -14,11 +14,13 @@ import pytest
 
 from feed import config as settings
 from feed import editions
+from feed.config import secret
 from feed.errors import DevisError
 from feed.i18n import translator
 from feed.server import checkup
 from feed.store import backups
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
+from tests.house import House, house
 from tests.mailservers import inbox
 from tests.test_cli import DATABASE, rows, stop
 from tests.test_mail_cli import MONDAY, enter
@@ -145,6 +147,18 @@ def test_the_secret_key_is_to_be_there_and_private(devis: Installation) -> None:
     assert checked(devis, secret="y" * 40)["secret key"][0] == "good"
 
 
+def test_the_instance_is_to_be_private(devis: Installation) -> None:
+    instance, database = devis.config.instance, devis.config.database
+    assert checked(devis)["privacy"][0] == "good"
+    for place, mode in ((instance, 0o750), (database, 0o604)):
+        before = place.stat().st_mode & 0o777
+        place.chmod(mode)
+        level, said = checked(devis)["privacy"]
+        assert level == "warn"
+        assert said.endswith(f"chmod go= {place}")
+        place.chmod(before)
+
+
 @pytest.mark.parametrize(("megabytes", "level"), [(49, "bad"), (200, "warn"), (9999, "good")])
 def test_room_on_the_disk(
     devis: Installation, monkeypatch: pytest.MonkeyPatch, megabytes: int, level: str
@@ -269,7 +283,8 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     command("digest", "send", **MONDAY)
     enter(command, "anna@example.org", "bo@example.org")
     assert "  letters: There are subscribers" in command("check", code=1, **MONDAY).stdout
-    command("digest", "due", NOW="2031-05-05T07:00:05+02:00")
+    given = settings.load({"DEVIS_DATABASE": str(command.folder / DATABASE)})
+    House(given, datetime.fromisoformat("2031-05-05T07:00:05+02:00")).begin()
     assert told("07:10:00").startswith("good")
     assert told("07:30:00").startswith("warn 2 letters wait to be sent, the oldest since")
     command("digest", "send", NOW="2031-05-05T14:00:00+02:00")
@@ -280,6 +295,18 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     (command.folder / "instance" / "secret_key").unlink()
     assert told("14:00:05").startswith("bad Letters were sent, but the secret key")
     assert rows(command, "SELECT count(*) FROM deliveries") == [(2,)]
+
+
+def test_letters_that_a_wrong_clock_keeps_from_going_out_are_told(devis: Installation) -> None:
+    made = house(devis, smtp=SMTP)
+    made.subscribe("anna@example.org")
+    secret.key(devis.config)
+    assert checked(devis, smtp=SMTP)["letters"][0] == "good"
+    made.at("2026-12-24T11:00:00+00:00").begin()
+    level, said = checked(devis, smtp=SMTP)["letters"]
+    assert (level, "until 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
+    made.at(NOON.isoformat()).begin()
+    assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 
 
 def test_a_backup_is_to_be_there_and_not_too_old_where_one_is_scheduled(

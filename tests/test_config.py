@@ -158,6 +158,7 @@ BAD = [
     ("NOW", "2027-03-01"),
     ("NOW", "2027-03-01T06:00:00"),
     ("NOW", "2027-02-30T06:00:00Z"),
+    ("NOW", "2106-03-01T06:00:00Z"),  # a link's time would have no room in its token
 ]
 
 
@@ -167,6 +168,15 @@ def test_a_malformed_value_is_refused_by_the_name_of_its_setting(name: str, valu
         load(**{name: value})
     assert str(refused.value).startswith(f"DEVIS_{name} is “")
     assert ": expected " in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SMTP_URL"])
+def test_a_file_for_a_secret_that_is_empty_is_refused(tmp_path: Path, name: str) -> None:
+    """It was to hold one: nothing goes on without."""
+    file = tmp_path / "secret"
+    file.write_text("\n")
+    with pytest.raises(SettingError, match=f"^DEVIS_{name}_FILE is .* but it is empty"):
+        load(**{f"{name}_FILE": str(file)})
 
 
 @pytest.mark.parametrize("code", ["tlh", "xx", "sv-XX"])

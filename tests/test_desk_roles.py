@@ -39,6 +39,9 @@ def filled(path: str) -> str:
         "<int:number>": "1",
         "<slug:slug>": "start-with-yourself",
         "<any(disable, enable, reset):act>": "enable",
+        "<any(approve, decline, publish, retire, draft):act>": "approve",
+        "<any(page, feed, widget, card, letter):form>": "feed",
+        "<code>": "sv",
     }
     for name, value in parts.items():
         path = path.replace(name, value)

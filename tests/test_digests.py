@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from feed import digests, editions
 from feed.digests import proof
+from feed.digests.queue import Queue
 from feed.store import meta
 from feed.store.connection import opened
 from tests.conftest import Installation
@@ -75,6 +77,21 @@ def test_the_weekly_letter_has_the_weeks_editions_in_order(home: House) -> None:
     places = [text.index(each) for each in titles]
     assert places == sorted(places)
     assert "48" in letter["Subject"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Europe/Stockholm", "Pacific/Honolulu"])
+def test_the_week_comes_whole_and_every_monday_wherever_somebody_lives(
+    home: House, zone: str
+) -> None:
+    """As the form, the letter that asks to confirm, and what was agreed to have said."""
+    home.subscribe("vera@example.org", cadence="weekly", timezone=zone)
+    for monday in (date(2026, 11, 23), date(2026, 11, 30)):
+        local = datetime.combine(monday, time(7, 0, 2), ZoneInfo(zone))
+        assert home.post((local - timedelta(seconds=4)).astimezone(UTC).isoformat()) == []
+        (letter,) = home.post(local.astimezone(UTC).isoformat())
+        text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        for ago in range(1, 8):
+            assert title(home, (monday - timedelta(days=ago)).isoformat(), "en") in text
 
 
 def test_nobody_gets_a_letter_twice_who_changes_hour_or_language_at_noon(home: House) -> None:
@@ -177,6 +194,31 @@ def test_what_a_dead_sender_had_claimed_is_sent_with_the_same_message_id(home: H
     (again,) = home.post(later(MONDAY_7, seconds=30))
     assert again["Message-ID"] == first["Message-ID"]
     assert [state for _, state, _ in home.states()] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "ahead", ["2026-11-23T12:00+01:00", "2026-11-24T07:01+01:00", "2030-01-01"]
+)
+def test_a_clock_that_was_ahead_for_a_while_costs_nobody_a_letter(home: House, ahead: str) -> None:
+    """Letters to come were handed out, and skipped as there was nothing to send yet."""
+    home.subscribe("una@example.org")
+    with home.library() as (db, site):
+        home.at(f"{ahead}T07:01+01:00" if len(ahead) == 10 else ahead)
+        digests.begin(db, site, home.now)
+    home.at(SUNDAY)
+    with home.library() as (db, site), digests.sender(home.config):
+        queue = Queue(db, site, home.config, home.key, home.clock())
+        assert list(queue) == []
+    assert home.post(later(SUNDAY, hours=4)) == []
+    for day in ("2026-11-23", "2026-11-24"):
+        (letter,) = home.post(f"{day}T07:00:02+01:00")
+        assert letter["Subject"] == title(home, day, "en")
+
+
+def test_a_clock_that_is_set_back_a_little_sends_nothing_again(home: House) -> None:
+    home.subscribe("zoe@example.org")
+    assert len(home.post(MONDAY_7)) == 1
+    assert home.send(MONDAY_6) == home.send(later(MONDAY_7, seconds=3)) == {}
 
 
 def test_one_process_sends_at_a_time(home: House) -> None:

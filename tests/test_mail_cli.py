@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,6 +75,31 @@ def test_due_send_and_status_tell_the_same_story(house: Command) -> None:
     assert [(row["language"], row["sent"]) for row in proof] == [("en", 1), ("sv", 1)]
     letters = [parse(p.read_bytes()) for p in (house.folder / "instance/outbox").glob("*.eml")]
     assert {letter["To"] for letter in letters} == {"anna@example.org", "bo@example.org"}
+
+
+def contents(command: Command) -> list[str]:
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db:
+        return list(db.iterdump())
+
+
+@pytest.mark.parametrize("ask", [("due",), ("send", "--dry-run")])
+def test_asking_what_would_be_sent_writes_nothing(house: Command, ask: tuple[str, ...]) -> None:
+    """Not even where the clock is ahead, and the editions and letters of days are due."""
+    before = contents(house)
+    assert "2" in house("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
+    assert contents(house) == before
+    assert house("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
+
+
+def test_notices_are_told_as_sent_too(house: Command) -> None:
+    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+        db.execute(
+            "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
+            " VALUES (1, 'private', 'sv', ?1, 'due', ?1)",
+            ["2031-05-05T04:00:00+00:00"],
+        )
+    assert house("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
+    assert house("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
 
 
 def test_late_letters_are_told_with_the_reason(house: Command) -> None:
@@ -158,17 +185,33 @@ def test_the_worker_sends_what_is_due(house: Command) -> None:
     assert len(list((house.folder / "instance" / "outbox").glob("*.eml"))) == 2
 
 
+REPORT = (
+    "From: mailer-daemon@mx.example\nTo: devis@example.org\nSubject: failed\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n{}\n--x\n"
+    "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
+    "Final-Recipient: rfc822; anna@example.org\nAction: failed\nStatus: 5.1.1\n\n--x--\n"
+)
+
+
 def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
-    report = (
-        "From: mailer-daemon@mx.example\nTo: devis@example.org\nSubject: failed\n"
-        "Content-Type: multipart/report; report-type=delivery-status; boundary=x\n\n--x\n"
-        "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx\n\n"
-        "Final-Recipient: rfc822; anna@example.org\nAction: failed\nStatus: 5.1.1\n\n--x--\n"
-    )
+    report = REPORT.format("")
     assert house("bounce", given=report, **MONDAY).stdout == "hard, about a subscriber\n"
     said = house("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
     assert said == "hard, about a subscriber: letters stop\n"
     assert rows(house, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
+
+
+def test_whatever_comes_back_is_read_to_its_end_and_costs_little(house: Command) -> None:
+    """More than a message ever is, from a mail server that wants to be rid of it; and wrappings."""
+    endless = ["cat endless | (", sys.executable, "-m feed bounce; cat | wc -c)"]
+    (house.folder / "endless").write_text(REPORT.format("x" * 3_000_000))
+    environ = {**house.environ, "DEVIS_NOW": MONDAY["NOW"]}
+    done = subprocess.run(
+        ["/bin/sh", "-c", " ".join(endless)], cwd=house.folder, env=environ, capture_output=True
+    )
+    assert done.stdout.split(b"\n")[:2] == [b"other, about nobody known", b"0"]
+    wrapped = "Content-Type: message/rfc822\n\n" * 20_000
+    assert house("bounce", given=wrapped, **MONDAY).stdout == "other, about nobody known\n"
 
 
 @pytest.mark.parametrize(

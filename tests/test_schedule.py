@@ -64,13 +64,13 @@ def test_the_letter_far_away_is_that_of_the_date_at_home() -> None:
     [
         ("Europe/Stockholm", 7, "2026-11-30T06:00+00:00"),
         ("Europe/Stockholm", 0, "2026-11-29T23:00+00:00"),
-        ("Pacific/Auckland", 7, "2026-11-30T18:00+00:00"),  # their Tuesday: the week is over now
+        ("Pacific/Auckland", 7, "2026-11-29T18:00+00:00"),  # the site's Sunday evening
+        ("Pacific/Kiritimati", 0, "2026-11-29T10:00+00:00"),
         ("America/New_York", 7, "2026-11-30T12:00+00:00"),
+        ("Pacific/Honolulu", 20, "2026-12-01T06:00+00:00"),  # the site's Tuesday morning
     ],
 )
-def test_the_weekly_letter_comes_at_the_first_hour_after_the_week(
-    zone: str, hour: int, at: str
-) -> None:
+def test_the_weekly_letter_comes_on_the_readers_own_monday(zone: str, hour: int, at: str) -> None:
     (found,) = due(zone, hour, "2026-11-27T00:00Z", "2026-12-02T00:00Z", "weekly")
     assert (found.at, found.date) == (datetime.fromisoformat(at), date(2026, 11, 30))
 
@@ -110,10 +110,12 @@ def test_every_day_and_every_week_is_due_once_however_often_one_looks(
     assert weeks == [weeks[0] + timedelta(days=7 * n) for n in range(len(weeks))]
     for each in whole:
         assert each.at.astimezone(ZoneInfo(zone)).date() == each.day
-        assert each.date in (
-            site(home).today(each.at),
-            site(home).today(each.at) - timedelta(days=site(home).today(each.at).weekday()),
-        )
+        if each.cadence == "daily":
+            assert each.date == site(home).today(each.at)
+        else:
+            assert each.date == each.day
+            assert each.day.strftime("%A") == "Monday"
+            assert site(home).start(each.date - timedelta(days=1)) <= each.at  # Sunday's is out
 
 
 # What somebody is told of the next letter
@@ -140,7 +142,7 @@ def wishes(
             wishes("America/New_York", 20, "weekly", workdays=True),
             "2026-11-22T12:00Z",
             None,
-            "2026-11-22T20:00-05:00",
+            "2026-11-23T20:00-05:00",
         ),
         (wishes("Pacific/Auckland"), "2026-11-22T12:00Z", None, "2026-11-23T07:00+13:00"),
         (wishes(), "2026-11-22T12:00Z", date(2026, 12, 1), "2026-12-01T07:00+01:00"),

@@ -560,7 +560,7 @@ def test_a_server_with_fewer_connections_than_wanted_gets_fewer() -> None:
     with scripted(Polite(answer, delay=0.002)) as server:
         ledger = Ledger().send(server.server, letters(60), connections=5)
     assert ledger.outcomes == dict.fromkeys(range(60), SENT)
-    assert server.connections == 3
+    assert 3 <= server.connections < 5  # another may be under way when one is refused
 
 
 @pytest.mark.parametrize("reply", ["452 4.3.1 disk full", "451 4.3.0 try later", "421 bye", DROP])

@@ -151,6 +151,17 @@ def test_once_a_week_is_offered_beside_leaving(door: Door) -> None:
     assert "Once a week instead" not in words(door.get(home + "/unsubscribe"))
 
 
+def test_a_pause_ends_with_leaving(door: Door) -> None:
+    """Who starts again wants letters now."""
+    anna = door.person("known")
+    home = door.link(anna, "letter")
+    door.post(home + "/", {**WISHES, "paused_until": "2027-06-01"})
+    door.post(home + "/unsubscribe")
+    page = door.post(home + "/resume")
+    assert "Paused" not in words(door.get(page.headers["Location"]))
+    assert "on Monday 23 November 2026 at 07:00" in words(door.get(home + "/"))
+
+
 @pytest.mark.parametrize("kind", ["left", "suspended"])
 def test_who_gets_nothing_is_told_so_and_may_start_again(door: Door, kind: str) -> None:
     anna = door.person(kind)
@@ -173,7 +184,6 @@ def test_who_never_confirmed_cannot_start_from_a_letter(door: Door) -> None:
 def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(door: Door) -> None:
     anna = door.person("left")
     door.sign_up(anna)
-    assert door.found(anna).status == "pending"
     home = door.link(anna, "letter")
     assert "Start again" in words(door.get(home + "/"))
     door.post(home + "/resume")
@@ -619,8 +629,8 @@ def spoilt(door: Door) -> dict[str, str]:
     key, number = door.house.key, door.found(anna).id
     return {
         "forged": letter[:-1] + ("a" if letter[-1] != "a" else "b"),
-        "of another": tokens.make(key, "letter", number + 1),
-        "of another key": tokens.make(b"x" * 32, "letter", number),
+        "of another": tokens.lasting(key, "letter", number + 1, 0),
+        "of another key": tokens.lasting(b"x" * 32, "letter", number, 0),
         "truncated": letter[:-1],
         "too long": letter + "a",
         "short": "a",
@@ -778,6 +788,18 @@ def test_who_signs_up_too_often_waits_and_loses_nothing(
     letter = door.house.subscribe("bo@example.org")
     for _ in range(5):
         assert door.post(f"/subscription/{letter}/unsubscribe").status_code == 200
+
+
+def test_who_sends_too_much_too_often_waits_too(install: Callable[..., Installation]) -> None:
+    kind = "multipart/form-data; boundary=b"
+    door = door_of(install(SIGNUP_RATE="1"))
+    head = b'--b\r\nContent-Disposition: form-data; name="address"\r\n\r\n'
+    body = head + b"a" * 1_000_000 + b"\r\n--b--\r\n"
+    said = [
+        Client(door.cache).post("/en/subscribe/", data=body, content_type=kind).status_code
+        for _ in range(3)
+    ]
+    assert said == [413, 429, 429]
 
 
 # Logs

@@ -13,6 +13,7 @@ from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import secret
 from feed.digests import proof
 from feed.errors import InstanceError, mark
+from feed.mail import returns
 from feed.model import CADENCES, Cadence
 from feed.subscriptions import returned
 
@@ -30,8 +31,7 @@ def group() -> None:
 def due(base: Setup, form: str) -> None:
     """Print the letters that wait to be sent now, by date and language."""
     with base.library() as (db, site):
-        digests.begin(db, site, base.clock())
-        found = digests.due(db, base.config, base.clock())
+        found = digests.due(db, site, base.config, base.clock())
     rows = [
         {
             "date": item.date.isoformat(),
@@ -51,16 +51,15 @@ def due(base: Setup, form: str) -> None:
 def send(base: Setup, dry_run: bool) -> None:
     """Send what is due now, and end; a worker that is sending is left alone."""
     stop = stop_on_signal()
-    secret.key(base.config)  # what is wrong with it shows here, and not half-way
     with base.library() as (db, site):
         now = base.clock()
-        editions.publish_due(db, site, base.config, now)
-        digests.begin(db, site, now)
-        waiting = [item for item in digests.due(db, base.config, now) if item.reason is None]
-        total = sum(item.number for item in waiting)
+        waiting = digests.due(db, site, base.config, now)
+        total = sum(item.number for item in waiting if item.reason is None)
         if dry_run:
             click.echo(f"{total} letters would be sent.")
             return
+        secret.key(base.config)  # what is wrong with it shows here, and not half-way
+        editions.publish_due(db, site, base.config, now)
         with digests.sender(base.config) as alone:
             if not alone:
                 raise InstanceError(mark("Another process is sending letters: let it finish."))
@@ -137,7 +136,9 @@ def bounce(base: Setup) -> None:
 
     For the mail server to pipe into; what it tells is counted, and letters stop where they must.
     """
-    message = sys.stdin.buffer.read()
+    message = sys.stdin.buffer.read(returns.LARGEST)
+    while sys.stdin.buffer.read(returns.LARGEST):  # a pipe that is left full is a fault to Postfix
+        pass
     with base.library() as (db, site):
         key = secret.key(base.config)
         done = returned.handle(db, site, base.config, key, message, base.clock())

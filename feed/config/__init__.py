@@ -13,7 +13,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from feed.config import parsing
-from feed.config.parsing import Smtp
+from feed.config.parsing import Network, Smtp
 from feed.errors import SettingError, mark
 from feed.model import Site
 
@@ -40,6 +40,7 @@ class Config:
     embed_origins: tuple[str, ...]
     api_rate: int
     signup_rate: int
+    trusted_proxies: tuple[Network, ...]
     rehearsal: datetime | None
     secret: str | None
     smtp: Smtp | None
@@ -125,6 +126,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         embed_origins=read("EMBED_ORIGINS", "*", parsing.origins),
         api_rate=read("API_RATE", "600", parsing.whole(1, 1_000_000)),
         signup_rate=read("SIGNUP_RATE", "30", parsing.whole(1, 1_000_000)),
+        trusted_proxies=read("TRUSTED_PROXIES", "", parsing.networks),
         rehearsal=rehearsal,
         secret=read_secret("SECRET_KEY", parsing.key),
         smtp=smtp,
@@ -200,9 +202,12 @@ def _secret(environ: Mapping[str, str], name: str) -> str:
     if not place or text:
         return text
     try:
-        return Path(place).read_text().strip()
+        text = Path(place).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _malformed(f"{name}_FILE", place, f"a file that can be read ({error})") from None
+    if not text:  # or letters would go to the outbox, or be signed with another key
+        raise _malformed(f"{name}_FILE", place, "a file with the setting in it, but it is empty")
+    return text
 
 
 def environment(now: datetime) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parseaddr
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,6 +20,7 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_DOMAIN.pattern}")
 Value = TypeVar("Value")
+Network = IPv4Network | IPv6Network
 SHORTEST_KEY = 16
 LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says whose letter it was
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -179,6 +180,13 @@ def domains(text: str) -> tuple[str, ...]:
     return names
 
 
+def networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError("addresses or networks, such as 127.0.0.1 10.0.0.0/8 ::1") from None
+
+
 def key(text: str) -> str | None:
     if text and len(text) < SHORTEST_KEY:
         raise ValueError(f"at least {SHORTEST_KEY} characters that nobody can guess")
@@ -234,11 +242,12 @@ def mail_host(base_url: str) -> str:
 def instant(text: str) -> datetime | None:
     if not text:
         return None
-    expected = "an instant with its zone, 1970 to 2999, such as 2027-03-01T06:00:00+01:00"
+    # The links in notices have four bytes for the end of their time.
+    expected = "an instant with its zone, 1970 to 2099, such as 2027-03-01T06:00:00+01:00"
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(expected) from None
-    if instant.tzinfo is None or not 1970 <= instant.year <= 2999:
+    if instant.tzinfo is None or not 1970 <= instant.year <= 2099:
         raise ValueError(expected)
     return instant

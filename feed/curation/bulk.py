@@ -10,7 +10,7 @@ from feed.curation import drafting
 from feed.errors import ConflictError, DevisError, mark
 from feed.exchange import Entry
 from feed.model.desk import Curator, Role
-from feed.store.connection import rehearsal, transaction
+from feed.store.connection import transaction, undone
 
 # What can be done to many at once, each with the least role that may.
 ACTS: dict[str, Role] = {
@@ -60,7 +60,7 @@ def rehearse(
     db: Database, me: Curator, slugs: Collection[str], act: str, now: datetime
 ) -> list[Outcome]:
     """What an act would make of some principles; nothing is written. Raises NotFoundError."""
-    with rehearsal(db):
+    with undone(db):
         return [_done(db, me, slug, act, now) for slug in slugs]
 
 

@@ -9,8 +9,10 @@ from sqlite_utils import Database
 
 from feed.curation import checks
 from feed.curation.comparing import unflat
+from feed.curation.stages import words
 from feed.errors import mark
-from feed.model import TEXT_FIELDS, Source, Text
+from feed.exchange import Entry
+from feed.model import SHOWABLE, TEXT_FIELDS, Source, Text
 from feed.store import library
 
 MOST_ALIKE = 3  # of what is nearly the same is shown
@@ -28,15 +30,22 @@ class Hint:
     slug: str | None = None
 
 
-def of(db: Database, values: Mapping[str, str], source: Source | None) -> list[Hint]:
-    """All hints for what stands in the fields of a form; empty translations have none."""
+def of(
+    db: Database, values: Mapping[str, str], source: Source | None, live: Entry | None
+) -> list[Hint]:
+    """All hints for what stands in the fields of a form; empty translations have none.
+
+    What readers see already, word for word, is not looked for in the library again.
+    """
     found: list[Hint] = []
-    entry = unflat(values)
+    entry, known = unflat(values), live["texts"] if live else {}
     for language, written in entry["texts"].items():
         if any(written.values()):
             text = Text(language, **{name: written.get(name, "") for name in TEXT_FIELDS})
             found += _text(text)
-            found += _alike(db, text, values.get("slug", ""))
+            public = known.get(language, {"state": ""})
+            if words(written) != words(public) or public["state"] not in SHOWABLE:
+                found += _alike(db, text, values.get("slug", ""))
     return [*found, *_credit(values, source)]
 
 
@@ -66,17 +75,16 @@ def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
 
 
 def _alike(db: Database, text: Text, slug: str) -> Iterator[Hint]:
-    """What says nearly the same in the library, compared field by field as `checks` does."""
-    for name in COMPARED:
-        passage = getattr(text, name)
-        if not passage:
-            continue
-        length, least = len(passage), checks.ALIKE / (200 - checks.ALIKE)
-        # Whatever is much shorter or longer cannot be that much alike.
-        bounds = (int(length * least), int(length / least) + 1)
-        others = library.passages(db, text.language, name, slug, *bounds)
+    """What says nearly the same in the library, compared part by part as `checks` does."""
+    least = checks.ALIKE / (200 - checks.ALIKE)  # what is much shorter or longer is not that alike
+    written = {name: getattr(text, name) for name in COMPARED if getattr(text, name)}
+    bounds = {
+        name: (int(len(passage) * least), int(len(passage) / least) + 1)
+        for name, passage in written.items()
+    }
+    for name, others in library.passages(db, text.language, bounds, slug).items():
         for _, score, other in process.extract(
-            passage,
+            written[name],
             others,
             scorer=fuzz.token_sort_ratio,
             score_cutoff=checks.ALIKE,

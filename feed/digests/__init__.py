@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
+from feed import editions
 from feed.clock import Clock
 from feed.config import Config, secret
 from feed.digests import desk, rendering, schedule
@@ -18,11 +19,13 @@ from feed.mail import addresses, mime, outbox, smtp
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Cadence, Letter, Site
 from feed.store import deliveries, desk_notices, ledger, meta, notices, subscribers
-from feed.store.connection import transaction
+from feed.store.connection import transaction, undone
+from feed.store.instants import instant
 
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"
 LONGEST_LOOK_BACK = timedelta(days=7)  # after a longer stop, older letters leave no trace
+AHEAD = timedelta(hours=1)  # clocks are set back by less; by more, one was wrong
 FORGET_AT_ONCE = 5000  # some hundredths of a second, in which nobody else can write
 
 
@@ -39,13 +42,15 @@ class Waiting:
 
 def begin(db: Database, site: Site, now: datetime) -> None:
     """Begin the handing out of every letter that has become due since the last time."""
-    until = meta.get(db, "mail_until")
-    if until is not None and datetime.fromisoformat(until) >= now.replace(microsecond=0):
+    until = _looked_until(db)
+    if until is not None and now.replace(microsecond=0) <= until <= now + AHEAD:
         return
     with transaction(db):
         # Read again under the write lock: another process may have been faster.
-        known = meta.get(db, "mail_until")
-        after = datetime.fromisoformat(known) if known else now
+        after = _looked_until(db) or now
+        if after > now + AHEAD:
+            deliveries.take_back(db, now)
+            after = now - LONGEST_LOOK_BACK  # what was handed out already is not begun again
         for timezone in subscribers.timezones(db):
             for each in schedule.due(site, timezone, max(after, now - LONGEST_LOOK_BACK), now):
                 deliveries.open_run(
@@ -55,15 +60,24 @@ def begin(db: Database, site: Site, now: datetime) -> None:
             meta.put(db, "mail_until", now.isoformat(timespec="seconds"))
 
 
-def due(db: Database, config: Config, now: datetime) -> list[Waiting]:
-    """What waits to be handed out now, as `send` would find it; oldest first."""
+def ahead(db: Database, now: datetime) -> datetime | None:
+    """Until when a process whose clock was ahead has looked for letters; None if none was."""
+    until = _looked_until(db)
+    return until if until is not None and until > now + AHEAD else None
+
+
+def due(db: Database, site: Site, config: Config, now: datetime) -> list[Waiting]:
+    """What waits to be handed out now, as `send` would; oldest first. Nothing is written."""
     found = []
-    for run in deliveries.runs(db):
-        reason = rendering.obstacle(db, run.cadence, run.date)
-        if now - run.due > config.mail_latest:
-            reason = "late"
-        for language, number in deliveries.counted(db, run):
-            found.append(Waiting(run.cadence, run.date, language, number, reason))
+    with undone(db):
+        editions.publish_due(db, site, config, now)
+        begin(db, site, now)
+        for run in deliveries.runs(db):
+            reason = rendering.obstacle(db, run.cadence, run.date)
+            if now - run.due > config.mail_latest:
+                reason = "late"
+            for language, number in deliveries.counted(db, run):
+                found.append(Waiting(run.cadence, run.date, language, number, reason))
     return found
 
 
@@ -163,6 +177,10 @@ def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
     outcomes: list[Outcome] = []
     _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())
     return outcomes[0]
+
+
+def _looked_until(db: Database) -> datetime | None:
+    return instant(meta.get(db, "mail_until"))
 
 
 def _deliver(

@@ -23,7 +23,7 @@ from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, Record, Run
 from feed.store.notices import Notice
-from feed.subscriptions import returned, token_for
+from feed.subscriptions import links, returned
 
 CLAIM_AT_ONCE = 200
 SKIP_AT_ONCE = 10_000
@@ -146,12 +146,15 @@ class Queue(Iterator[Envelope]):
         if reason is not None:
             self._skip([claim], reason)
             return None
-        token = tokens.make(self._key, "letter", claim.subscriber)
+        whose = claim.subscriber, claim.moves
+        token = tokens.lasting(self._key, "letter", *whose)
         name = f"{claim.date}.{claim.cadence}.{claim.language}"
         mark = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
         to = mime.Recipient(claim.address, token, f"{name}.{mark}")
         form = self._press.form(claim.cadence, claim.date, claim.language)
-        sender = self._sender.envelope(token)
+        sender = self._sender.returns_to
+        if self._sender.bounce_address is not None:
+            sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *whose))
         return self._envelope(claim, sender, claim.address, form.fill(to, now))
 
     def _notice(self, notice: Notice) -> Envelope | None:
@@ -160,10 +163,10 @@ class Queue(Iterator[Envelope]):
         found = subscribers.by_id(self._db, notice.subscriber)
         if found is None or notice.address != notices.address(found, notice.kind):
             return None  # a link for one mailbox must not go to another
-        token = token_for(self._key, found, notice.kind, notice.asked, now)
+        token = links.token_for(self._key, found, notice.kind, notice.asked, now)
         mark = tokens.mark_of(self._key, f"notice.{notice.id}")
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
-        form = self._press.notice(notice, found)
+        form = self._press.notice(notice, subscribers.proposed(self._db, found))
         # Its link is nothing for the envelope, which every server on the way writes down.
         return self._envelope(notice, self._sender.returns_to, to.address, form.fill(to, now))
 
@@ -191,6 +194,7 @@ class Queue(Iterator[Envelope]):
         return Record(claim, "deferred", reason, self._clock() + pause(claim.attempts))
 
     def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
+        self._count(f"notices {outcome.result}", 1)
         now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"

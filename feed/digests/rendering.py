@@ -10,7 +10,8 @@ from feed.model import TOKEN, Cadence, Edition, Letter, Site, Subscriber, Week
 from feed.publish import letter
 from feed.store import ledger, meta
 from feed.store.notices import Notice
-from feed.subscriptions import CONFIRM_DAYS, wording
+from feed.subscriptions import wording
+from feed.subscriptions.links import CONFIRM_DAYS
 
 # What an obstacle is called in the ledger.
 WITHDRAWN, NOTHING = "withdrawn", "nothing to send"

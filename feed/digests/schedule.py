@@ -27,8 +27,9 @@ class Due:
 def due(site: Site, timezone: str, after: datetime, until: datetime) -> Iterator[Due]:
     """Everything that becomes due in a timezone after one instant and up to another.
 
-    A daily letter is that of the site's date at the subscriber's hour. A weekly one is due at the
-    first such hour after the week has ended in the site's timezone.
+    A daily letter is that of the site's date at the subscriber's hour. A weekly one is due on the
+    subscriber's own Monday: the last edition of the week is out by then wherever they live, unless
+    their clocks are more than a day ahead of the site's.
     """
     zone = ZoneInfo(timezone)
     first, last = after.astimezone(zone).date(), until.astimezone(zone).date()
@@ -39,9 +40,8 @@ def due(site: Site, timezone: str, after: datetime, until: datetime) -> Iterator
             if at is None or not after < at <= until:
                 continue
             yield Due("daily", site.today(at), timezone, hour, day, at)
-            monday = _week_end(site, zone, day, hour, at)
-            if monday is not None:
-                yield Due("weekly", monday, timezone, hour, day, at)
+            if day.isoweekday() == 1:
+                yield Due("weekly", day, timezone, hour, day, at)
 
 
 def next_due(
@@ -68,11 +68,3 @@ def instant(zone: ZoneInfo, day: date, hour: int) -> datetime | None:
     """
     at = datetime.combine(day, time(hour), zone).astimezone(UTC)
     return at if at.astimezone(zone).date() == day else None
-
-
-def _week_end(site: Site, zone: ZoneInfo, day: date, hour: int, at: datetime) -> date | None:
-    """The site's Monday whose beginning lies between the hour on the day before, and `at`."""
-    today = site.today(at)
-    monday = today - timedelta(days=today.isoweekday() - 1)
-    before = instant(zone, day - _DAY, hour) or instant(zone, day - 2 * _DAY, hour)
-    return monday if before is not None and before < site.start(monday) <= at else None

@@ -14,6 +14,10 @@ log = logging.getLogger(__name__)
 # mail program writes (unsubscribe); other: nothing of these, such as an automatic answer.
 Kind = Literal["hard", "soft", "complaint", "unsubscribe", "other"]
 
+# Feedback that is not about a letter that somebody does not want (RFC 6430, 6591, 7489).
+_NO_COMPLAINTS = {"not-spam", "auth-failure", "dmarc"}
+LARGEST = 1 << 20  # bytes of a message that are looked at: a letter has a tenth of it
+
 _OURS = r"([a-z2-7]{42})"
 _LINK = re.compile(rf"/subscription/{_OURS}(?:/|>)")
 _TAGGED = re.compile(rf"\+{_OURS}@", re.IGNORECASE)
@@ -31,12 +35,17 @@ class Returned:
 
 def read(message: bytes) -> Returned:
     """What a message that came to the address for returns means."""
-    parsed = message_from_bytes(message)
+    try:
+        return _read(message_from_bytes(message))
+    except RecursionError:  # no mail server wraps anything so often
+        log.warning("a returned message could not be read: it is nested too deeply")
+        return Returned("other", None, ())
+
+
+def _read(parsed: Message) -> Returned:
     token = _token(parsed)
-    if parsed.get_content_type() == "multipart/report":
-        kind = str(parsed.get_param("report-type", "")).lower()
-        if kind == "feedback-report":
-            return Returned("complaint", token, ())
+    if _is_complaint(parsed):
+        return Returned("complaint", token, ())
     temporary, permanent = _failures(parsed)
     if permanent or temporary:
         found = permanent or temporary
@@ -45,6 +54,15 @@ def read(message: bytes) -> Returned:
     if token and not automatic and "unsubscribe" in str(parsed.get("Subject", "")).lower():
         return Returned("unsubscribe", token, ())
     return Returned("other", token, ())
+
+
+def _is_complaint(message: Message) -> bool:
+    """Whether this is a feedback report (RFC 5965) of somebody who does not want a letter."""
+    kind = str(message.get_param("report-type", "")).lower()
+    if message.get_content_type() != "multipart/report" or kind != "feedback-report":
+        return False
+    told = (str(part.get("Feedback-Type", "")).strip().lower() for part in message.walk())
+    return not _NO_COMPLAINTS & set(told)
 
 
 def _failures(message: Message) -> tuple[set[bytes], set[bytes]]:

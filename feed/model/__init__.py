@@ -272,7 +272,8 @@ class Subscriber:
     """A person who gets letters, did so, or has asked to.
 
     `since` is when the present status and preferences took effect. `new_address` waits to be
-    confirmed. `epoch` counts the times that links to confirm became void.
+    confirmed. `epoch` counts the times that links to confirm became void, `moves` the changes of
+    address.
     """
 
     id: int
@@ -286,3 +287,4 @@ class Subscriber:
     epoch: int = 0
     new_address: str | None = None
     old_address: str | None = None
+    moves: int = 0

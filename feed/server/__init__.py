@@ -79,7 +79,7 @@ def create(config: Config, clock: Clock) -> None:
     from feed.store.connection import opened
 
     try:
-        config.instance.mkdir(parents=True, exist_ok=True)
+        config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(config, error) from error
     if not os.access(config.instance, os.W_OK):

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,10 @@ FORMAT = 1
 LEVEL = 6
 CHUNK = 1 << 20
 LONGEST_MANIFEST = 1 << 20
-# What a damaged file does to those who read it.
+_NAME = re.compile("[a-z][a-z0-9_.]{0,99}")  # of a part
+# What a damaged file does to those who read it, and what a foreign or forged manifest does.
 _DAMAGED = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)
+_FOREIGN = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 Look = Callable[[], None]
 
@@ -92,7 +95,7 @@ def unpack(source: Path, folder: Path, accept: Callable[[Manifest], None]) -> Ma
         try:
             tar = tarfile.open(fileobj=packed, mode="r|")  # noqa: SIM115
             manifest = _read(tar)
-        except (*_DAMAGED, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (*_DAMAGED, *_FOREIGN) as error:
             raise BackupError(mark("%(path)s is not a backup of Devis."), path=source) from error
         accept(manifest)
         try:
@@ -115,7 +118,7 @@ def _unpack(tar: tarfile.TarFile, folder: Path, manifest: Manifest) -> None:
         file = tar.extractfile(member)
         if expected is None or file is None or member.size != expected.size:
             raise tarfile.ReadError(f"{member.name} does not belong there")
-        with (folder / member.name).open("xb") as out:
+        with open(folder / member.name, "xb", opener=_private) as out:
             if _copied(file, out, lambda: None) != expected:
                 raise tarfile.ReadError(f"{member.name} has changed")
             out.flush()
@@ -124,20 +127,27 @@ def _unpack(tar: tarfile.TarFile, folder: Path, manifest: Manifest) -> None:
         raise tarfile.ReadError(f"no {', '.join(missing)}")
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 def _read(tar: tarfile.TarFile) -> Manifest:
     member = tar.next()
     if member is None or member.name != MANIFEST or member.size > LONGEST_MANIFEST:
         raise ValueError("no manifest")
     file = tar.extractfile(member)
     given: dict[str, Any] = json.loads(file.read() if file else b"")
+    names = {name: Path(name).name for name in given["files"]}
+    if not all(map(_NAME.fullmatch, names.values())):
+        raise ValueError("a part with an odd name")
     return Manifest(
         made=datetime.fromisoformat(given["made"]),
         version=str(given["version"]),
         authority=str(given["authority"]),
-        schema=tuple(given["schema"]),
+        schema=tuple(map(str, given["schema"])),
         counts={str(name): int(number) for name, number in given["counts"].items()},
         files={
-            Path(name).name: Part(int(each["size"]), str(each["sha256"]))
+            names[name]: Part(int(each["size"]), str(each["sha256"]))
             for name, each in given["files"].items()
         },
         format=int(given["format"]),

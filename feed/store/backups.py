@@ -118,6 +118,7 @@ def restore(config: Config, source: Path) -> Manifest:
         flaw = snapshot.flaw(draft, manifest.counts)
         if flaw is not None:
             raise archive.damaged(source, flaw)
+        snapshot.skip_numbers(draft)
         key = drafts / secret.FILE
         if key.exists():
             _put_key(config, key)
@@ -195,7 +196,6 @@ def _put_key(config: Config, draft: Path) -> None:
             ),
             path=place,
         )
-    draft.chmod(0o600)
     _put(draft, place)
 
 
@@ -249,7 +249,7 @@ def _alone(folder: Path) -> Iterator[Path]:
     """
     drafts = folder / _WRITING
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(folder / _LOCK, blocking=False):
             shutil.rmtree(drafts, ignore_errors=True)
             drafts.mkdir(mode=0o700)

@@ -1,8 +1,9 @@
 """Opening the database, transactions, and the driver's errors translated at the border."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -73,6 +74,8 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
     """
     if not create and not exists(path):
         raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
+    if create:
+        _make_private(path)
     try:
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, factory=_Connection, check_same_thread=not shared
@@ -90,6 +93,12 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
     except BaseException:
         connection.close()
         raise
+
+
+def _make_private(path: Path) -> None:
+    """Have a new file be for its owner only; SQLite gives those beside it the same mode."""
+    with suppress(OSError):  # for whoever opens it to tell
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
 
 
 @contextmanager
@@ -129,8 +138,8 @@ def transaction(db: Database) -> Iterator[None]:
 
 
 @contextmanager
-def rehearsal(db: Database) -> Iterator[None]:
-    """Whatever the block writes is taken back at its end."""
+def undone(db: Database) -> Iterator[None]:
+    """What is written in the block is seen there, and then was never written."""
     try:
         with transaction(db):
             yield
@@ -140,7 +149,7 @@ def rehearsal(db: Database) -> Iterator[None]:
 
 
 class _TakeBackError(Exception):
-    """The end of a rehearsal."""
+    """The end of a block that is undone."""
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 
 from feed.model import Cadence, Day
 from feed.store.instants import instant, stamp
+from feed.store.subscribers import MOVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A letter to one subscriber that this process is about to send."""
+    """A letter to one subscriber, who moved so many times, that this process is about to send."""
 
     letter: int
     subscriber: int
@@ -40,6 +41,7 @@ class Claim:
     date: date
     language: str
     address: str
+    moves: int
     due: datetime
     attempts: int
 
@@ -61,7 +63,8 @@ _ELIGIBLE = (
     " AND (paused_until IS NULL OR paused_until <= :day) AND NOT (workdays AND :weekend)"
 )
 _CLAIM = (
-    "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts"
+    "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts,"
+    f" {MOVES.format('s.id')} AS moves"
     " FROM deliveries d JOIN letters l ON l.id = d.letter JOIN subscribers s ON s.id = d.subscriber"
 )
 
@@ -182,6 +185,12 @@ def release(db: Database, now: datetime) -> int:
         "UPDATE deliveries SET state = 'deferred', next = ? WHERE state = 'claimed'", [stamp(now)]
     )
     return cursor.rowcount
+
+
+def take_back(db: Database, now: datetime) -> None:
+    """Undo what was done about letters that are not due yet, by a clock that was ahead."""
+    for table in ("runs", "deliveries"):
+        db.execute(f"DELETE FROM {table} WHERE due > ?", [stamp(now)])
 
 
 def give_up(db: Database, due_before: datetime, now: datetime) -> int:
@@ -332,6 +341,7 @@ def _claim(row: dict[str, Any]) -> Claim:
         date=date.fromisoformat(row["date"]),
         language=row["language"],
         address=row["address"],
+        moves=row["moves"],
         due=datetime.fromisoformat(row["due"]),
         attempts=row["attempts"],
     )

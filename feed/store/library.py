@@ -1,7 +1,7 @@
 """Reading principles, sources and themes."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,20 +155,24 @@ def listed(db: Database) -> list[str]:
 
 
 def passages(
-    db: Database, language: str, part: str, but: str, shortest: int, longest: int
-) -> dict[str, str]:
-    """One part (title, statement …) of every text in a language by its principle, but of one.
+    db: Database, language: str, bounds: Mapping[str, tuple[int, int]], but: str
+) -> dict[str, dict[str, str]]:
+    """Parts (title, statement …) of every text in a language: by part, then by principle.
 
-    Those that have from `shortest` to `longest` characters.
+    Of each part those that have as many characters as its bounds say; not those of `but`.
     """
-    if part not in TEXT_FIELDS:
-        raise ValueError(f"a text has no {part}")
+    if unknown := set(bounds) - set(TEXT_FIELDS):
+        raise ValueError(f"a text has no {unknown}")
+    found: dict[str, dict[str, str]] = {part: {} for part in bounds}
     rows = db.execute(
-        f"SELECT principle, {part} FROM texts"
-        f" WHERE language = ? AND principle <> ? AND length({part}) BETWEEN ? AND ?",
-        [language, but, shortest, longest],
+        f"SELECT principle, {', '.join(bounds)} FROM texts WHERE language = ? AND principle <> ?",
+        [language, but],
     )
-    return dict(rows.fetchall())
+    for slug, *parts in rows:
+        for (part, (least, most)), text in zip(bounds.items(), parts, strict=True):
+            if least <= len(text) <= most:
+                found[part][slug] = text
+    return found
 
 
 def theme_counts(db: Database) -> dict[str, int]:

@@ -43,7 +43,7 @@ def add(db: Database, subscriber: int, kind: str, language: str, now: datetime) 
 def count(db: Database, subscriber: int, kind: str, since: datetime) -> int:
     """How many notices of a kind somebody was sent, or will be, since that instant."""
     row = db.execute(
-        "SELECT count(*) FROM notices WHERE subscriber = ? AND kind = ? AND asked > ?",
+        "SELECT count(*) FROM notices WHERE subscriber = ? AND kind = ? AND asked >= ?",
         [subscriber, kind, stamp(since)],
     ).fetchone()
     return int(row[0])

@@ -3,6 +3,7 @@
 SQLite’s online backup: the copy reads in one transaction, so writers neither wait nor show in it.
 """
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from feed.errors import StoreError
-from feed.store.connection import opened
+from feed.store.connection import opened, transaction
 
+LEAST_STEP, STEPS = 1 << 24, 1 << 36  # how far, and how many choices of it
 PAGES = 2048  # that are copied between two looks at whether to go on
 
 
@@ -55,6 +57,21 @@ def flaw(path: Path, expected: Mapping[str, int]) -> str | None:
         return str(error.values.get("detail", error))
     wrong = [name for name in {*found, *expected} if found.get(name) != expected.get(name)]
     return f"rows of {', '.join(sorted(wrong))}" if wrong else None
+
+
+def skip_numbers(path: Path) -> None:
+    """Have the database of a backup give no number that was given after the backup was made.
+
+    Links in letters name people by number: nobody is to open what belongs to a newcomer. The step
+    is a random one, for a backup may be brought back more than once.
+    """
+    step = LEAST_STEP + secrets.randbelow(STEPS)
+    with opened(path) as db, transaction(db):
+        counting = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
+        for (name,) in db.execute(counting).fetchall():
+            given = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?"
+            if not db.execute(given, [step, name]).rowcount:  # none was given yet
+                db.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", [step, name])
 
 
 def fault(db: Database) -> str | None:

@@ -3,7 +3,7 @@
 The only place where addresses are kept.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +13,9 @@ from feed.model import Preferences, Subscriber
 from feed.store.instants import instant, stamp
 
 Row = dict[str, Any]
+
+# How often letters to `{}` have moved to another address.
+MOVES = "(SELECT count(*) FROM consents WHERE subscriber = {} AND act = 'moved')"
 
 
 def by_id(db: Database, number: int) -> Subscriber | None:
@@ -48,18 +51,36 @@ def change(db: Database, number: int, **values: Any) -> None:
     db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", {**given, "number": number})
 
 
+def propose(db: Database, number: int, preferences: Preferences, now: datetime) -> None:
+    """Keep new wishes in the name of a subscriber, in place of earlier ones, beside the present."""
+    db.execute(
+        "INSERT OR REPLACE INTO proposals VALUES"
+        " (:number, :language, :cadence, :workdays, :hour, :timezone, :now)",
+        {**asdict(preferences), "number": number, "now": stamp(now)},
+    )
+
+
+def proposed(db: Database, found: Subscriber) -> Subscriber:
+    """A subscriber as they would be with the wishes that wait to be confirmed, if any do."""
+    query = "SELECT * FROM proposals WHERE subscriber = ?"
+    row = next(iter(db.query(query, [found.id])), None)
+    return found if row is None else replace(found, preferences=_preferences(row))
+
+
+def forget_proposal(db: Database, number: int) -> None:
+    """Let no other wishes of a subscriber wait."""
+    db.execute("DELETE FROM proposals WHERE subscriber = ?", [number])
+
+
 def erase(db: Database, number: int) -> None:
     """Forget a subscriber with everything that hangs on the person."""
     db.execute("DELETE FROM subscribers WHERE id = ?", [number])
 
 
-def forget_unconfirmed(db: Database, before: datetime) -> int:
-    """Forget those who asked before that instant and never confirmed; their number."""
-    cursor = db.execute(
-        "DELETE FROM subscribers WHERE status = 'pending' AND confirmed IS NULL AND asked < ?",
-        [stamp(before)],
-    )
-    return cursor.rowcount
+def forget_unconfirmed(db: Database, before: datetime) -> None:
+    """Forget who, and what, was last asked for before that instant and not confirmed."""
+    db.execute("DELETE FROM subscribers WHERE status = 'pending' AND asked < ?", [stamp(before)])
+    db.execute("DELETE FROM proposals WHERE asked < ?", [stamp(before)])
 
 
 def timezones(db: Database) -> list[str]:
@@ -128,7 +149,8 @@ def suspend(db: Database, number: int, now: datetime) -> bool:
 
 
 def _one(db: Database, condition: str, value: object) -> Subscriber | None:
-    row = next(iter(db.query(f"SELECT * FROM subscribers WHERE {condition}", [value])), None)
+    query = f"SELECT *, {MOVES.format('s.id')} AS moves FROM subscribers s WHERE {condition}"
+    row = next(iter(db.query(query, [value])), None)
     return None if row is None else _subscriber(row)
 
 
@@ -137,9 +159,7 @@ def _subscriber(row: Row) -> Subscriber:
     return Subscriber(
         id=row["id"],
         address=row["address"],
-        preferences=Preferences(
-            row["language"], row["cadence"], bool(row["workdays"]), row["hour"], row["timezone"]
-        ),
+        preferences=_preferences(row),
         status=row["status"],
         asked=asked,
         confirmed=instant(row["confirmed"]),
@@ -148,6 +168,13 @@ def _subscriber(row: Row) -> Subscriber:
         epoch=row["epoch"],
         new_address=row["new_address"],
         old_address=row["old_address"],
+        moves=row["moves"],
+    )
+
+
+def _preferences(row: Row) -> Preferences:
+    return Preferences(
+        row["language"], row["cadence"], bool(row["workdays"]), row["hour"], row["timezone"]
     )
 
 

@@ -5,6 +5,7 @@ or not. Mail is only noted here; the worker sends it.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,17 +14,15 @@ from sqlite_utils import Database
 from feed.config import Config
 from feed.errors import LinkError
 from feed.i18n import translator
-from feed.mail import addresses, tokens
-from feed.mail.tokens import Purpose
+from feed.mail import addresses
 from feed.model import Preferences, Site, Subscriber
 from feed.store import deliveries, notices, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions import forms, wording
+from feed.subscriptions import forms, links, wording
+from feed.subscriptions.links import CONFIRM_DAYS
 
-CONFIRM_DAYS = 7
-PRIVATE_TIME = timedelta(hours=1)
-MOST_NOTICES = 3  # of a kind to one person in a day
-_DAY = timedelta(days=1)
+MOST_NOTICES = 3  # of a kind because of one person, in a time that depends on who asks for whom
+_DAY, _WEEK, _MONTH = (timedelta(days=days) for days in (1, CONFIRM_DAYS, 30))
 
 
 def ask(
@@ -39,43 +38,43 @@ def ask(
 
     `given` has address, language, cadence, days, hour and timezone; `source` is the form's path,
     `shown_in` its language, where that is not the one which is asked for.
-    An address that gets letters already is told so, by mail; any other is asked to confirm.
+    An address that gets letters already is told so, by mail; any other is asked to confirm, a few
+    times at most: nobody else's word changes anything about somebody who is known.
     """
     address, wishes = forms.application(given, site.languages, config.mail_domains)
     with transaction(db):
         found = subscribers.by_identity(db, addresses.identity(address))
-        if found is not None and found.status == "active":
-            _notice(db, found, "known", now)
-            return
         if found is None:
             found = subscribers.add(db, address, addresses.identity(address), wishes, now)
+        elif found.status == "active":
+            _notice(db, found, "known", now - _MONTH, now)
+            return
+        elif notices.count(db, found.id, "confirm", found.since) >= MOST_NOTICES:
+            return
         else:
-            _wish(db, found, wishes, now, status="pending", asked=now, address=address)
+            subscribers.propose(db, found.id, wishes, now)
+        if found.status == "pending":
+            subscribers.change(db, found.id, asked=now)
         _consented(db, site, found.id, "asked", wishes, source, now, shown_in)
-        _notice(db, found, "confirm", now, wishes.language)
+        notices.add(db, found.id, "confirm", wishes.language, now)
 
 
 def applicant(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
-    """Whoever a link to confirm was sent to. Raises LinkError."""
-    return _holder(db, key, token, "confirm", now)
+    """Whoever a link to confirm was sent to, with the wishes to confirm. Raises LinkError."""
+    return subscribers.proposed(db, links.holder(db, key, token, "confirm", now))
 
 
 def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Let the letters begin; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "confirm", now)
-        if found.status == "active":
-            return
-        subscribers.change(
-            db, found.id, status="active", since=now, confirmed=found.confirmed or now
-        )
-        subscribers.forget_bounces(db, found.id)
-        _consented(db, site, found.id, "confirmed", found.preferences, source, now)
+        found = applicant(db, key, token, now)
+        if found.status != "active":
+            _begin(db, site, found, source, now)
 
 
 def holder(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
-    """Whoever a letter with that token was written to. Raises LinkError."""
-    return _holder(db, key, token, "letter", now)
+    """Whoever gets letters with that token. Raises LinkError."""
+    return links.holder(db, key, token, "letter", now)
 
 
 def change(
@@ -90,57 +89,64 @@ def change(
     """Change somebody's wishes, or pause their letters. Raises LinkError or FormError."""
     wishes = forms.preferences(given, site.languages)
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
+        found = links.holder(db, key, token, "letter", now)
         today = site.today(now)
         until = forms.pause(given.get("paused_until", ""), today)
         if wishes != found.preferences:
-            _wish(db, found, wishes, now)
+            since = found.since if _slot(wishes) == _slot(found.preferences) else now
+            subscribers.change(db, found.id, **asdict(wishes), since=since)
             shown_in = found.preferences.language
             _consented(db, site, found.id, "changed", wishes, source, now, shown_in)
         subscribers.change(db, found.id, paused_until=until)
 
 
+def reader(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
+    """Whoever a letter with that token was written to, if at an earlier address. Raises LinkError.
+
+    Such a letter is good for leaving only.
+    """
+    return links.reader(db, key, token, now)
+
+
 def leave(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Stop all letters to somebody at once; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
-        leave_by(db, site, found, source, now)
+        leave_by(db, site, links.reader(db, key, token, now), source, now)
 
 
 def leave_by(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:
     """Stop all letters to somebody, within the caller's transaction."""
     if found.status == "left":
         return
-    subscribers.change(db, found.id, status="left", since=now, epoch=found.epoch + 1)
+    subscribers.change(
+        db, found.id, status="left", since=now, epoch=found.epoch + 1, paused_until=None
+    )
     _consented(db, site, found.id, "left", found.preferences, source, now)
 
 
 def resume(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Write again to somebody who had left, or whose letters came back. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "letter", now)
-        if found.status == "active" or found.confirmed is None:
-            return
-        subscribers.change(db, found.id, status="active", since=now)
-        subscribers.forget_bounces(db, found.id)
-        _consented(db, site, found.id, "confirmed", found.preferences, source, now)
+        found = links.holder(db, key, token, "letter", now)
+        if found.status != "active" and found.confirmed is not None:
+            _begin(db, site, found, source, now)
 
 
 def ask_private(db: Database, key: bytes, token: str, now: datetime) -> None:
     """Mail the link to what is private to the address that letters go to. Raises LinkError."""
     with transaction(db):
-        _notice(db, _holder(db, key, token, "letter", now), "private", now)
+        _notice(db, links.holder(db, key, token, "letter", now), "private", now - _DAY, now)
 
 
 def owner(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
     """Whoever reads the mailbox that a private link went to within the hour. Raises LinkError."""
-    return _holder(db, key, token, "private", now)
+    return links.holder(db, key, token, "private", now)
 
 
 def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any]:
     """Everything that is held about somebody, as JSON values. Raises LinkError."""
     found = owner(db, key, token, now)
-    wishes = found.preferences
+    asked = subscribers.proposed(db, found)
     held = {
         "address": found.address,
         "new_address": found.new_address,
@@ -149,13 +155,8 @@ def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any
         "confirmed": found.confirmed.isoformat() if found.confirmed else None,
         "since": found.since.isoformat(),
         "paused_until": found.paused_until.isoformat() if found.paused_until else None,
-        "preferences": {
-            "language": wishes.language,
-            "cadence": wishes.cadence,
-            "workdays_only": wishes.workdays,
-            "hour": wishes.hour,
-            "timezone": wishes.timezone,
-        },
+        "preferences": _told(found.preferences),
+        "to_be_confirmed": None if asked == found else _told(asked.preferences),
         "consents": subscribers.consents(db, found.id),
         # Those to another address would tell whether that one gets letters, too.
         "notices": [each for each in notices.of(db, found.id) if each["kind"] != "move"],
@@ -166,6 +167,16 @@ def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any
         ],
     }
     return {name: value for name, value in held.items() if value is not None}
+
+
+def _told(wishes: Preferences) -> dict[str, Any]:
+    return {
+        "language": wishes.language,
+        "cadence": wishes.cadence,
+        "workdays_only": wishes.workdays,
+        "hour": wishes.hour,
+        "timezone": wishes.timezone,
+    }
 
 
 def erase(db: Database, key: bytes, token: str, now: datetime) -> None:
@@ -188,20 +199,20 @@ def ask_move(
         other = subscribers.by_identity(db, addresses.identity(address))
         subscribers.change(db, found.id, new_address=address)
         if other is not None and other.id != found.id and other.status == "active":
-            _notice(db, other, "known", now)
+            _notice(db, other, "known", now - _MONTH, now)
         else:
-            _notice(db, found, "move", now)
+            _notice(db, found, "move", now - _WEEK, now)
 
 
 def mover(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
     """Whoever a link to a new address was sent for. Raises LinkError."""
-    return _holder(db, key, token, "move", now)
+    return links.holder(db, key, token, "move", now)
 
 
 def move(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
     """Write to the new address from now on; again, and nothing changes. Raises LinkError."""
     with transaction(db):
-        found = _holder(db, key, token, "move", now)
+        found = links.holder(db, key, token, "move", now)
         if found.new_address is None:
             return
         identity = addresses.identity(found.new_address)
@@ -223,65 +234,32 @@ def move(db: Database, site: Site, key: bytes, token: str, source: str, now: dat
 
 
 def tidy(db: Database, now: datetime) -> None:
-    """Forget those who never confirmed, and notices that are long sent."""
+    """Forget who, and what, was not confirmed, and notices that are long sent."""
     with transaction(db):
-        subscribers.forget_unconfirmed(db, now - timedelta(days=CONFIRM_DAYS))
-        notices.forget(db, now - timedelta(days=30))
+        subscribers.forget_unconfirmed(db, now - _WEEK)
+        notices.forget(db, now - _MONTH)  # none is counted for longer
 
 
-def token_for(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
-    """The token of the link in a notice of that kind, which was asked for at `asked`."""
-    if kind == "confirm":
-        expires = asked + timedelta(days=CONFIRM_DAYS)
-        return tokens.make(key, "confirm", found.id, expires, _state(found, "confirm"))
-    if kind == "move":
-        expires = asked + timedelta(days=CONFIRM_DAYS)
-        return tokens.make(key, "move", found.id, expires, _state(found, "move"))
-    return tokens.make(key, "private", found.id, now + PRIVATE_TIME, _state(found, "private"))
-
-
-def _holder(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
-    token = tokens.read(text)
-    found = subscribers.by_id(db, token.subscriber) if token else None
-    if token is None or found is None:
-        raise LinkError
-    if not token.is_valid(key, purpose, now, _state(found, purpose)):
-        raise LinkError
-    return found
-
-
-def _state(found: Subscriber, purpose: Purpose) -> str:
-    """What makes the links of a purpose void when it changes."""
-    if purpose == "confirm":
-        return f"{found.epoch} {found.address}"
-    if purpose == "move":
-        return found.new_address or found.address
-    return found.address if purpose == "private" else ""
-
-
-def _wish(db: Database, found: Subscriber, wishes: Preferences, now: datetime, **more: Any) -> None:
-    before = found.preferences
-    slot = (before.cadence, before.hour, before.timezone)
-    # Who only changes the language while letters are handed out still gets this one.
-    moved = slot != (wishes.cadence, wishes.hour, wishes.timezone) or "status" in more
+def _begin(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:
+    """Let letters begin, or come again, as wished for."""
+    wishes, confirmed = found.preferences, found.confirmed or now
     subscribers.change(
-        db,
-        found.id,
-        language=wishes.language,
-        cadence=wishes.cadence,
-        workdays=int(wishes.workdays),
-        hour=wishes.hour,
-        timezone=wishes.timezone,
-        since=now if moved else found.since,
-        **more,
+        db, found.id, **asdict(wishes), status="active", since=now, confirmed=confirmed
     )
+    subscribers.forget_proposal(db, found.id)
+    subscribers.forget_bounces(db, found.id)
+    _consented(db, site, found.id, "confirmed", wishes, source, now)
 
 
-def _notice(
-    db: Database, found: Subscriber, kind: str, now: datetime, language: str | None = None
-) -> None:
-    if notices.count(db, found.id, kind, now - _DAY) < MOST_NOTICES:
-        notices.add(db, found.id, kind, language or found.preferences.language, now)
+def _slot(wishes: Preferences) -> tuple[str, int, str]:
+    """Who changes nothing of this while letters are handed out still gets the one of the day."""
+    return wishes.cadence, wishes.hour, wishes.timezone
+
+
+def _notice(db: Database, found: Subscriber, kind: str, since: datetime, now: datetime) -> None:
+    """Have a notice sent, unless there were too many of its kind since that instant."""
+    if notices.count(db, found.id, kind, since) < MOST_NOTICES:
+        notices.add(db, found.id, kind, found.preferences.language, now)
 
 
 def _consented(

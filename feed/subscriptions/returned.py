@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from feed.config import Config
 from feed.mail import addresses, returns, tokens
 from feed.mail.returns import Kind
+from feed.mail.tokens import Purpose
 from feed.model import Site, Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
@@ -37,7 +38,7 @@ def handle(
     """
     came = returns.read(message)
     with transaction(db):
-        found = _about(db, key, came, now)
+        found = _about(db, config, key, came, now)
         if found is None or came.kind == "other":
             return Handled(came.kind, found is not None, stopped=False)
         if came.kind == "unsubscribe":
@@ -46,11 +47,23 @@ def handle(
         return Handled(came.kind, True, record(db, config, found.id, came.kind, now))
 
 
-def _about(db: Database, key: bytes, came: returns.Returned, now: datetime) -> Subscriber | None:
-    """Whom a returned message is about: by the token of a letter, else by address."""
+def _about(
+    db: Database, config: Config, key: bytes, came: returns.Returned, now: datetime
+) -> Subscriber | None:
+    """Whom a returned message is about: by a token, else by address where none is to be expected.
+
+    What comes back from an earlier address tells nothing of the present one. Only a letter itself
+    can end letters, from any address; and before there were tokens of their own for it, letters
+    came back to the token of the letter.
+    """
     token = tokens.read(came.token) if came.token else None
-    if token is not None and token.is_valid(key, "letter", now):
-        return subscribers.by_id(db, token.subscriber)
+    leaving = came.kind == "unsubscribe"
+    purposes: tuple[Purpose, ...] = ("letter",) if leaving else ("bounce", "letter")
+    if token is not None and any(token.is_valid(key, purpose, now) for purpose in purposes):
+        found = subscribers.by_id(db, token.subscriber)
+        return found if found and (leaving or token.when == found.moves) else None
+    if config.bounce_address is not None:  # anybody can write that an address does not exist
+        return None
     known = (subscribers.by_identity(db, addresses.identity(name)) for name in came.addresses)
     return next((found for found in known if found), None)
 

@@ -3,9 +3,9 @@
 from flask import g, render_template
 
 from feed.digests import schedule
-from feed.mail import addresses, tokens
+from feed.mail import addresses
 from feed.model import Preferences, Subscriber
-from feed.subscriptions import wording
+from feed.subscriptions import links, wording
 from feed.web.context import key, language, now, site, translate
 from feed.web.paths import SUBSCRIPTION
 
@@ -18,19 +18,26 @@ def speak_to(found: Subscriber) -> None:
     g.language = wanted if wanted in site().languages else site().languages[0]
 
 
-def page(name: str, found: Subscriber, **values: object) -> str:
-    """A page for one subscriber; its template knows the masked `address`, never the whole one."""
+def page(name: str, found: Subscriber, token: str | None = None, **values: object) -> str:
+    """A page for one subscriber; its template knows the masked `address`, never the whole one.
+
+    With the `token` of the letter that it was opened from, it leads to nothing that this does not
+    open: not even the masked address is for readers of an earlier one.
+    """
     speak_to(found)
     t, wishes = translate(), found.preferences
+    letter = links.of_letter(key(), found)
+    is_theirs = token in (None, letter)
     return render_template(
         f"subscription/{name}.html",
         wishes=wishes,
         status=found.status,
-        address=addresses.masked(found.address),
+        address=addresses.masked(found.address) if is_theirs else "…",
+        is_theirs=is_theirs,
         choice=_choice,
         consent=wording.consent(t, wishes, site().name(language())),
         offered=wording.offered(t, site().name(language())),
-        letter=tokens.make(key(), "letter", found.id),
+        letter=token or letter,
         next_due=schedule.next_due(site(), wishes, now(), found.paused_until),
         **values,
     )

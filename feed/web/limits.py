@@ -11,6 +11,7 @@ from flask import Blueprint, Flask, Response, abort, g, request
 
 from feed.errors import StoreError
 from feed.store.counters import Counters, Failure
+from feed.web import visitors
 from feed.web.context import Context
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> No
         if name not in rates or (name == sign_up.name and request.method != "POST"):
             return
         try:
-            number, left = counters.add(f"{name} {request.remote_addr}", WINDOW_SECONDS)
+            number, left = counters.add(f"{name} {visitors.network()}", WINDOW_SECONDS)
         except (StoreError, Failure) as error:
             log.error("nobody is limited while counting fails: %s", error)
             return

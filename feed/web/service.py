@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed.i18n import negotiate
 from feed.publish import sitemap
 from feed.store import ledger, library
-from feed.subscriptions import CONFIRM_DAYS
+from feed.subscriptions.links import CONFIRM_DAYS
 from feed.web.context import FROZEN, accepted_languages, db, here, now, site
 from feed.web.headers import kept
 from feed.web.paths import SUBSCRIPTION

@@ -1,12 +1,15 @@
 """Signing up for letters: a form that needs no script, and one answer for everybody."""
 
+from collections.abc import Mapping
+
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed import subscriptions
 from feed.errors import FormError, mark
 from feed.subscriptions import wording
+from feed.subscriptions.links import CONFIRM_DAYS
 from feed.web import filled, humans, timezones
 from feed.web.context import db, here, key, language, now, site, translate
 from feed.web.filled import Filled
@@ -52,13 +55,17 @@ def sign_up() -> AnyResponse:
 @blueprint.get("/sent/")
 def sent() -> str:
     """What to do now, whoever it was that asked."""
-    return render_template("subscribe_sent.html", days=subscriptions.CONFIRM_DAYS)
+    return render_template("subscribe_sent.html", days=CONFIRM_DAYS)
 
 
 @blueprint.errorhandler(429)
 def too_many(error: TooManyRequests) -> Response:
-    """The form again, with all that was typed."""
-    return _page(filled.again(translate(), request.form, problem=TOO_MANY), 429)
+    """The form again, with all that was typed, unless that is too much, too."""
+    try:
+        typed: Mapping[str, str] = request.form
+    except RequestEntityTooLarge:
+        typed = {}
+    return _page(filled.again(translate(), typed, problem=TOO_MANY), 429)
 
 
 def _page(form: Filled, status: int = 200, *, guess: bool = False) -> Response:

@@ -62,11 +62,12 @@ def confirm(token: str) -> AnyResponse:
 @blueprint.get("/unsubscribe")
 def ask_to_leave(token: str) -> str:
     """What is about to end; once it has, that it has."""
-    found = subscriptions.holder(db(), key(), token, now())
+    found = subscriptions.reader(db(), key(), token, now())
     until = found.paused_until
     return page(
         "left" if found.status == "left" else "leave",
         found,
+        token,
         weekly=replace(found.preferences, cadence="weekly", workdays=False),
         paused_until=until.isoformat() if until and until > site().today(now()) else "",
     )
@@ -76,7 +77,7 @@ def ask_to_leave(token: str) -> str:
 def leave(token: str) -> str:
     """Stop all letters at once: from the page, or by a mail program's one click (RFC 8058)."""
     subscriptions.leave(db(), site(), key(), token, told(request.path), now())
-    return page("left", subscriptions.holder(db(), key(), token, now()))
+    return page("left", subscriptions.reader(db(), key(), token, now()), token)
 
 
 @blueprint.post("/resume")

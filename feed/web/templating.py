@@ -37,6 +37,7 @@ def init(app: Flask, context: Context) -> None:
         moment=lambda value: translate().moment(value.astimezone(context.config.timezone)),
         month=lambda value: translate().month(value),
         month_name=lambda value: translate().month_name(value),
+        number=lambda value: translate().number(value),
         said=_said,
     )
 

@@ -79,7 +79,7 @@ def _rows(size: Size) -> dict[str, Iterable[tuple[object, ...]]]:
         ),
         "source_texts": ((slug, code, words, "") for slug in sources for code in codes),
         "principles": (
-            (slug, "principle", sources[n % len(sources)], "", "published", "en", made, None)
+            (slug, "principle", sources[n % len(sources)], "", "published", "en", made, None, "")
             for n, slug in enumerate(slugs)
         ),
         "principle_themes": (

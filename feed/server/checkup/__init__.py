@@ -32,6 +32,7 @@ class Told:
 
 MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "secret key": machine.secret_key,
+    "privacy": machine.privacy,
     "disk": machine.disk,
     "clock": machine.clock,
     "address": machine.address,

@@ -89,6 +89,15 @@ def sending(place: Place) -> Finding:
             mark("Take it from a backup into %(path)s, before another one is made."),
             path=config.instance / secret.FILE,
         )
+    until = digests.ahead(db, now)
+    if until is not None:
+        return warn(
+            mark(
+                "Letters were looked for until %(until)s UTC, which is to come: a clock was ahead."
+            ),
+            mark("Run no command with DEVIS_NOW on this database; a worker begins again from now."),
+            until=f"{until:%Y-%m-%d %H:%M}",
+        )
     today = place.site.today(now)
     told = proof.proof(db, today - timedelta(days=1), today)
     late = sum(item.why.get("late", 0) for item in told)

@@ -1,5 +1,6 @@
 """Checks of the place where Devis runs; none needs the database."""
 
+import shlex
 import shutil
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -33,6 +34,20 @@ def secret_key(config: Config, now: datetime) -> Finding:
             mode=f"{mode:03o}",
         )
     return good(mark("It is there, and only for its owner."))
+
+
+def privacy(config: Config, now: datetime) -> Finding:
+    """The instance and its database, with everybody's address, are for their owner only."""
+    places = (config.instance, config.database)
+    loose = [place for place in places if place.exists() and place.stat().st_mode & 0o077]
+    if loose:
+        return warn(
+            mark("Others may read or change %(places)s."),
+            mark("Run: chmod go= %(arguments)s"),
+            places=", ".join(map(str, loose)),
+            arguments=shlex.join(map(str, loose)),
+        )
+    return good(mark("The instance and its database are only for their owner."))
 
 
 def disk(config: Config, now: datetime) -> Finding:

@@ -11,6 +11,7 @@ from feed.store.connection import DriverError
 from feed.web.context import translate
 from feed.web.desk import (
     account,
+    calendar,
     exchange,
     guard,
     home,
@@ -18,6 +19,7 @@ from feed.web.desk import (
     people,
     preview,
     principles,
+    sending,
     signing,
     translations,
     visit,
@@ -34,6 +36,8 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.home", mark("Overview"), "translator"),
     ("desk_library.board", mark("Library"), "translator"),
     ("desk_translations.board", mark("Translations"), "translator"),
+    ("desk_calendar.board", mark("Calendar"), "translator"),
+    ("desk_sending.board", mark("Sending"), "editor"),
     ("desk_exchange.home", mark("Exchange"), "curator"),
     ("desk_people.everybody", mark("People"), "administrator"),
 )
@@ -41,7 +45,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    boards = (library, translations, exchange)
+    boards = (library, translations, calendar, sending, exchange)
     for module in (signing, home, account, people, principles, preview, *boards):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
@@ -64,6 +68,7 @@ def init(app: Flask) -> None:
             "state_name": lambda state: translate().gettext(words.STATES[state]),
             "deed_name": lambda act: translate().gettext(words.DEEDS[act]),
             "act_name": lambda act: translate().gettext(words.ACTS[act]),
+            "reason_name": _reason,
         }
 
     @app.after_request
@@ -72,6 +77,11 @@ def init(app: Flask) -> None:
             response.headers.setdefault("Content-Security-Policy", _POLICY)
             visit.finish(response)
         return response
+
+
+def _reason(why: str) -> str:
+    """Why a letter was not sent; what a mail server said is left as it is."""
+    return translate().gettext(words.REASONS[why]) if why in words.REASONS else why
 
 
 def _mark() -> Markup:

@@ -153,6 +153,7 @@ def _form(sheet: Sheet, slug: str | None, reason: str = "") -> str:
     t, known = translate(), library.sources(db())
     steps = revisions.of(db(), slug) if slug and "outdated" in sheet.states else []
     chosen = known.get(sheet.values.get("source", ""))
+    live = sheet.found.live if sheet.found else None
     return render_template(
         "desk/principle.html",
         sheet=sheet,
@@ -160,7 +161,7 @@ def _form(sheet: Sheet, slug: str | None, reason: str = "") -> str:
         reason=reason,
         sources=sorted(known.values(), key=_by_title),
         themes=library.themes(db()).values(),
-        hints=hints.of(db(), sheet.values, chosen) if _is_begun(sheet) else [],
+        hints=hints.of(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
         labelled={name: f"{sheets.label(t, name)}: {words}" for name, words in sheet.wrong.items()},
         then={code: comparing.original_then(steps, code) for code in sheet.languages},
         newest=revisions.newest(db(), slug) if slug else None,

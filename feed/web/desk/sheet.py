@@ -93,7 +93,7 @@ class Sheet:
 
 def blank(languages: tuple[str, ...], original: str) -> Sheet:
     """The form of a new principle."""
-    values = {"kind": "principle", "original_language": original, "source_language": original}
+    values = {"kind": "principle", "original_language": original}
     return Sheet(values, _ordered(languages, original), form=secrets.token_hex(16))
 
 

@@ -6,9 +6,8 @@ device cookies are), and a link by mail always works.
 
 import hashlib
 
-from flask import request
-
 from feed.store.counters import Counters
+from feed.web import visitors
 from feed.web.context import here
 from feed.web.desk import visit
 from feed.web.limits import FILE
@@ -20,7 +19,7 @@ MOST_BY_ACCOUNT, MOST_BY_ADDRESS = 10, 60
 def is_too_much(account: str, curator_id: int | None = None) -> bool:
     """Count a guess at an account, and tell whether it is one too many."""
     counters = _counters()
-    network, _ = counters.add(f"desk-network {request.remote_addr}", SECONDS)
+    network, _ = counters.add(f"desk-network {visitors.network()}", SECONDS)
     guesses, _ = counters.add(_key(account, curator_id), SECONDS)
     return guesses > MOST_BY_ACCOUNT or network > MOST_BY_ADDRESS
 

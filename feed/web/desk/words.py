@@ -28,6 +28,13 @@ ACTS = {
     "draft": mark("taken back to a draft"),
     "restore": mark("restored an earlier version"),
 }
+# Why a letter was not sent.
+REASONS = {
+    "withdrawn": mark("the edition was withdrawn"),
+    "nothing to send": mark("there was no edition"),
+    "late": mark("it was too late"),
+    "left": mark("they had left meanwhile"),
+}
 # What buttons for many at once say.
 DEEDS = {
     "review": mark("Send for review"),

@@ -1,0 +1,85 @@
+"""A running desk for the tests of its boards, and how a board looks in a real browser."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from feed import clock, curation, server
+from feed.store.connection import transaction
+from tests.conftest import Command, Installation, answers, free_port, settings, wait_until
+from tests.desk import Desk
+from tests.test_browser import AXE, OPTIONS
+
+# Each language in either light, each size in either language.
+VIEWS = (
+    ("en", 1280, "light"),
+    ("en", 320, "dark"),
+    ("sv", 1280, "dark"),
+    ("sv", 320, "light"),
+)
+
+
+@dataclass
+class Running:
+    """A desk whose site is served."""
+
+    desk: Desk
+    address: str
+
+    @contextmanager
+    def visit(self, browser: Browser, role: str, language: str = "en") -> Iterator[BrowserContext]:
+        """A browser in which somebody with that role has signed in, and the desk speaks to them."""
+        token = self.desk.seat(role).client.get_cookie("devis-desk")
+        assert token is not None
+        with self.desk.house.open() as db, transaction(db):
+            db.execute("UPDATE curators SET language = ?", [language])
+        context = browser.new_context(base_url=self.address)
+        context.add_cookies([{"name": "devis-desk", "value": token.value, "url": self.address}])
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+def house(folder: Path, **values: str) -> Installation:
+    """An installation with the shipped library and its editions."""
+    made = Installation(settings(folder, **values))
+    server.create(made.config, clock.Clock(made.now, time.monotonic()))
+    made.load(curation.shipped_files())
+    made.publish()
+    return made
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Running]:
+    """A real `devis serve` with two web processes, on a clock that began at noon."""
+    port = str(free_port())
+    made = house(folder, PORT=port)
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    given = {"DATABASE": str(made.config.database), "NOW": made.now.isoformat(), "PORT": port}
+    process = Command(folder, environ).start("serve", WEB_WORKERS="2", **given)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: answers(address + "/healthz"), 30)
+        yield Running(Desk(made), address)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=15)
+
+
+def is_sound(page: Page, language: str, width: int, scheme: str) -> None:
+    """In that light and size nothing is hard to use, and nothing is wider than the window."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("h1").count() == 1
+    page.evaluate(Axe().axe_script)
+    assert page.evaluate(AXE, OPTIONS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

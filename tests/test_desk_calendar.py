@@ -1,0 +1,420 @@
+"""The calendar of the desk: the plan, what is missing in it, pins, and stopping the press."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser, Page
+
+from feed import editions, worker
+from feed.curation import coming, people
+from feed.store import curators, desk_notices, ledger, library
+from feed.store.connection import transaction
+from tests import boards, house
+from tests.boards import Running
+from tests.conftest import NOON, Installation, fetch
+from tests.desk import Desk, wrongs
+
+TODAY = NOON.date()
+BOARD = "/desk/calendar/"
+PIN, WITHDRAW = f"{BOARD}pin", f"{BOARD}withdraw"
+
+
+@pytest.fixture
+def desk(devis: Installation) -> Desk:
+    return Desk(devis)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with boards.running(tmp_path_factory.mktemp("calendar")) as made:
+        yield made
+
+
+def after(days: int) -> date:
+    return TODAY + timedelta(days=days)
+
+
+def plan(desk: Desk) -> list[coming.Day]:
+    with desk.house.open() as db:
+        return coming.days(db, desk.house.site(), desk.house.config, desk.house.now)
+
+
+def slug_on(desk: Desk, days: int) -> str:
+    """What is planned for so many days from today."""
+    principle = plan(desk)[days - 1].principle
+    assert principle is not None
+    return principle.slug
+
+
+def title(desk: Desk, slug: str, language: str = "en") -> str:
+    with desk.house.open() as db:
+        found = library.principle(db, slug)
+    assert found is not None
+    return found.text(language).title
+
+
+def pins(desk: Desk) -> dict[date, str]:
+    with desk.house.open() as db:
+        return ledger.pins(db)
+
+
+def change(desk: Desk, query: str, *values: str) -> None:
+    with desk.house.open() as db, transaction(db):
+        db.execute(query, list(values))
+
+
+def row(page: str, day: date) -> str:
+    """What the board says of a day."""
+    found = re.search(rf'<li id="d{day.isoformat()}"(.*?)</li>\s*(?=<li id|</ol>)', page, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def today(desk: Desk) -> str | None:
+    with desk.house.open() as db:
+        found = ledger.on(db, TODAY)
+    return found.principle if found and not found.withdrawn else None
+
+
+def test_the_board_shows_sixty_days_of_the_real_rotation(desk: Desk) -> None:
+    page = desk.seat("translator").get(BOARD).text
+    assert re.findall(r'id="d(\d{4}-\d\d-\d\d)"', page) == [
+        after(n).isoformat() for n in range(1, 61)
+    ]
+    with desk.house.open() as db:
+        planned = editions.plan(db, desk.house.site(), desk.house.config, NOON, 60)
+    for each in planned:
+        assert f"/desk/principles/{each.principle}/" in row(page, each.date)
+    assert "Nothing is missing" in page
+    assert PIN not in page
+    assert WITHDRAW not in page
+
+
+def test_what_is_missing_within_thirty_days_is_flagged(desk: Desk) -> None:
+    lacking = {n: slug_on(desk, n) for n in (5, 10, 12, 40)}
+    change(
+        desk,
+        "UPDATE texts SET state = 'draft' WHERE principle = ? AND language = 'sv'",
+        lacking[5],
+    )
+    change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", lacking[10])
+    change(
+        desk,
+        "UPDATE texts SET version = 9 WHERE principle = ? AND language ="
+        " (SELECT original_language FROM principles WHERE slug = principle)",
+        lacking[12],
+    )
+    change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", lacking[40])
+    page = desk.seat("editor").get(BOARD).text
+    for n, said in ((5, "Draft"), (10, "Missing"), (12, "Outdated"), (40, "Missing")):
+        assert said in row(page, after(n))
+        assert ('class="lacking"' in row(page, after(n))) == (n < 31)
+    assert re.findall(r'href="#d([\d-]+)"', page) == [after(n).isoformat() for n in (5, 10, 12)]
+    assert "On 3 days something is missing" in page
+
+
+def test_a_library_that_has_run_dry_shows_as_gaps(desk: Desk) -> None:
+    change(desk, "UPDATE principles SET status = 'retired'")
+    page = desk.seat("curator").get(BOARD).text
+    assert page.count("Nothing can be shown.") == 60
+    assert "On 30 days something is missing" in page
+
+
+def test_a_pin_is_set_moved_and_taken_away(desk: Desk) -> None:
+    seat, slug = desk.seat("editor"), slug_on(desk, 30)
+    answer = seat.post(PIN, {"date": after(3).isoformat(), "principle": title(desk, slug)})
+    assert answer.status_code == 303
+    assert pins(desk) == {after(3): slug}
+    page = seat.get(BOARD).text
+    assert slug in row(page, after(3))
+    assert "Pinned" in row(page, after(3))
+
+    form = seat.get(f"{PIN}?date={after(3).isoformat()}").text
+    assert f'name="pinned" value="{after(3).isoformat()}"' in form
+    assert f'value="{slug}"' in form
+    given = {"date": after(8).isoformat(), "principle": slug, "pinned": after(3).isoformat()}
+    assert seat.post(PIN, given).status_code == 303
+    assert pins(desk) == {after(8): slug}
+
+    seat.post(f"{BOARD}unpin", {"pinned": after(8).isoformat()})
+    assert pins(desk) == {}
+    assert "Pinned" not in seat.get(BOARD).text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"date": ""}, "Choose a date, such as 2026-11-23."),
+        ({"date": "2026-02-30"}, "Choose a date, such as 2026-11-23."),
+        ({"date": "2026-11-22"}, "2026-11-22 has had its edition: expected a date to come."),
+        ({"date": "2020-01-01"}, "2020-01-01 has had its edition: expected a date to come."),
+        ({"date": "2026-11-24"}, "is pinned to that day already"),
+        ({"principle": ""}, "Say which principle"),
+        ({"principle": "zebra <b>"}, "Nothing published is called “zebra &lt;b&gt;”"),
+        ({"principle": "'\"(*"}, "Nothing published is called"),
+        ({"principle": "you", "chosen": "no-such"}, "Several principles match “you”"),
+    ],
+)
+def test_a_pin_that_cannot_be_says_why_and_loses_nothing(
+    desk: Desk, given: dict[str, str], said: str
+) -> None:
+    seat = desk.seat("editor")
+    seat.post(PIN, {"date": after(2).isoformat(), "principle": slug_on(desk, 20)})
+    before = pins(desk)
+    sent = {"date": "2026-12-01", "principle": "leave-a-space", **given}
+    answer = seat.post(PIN, sent)
+    assert answer.status_code == 422
+    (wrong,) = wrongs(answer)
+    assert said in wrong
+    assert f'value="{sent["date"]}"' in answer.text
+    assert pins(desk) == before
+
+
+def test_words_that_fit_several_principles_offer_them(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    sent = {"date": after(4).isoformat(), "principle": "you"}
+    page = seat.post(PIN, sent).text
+    offered = re.findall(r'name="chosen" value="([a-z0-9-]+)"', page)
+    assert len(offered) > 1
+    assert 'name="asked" value="you"' in page
+    # Other words count for more than what was ticked for the words before.
+    given = {**sent, "chosen": offered[1], "asked": "you"}
+    assert seat.post(PIN, {**given, "principle": "zebra"}).status_code == 422
+    assert seat.post(PIN, given).status_code == 303
+    assert pins(desk) == {after(4): offered[1]}
+
+
+def test_a_pin_that_cannot_hold_is_told(desk: Desk) -> None:
+    seat, slug = desk.seat("editor"), slug_on(desk, 25)
+    seat.post(PIN, {"date": after(3).isoformat(), "principle": slug})
+    change(desk, "UPDATE principles SET status = 'draft' WHERE slug = ?", slug)
+    said = row(seat.get(BOARD).text, after(3))
+    assert "The pin does not hold" in said
+    assert slug in said
+    assert "Pinned" not in said
+
+
+def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) -> None:
+    for role in ("translator", "curator", "editor", "administrator"):
+        desk.person(role)
+    gone = desk.person("editor", "Gone Away")
+    with desk.house.open() as db:
+        people.disable(db, gone.id, NOON)
+    made = house.house(desk.house)
+    assert tidied(made) == []
+    change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", slug_on(desk, 7))
+    assert tidied(made) == ["administrator@example.org", "editor@example.org"]
+    for instant in ("2026-11-22T12:00:00+00:00", "2026-11-22T22:59:00+00:00"):
+        assert tidied(made.at(instant)) == []
+    messages = made.at("2026-11-22T23:01:00+00:00")  # the site's next date
+    assert len(tidied(messages)) == 2
+
+
+def tidied(made: house.House) -> list[str]:
+    """Whom the worker's hourly job has mailed; each mail leads to the calendar."""
+    lock = FileLock(made.config.instance / worker.LOCK_NAME)
+    with lock:
+        worker.tidy(made.config, made.clock(), lock, threading.Event())
+    messages = made.post()
+    for message in messages:
+        assert any(link.endswith(BOARD) for link in house.links(message))
+    return house.recipients(messages)
+
+
+def test_the_press_is_stopped_only_after_a_page_that_tells_what_will_happen(desk: Desk) -> None:
+    seat, before = desk.seat("editor"), today(desk)
+    assert before is not None
+    form = {"edition": TODAY.isoformat(), "reason": " Wrong  author ", "instead": "rotation"}
+    sure = seat.post(WITHDRAW, form)
+    assert sure.status_code == 200
+    assert today(desk) == before
+    assert "Wrong author" in sure.text
+    assert "within two seconds" in sure.text
+    (promised,) = re.findall(r"<strong><span>(.*?)</span></strong>", sure.text)
+
+    answer = seat.post(WITHDRAW, {**form, "sure": "1"})
+    assert answer.status_code == 303
+    instead = today(desk)
+    assert instead not in (None, before)
+    assert title(desk, str(instead)) == promised.replace("&#39;", "'")
+    page = seat.get(BOARD).text
+    listed = page[page.index('id="withdrawn"') :]
+    assert title(desk, before) in listed
+    assert "<q>Wrong author</q>" in listed
+    assert "Editor Åström" in listed
+
+
+def test_what_is_sent_twice_does_not_take_the_replacement_back(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "rotation", "sure": "1"}
+    assert seat.post(WITHDRAW, form).status_code == 303
+    instead = today(desk)
+    for again in (form, {k: v for k, v in form.items() if k != "sure"}):
+        assert seat.post(WITHDRAW, again).status_code == 303
+        assert today(desk) == instead
+    assert seat.post(WITHDRAW, {**form, "edition": f"{TODAY}.2"}).status_code == 303
+    assert today(desk) not in (None, instead)
+
+
+def test_an_editor_can_choose_what_takes_its_place_or_leave_it_empty(desk: Desk) -> None:
+    seat, slug = desk.seat("editor"), slug_on(desk, 30)
+    form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "chosen", "principle": slug}
+    sure = seat.post(WITHDRAW, form)
+    assert title(desk, slug) in sure.text
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', sure.text))
+    hidden.pop("mark")
+    assert seat.post(WITHDRAW, {**hidden, "sure": "1"}).status_code == 303
+    assert today(desk) == slug
+    form = {"edition": f"{TODAY}.2", "reason": "Late", "instead": "nothing", "sure": "1"}
+    assert seat.post(WITHDRAW, form).status_code == 303
+    assert today(desk) is None
+    assert "Nothing is shown today." in seat.get(BOARD).text
+
+
+def test_an_older_edition_is_withdrawn_and_not_replaced(desk: Desk) -> None:
+    seat, day = desk.seat("editor"), after(-3)
+    form = seat.get(f"{WITHDRAW}?date={day.isoformat()}").text
+    assert "this day stays empty" in form
+    assert 'name="instead"' not in form
+    seat.post(WITHDRAW, {"edition": day.isoformat(), "reason": "Late", "sure": "1"})
+    assert desk.house.client().get(f"/en/{day.isoformat()}/").status_code == 410
+    answer = seat.get(f"{WITHDRAW}?date={day.isoformat()}")
+    assert answer.status_code == 404
+    assert "was withdrawn" in answer.text
+
+
+@pytest.mark.parametrize("day", ["2026-11-23", "2019-01-01", "soon", "2026-02-31"])
+def test_a_date_without_an_edition_is_told_in_the_form(desk: Desk, day: str) -> None:
+    answer = desk.seat("editor").get(f"{WITHDRAW}?date={day}")
+    assert answer.status_code == 404
+    assert day in wrongs(answer)[0]
+    assert f'value="{day}"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reason": " "}, "A withdrawal needs a reason."),
+        ({"reason": "x" * 501}, "A reason has 500 characters at most; this has 501."),
+        ({"instead": ""}, "Choose what takes its place."),
+        ({"instead": "anything"}, "Choose what takes its place."),
+        ({"instead": "chosen", "principle": "zebra"}, "Nothing published is called “zebra”"),
+        ({"instead": "chosen", "principle": "OWN"}, "cannot be shown today"),
+    ],
+)
+def test_a_withdrawal_that_cannot_be_says_why_and_does_nothing(
+    desk: Desk, given: dict[str, str], said: str
+) -> None:
+    seat, before = desk.seat("editor"), today(desk)
+    assert before is not None
+    sent = {"edition": TODAY.isoformat(), "reason": "Wrong", "instead": "rotation", "sure": "1"}
+    sent |= {name: before if value == "OWN" else value for name, value in given.items()}
+    answer = seat.post(WITHDRAW, sent)
+    assert answer.status_code == 422
+    assert said in wrongs(answer)[0]
+    assert f'value="{sent["reason"]}"' in answer.text
+    assert today(desk) == before
+    for key in ("", "2026-11-22.7777777", "2026-99-99", "2027-01-01", "x"):
+        assert seat.post(WITHDRAW, {**sent, "edition": key}).status_code in (303, 404)
+
+
+def test_letters_that_wait_halt_and_those_sent_are_counted(desk: Desk) -> None:
+    made, seat = house.house(desk.house), desk.seat("editor")
+    for name in ("anna", "bo"):
+        made.subscribe(f"{name}@example.org", hour="13")
+    made.at("2026-11-22T12:00:30+00:00").begin()
+    form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "nothing"}
+    assert "2 that wait are not sent" in seat.post(WITHDRAW, form).text
+    seat.post(WITHDRAW, {**form, "sure": "1"})
+    assert made.post() == []
+    assert {state for _, state, _ in made.states()} == {"skipped"}
+
+
+def test_who_withdrew_is_not_known_of_the_command_line(desk: Desk) -> None:
+    with desk.house.open() as db:
+        editions.withdraw(db, desk.house.site(), desk.house.config, TODAY, "By hand", NOON)
+        ((edition, who),) = ledger.withdrawn(db, 10)
+        assert (edition.principle, who) == (edition.principle, None)
+        assert desk_notices.due(db, NOON, 10) == []
+        assert curators.is_empty(db)
+    assert "By hand" in desk.seat("translator").get(BOARD).text
+
+
+CHANNELS = (
+    *("/en/", "/sv/", "/en/2026-11-22/", "/en/archive/2026/11/", "/en/feed.rss", "/en/feed.atom"),
+    *("/en/feed.json", "/sv/feed.rss", "/sv/feed.atom", "/sv/feed.json", "/en/widget/"),
+    *("/sv/widget/", "/api/v1/today?lang=en", "/api/v1/editions?lang=en", "/en/calendar.ics"),
+    *("/api/v1/editions/2026-11-22?lang=sv", "/en/today.txt", "/sv/calendar.ics", "/sv/today.txt"),
+)
+CARD = "/en/card/2026-11-22.png"
+
+
+def test_every_channel_follows_within_two_seconds(running: Running, browser: Browser) -> None:
+    desk, address = running.desk, running.address
+    old = today(desk)
+    assert old is not None
+    card = fetch(address + CARD).body
+    assert [path for path in CHANNELS * 3 if not shows(address, path, desk, old)] == []
+    with running.visit(browser, "editor") as context:
+        page = context.new_page()
+        stop(page, "Nothing")
+        begun = time.monotonic()
+        page.get_by_role("button", name="Withdraw it now").click()
+        page.get_by_role("status").wait_for()
+        gone = [*CHANNELS, CARD]
+        while gone and time.monotonic() < begun + 2:
+            gone = [path for path in gone if fetch(address + path).body == card]
+            gone = [path for path in gone if path == CARD or shows(address, path, desk, old)]
+        assert gone == []
+    assert today(desk) is None
+    # Each of the two processes has followed: many fresh connections see nothing of it.
+    assert [path for path in CHANNELS * 4 if shows(address, path, desk, old)] == []
+    for path in ("/en/2026-11-22/", "/api/v1/editions/2026-11-22", CARD):
+        assert fetch(address + path).status == 410
+
+
+def shows(address: str, path: str, desk: Desk, slug: str) -> bool:
+    """Whether a channel shows a principle; calendars fold their lines."""
+    body = fetch(address + path).body.decode().replace("\r\n ", "")
+    wanted = title(desk, slug, "sv" if "sv" in path else "en")
+    return wanted in body
+
+
+def stop(page: Page, instead: str) -> None:
+    """As an editor does it, from the calendar to the page that tells what will happen."""
+    page.goto(BOARD)
+    page.get_by_role("link", name="Withdraw or replace it").click()
+    page.get_by_label("Why").fill("The source asks for it")
+    page.get_by_role("radio", name=instead).check()
+    page.get_by_role("button", name="Go on").click()
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), boards.VIEWS)
+def test_its_pages_are_sound(
+    running: Running, browser: Browser, language: str, width: int, scheme: str
+) -> None:
+    day = after(-5).isoformat()
+    change(
+        running.desk,
+        "DELETE FROM texts WHERE principle = ? AND language = 'sv'",
+        slug_on(running.desk, 6),
+    )
+    with running.visit(browser, "editor", language) as context:
+        page = context.new_page()
+        page.goto(BOARD)
+        boards.is_sound(page, language, width, scheme)
+        page.goto(f"{PIN}?date={after(9).isoformat()}&principle=a")
+        page.locator("#principle").press("Enter")
+        page.locator("#summary").wait_for()
+        boards.is_sound(page, language, width, scheme)
+        page.goto(f"{WITHDRAW}?date={day}")
+        boards.is_sound(page, language, width, scheme)
+        page.locator("#reason").fill("…")
+        page.locator("#reason").press("Enter")
+        page.locator(".effects").wait_for()
+        boards.is_sound(page, language, width, scheme)

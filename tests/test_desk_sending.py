@@ -1,0 +1,233 @@
+"""Sending as the desk shows it, and the overview of what waits."""
+
+import re
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser
+
+from feed import editions, worker
+from feed.curation import drafting
+from feed.store import audience
+from feed.store.audience import Share
+from feed.store.connection import transaction
+from tests import boards
+from tests.boards import Running
+from tests.conftest import NOON, Installation
+from tests.desk import Desk
+from tests.house import House, house
+
+TODAY = NOON.date()
+BOARD = "/desk/sending/"
+CELL = r"<t[dh][^>]*>(.*?)</t[dh]>"
+
+
+@pytest.fixture
+def desk(devis: Installation) -> Desk:
+    return Desk(devis)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with boards.running(tmp_path_factory.mktemp("sending")) as made:
+        made.desk.person("editor")
+        subscribe(house(made.desk.house))
+        grow(made.desk, 40)
+        letters(made.desk)
+        yield made
+
+
+def subscribe(made: House) -> None:
+    """Six people: in English three daily and one weekly, in Swedish one of each."""
+    for n in range(3):
+        made.subscribe(f"reader{n}@example.org")
+    made.subscribe("weekly@example.org", cadence="weekly")
+    made.subscribe("dagligen@example.org", language="sv")
+    made.subscribe("veckovis@example.org", language="sv", cadence="weekly")
+
+
+def grow(desk: Desk, days: int) -> None:
+    """Let one more have got letters on each of the days before today."""
+    with desk.house.open() as db, transaction(db):
+        for n in range(1, days + 1):
+            share = Share("en", "daily", days - n)
+            audience.keep(db, TODAY - timedelta(days=n), [share])
+
+
+def letters(desk: Desk) -> None:
+    """Today's letter to six: three got it, one waits, one came back, one had left."""
+    fates = (
+        *[("sent", None)] * 3,
+        ("deferred", "451 4.7.1 Greylisted"),
+        ("bounced", "550 5.1.1 <b>No such user</b>"),
+        ("skipped", "left"),
+    )
+    with desk.house.open() as db, transaction(db):
+        db.execute("INSERT INTO letters VALUES (90, 'daily', ?)", [TODAY.isoformat()])
+        for n, (state, reason) in enumerate(fates, 1):
+            db.execute(
+                "INSERT INTO deliveries (letter, subscriber, language, state, due, at, reason)"
+                " VALUES (90, ?, 'en', ?, ?, ?, ?)",
+                [n, state, NOON.isoformat(), NOON.isoformat(), reason],
+            )
+
+
+def cells(page: str, title: str) -> list[list[str]]:
+    """The rows of the first table under a heading, as what their cells say."""
+    table = page[page.index(f">{title}<") :]
+    table = table[: table.index("</table>")]
+    rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
+    return [[said(cell) for cell in re.findall(CELL, row, re.DOTALL)] for row in rows]
+
+
+def said(cell: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", cell).split())
+
+
+def test_the_board_counts_readers_by_language_and_cadence_and_names_nobody(desk: Desk) -> None:
+    subscribe(house(desk.house))
+    letters(desk)
+    page = desk.seat("editor").get(BOARD).text
+    assert cells(page, "Who gets letters") == [
+        ["Language", "Daily", "Weekly", "Total"],
+        ["English", "3", "1", "4"],
+        ["Swedish", "1", "1", "2"],
+        ["Total", "4", "2", "6"],
+    ]
+    assert "6 people get letters." in page
+    assert "@" not in page.replace("editor@example.org", "")
+
+
+def test_nobody_and_nothing_yet_is_a_page_as_well(desk: Desk) -> None:
+    page = desk.seat("editor").get(BOARD).text
+    assert "Nobody gets letters yet." in page
+    assert "No letter was due." in page
+    assert 'polyline points="0.0,160.0 600.0,160.0"' in page
+
+
+def test_what_became_of_each_letter_is_told_with_the_reasons(desk: Desk) -> None:
+    letters(desk)
+    page = desk.seat("editor").get(BOARD).text
+    rows = cells(page, "What became of the letters")
+    assert rows[1] == ["Sunday 22 November 2026"]
+    name, due, sent, rest = rows[2]
+    assert (name, due, sent) == ("Daily, English", "6", "3")
+    assert rest.startswith("1 waiting, 1 came back, 1 left out")
+    assert "1 × they had left meanwhile" in rest
+    assert "1 × 550 5.1.1 &lt;b&gt;No such user" in rest
+    with desk.house.open() as db, transaction(db):
+        db.execute("UPDATE curators SET language = 'sv'")
+    assert "1 × prenumerationen hade avslutats" in desk.seat("editor").get(BOARD).text
+
+
+def test_the_proof_is_read_a_week_at_a_time(desk: Desk) -> None:
+    letters(desk)
+    seat = desk.seat("editor")
+    page = seat.get(BOARD).text
+    assert ">Later<" not in page
+    (earlier,) = re.findall(r'class="before" href="([^"#]*)', page)
+    page = seat.get(earlier).text
+    assert "9 November 2026 to 15 November 2026" in page
+    assert "No letter was due." in page
+    (later,) = re.findall(r'class="after" href="([^"#]*)', page)
+    assert "Daily, English" in seat.get(later).text
+    for odd in ("tomorrow", "2027-01-01", "0001-01-01", "9999-12-31", "2026-02-30", "", "\0"):
+        assert seat.get(BOARD, query_string={"until": odd}).status_code == 200
+
+
+def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk) -> None:
+    made = house(desk.house)
+    tidy(made.at("2026-11-20T08:00:00+00:00"))
+    subscribe(made)
+    tidy(made.at("2026-11-20T22:30:00+00:00"))
+    with made.library() as (db, _):
+        assert audience.totals(db, TODAY - timedelta(days=9)) == [(TODAY - timedelta(days=2), 4, 2)]
+    page = desk.seat("editor").get(BOARD).text
+    assert cells(page, "The same as a table")[1:] == [
+        ["Sun 22 Nov", "4", "2", "6"],
+        ["Fri 20 Nov", "4", "2", "6"],
+    ]
+    assert 'polyline points="0.0,0.0 600.0,0.0"' in page
+
+
+def tidy(made: House) -> None:
+    lock = FileLock(made.config.instance / worker.LOCK_NAME)
+    with lock:
+        worker.tidy(made.config, made.clock(), lock, threading.Event())
+
+
+def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> None:
+    subscribe(house(desk.house))
+    grow(desk, 200)
+    page = desk.seat("editor").get(BOARD).text
+    (line,) = re.findall(r'polyline points="([^"]*)"', page)
+    points = [tuple(map(float, pair.split(","))) for pair in line.split()]
+    assert len(points) == 91  # ninety days, and today
+    assert (points[0][0], points[-1][0]) == (0, 600)
+    heights = [160 - y for _, y in points]
+    assert heights[:-1] == sorted(heights[:-1])
+    assert heights[-1] == pytest.approx(6 / 199 * 160, abs=0.1)
+    assert "A line from 110 people on 24 August 2026 to 6 on 22 November 2026" in page
+
+
+def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
+    curator = desk.seat("curator")
+    assert curator.me is not None
+    with desk.house.open() as db:
+        plan = editions.plan(db, desk.house.site(), desk.house.config, NOON, 3)
+        with transaction(db):
+            db.execute(
+                "UPDATE texts SET state = 'draft' WHERE principle = ? AND language = 'sv'",
+                [plan[0].principle],
+            )
+            db.execute(
+                "DELETE FROM texts WHERE principle = ? AND language = 'sv'", [plan[1].principle]
+            )
+        working = drafting.working(db, plan[2].principle)
+        texts = {**working.entry["texts"]}
+        texts["en"] = {**texts["en"], "title": "Another title"}
+        entry = {**working.entry, "texts": texts}
+        saved = drafting.save(db, curator.me, entry, working.revision, NOON, act="review")
+        assert saved.waiting
+    expected = {
+        "translator": [("2", "texts to write in Swedish"), ("2", "days")],
+        "curator": [("2", "texts to write in Swedish"), ("2", "days")],
+        "editor": [("1", "principle to review"), ("2", "texts to write in Swedish"), ("2", "days")],
+    }
+    for role, waiting in expected.items():
+        page = desk.seat(role).get("/desk/").text
+        told = re.findall(r"<strong>(\d+)</strong> ([^<]*)</a>", page)
+        assert len(told) == len(waiting), role
+        for (number, words), (wanted, part) in zip(told, waiting, strict=True):
+            assert number == wanted, role
+            assert part in words, role
+        assert ("The last letters" in page) == (role == "editor")
+
+
+def test_the_overview_shows_today_and_the_last_letters(desk: Desk) -> None:
+    letters(desk)
+    seat = desk.seat("administrator")
+    page = seat.get("/desk/").text
+    assert "Today" in page
+    assert "Sunday 22 November 2026" in page
+    assert cells(page, "The last letters")[2][:3] == ["Daily, English", "6", "3"]
+    with desk.house.open() as db:
+        site, config = desk.house.site(), desk.house.config
+        editions.withdraw(db, site, config, TODAY, "Late", NOON, replace=False)
+    assert "Nothing is shown today." in seat.get("/desk/").text
+
+
+@pytest.mark.parametrize(("language", "width", "scheme"), boards.VIEWS)
+def test_its_pages_are_sound(
+    running: Running, browser: Browser, language: str, width: int, scheme: str
+) -> None:
+    with running.visit(browser, "editor", language) as context:
+        page = context.new_page()
+        page.goto(BOARD)
+        page.locator("summary").click()
+        boards.is_sound(page, language, width, scheme)
+        page.goto("/desk/")
+        boards.is_sound(page, language, width, scheme)

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from feed import clock, server
 from feed.curation import drafting, signing
 from feed.store import boards, translations
-from feed.store.connection import rehearsal, transaction
+from feed.store.connection import transaction, undone
 from feed.web import create_app
 from tests.conftest import NOON, Installation, settings
 from tests.desk import Desk, Seat
@@ -272,7 +272,7 @@ def test_odd_forms_are_answered_and_change_nothing(desk: Desk) -> None:
 
 def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
     with desk.house.open() as db:
-        with rehearsal(db):
+        with undone(db):
             db.execute("DELETE FROM pins")
             db.execute("UPDATE principles SET locator = 'x'")
         with transaction(db):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from feed.config import parsing
+from feed.config import logs, parsing
 from feed.config.parsing import Network, Smtp
 from feed.errors import SettingError, mark
 from feed.model import Site
@@ -57,6 +57,7 @@ class Config:
     backup_hour: int | None
     backup_keep: int
     keep_deliveries: timedelta
+    log_format: logs.Form
 
     @property
     def instance(self) -> Path:
@@ -143,6 +144,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         backup_hour=read("BACKUP_HOUR", "", parsing.optional(parsing.whole(0, 23))),
         backup_keep=read("BACKUP_KEEP", "14", parsing.whole(1, 10_000)),
         keep_deliveries=timedelta(days=read("KEEP_DELIVERIES", "365", parsing.whole(30, 36_500))),
+        log_format=read("LOG_FORMAT", "text", parsing.log_format),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from feed.config.logs import Form
 from feed.i18n import is_language
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -127,6 +128,12 @@ def switch(text: str) -> bool:
     if text.lower() not in ("on", "off"):
         raise ValueError("on or off")
     return text.lower() == "on"
+
+
+def log_format(text: str) -> Form:
+    if text not in ("text", "json"):
+        raise ValueError("text or json")
+    return text  # type: ignore[return-value]
 
 
 def contact(text: str) -> str | None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "digest": ("digest", "group"),
     "export": ("library", "export"),
     "freeze": ("site", "freeze"),
+    "hub": ("told", "group"),
     "import": ("library", "import_"),
     "init": ("library", "init"),
     "migrate": ("library", "migrate"),

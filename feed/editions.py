@@ -13,7 +13,7 @@ from feed.errors import InputError, NotFoundError, WithdrawnError, mark
 from feed.model import Edition, Principle, Showing, Site, Source, Theme, Week, Why
 from feed.publish import channel
 from feed.publish.channel import Channel
-from feed.rotation import Choice
+from feed.rotation import Candidate, Choice
 from feed.store import ledger, library, meta
 from feed.store.connection import transaction
 
@@ -52,22 +52,6 @@ def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list
     return choices
 
 
-def pin(db: Database, site: Site, day: date, slug: str | None, now: datetime) -> None:
-    """Pin a principle to a date to come, or take its pin away.
-
-    Raises NotFoundError for an unknown principle, InputError for a date that has its edition.
-    """
-    if slug is not None and library.principle(db, slug) is None:
-        raise NotFoundError(mark("There is no principle “%(slug)s”."), slug=slug)
-    with transaction(db):
-        last = ledger.last_date(db)
-        if day < site.today(now) or (last is not None and day <= last):
-            raise InputError(
-                mark("%(date)s has had its edition: expected a date to come."), date=day.isoformat()
-            )
-        ledger.pin(db, day, slug)
-
-
 def withdraw(
     db: Database,
     site: Site,
@@ -78,18 +62,21 @@ def withdraw(
     slug: str | None = None,
     *,
     replace: bool = True,
+    by: int | None = None,
+    number: int | None = None,
 ) -> Choice | None:
     """Withdraw the standing edition of a date, in one act with what takes its place.
 
     Only today's is replaced: by `slug`, else by the next in the rotation, unless `replace` is
-    False. Returns what took its place. Raises NotFoundError, or InputError without a reason.
+    False. `by` is who does it, `number` the edition that is meant, where another may stand by now.
+    Returns what took its place. Raises NotFoundError, or InputError without a reason.
     """
     if not reason.strip():
         raise InputError(mark("A withdrawal needs a reason."))
     if slug is not None and day != site.today(now):
         raise InputError(mark("Only today’s edition can be replaced."))
     with transaction(db):
-        if not ledger.withdraw(db, day, reason.strip(), now):
+        if not ledger.withdraw(db, day, reason.strip(), now, by, number):
             raise NotFoundError(mark("There is no edition on %(date)s."), date=day.isoformat())
         if not replace or day != site.today(now):
             return None
@@ -135,6 +122,11 @@ def plan(
     return past + coming
 
 
+def eligible(db: Database, config: Config) -> list[Candidate]:
+    """What the rotation chooses from: without a fallback, only what every language has."""
+    return library.candidates(db, () if config.fallback else config.languages)
+
+
 def _due(
     db: Database, site: Site, config: Config, until: date, today: date | None = None
 ) -> list[date]:
@@ -149,10 +141,8 @@ def _choices(
 ) -> list[Choice]:
     if not days:
         return []
-    complete_in = () if config.fallback else config.languages
-    eligible = library.candidates(db, complete_in)
     pinned = ledger.pins(db) if pins is None else pins
-    return list(rotation.plan(eligible, ledger.shown(db), pinned, days))
+    return list(rotation.plan(eligible(db, config), ledger.shown(db), pinned, days))
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,17 @@ class InstanceError(DevisError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file: where it stands, and what was expected there."""
+    """One thing wrong in a file: where it stands, and what was expected there.
+
+    `row` is the row of a table, None where it is not about a single one.
+    """
 
     file: str
     entry: str
     field: str
     message: str
     values: dict[str, object]
+    row: int | None = None
 
     def __str__(self) -> str:
         where = ": ".join(part for part in (self.file, self.entry, self.field) if part)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from babel import Locale
 from babel.core import UnknownLocaleError, get_global
-from babel.dates import format_date, get_timezone_location
+from babel.dates import format_date, format_datetime, get_timezone_location
 from babel.lists import format_list
 from babel.support import NullTranslations, Translations
 
@@ -63,6 +63,10 @@ class Translator:
     def short(self, day: datetime.date) -> str:
         """`Sun 22 Nov`."""
         return format_date(day, "E d MMM", locale=self.locale)
+
+    def moment(self, instant: datetime.datetime) -> str:
+        """`22 Nov 2026, 12:00`, in the zone that the instant is given in."""
+        return format_datetime(instant, "d MMM y, HH:mm", instant.tzinfo, locale=self.locale)
 
     def month(self, day: datetime.date) -> str:
         """`November 2026`, as it stands alone."""

@@ -17,11 +17,12 @@ from sqlite_utils import Database
 from feed import digests, editions, hub, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
-from feed.curation import signing
+from feed.curation import coming, signing, uploads
 from feed.errors import BackupError, DevisError, MailError, StoreError, mark
 from feed.model import Site
 from feed.store import backups
 from feed.store.connection import opened
+from feed.subscriptions import audience
 
 log = logging.getLogger(__name__)
 
@@ -201,13 +202,20 @@ class Announcing:
 
 
 def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
-    """Forget what is kept no longer, if this is the working worker."""
+    """Once an hour, if this is the working worker: forget what is kept no longer, count who gets
+    letters, and tell the editors what is missing in the calendar.
+    """
     if not lock.is_locked:
         return
     try:
         with opened(config.database) as db:
-            subscriptions.tidy(db, clock())
-            signing.forget(db, clock())
+            now = clock()
+            site = editions.settle(db, config, now)
+            subscriptions.tidy(db, now)
+            signing.forget(db, now)
+            uploads.forget(db, now)
+            audience.keep(db, site, now)
+            coming.notify(db, site, config, now)
             while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
                 pass
     except StoreError as error:

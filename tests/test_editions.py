@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from feed import curation, editions
+from feed.curation import pins
 from feed.editions import Planned
 from feed.errors import InputError, NotFoundError, WithdrawnError
 from feed.model import Edition
@@ -95,7 +96,7 @@ def items(made: Installation, language: str = "en") -> list[Item]:
 
 def pin(made: Installation, day: date, slug: str | None) -> None:
     with made.open() as db:
-        editions.pin(db, made.site(), day, slug, made.now)
+        pins.pin(db, made.site(), day, slug, made.now)
 
 
 def withdraw(

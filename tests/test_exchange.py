@@ -1,5 +1,7 @@
 """Exchange files: what goes out comes in again whole; what is malformed is refused whole."""
 
+import csv
+import io
 import json
 import unicodedata
 from collections.abc import Callable
@@ -211,25 +213,56 @@ def test_any_text_survives_every_format(install: Install) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("ending", ["csv", "txt"])
 def test_a_spreadsheet_may_save_its_csv_in_its_own_way(
-    install: Install, delimiter: str, bom: bytes
+    install: Install, delimiter: str, encoding: str, ending: str
 ) -> None:
-    """Semicolons, tabs and a byte order mark are what spreadsheets make of it."""
+    """Separators, encodings, empty cells and rows at the end are what spreadsheets make of it."""
     made = install()
     made.load({"vocabulary.json": vocabulary(ODD)})
     rows = (
-        ("slug", "source", "themes", "language", "title", "statement", "state"),
-        ("new-one", "handbook", '"change, trust"', "sv", "Å", '"a, b; c\td"', "approved"),
-        ("new-one", "", "", "en", "A", "Much", ""),
+        ("Slug", "source ", "themes", "language", "title", "statement", "state", ""),
+        ("new-one", "handbook", '"change, trust"', "sv", "Å", '"a, b; c\td"', "approved", ""),
+        ("new-one", "", "", "en", "A", "Much – “so”", "", ""),
+        ("", "", "", "", "", "", "", ""),
     )
     text = "\r\n".join(delimiter.join(row) for row in rows)
-    made.load({"sheet.csv": bom + text.encode()})
+    made.load({f"sheet.{ending}": text.encode(encoding)})
     with made.open() as db:
         stored = library.principles(db)["new-one"]
     assert stored.themes == ("change", "trust")
     assert stored.texts["sv"].statement == "a, b; c\td"
+    assert stored.texts["en"].statement == "Much – “so”"
     assert (stored.texts["sv"].state, stored.texts["en"].state) == ("approved", "draft")
+
+
+def test_a_table_may_be_in_the_encoding_of_old_windows(install: Install) -> None:
+    made = install()
+    made.load({"vocabulary.json": vocabulary(ODD)})
+    text = "sep=;\r\n" + HEAD.replace(",", ";") + "new-one;handbook;sv;Å, ä och ö;”Så” – 5 €"
+    made.load({"sheet.csv": text.encode("windows-1252")})
+    with made.open() as db:
+        stored = library.principles(db)["new-one"].texts["sv"]
+    assert (stored.title, stored.statement) == ("Å, ä och ö", "”Så” – 5 €")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "'=", "''@", "'", "'a"])
+def test_no_cell_of_a_table_is_a_formula(install: Install, start: str) -> None:
+    """A spreadsheet would run it; and yet the table comes in again as it was."""
+    made = install()
+    made.load({"odd.json": json.dumps(ODD)})
+    written = f"{start}cmd|' /C calc'!A1"
+    texts = {"sv": {"title": written, "statement": written, "commentary": written}}
+    made.load({"a.json": json.dumps(document(texts=texts))})
+    text = exported(made, "csv")
+    assert not [
+        cell
+        for row in csv.reader(io.StringIO(text))
+        for cell in row
+        if cell[:1] in tuple("=+-@\t\r")
+    ]
+    assert made.load({"a.csv": text})["principles"].unchanged == ["007", "listen-first"]
 
 
 def test_only_the_languages_asked_for_are_exported(install: Install) -> None:
@@ -279,7 +312,12 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
     "toml key twice": ("a.toml", "themes = []\nthemes = []", "", "", "expected TOML, but"),
     "csv quote left open": ("a.csv", HEAD + 'a,b,sv,T,"S', "", "", "end of data"),
     "not utf-8": ("a.json", b'{}\n{"\xe5"', "", "", "line 2: expected UTF-8 text"),
-    "utf-16": ("a.csv", HEAD.encode("utf-16"), "", "", "line 1: expected UTF-8 text"),
+    "half of utf-16": ("a.csv", HEAD.encode("utf-16")[:-1], "", "", "expected UTF-8 text"),
+    "binary": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81", "", "", "line 1: expected UTF-8"),
+    "a picture without zeros": ("a.csv", b"\xff\xd8\xff\xe0JFIF", "", "", "the first row names"),
+    "no such letter": ("a.csv", HEAD.encode() + b"a,b,sv,\x81,S", "", "", "line 2: expected UTF-8"),
+    "a workbook": ("a.csv", b"PK\x03\x04\x14\0", "", "", "not a workbook: save it as CSV"),
+    "a workbook by its name": ("a.xlsx", b"PK\x03\x04\x14\0", "", "", "not a workbook"),
     "deep json": ("a.json", "[" * 100_000, "", "", "expected JSON, but"),
     "deep toml": ("a.toml", "a = " + "[" * 100_000, "", "", "expected TOML, but"),
     "endless number": ("a.json", "1" * 5000, "", "", "expected JSON, but"),
@@ -397,17 +435,26 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
     ),
     "csv without its header": ("a.csv", "a,b,c\n1,2,3", "", "", "the first row names the columns"),
     "csv without a language": ("a.csv", "slug,title\na,b", "", "", "the first row names"),
-    "csv row too short": ("a.csv", HEAD + "a,b,sv", "", "", "line 2 has not as many cells"),
-    "csv row too long": ("a.csv", HEAD + "a,b,sv,T,S,x", "", "", "line 2 has not as many cells"),
+    "csv row too short": ("a.csv", HEAD + "a,b,sv", "row 2", "", "has not as many cells"),
+    "csv row too long": ("a.csv", HEAD + "a,b,sv,T,S,x", "row 2", "", "has not as many cells"),
     "csv rows that disagree": (
         "a.csv",
         HEAD + "a,handbook,sv,T,S\na,nameless,en,T,S",
-        "",
-        "",
-        "line 3 gives “a” another source than before",
+        "row 3",
+        "source",
+        "gives “a” another source than before",
     ),
-    "csv row twice": ("a.csv", HEAD + "a,b,sv,T,S\na,b,sv,T,S", "", "", "line 3 repeats “a” in sv"),
-    "csv without a slug": ("a.csv", HEAD + ",b,sv,T,S", "principles 1", "slug", "expected a name"),
+    "csv row twice": ("a.csv", HEAD + "a,b,sv,T,S\na,b,sv,T,S", "row 3", "language", "repeats “a”"),
+    "csv without a slug": ("a.csv", HEAD + ",b,sv,T,S", "row 2", "slug", "expected a name"),
+    "csv with a wrong language": ("a.csv", HEAD + "a,b,,T,S", "row 2", "language", "such as sv"),
+    "a cell of a megabyte": ("a.csv", HEAD + "a,b,sv,T," + "x" * 2**20, "", "", "field larger"),
+    "a cell of 100 KB": (
+        "a.csv",
+        HEAD + "new-one,handbook,sv,T," + "x" * 10**5,
+        NEW,
+        "",
+        "at most",
+    ),
 }
 
 

@@ -23,6 +23,7 @@ from werkzeug.test import Client, TestResponse
 
 from feed import curation, editions
 from feed.clock import Clock
+from feed.curation import pins
 from feed.web import wsgi
 from feed.web.cache import PageCache
 from feed.web.content import LOOK_SECONDS
@@ -578,7 +579,7 @@ def test_a_pin_changes_nothing_that_is_kept(site: Visited) -> None:
     site.get("/en/")
     assert site.rendered == 1
     with site.installation.open() as db:
-        editions.pin(db, site.installation.site(), NOON.date() + timedelta(days=9), slug, NOON)
+        pins.pin(db, site.installation.site(), NOON.date() + timedelta(days=9), slug, NOON)
     site.get("/en/")
     assert site.rendered == 1
 

@@ -147,6 +147,19 @@ def test_who_is_known_hears_of_strangers_three_times_in_a_month(home: House, sta
     assert home.rows("SELECT count(*) FROM consents") == [(before + agreed,)]
 
 
+def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(home: House) -> None:
+    home.subscribe(ANNA, cadence="weekly")
+    sent = []
+    for day in range(9):
+        home.now = NOON + timedelta(days=day)
+        private = token_for(home.key, found(home), "private", home.now, home.now)
+        with home.library() as (db, _):
+            stranger = "stranger@example.org"
+            subscriptions.ask_move(db, home.config, home.key, private, stranger, home.now)
+        sent += [day for mail in home.post() if mail["To"] == stranger]
+    assert sent == [0, 1, 2, 8]
+
+
 def test_leaving_anew_lets_somebody_ask_anew(home: House) -> None:
     token = home.subscribe(ANNA)
     for round in range(5):

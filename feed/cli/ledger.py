@@ -7,6 +7,7 @@ import click
 
 from feed import editions
 from feed.cli.base import DAY, Setup, setup
+from feed.curation import pins
 
 
 @click.command()
@@ -51,7 +52,7 @@ def publish(base: Setup) -> None:
 def pin(base: Setup, day: datetime, slug: str | None) -> None:
     """Pin a principle to a date to come; without a principle, take the pin away."""
     with base.library() as (db, site):
-        editions.pin(db, site, day.date(), slug, base.clock())
+        pins.pin(db, site, day.date(), slug, base.clock())
     click.echo(f"{day:%Y-%m-%d}  {slug or 'no pin'}")
 
 

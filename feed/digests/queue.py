@@ -152,7 +152,9 @@ class Queue(Iterator[Envelope]):
         mark = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
         to = mime.Recipient(claim.address, token, f"{name}.{mark}")
         form = self._press.form(claim.cadence, claim.date, claim.language)
-        sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *whose))
+        sender = self._sender.returns_to
+        if self._sender.bounce_address is not None:
+            sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *whose))
         return self._envelope(claim, sender, claim.address, form.fill(to, now))
 
     def _notice(self, notice: Notice) -> Envelope | None:

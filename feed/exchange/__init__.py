@@ -5,7 +5,7 @@ checked and cleaned. What it leaves out stays as it is when the entry is merged 
 """
 
 from feed.exchange.entry import Entry, Exchange, entry_of, merged
-from feed.exchange.reader import read
+from feed.exchange.reader import examine, read
 from feed.exchange.writer import FORMATS, write
 
-__all__ = ["FORMATS", "Entry", "Exchange", "entry_of", "merged", "read", "write"]
+__all__ = ["FORMATS", "Entry", "Exchange", "entry_of", "examine", "merged", "read", "write"]

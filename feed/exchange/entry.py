@@ -16,12 +16,16 @@ COLUMNS = (*PRINCIPLE_COLUMNS, "language", *TEXT_FIELDS, "state")
 
 @dataclass(frozen=True)
 class Exchange:
-    """Entries by slug, in the order of their files, each with the file it came from."""
+    """Entries by slug, in the order of their files, each with the file it came from.
+
+    `rows` has the rows of a table that a principle came from, by its slug.
+    """
 
     themes: dict[str, Entry] = field(default_factory=dict)
     sources: dict[str, Entry] = field(default_factory=dict)
     principles: dict[str, Entry] = field(default_factory=dict)
     files: dict[tuple[str, str], str] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)
 
 
 def merged(old: Entry | None, new: Entry) -> Entry:

@@ -28,6 +28,11 @@ class ExpectedError(Exception):
 Check = Callable[[Any], Any]
 
 
+def without_controls(text: str) -> str:
+    """A text without the characters that no field takes."""
+    return _CONTROL.sub("", text)
+
+
 def _line(longest: int) -> Check:
     def check(value: Any) -> str:
         text = _prose(longest)(value)

@@ -1,18 +1,20 @@
 """Reading exchange files: TOML, JSON or CSV to checked entries, with every problem found."""
 
 import csv
-import io
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from feed.errors import ExchangeError, Problem, mark
-from feed.exchange.entry import COLUMNS, PRINCIPLE_COLUMNS, Entry, Exchange
+from feed.exchange import table
+from feed.exchange.decoding import text_of
+from feed.exchange.entry import Entry, Exchange
 from feed.exchange.fields import KINDS_OF_ENTRY, LANGUAGE, Check, ExpectedError, kind_of
-from feed.model import TEXT_FIELDS
+
+_TABLES = ("csv", "tsv", "txt")
+_WORKBOOK = b"PK\x03\x04"  # how .xlsx and .ods begin
 
 
 def read(files: Mapping[str, bytes]) -> Exchange:
@@ -20,12 +22,18 @@ def read(files: Mapping[str, bytes]) -> Exchange:
 
     All files together are one exchange, in any order. Raises ExchangeError with every problem.
     """
+    found, problems = examine(files)
+    if problems:
+        raise ExchangeError(problems)
+    return found
+
+
+def examine(files: Mapping[str, bytes]) -> tuple[Exchange, list[Problem]]:
+    """What can be read of exchange files, as `read` does, and every problem in them."""
     reader = _Reader()
     for name, content in files.items():
         reader.read(name, content)
-    if reader.problems:
-        raise ExchangeError(reader.problems)
-    return reader.exchange
+    return reader.exchange, reader.problems
 
 
 class _Reader:
@@ -40,24 +48,32 @@ class _Reader:
 
     def read(self, file: str, content: bytes) -> None:
         ending = file.rpartition(".")[2].lower()
-        parsers: dict[str, Callable[[str], Any]] = {
-            "toml": tomllib.loads,
-            "json": partial(json.loads, object_pairs_hook=_without_repeats),
-            "csv": self._rows,
-        }
-        parse = parsers.get(ending)
-        if parse is None:
+        if content.startswith(_WORKBOOK):
+            return self.wrong(file, "", "", mark("expected text, not a workbook: save it as CSV"))
+        if ending not in (*_PARSERS, *_TABLES):
             expected = mark("expected a file that ends in .toml, .json or .csv")
             return self.wrong(file, "", "", expected)
         try:
-            document = parse(content.decode("utf-8-sig"))
+            text = text_of(content, is_table=ending in _TABLES)
+            document = self._rows(file, text) if ending in _TABLES else _PARSERS[ending](text)
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             return self.wrong(file, "", "", mark("line %(line)s: expected UTF-8 text"), line=line)
+        except ExpectedError as error:
+            return self.wrong(file, "", "", error.message, **error.values)
         except (ValueError, RecursionError, csv.Error) as error:
             message = mark("expected %(format)s, but: %(detail)s")
             return self.wrong(file, "", "", message, format=ending.upper(), detail=error)
         self._document(file, document)
+
+    def _rows(self, file: str, text: str) -> dict[str, Any]:
+        """A table as the document it stands for."""
+        found = table.read(text)
+        self.exchange.rows.update(found.rows)
+        for row, column, error in found.problems:
+            where = (file, f"row {row}", column)
+            self.problems.append(Problem(*where, error.message, error.values, row))
+        return {"principles": [{"slug": slug, **entry} for slug, entry in found.entries.items()]}
 
     def _document(self, file: str, document: Any) -> None:
         if not isinstance(document, dict):
@@ -153,38 +169,6 @@ class _Reader:
                 message = mark("unknown; expected one of %(known)s")
                 self.wrong(file, label, f"{prefix}{name}", message, known=", ".join(known))
 
-    def _rows(self, text: str) -> dict[str, Any]:
-        """CSV, one row per principle and language, as the document it stands for."""
-        header = text.partition("\n")[0]
-        delimiter = max(",;\t", key=header.count)
-        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        unknown = [name for name in rows.fieldnames or [] if name not in COLUMNS]
-        if unknown or not {"slug", "language"} <= set(rows.fieldnames or []):
-            raise ValueError(f"the first row names the columns: {', '.join(COLUMNS)}")
-        for name in rows.fieldnames or []:
-            if (rows.fieldnames or []).count(name) > 1:
-                raise ValueError(f"the first row names the column {name} twice")
-        entries: dict[str, Entry] = {}
-        for row in rows:
-            where = f"line {rows.line_num}"
-            if None in row or None in row.values():
-                raise ValueError(f"{where} has not as many cells as the first row")
-            given = {name: row[name] for name in PRINCIPLE_COLUMNS if row.get(name)}
-            if "themes" in given:
-                given["themes"] = re.split(r"[\s,|]+", given["themes"].strip())
-            entry = entries.setdefault(row["slug"], {"texts": {}})
-            for name, value in given.items():
-                if entry.setdefault(name, value) != value:
-                    raise ValueError(f"{where} gives “{row['slug']}” another {name} than before")
-            if row["language"] in entry["texts"]:
-                raise ValueError(f"{where} repeats “{row['slug']}” in {row['language']}")
-            entry["texts"][row["language"]] = {
-                name: row[name]
-                for name in (*TEXT_FIELDS, "state")
-                if name in row and (row[name] or name in TEXT_FIELDS)
-            }
-        return {"principles": list(entries.values())}
-
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, unless one of its names would hide another."""
@@ -193,3 +177,9 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if names.count(name) > 1:
             raise ValueError(f"an object names “{name}” twice")
     return dict(pairs)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "toml": tomllib.loads,
+    "json": partial(json.loads, object_pairs_hook=_without_repeats),
+}

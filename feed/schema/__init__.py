@@ -182,7 +182,14 @@ ALTER TABLE revisions ADD COLUMN reason TEXT;
 -- the empty form that a new principle was written in; null for all later revisions
 ALTER TABLE revisions ADD COLUMN form TEXT;
 CREATE UNIQUE INDEX revisions_form ON revisions(form) WHERE form IS NOT NULL;
+CREATE INDEX revisions_waiting ON revisions(principle, id) WHERE applied = 0;
 CREATE INDEX revisions_curator ON revisions(curator, id);
+-- null: it stands, or was withdrawn from the command line
+ALTER TABLE editions ADD COLUMN withdrawn_by INTEGER REFERENCES curators(id);
+CREATE TABLE audience (      -- how many got letters at the end of each day
+  date TEXT NOT NULL, language TEXT NOT NULL, cadence TEXT NOT NULL, number INTEGER NOT NULL,
+  PRIMARY KEY (date, language, cadence)
+) STRICT, WITHOUT ROWID;
 """
 
 PROPOSALS = """
@@ -195,6 +202,7 @@ CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until c
   timezone TEXT NOT NULL,
   asked TEXT NOT NULL
 ) STRICT;
+CREATE INDEX consents_moved ON consents(subscriber) WHERE act = 'moved';
 INSERT INTO proposals SELECT id, language, cadence, workdays, hour, timezone, asked
   FROM subscribers WHERE status = 'pending' AND confirmed IS NOT NULL;
 UPDATE subscribers SET status = 'left' WHERE status = 'pending' AND confirmed IS NOT NULL;
@@ -238,7 +246,7 @@ def desk(db: Database) -> None:
 
 @migrations()
 def proposals(db: Database) -> None:
-    """What a stranger asks for changes nobody, until it is confirmed."""
+    """What a stranger asks for changes nobody, until it is confirmed; moves are soon counted."""
     _create(db, PROPOSALS)
 
 

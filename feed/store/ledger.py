@@ -73,13 +73,37 @@ def add(db: Database, choice: Choice, published: datetime, now: datetime) -> Non
     )
 
 
-def withdraw(db: Database, day: date, reason: str, now: datetime) -> bool:
-    """Withdraw the standing edition of a date; False if there is none."""
+def withdraw(
+    db: Database,
+    day: date,
+    reason: str,
+    now: datetime,
+    by: int | None = None,
+    number: int | None = None,
+) -> bool:
+    """Withdraw the standing edition of a date; False if there is none, or none of that number."""
     cursor = db.execute(
-        "UPDATE editions SET withdrawn = ?, reason = ? WHERE date = ? AND withdrawn IS NULL",
-        [stamp(now), reason, day.isoformat()],
+        "UPDATE editions SET withdrawn = :now, reason = :reason, withdrawn_by = :by"
+        " WHERE date = :day AND withdrawn IS NULL AND number = ifnull(:number, number)",
+        {
+            "now": stamp(now),
+            "reason": reason,
+            "by": by,
+            "day": day.isoformat(),
+            "number": number,
+        },
     )
     return cursor.rowcount == 1
+
+
+def withdrawn(db: Database, limit: int) -> list[tuple[Edition, str | None]]:
+    """The editions that were withdrawn last, newest first, and who did it, where that is known."""
+    rows = db.query(
+        "SELECT e.*, c.name FROM editions e LEFT JOIN curators c ON c.id = e.withdrawn_by"
+        " WHERE withdrawn IS NOT NULL ORDER BY withdrawn DESC, e.id DESC LIMIT ?",
+        [limit],
+    )
+    return [(_edition(row), row["name"]) for row in rows]
 
 
 def latest(db: Database, day: date) -> Edition | None:

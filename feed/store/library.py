@@ -88,7 +88,7 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
     """A page of the published principles that match, best or first by title, and their number."""
     where = [_LISTED]
-    values: dict[str, Any] = {"language": query.language, "words": _fts(query.words)}
+    values: dict[str, Any] = {"language": query.language, "words": fts(query.words)}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
@@ -152,6 +152,23 @@ def listed(db: Database) -> list[str]:
         slug
         for (slug,) in db.execute(f"SELECT slug FROM principles p WHERE {_LISTED} ORDER BY slug")
     ]
+
+
+def passages(
+    db: Database, language: str, part: str, but: str, shortest: int, longest: int
+) -> dict[str, str]:
+    """One part (title, statement …) of every text in a language by its principle, but of one.
+
+    Those that have from `shortest` to `longest` characters.
+    """
+    if part not in TEXT_FIELDS:
+        raise ValueError(f"a text has no {part}")
+    rows = db.execute(
+        f"SELECT principle, {part} FROM texts"
+        f" WHERE language = ? AND principle <> ? AND length({part}) BETWEEN ? AND ?",
+        [language, but, shortest, longest],
+    )
+    return dict(rows.fetchall())
 
 
 def theme_counts(db: Database) -> dict[str, int]:
@@ -260,7 +277,7 @@ def _json(values: Collection[str] | None) -> dict[str, str]:
     return {} if values is None else {"values": json.dumps(list(values))}
 
 
-def _fts(words: str) -> str:
+def fts(words: str) -> str:
     """Each word as a quoted prefix, so that nothing typed is read as query syntax."""
     return " ".join(f'"{word}"*' for word in _words(words))
 

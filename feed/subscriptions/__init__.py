@@ -21,8 +21,8 @@ from feed.store.connection import transaction
 from feed.subscriptions import forms, links, wording
 from feed.subscriptions.links import CONFIRM_DAYS
 
-MOST_NOTICES = 3  # of a kind to one person: what they ask for in a day, what strangers do in more
-_DAY, _MONTH = timedelta(days=1), timedelta(days=30)  # no notice is kept for longer
+MOST_NOTICES = 3  # of a kind because of one person, in a time that depends on who asks for whom
+_DAY, _WEEK, _MONTH = (timedelta(days=days) for days in (1, CONFIRM_DAYS, 30))
 
 
 def ask(
@@ -201,7 +201,7 @@ def ask_move(
         if other is not None and other.id != found.id and other.status == "active":
             _notice(db, other, "known", now - _MONTH, now)
         else:
-            _notice(db, found, "move", now - _DAY, now)
+            _notice(db, found, "move", now - _WEEK, now)
 
 
 def mover(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
@@ -236,8 +236,8 @@ def move(db: Database, site: Site, key: bytes, token: str, source: str, now: dat
 def tidy(db: Database, now: datetime) -> None:
     """Forget who, and what, was not confirmed, and notices that are long sent."""
     with transaction(db):
-        subscribers.forget_unconfirmed(db, now - timedelta(days=CONFIRM_DAYS))
-        notices.forget(db, now - _MONTH)
+        subscribers.forget_unconfirmed(db, now - _WEEK)
+        notices.forget(db, now - _MONTH)  # none is counted for longer
 
 
 def _begin(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:

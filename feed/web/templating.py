@@ -34,6 +34,7 @@ def init(app: Flask, context: Context) -> None:
         day=lambda value: translate().day(value),
         date=lambda value: translate().date(value),
         short=lambda value: translate().short(value),
+        moment=lambda value: translate().moment(value.astimezone(context.config.timezone)),
         month=lambda value: translate().month(value),
         month_name=lambda value: translate().month_name(value),
         said=_said,

@@ -47,8 +47,13 @@ def page(tag: str) -> Response:
     look = embedding.read(request.args, request.args.getlist("show"))
     view = editions.today(db(), site(), now())
     if view is None:
-        return _document(look, message=translate().gettext("The first principle is on its way"))
-    showing = view.showing
+        message = translate().gettext("The first principle is on its way")
+        return open_to_all(_document(look, message=message))
+    return open_to_all(shown(asked, look, view.showing))
+
+
+def shown(asked: Reader, look: embedding.Look, showing: Showing) -> Response:
+    """The document that shows an edition."""
     text = asked.text(showing.principle)
     return _document(
         look,
@@ -83,7 +88,7 @@ def refused(error: DevisError) -> Response:
         error.values["expected"] = translate().gettext(error.expected)
     if status < 500:
         said = translate().say(error.message, **error.values)
-    return _document(embedding.Look(), status, message=said)
+    return open_to_all(_document(embedding.Look(), status, message=said))
 
 
 def _reader(tag: str) -> Reader:
@@ -112,7 +117,7 @@ def _document(look: embedding.Look, status: int = 200, **values: object) -> Resp
         " connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none';"
         f" frame-ancestors {ancestors}"
     )
-    return open_to_all(response)
+    return response
 
 
 def _hash(text: str) -> str:

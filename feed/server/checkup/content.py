@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from feed import editions
 from feed.config import Config
+from feed.curation import coming
 from feed.errors import mark
-from feed.model import SHOWABLE, Site
+from feed.model import Site
 from feed.server.checkup.finding import Finding, bad, good, warn
-from feed.store import backups, ledger, library
+from feed.store import backups, ledger
 
-AHEAD = 30  # days
+AHEAD = coming.NEAR
 OLDEST_BACKUP = timedelta(days=2)
 
 
@@ -65,22 +65,20 @@ def edition(place: Place) -> Finding:
 
 def languages(place: Place) -> Finding:
     """The principles of the coming days are there in every language of the site."""
-    planned = editions.plan(place.db, place.site, place.config, place.now, AHEAD)
-    if len(planned) < AHEAD:
+    days = coming.days(place.db, place.site, place.config, place.now, AHEAD)
+    if any(day.principle is None for day in days):
         return bad(
             mark("There is nothing to show in the coming days."),
             mark("Publish principles, approved in their original language; see “devis plan”."),
         )
-    principles = library.principles(place.db, {item.principle for item in planned})
-    missing = {
-        f"{language}: {item.principle}": item.date.isoformat()
-        for item in reversed(planned)
-        for language in place.site.languages
-        if not _is_shown(principles[item.principle].texts.get(language))
-    }
+    missing: dict[str, str] = {}
+    for day in days:
+        for lack in day.lacks:
+            if day.principle and lack.state != "outdated":
+                missing.setdefault(f"{lack.language}: {day.principle.slug}", day.date.isoformat())
     values = {"days": AHEAD, "number": len(missing)}
     if missing:
-        listed = ", ".join(f"{what} ({day})" for what, day in reversed(missing.items()))
+        listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
         return warn(
             mark("In the coming %(days)s days %(number)s translations are missing: %(listed)s."),
             mark("Translate and approve them; until then the original is shown, labelled."),
@@ -106,7 +104,3 @@ def backup(place: Place) -> Finding:
             **values,
         )
     return good(mark("The last one is of %(at)s UTC: %(path)s."), **values)
-
-
-def _is_shown(text: object) -> bool:
-    return getattr(text, "state", None) in SHOWABLE

@@ -9,7 +9,17 @@ from feed.errors import StoreError, mark
 from feed.model.desk import ROLES, Role
 from feed.store.connection import DriverError
 from feed.web.context import translate
-from feed.web.desk import account, guard, home, people, signing, visit, words
+from feed.web.desk import (
+    account,
+    guard,
+    home,
+    people,
+    preview,
+    principles,
+    signing,
+    visit,
+    words,
+)
 from feed.web.headers import CONTENT_SECURITY_POLICY
 from feed.web.paths import DESK
 
@@ -25,7 +35,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
 
 def init(app: Flask) -> None:
     """Add the desk to the site."""
-    for module in (signing, home, account, people):
+    for module in (signing, home, account, people, principles, preview):
         app.register_blueprint(module.blueprint)
     app.before_request(guard.check)
 
@@ -44,6 +54,8 @@ def init(app: Flask) -> None:
             "DESK_PAGES": PAGES,
             "ROLES": ROLES,
             "role_name": lambda role: translate().gettext(words.ROLES[role]),
+            "state_name": lambda state: translate().gettext(words.STATES[state]),
+            "act_name": lambda act: translate().gettext(words.ACTS[act]),
         }
 
     @app.after_request

@@ -17,3 +17,14 @@ STATES = {
     "published": mark("Published"),
     "retired": mark("Retired"),
 }
+ACTS = {
+    "import": mark("imported"),
+    "save": mark("saved"),
+    "review": mark("sent for review"),
+    "approve": mark("approved"),
+    "decline": mark("declined"),
+    "publish": mark("published"),
+    "retire": mark("retired"),
+    "draft": mark("taken back to a draft"),
+    "restore": mark("restored an earlier version"),
+}

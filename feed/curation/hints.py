@@ -1,0 +1,87 @@
+"""What is worth a second look while writing: it never keeps anybody from saving."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+from sqlite_utils import Database
+
+from feed.curation import checks
+from feed.curation.comparing import unflat
+from feed.errors import mark
+from feed.model import TEXT_FIELDS, Source, Text
+from feed.store import library
+
+MOST_ALIKE = 3  # of what is nearly the same is shown
+COMPARED = ("title", "statement", "practice")
+_LINK = re.compile(r"\[[^\]]*\]\s*\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One thing to look at: a field of the form, a message, and the principle it speaks of."""
+
+    field: str
+    message: str
+    values: Mapping[str, object]
+    slug: str | None = None
+
+
+def of(db: Database, values: Mapping[str, str], source: Source | None) -> list[Hint]:
+    """All hints for what stands in the fields of a form; empty translations have none."""
+    found: list[Hint] = []
+    entry = unflat(values)
+    for language, written in entry["texts"].items():
+        if any(written.values()):
+            text = Text(language, **{name: written.get(name, "") for name in TEXT_FIELDS})
+            found += _text(text)
+            found += _alike(db, text, values.get("slug", ""))
+    return [*found, *_credit(values, source)]
+
+
+def _text(text: Text) -> Iterator[Hint]:
+    for name, message, values in checks.text(text):
+        yield Hint(f"{text.language}.{name}", message, values)
+    if len(text.statement) > checks.STATEMENT[1]:
+        message = mark("is too long for the widget, which has room for %(most)s characters")
+        yield Hint(f"{text.language}.statement", message, {"most": checks.STATEMENT[1]})
+    for name in TEXT_FIELDS:
+        if _LINK.search(getattr(text, name)):
+            message = mark("looks like a link, but is shown as typed: name the source instead")
+            yield Hint(f"{text.language}.{name}", message, {})
+
+
+def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
+    if not values.get("locator"):
+        yield Hint("locator", mark("is missing"), {})
+    if source is not None and not (source.author or source.publisher):
+        message = mark("gives no credit: %(source)s has neither author nor publisher")
+        yield Hint("source", message, {"source": source.title})
+    count = len(values.get("themes", "").split())
+    if not checks.THEMES[0] <= count <= checks.THEMES[1]:
+        message = mark("are %(count)s: expected %(least)s to %(most)s")
+        bounds = {"least": checks.THEMES[0], "most": checks.THEMES[1]}
+        yield Hint("themes", message, {"count": count, **bounds})
+
+
+def _alike(db: Database, text: Text, slug: str) -> Iterator[Hint]:
+    """What says nearly the same in the library, compared field by field as `checks` does."""
+    for name in COMPARED:
+        passage = getattr(text, name)
+        if not passage:
+            continue
+        length, least = len(passage), checks.ALIKE / (200 - checks.ALIKE)
+        # Whatever is much shorter or longer cannot be that much alike.
+        bounds = (int(length * least), int(length / least) + 1)
+        others = library.passages(db, text.language, name, slug, *bounds)
+        for _, score, other in process.extract(
+            passage,
+            others,
+            scorer=fuzz.token_sort_ratio,
+            score_cutoff=checks.ALIKE,
+            limit=MOST_ALIKE,
+        ):
+            message = mark("is nearly that of “%(other)s” (%(score)s %%)")
+            values = {"other": other, "score": round(score)}
+            yield Hint(f"{text.language}.{name}", message, values, other)

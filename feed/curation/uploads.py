@@ -1,0 +1,79 @@
+"""Files that are imported at the desk: looked at first, and confirmed by whoever brought them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from feed import exchange
+from feed.curation.importing import carry_out
+from feed.curation.planning import Plan, plan
+from feed.errors import ConflictError, FormError, InputError, NotFoundError, mark
+from feed.model.desk import Curator
+from feed.store import uploads
+from feed.store.connection import transaction
+from feed.store.uploads import Upload
+
+KEPT = timedelta(days=1)
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file, and what importing it would do."""
+
+    upload: Upload
+    plan: Plan
+
+
+def keep(db: Database, me: Curator, name: str, body: bytes, now: datetime) -> int:
+    """Keep a file until it is confirmed, for a day; its number. Raises FormError."""
+    if not name:
+        raise FormError({"file": InputError(mark("Choose a file."))})
+    if not body.strip():
+        raise FormError({"file": InputError(mark("The file is empty."))})
+    shown = "".join(sign for sign in name if sign.isprintable())
+    with transaction(db):
+        return uploads.add(db, me.id, shown[-LONGEST_NAME:], body, now)
+
+
+def look(db: Database, me: Curator, number: int, *, overwrite: bool = False) -> Look:
+    """What importing a file of one's own would do. Raises NotFoundError."""
+    found = uploads.get(db, number, me.id)
+    if found is None:
+        raise NotFoundError(
+            mark("This file was imported already, or forgotten: files wait for a day.")
+        )
+    incoming, problems = exchange.examine({found.name: found.body})
+    return Look(found, plan(db, incoming, problems, overwrite=overwrite, me=me))
+
+
+def confirm(
+    db: Database, me: Curator, number: int, seen: str, now: datetime, *, overwrite: bool = False
+) -> Plan:
+    """Import a file of one's own, and forget it.
+
+    `seen` is the mark of the plan that was looked at. Raises NotFoundError, ExchangeError, and
+    ConflictError where the library has changed so that something else would come of it.
+    """
+    with transaction(db):
+        found = look(db, me, number, overwrite=overwrite)
+        if found.plan.mark != seen:
+            raise ConflictError(
+                mark("The library has changed meanwhile: look again at what would happen.")
+            )
+        carry_out(db, found.plan, now, me)
+        uploads.remove(db, number, me.id)
+    return found.plan
+
+
+def drop(db: Database, me: Curator, number: int) -> None:
+    """Forget a file of one's own."""
+    with transaction(db):
+        uploads.remove(db, number, me.id)
+
+
+def forget(db: Database, now: datetime) -> None:
+    """Forget the files that nobody confirmed."""
+    with transaction(db):
+        uploads.forget(db, now - KEPT)

@@ -1,0 +1,129 @@
+"""What readers will get of what stands in the form: from the very publishers, and kept nowhere.
+
+These are the only pages that a page of the desk may frame. Nothing runs in them.
+"""
+
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, g, render_template
+from flask import request as asked
+from sqlite_utils import Database
+
+from feed.curation import drafting
+from feed.editions import EditionView
+from feed.exchange import Entry
+from feed.exchange.fields import without_controls
+from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
+from feed.publish import channel, letter
+from feed.publish.reader import reader
+from feed.store import library
+from feed.web import embedding, widget
+from feed.web.context import db, here, now, site
+from feed.web.desk import sheet as sheets
+from feed.web.desk import visit
+from feed.web.desk.guard import needs
+from feed.web.desk.sheet import Sheet
+
+blueprint = Blueprint("desk_preview", __name__, url_prefix="/desk/preview")
+
+# A letter has its style in its elements, and a browser shows a picture so; here it does no harm.
+_POLICY = (
+    "default-src 'none'; style-src {style}; img-src 'self'; object-src 'none'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'self'; sandbox"
+)
+
+
+@blueprint.post("/<any(page, feed, widget, card, letter):form>/<code>")
+@needs("translator")
+def show(form: str, code: str) -> Response:
+    """One format in one language, made of the fields of the form."""
+    if code not in site().languages:
+        abort(404)
+    slug = asked.form.get("principle", "")
+    languages = here().config.languages
+    started = sheets.blank(languages, languages[0])
+    if library.principle(db(), slug) is not None:
+        started = sheets.of(drafting.working(db(), slug), languages)
+    showing = _showing(db(), sheets.typed(started, visit.me()), slug, now())
+    if showing is None:
+        return _framed(Response(render_template("desk/preview_none.html")))
+    g.language = code
+    response = _render(form, code, showing)
+    return _framed(response, "'self'" if form in ("page", "feed") else "'unsafe-inline'")
+
+
+def _render(form: str, code: str, showing: Showing) -> Response:
+    if form == "page":
+        view = EditionView(showing, None, None)
+        page = render_template("edition.html", view=view, front=False, is_today=False)
+        return Response(page)
+    if form == "feed":
+        (item,) = channel.daily(site(), code, [showing]).items
+        return Response(render_template("desk/preview_feed.html", item=item))
+    if form == "widget":
+        return widget.shown(reader(site(), code), embedding.Look(show=embedding.PARTS), showing)
+    if form == "letter":
+        return Response(letter.daily(site(), code, showing).html)
+    from feed.publish import card  # slow to load
+
+    return Response(card.render(site(), code, showing), content_type="image/png")
+
+
+def _framed(response: Response, style: str = "'self'") -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY.format(style=style)
+    return response
+
+
+def _showing(db: Database, sheet: Sheet, slug: str, now: datetime) -> Showing | None:
+    """What stands in the form as today's edition; None while no text has title and statement."""
+    values = {name: without_controls(text).strip() for name, text in sheet.values.items()}
+    texts = {code: text for code in sheet.languages if (text := _text(code, values))}
+    if not texts:
+        return None
+    original = sheet.original if sheet.original in texts else next(iter(texts))
+    themes = _themes(db, values)
+    source = _source(db, sheet, values)
+    principle = Principle(
+        slug=slug or "new",
+        kind="quote" if values.get("kind") == "quote" else "principle",
+        source=source.slug,
+        themes=tuple(theme.slug for theme in themes),
+        original_language=original,
+        locator=values.get("locator", ""),
+        status="published",
+        texts=texts,
+    )
+    day = site().today(now)
+    edition = Edition(day, 1, principle.slug, 1, "rotation", site().start(day))
+    return Showing(edition, principle, source, themes)
+
+
+def _themes(db: Database, values: dict[str, str]) -> tuple[Theme, ...]:
+    slugs = values.get("themes", "").split()
+    known = library.themes(db, slugs)
+    return tuple(known[slug] for slug in slugs if slug in known)
+
+
+def _text(code: str, values: dict[str, str]) -> Text | None:
+    parts: Entry = {name: values.get(f"{code}.{name}", "") for name in TEXT_FIELDS}
+    if not (parts["title"] and parts["statement"]):
+        return None
+    return Text(code, **parts, state="approved")
+
+
+def _source(db: Database, sheet: Sheet, values: dict[str, str]) -> Source:
+    given: Entry | None = sheets.new_source(sheet)
+    known = library.sources(db, [values.get("source", "")])
+    if given is None:
+        return next(iter(known.values()), None) or Source("new", "…", sheet.original)
+    clean = {name: without_controls(str(given[name])) for name in ("title", "author", "language")}
+    year = given["year"] if isinstance(given["year"], int) else None
+    rights = {clean["language"]: SourceText(rights=str(given["rights"]))}
+    return Source(
+        "new",
+        clean["title"] or "…",
+        clean["language"],
+        author=clean["author"] or None,
+        year=year,
+        texts=rights,
+    )

@@ -1,0 +1,195 @@
+"""The form of a principle as it stands on a page: its fields, and what is said of them."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from flask import request
+
+from feed.curation import comparing
+from feed.curation.drafting import Working
+from feed.errors import FormError, mark
+from feed.exchange import Entry
+from feed.exchange.fields import without_controls
+from feed.i18n import Translator, own_name
+from feed.model import SHOWABLE, TEXT_FIELDS
+from feed.model.desk import Curator
+
+PLAIN = ("kind", "source", "locator", "notes")
+ONLY_NEW = ("slug", "original_language")
+SOURCE = ("title", "author", "year", "language", "url", "rights")
+LABELS: Mapping[str, str] = {
+    "title": mark("Title"),
+    "statement": mark("Statement"),
+    "reflection": mark("To think about"),
+    "practice": mark("To do today"),
+    "commentary": mark("Why it matters"),
+    "kind": mark("Kind"),
+    "source": mark("Source"),
+    "locator": mark("Place in the source"),
+    "themes": mark("Themes"),
+    "notes": mark("Notes for translators"),
+    "slug": mark("Name in addresses"),
+    "original_language": mark("Original language"),
+    "source_title": mark("Title of the source"),
+    "source_author": mark("Author"),
+    "source_year": mark("Year"),
+    "source_language": mark("Language of the source"),
+    "source_url": mark("Address on the web"),
+    "source_rights": mark("Right to use it"),
+    "reason": mark("Reason"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What stands in the form, named as by `comparing.flat`. `languages` has the original first.
+
+    `base` is the step that it was written on; without one it is `form` that names it. `clashes` and
+    `taken` tell of what somebody else saved meanwhile, `wrong` of what could not be taken.
+    """
+
+    values: Mapping[str, str]
+    languages: tuple[str, ...]
+    base: int | None = None
+    form: str = ""
+    found: Working | None = None
+    wrong: Mapping[str, str] = field(default_factory=dict)
+    clashes: Mapping[str, str] = field(default_factory=dict)
+    taken: Sequence[str] = ()
+    is_typo: bool = False
+
+    @property
+    def original(self) -> str:
+        """The original's language."""
+        return self.values["original_language"]
+
+    def state(self, language: str) -> str:
+        """How far a text has come; `missing` where there is none yet."""
+        texts = self.found.entry["texts"] if self.found else {}
+        return str(texts[language]["state"]) if language in texts else "missing"
+
+    @property
+    def states(self) -> set[str]:
+        """The states of all texts."""
+        return {self.state(language) for language in self.languages}
+
+    def sendable(self, me: Curator) -> bool:
+        """Whether they may write a text that can be sent for review."""
+        mine = (code for code in self.languages if me.may_write(code))
+        return any(self.state(code) in ("missing", "draft") for code in mine)
+
+    @property
+    def status(self) -> str:
+        """How far the principle has come; empty for a new one."""
+        return str(self.found.entry["status"]) if self.found else ""
+
+    def public(self, language: str) -> Entry | None:
+        """What readers see in that language while a change of it waits; None where none does."""
+        live = self.found.live["texts"].get(language) if self.found and self.found.live else None
+        is_held = self.status != "draft" and self.state(language) not in SHOWABLE
+        return live if live and is_held and live["state"] in SHOWABLE else None
+
+
+def blank(languages: tuple[str, ...], original: str) -> Sheet:
+    """The form of a new principle."""
+    values = {"kind": "principle", "original_language": original, "source_language": original}
+    return Sheet(values, _ordered(languages, original), form=secrets.token_hex(16))
+
+
+def of(found: Working, languages: tuple[str, ...]) -> Sheet:
+    """The form of the working copy."""
+    values = comparing.flat(found.entry)
+    original = values["original_language"]
+    codes = (*languages, *found.entry["texts"])
+    return Sheet(values, _ordered(codes, original), found.revision, found=found)
+
+
+def typed(started: Sheet, me: Curator) -> Sheet:
+    """A form with what was typed into it, as far as they may write there."""
+    given, is_new = request.form, started.found is None
+    names = [f"{code}.{part}" for code in started.languages for part in TEXT_FIELDS]
+    names = [name for name in names if me.may_write(name.rpartition(".")[0])]
+    if me.may("curator"):
+        names += [*PLAIN, *(f"source_{name}" for name in SOURCE), *(ONLY_NEW if is_new else ())]
+    values = dict(started.values)
+    values |= {name: _lines(given[name]) for name in names if name in given}
+    if me.may("curator") and "kind" in given:  # no box that is checked: no theme
+        values["themes"] = _kept_order(values.get("themes", "").split(), given.getlist("themes"))
+    codes = started.languages
+    if values["original_language"] not in codes:
+        values["original_language"] = started.original
+    return replace(
+        started,
+        values=values,
+        languages=_ordered(codes, values["original_language"]),
+        base=None if is_new else _number(given.get("base", "")),
+        form=given.get("form", "")[:64] or started.form,
+        is_typo="typo" in given,
+    )
+
+
+def entry(sheet: Sheet) -> Entry:
+    """What was typed, as an entry."""
+    plain = {name: value for name, value in sheet.values.items() if not name.startswith("source_")}
+    return comparing.unflat(plain)
+
+
+def new_source(sheet: Sheet) -> Entry | None:
+    """The source that was typed beside the list; None where nothing was."""
+    given = {name: sheet.values.get(f"source_{name}", "") for name in SOURCE}
+    given = {name: value.strip() for name, value in given.items()}
+    if not any(value for name, value in given.items() if name != "language"):
+        return None
+    year = given["year"]
+    is_number = year.removeprefix("-").isascii() and year.removeprefix("-").isdigit()
+    number = int(year) if is_number and len(year) < 9 else year
+    return {**given, "language": given["language"] or sheet.original, "year": number}
+
+
+def refused(sheet: Sheet, error: FormError, t: Translator) -> Sheet:
+    """The form again, with what is wrong in it; characters that no page can carry are gone."""
+    values = {name: without_controls(text) for name, text in sheet.values.items()}
+    return replace(sheet, values=values, wrong=t.told(error.fields))
+
+
+def clashed(sheet: Sheet, base: Entry, found: Working) -> Sheet:
+    """The form again, brought together with what somebody else saved meanwhile."""
+    sources = {name: text for name, text in sheet.values.items() if name.startswith("source_")}
+    mine = {name: text for name, text in sheet.values.items() if name not in sources}
+    mine["slug"] = found.entry["slug"]
+    merged = comparing.merge(comparing.flat(base), mine, comparing.flat(found.entry))
+    return replace(
+        sheet,
+        values={**merged.values, **sources},
+        base=found.revision,
+        found=found,
+        taken=merged.taken,
+        clashes=merged.clashes,
+    )
+
+
+def label(t: Translator, name: str) -> str:
+    """What a field is called: `Statement (svenska)`."""
+    language, _, part = name.rpartition(".")
+    words = t.gettext(LABELS[part])
+    return f"{words} ({own_name(language)})" if language else words
+
+
+def _ordered(codes: Sequence[str], original: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((original, *codes)))
+
+
+def _kept_order(before: list[str], chosen: list[str]) -> str:
+    """The themes that are chosen: those that were there before as they stood, then the others."""
+    stayed = [slug for slug in before if slug in chosen]
+    return " ".join(dict.fromkeys((*stayed, *chosen)))
+
+
+def _lines(text: str) -> str:
+    """What was typed, with the line breaks of a text."""
+    return text.replace("\r\n", "\n")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

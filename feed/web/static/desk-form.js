@@ -1,0 +1,65 @@
+/* The form of a principle, made nicer: counts while one writes, a preview that follows, checks that
+   come by themselves, and a question before what was typed is left behind. */
+(() => {
+  "use strict";
+  const form = document.getElementById("sheet");
+  const counts = [...form.querySelectorAll("[data-count]")];
+  let asked = null; // the preview that was asked for last
+  let changed = false;
+  let timer = 0;
+
+  function count(hint) {
+    const { count: name, least, most } = hint.dataset;
+    const length = [...form.elements[name].value.trim()].length;
+    hint.textContent = hint.textContent.replace(/\d+/, length);
+    hint.classList.toggle("over", length > most || (length > 0 && length < least));
+  }
+
+  /* A new frame each time: what it showed before is no page to go back to. */
+  function preview() {
+    const frame = document.getElementById("preview");
+    frame.replaceWith(frame.cloneNode());
+    form.requestSubmit(asked);
+  }
+
+  async function check() {
+    const given = new URLSearchParams(new FormData(form));
+    given.set("act", "check");
+    const answer = await fetch(form.action, { method: "POST", body: given });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const hints = page.getElementById("hints");
+    if (hints) document.getElementById("hints").replaceWith(document.adoptNode(hints));
+  }
+
+  form.addEventListener("input", ({ target }) => {
+    if (target.closest("iframe")) return;
+    changed = true;
+    counts.filter(({ dataset }) => dataset.count === target.name).forEach(count);
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (asked) preview();
+      check().catch(() => {});
+    }, 900);
+  });
+  form.addEventListener("submit", ({ submitter }) => {
+    if (submitter?.formTarget) {
+      asked = submitter;
+    } else {
+      changed = false;
+      clearTimeout(timer);
+    }
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (changed) event.preventDefault();
+  });
+  counts.forEach(count);
+
+  /* The page in the original language, once somebody comes to where it shows. */
+  new IntersectionObserver((seen, watcher) => {
+    if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+    watcher.disconnect();
+    asked ??= form.querySelector("[formtarget]");
+    preview();
+  }).observe(document.getElementById("preview"));
+})();

@@ -1,0 +1,571 @@
+"""The form of a principle, as people at the desk use it: nothing that they type is lost."""
+
+import html
+import json
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from feed import clock, curation, editions, server
+from feed.curation import drafting, hints, signing
+from feed.publish import channel, letter
+from feed.store import library, revisions
+from feed.web import create_app
+from tests.conftest import NOON, Installation, free_port, settings
+from tests.desk import Desk, Seat
+from tests.test_drafting import LIBRARY, SLUG, SWEDISH
+
+Install = Callable[..., Installation]
+PATH = f"/desk/principles/{SLUG}/"
+NEW = "/desk/principles/new"
+FIRST = {
+    "kind": "principle",
+    "source": "handbook",
+    "original_language": "sv",
+    "sv.title": "Håll ögonen öppna",
+    "sv.statement": "Se dig om.",
+}
+SIGNS = [("\0", "U+0000"), ("\x1b", "U+001B"), ("\u202e", "U+202E")]
+LOOKS = [("en", "light", 1280), ("sv", "dark", 320)]
+HOSTILE = "<script>alert(1)</script> ”citat” & =HYPERLINK(1) 🙂 {{ 7*7 }}"
+
+
+def desk_of(house: Installation) -> Desk:
+    house.load({"a.json": json.dumps(LIBRARY)})
+    house.publish()
+    return Desk(house)
+
+
+@pytest.fixture
+def desk(install: Install) -> Desk:
+    return desk_of(install())
+
+
+def fields(page: TestResponse) -> dict[str, str]:
+    """What a browser would send of the form on a page."""
+    body = page.text.partition('id="sheet"')[2].partition("</form>")[0]
+    found = {}
+    for tag in re.findall(r"<input [^>]*>", body):
+        given = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        if given.get("type") in ("radio", "checkbox") and not tag.endswith("checked>"):
+            continue
+        found[given["name"]] = html.unescape(given.get("value", ""))
+    for name, value in re.findall(r'<textarea[^>]* name="([^"]*)"[^>]*>\n([^<]*)</textarea>', body):
+        found[name] = html.unescape(value)
+    for name, options in re.findall(r'(?s)<select[^>]* name="([^"]*)"[^>]*>(.*?)</select>', body):
+        chosen = re.search(r'<option value="([^"]*)"[^>]* selected>', options)
+        found[name] = chosen[1] if chosen else ""
+    found.pop("mark")
+    return found
+
+
+def stored(desk: Desk, slug: str = SLUG) -> Any:
+    with desk.house.open() as db:
+        return library.principle(db, slug)
+
+
+def working(desk: Desk, slug: str = SLUG) -> drafting.Working:
+    with desk.house.open() as db:
+        return drafting.working(db, slug)
+
+
+def steps(desk: Desk, slug: str = SLUG) -> list[str]:
+    with desk.house.open() as db:
+        return [step.action for step in revisions.of(db, slug)]
+
+
+def send(seat: Seat, path: str, given: dict[str, Any], **changes: Any) -> TestResponse:
+    return seat.post(path, {**given, **{name.replace("__", "."): v for name, v in changes.items()}})
+
+
+def opened(seat: Seat, path: str = PATH) -> dict[str, str]:
+    page = seat.get(path)
+    assert page.status_code == 200
+    return fields(page)
+
+
+def test_a_curator_adds_a_principle_in_two_languages(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    typed = {**opened(seat, NEW), **FIRST, "en.title": "Open eyes", "en.statement": "Look around."}
+    given = {**typed, "themes": ["trust", "change"]}
+    answer = send(seat, NEW, given)
+    assert answer.location == "/desk/principles/hall-ogonen-oppna/?done=save"
+    assert "Saved." in seat.get(answer.location).text
+    found = stored(desk, "hall-ogonen-oppna")
+    assert (found.themes, set(found.texts)) == (("trust", "change"), {"sv", "en"})
+    assert send(seat, NEW, given).location == answer.location
+    assert steps(desk, "hall-ogonen-oppna") == ["save"]
+
+
+def test_what_the_form_shows_is_what_it_saves(desk: Desk) -> None:
+    """Sent as it is, nothing changes: not the order of themes, not a line break."""
+    seat = desk.seat("editor")
+    given = {**opened(seat), "sv.commentary": "En rad.\r\n\r\nEn till.", "themes": "trust"}
+    assert send(seat, PATH, given).status_code == 303
+    assert stored(desk).texts["sv"].commentary == "En rad.\n\nEn till."
+    again = opened(seat)
+    assert again["sv.commentary"] == "En rad.\n\nEn till."
+    send(seat, PATH, again, themes="trust")
+    assert steps(desk) == ["save", "import"]
+
+
+def test_every_error_comes_with_every_field_as_it_was_typed(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    typed = {
+        **opened(seat, NEW),
+        **FIRST,
+        "source": "",
+        "sv.title": "",
+        "sv.practice": "x" * 100_000,
+        "en.commentary": HOSTILE,
+        "notes": "Anteckning",
+        "source_url": "javascript:alert(1)",
+        "source_year": "i fjol",
+    }
+    page = send(seat, NEW, typed)
+    assert page.status_code == 422
+    assert "Not saved yet" in page.text
+    assert fields(page) == typed
+    assert "<script>alert" not in page.text
+    for name in ("sv.title", "sv.practice", "source_url", "source_year", "source_title"):
+        assert f'href="#{name}"' in page.text
+        assert f'id="{name}-wrong"' in page.text
+        assert re.search(rf'id="{re.escape(name)}"[^>]*aria-invalid="true"', page.text)
+    assert "at most 2000 characters, not 100000" in page.text
+    assert stored(desk, "hall-ogonen-oppna") is None
+
+
+def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_kept(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    paste = "å" * 100_000
+    typed = {**opened(seat), **{f"sv.{n}": paste for n in ("reflection", "practice", "commentary")}}
+    page = send(seat, PATH, typed, en__practice=paste, en__commentary=paste)
+    assert page.status_code == 422
+    assert page.text.count(paste) == 5
+
+
+@pytest.mark.parametrize(("sign", "code"), SIGNS)
+def test_signs_that_no_page_can_carry_are_refused_and_taken_out(
+    desk: Desk, sign: str, code: str
+) -> None:
+    seat = desk.seat("curator")
+    page = send(seat, PATH, opened(seat), sv__practice=f"Fråga{sign} en kollega.")
+    assert page.status_code == 422
+    assert code in page.text
+    assert sign not in page.text
+    again = fields(page)
+    assert again["sv.practice"] == "Fråga en kollega."
+    assert send(seat, PATH, again, themes="trust").status_code == 303
+
+
+def test_hostile_text_is_text_everywhere(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    given = {**opened(seat), "themes": "trust", "locator": HOSTILE, "notes": HOSTILE}
+    given |= {f"sv.{part}": HOSTILE for part in ("title", "statement", "reflection", "practice")}
+    assert send(seat, PATH, given).status_code == 303
+    pages = [seat.get(path).text for path in (PATH, f"{PATH}history/", f"/sv/principles/{SLUG}/")]
+    for form in ("page", "feed", "widget", "letter"):
+        pages.append(seat.post(f"/desk/preview/{form}/sv", {"principle": SLUG}).text)
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "{{ 7*7 }}" in page
+    assert fields(seat.get(PATH))["sv.statement"] == HOSTILE
+
+
+def test_a_change_of_what_is_public_waits_until_an_editor_approves(desk: Desk) -> None:
+    before = desk.house.client().get("/sv/").data
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    answer = send(curator, PATH, opened(curator), sv__statement="Lyssna länge.", themes="trust")
+    assert "waits for an editor" in curator.get(answer.location).text
+    assert desk.house.client().get("/sv/").data == before
+    page = editor.get(PATH)
+    assert "readers still see the old words" in page.text
+    assert "Approve what waits" in page.text
+    assert "Approve what waits" not in curator.get(PATH).text
+    send(editor, PATH, fields(page), act="approve", themes="trust")
+    assert "Lyssna länge." in desk.house.client().get("/sv/").text
+    assert working(desk).entry["texts"]["en"]["state"] == "outdated"
+
+
+def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> None:
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    given = {**opened(curator, NEW), **FIRST, "en.title": "Open", "en.statement": "Look."}
+    path = send(curator, NEW, given).location.partition("?")[0]
+    slug = path.split("/")[-2]
+    send(curator, path, opened(curator, path), act="review.sv")
+    states = {code: text.state for code, text in stored(desk, slug).texts.items()}
+    assert states == {"sv": "review", "en": "draft"}
+    send(editor, path, opened(editor, path), act="approve.sv")
+    assert stored(desk, slug).texts["sv"].state == "approved"
+    answer = send(editor, path, opened(editor, path), act="publish")
+    assert "Published." in editor.get(answer.location).text
+    assert stored(desk, slug).status == "published"
+
+
+@pytest.mark.parametrize("act", ["approve", "publish", "approve.sv"])
+def test_who_may_not_approve_has_no_button_and_is_refused(desk: Desk, act: str) -> None:
+    for role in ("translator", "curator"):
+        seat = desk.seat(role)
+        page = seat.get(PATH)
+        assert f'value="{act}"' not in page.text
+        assert send(seat, PATH, fields(page), act=act, themes="trust").status_code == 403
+    assert steps(desk) == ["import"]
+
+
+def test_a_decision_needs_an_editor_and_declining_a_reason(desk: Desk) -> None:
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    send(curator, PATH, opened(curator), sv__statement="Kort.", themes="trust")
+    assert curator.post(f"{PATH}decline", {"reason": "x"}).status_code == 403
+    page = editor.post(f"{PATH}decline", {"reason": ""})
+    assert page.status_code == 422
+    assert "Say why" in page.text
+    assert editor.post(f"{PATH}decline", {"reason": "För <kort>"}).status_code == 303
+    page = curator.get(PATH)
+    assert "För &lt;kort&gt;" in page.text
+    assert fields(page)["sv.statement"] == "Kort."
+    assert editor.post(f"{PATH}retire").status_code == 303
+    assert stored(desk).status == "retired"
+
+
+def test_a_translator_reads_all_and_writes_their_own(desk: Desk) -> None:
+    seat = desk.seat("translator")
+    page = seat.get(PATH)
+    assert set(fields(page)) >= {"sv.title"}
+    assert not {"en.title", "source", "notes", "locator"} & set(fields(page))
+    assert "Listen first" in page.text
+    changes = {"en.title": "Mine now", "notes": "Mine", "kind": "quote", "sv.title": "Lyssna nu"}
+    assert seat.post(PATH, {**fields(page), **changes}).status_code == 303
+    entry = working(desk).entry
+    assert (entry["texts"]["sv"]["title"], entry["texts"]["en"]["title"]) == (
+        "Lyssna nu",
+        "Listen first",
+    )
+    assert (entry["kind"], entry["notes"]) == ("principle", "")
+    assert seat.get(NEW).status_code == 403
+
+
+def test_a_translator_sees_how_the_original_has_changed(desk: Desk) -> None:
+    editor = desk.seat("editor")
+    send(
+        editor,
+        PATH,
+        opened(editor),
+        sv__statement="Den som frågar först får veta mer.",
+        themes="trust",
+    )
+    page = editor.get(PATH).text
+    assert "The original has changed since this was translated" in page
+    assert re.search(r"<del>.*?lyssnar</del>\s*<ins>.*?frågar<", page)
+    send(editor, PATH, opened(editor), en__statement="Who asks first …", themes="trust")
+    assert "The original has changed" not in editor.get(PATH).text
+    send(editor, PATH, opened(editor), sv__title="Lyssna  först", typo="1", themes="trust")
+    assert "The original has changed" not in editor.get(PATH).text
+
+
+def test_two_people_get_both_versions_to_bring_together(desk: Desk) -> None:
+    mine, theirs = desk.seat("curator"), desk.seat("editor")
+    given = opened(mine)
+    send(theirs, PATH, opened(theirs), sv__title="Deras", en__title="Theirs", themes="trust")
+    page = send(mine, PATH, given, sv__title="Min", sv__practice="Öva.", themes="trust")
+    assert page.status_code == 409
+    assert "Editor Åström saved this principle after you had opened it" in page.text
+    shown = fields(page)
+    assert (shown["sv.title"], shown["sv.practice"], shown["en.title"]) == ("Min", "Öva.", "Theirs")
+    assert re.search(r'id="sv.title-theirs">.*?<span class="theirs">Deras<', page.text, re.DOTALL)
+    assert steps(desk) == ["save", "import"]
+    assert send(mine, PATH, shown, themes="trust").status_code == 303
+    entry = working(desk).entry
+    assert (entry["texts"]["sv"]["title"], entry["texts"]["en"]["title"]) == ("Min", "Theirs")
+
+
+def test_two_tabs_and_the_back_button_overwrite_nothing(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    one, other = opened(seat), opened(seat)
+    send(seat, PATH, one, sv__title="Ett", themes="trust")
+    page = send(seat, PATH, other, sv__title="Två", themes="trust")
+    assert page.status_code == 409
+    assert stored(desk).texts["sv"].title == "Ett"
+    fresh = {**opened(seat, NEW), **FIRST}
+    path = send(seat, NEW, fresh).location.partition("?")[0]
+    assert send(seat, NEW, fresh, sv__title="Igen").location.partition("?")[0] == path
+    assert send(seat, NEW, fresh, sv__title="Och igen").status_code == 409
+
+
+def test_the_same_edit_sent_twice_is_one_step(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    given = {**opened(seat), "sv.title": "Mitt", "themes": "trust"}
+    assert [send(seat, PATH, given).status_code for _ in range(2)] == [303, 303]
+    assert steps(desk) == ["save", "import"]
+
+
+def test_a_session_that_ran_out_brings_the_text_back(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    given = {**opened(seat), "sv.practice": "Fråga ”varför”.\r\n<b>", "themes": "trust"}
+    with desk.house.open() as db:
+        db.execute("DELETE FROM sessions")
+        db.conn.commit()
+    page = seat.post(PATH, given)
+    assert page.status_code == 403
+    assert "Nothing that you typed is lost" in page.text
+    packed = re.search(r'name="kept" value="([^"]*)"', page.text)
+    assert packed
+    with desk.house.open() as db:
+        token = signing.begin(db, desk.person("curator"), desk.house.now)
+    again = Seat(desk.house.client())
+    again.client.set_cookie("devis-desk", token)
+    kept = dict(json.loads(html.unescape(packed[1])))
+    assert kept["sv.practice"] == "Fråga ”varför”.\r\n<b>"
+    assert again.post(PATH, kept).status_code == 303
+    assert working(desk).entry["texts"]["sv"]["practice"] == "Fråga ”varför”.\n<b>"
+
+
+def test_nothing_changes_without_the_mark_or_by_reading(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    for path in (PATH, NEW, f"{PATH}retire", f"{PATH}history/1/restore", "/desk/preview/page/sv"):
+        assert seat.client.post(path, data=FIRST).status_code == 403
+    for path in (f"{PATH}retire", f"{PATH}history/1/restore", "/desk/preview/page/sv"):
+        assert seat.get(path).status_code == 405
+    assert steps(desk) == ["import"]
+
+
+def test_history_tells_who_did_what_and_gives_it_back(desk: Desk) -> None:
+    editor = desk.seat("editor")
+    send(editor, PATH, opened(editor), sv__statement="Den som frågar får veta.", themes="trust")
+    page = editor.get(f"{PATH}history/")
+    assert "<strong>Editor Åström</strong> saved" in page.text
+    assert re.search(r"<del>.*?lyssnar", page.text)
+    restore = re.findall(r'action="([^"]*restore)"', page.text)
+    assert len(restore) == 1
+    assert desk.seat("translator").post(restore[0]).status_code == 403
+    assert editor.post(restore[0]).status_code == 303
+    assert stored(desk).texts["sv"].statement == SWEDISH["statement"]
+    assert steps(desk) == ["restore", "save", "import"]
+    assert editor.post(f"{PATH}history/99/restore").status_code == 404
+
+
+def test_a_quote_asks_for_its_credit_in_place(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    given = {**opened(seat, NEW), **FIRST, "kind": "quote"}
+    page = send(seat, NEW, given, act="review")
+    assert page.status_code == 422
+    assert "A quote needs an author, a year" in page.text
+    source = {"title": "Ny bok", "author": "Bo Ek", "year": "1999", "rights": "Citaträtt."}
+    given |= {f"source_{name}": text for name, text in source.items()}
+    answer = send(seat, NEW, given, act="review")
+    assert answer.status_code == 303
+    with desk.house.open() as db:
+        found = library.sources(db)["ny-bok"]
+    assert (found.author, found.year, found.language) == ("Bo Ek", 1999, "sv")
+
+
+def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
+    seat = desk.seat("curator")
+    statement = '"Den som lyssnar först får veta  mer, se https://x.example ' + "x" * 300
+    given = {**opened(seat, NEW), **FIRST, "sv.title": "Lyssna först", "sv.statement": statement}
+    page = send(seat, NEW, given, act="check")
+    assert page.status_code == 200
+    said = re.sub(r"<[^>]*>", "", page.text.partition('id="hints"')[2].partition("</section>")[0])
+    for words in (
+        "Title (Svenska) is nearly that of “listen-first” (100 %)",
+        "has straight quotes",
+        "has a space too many",
+        "too long for the widget",
+        "looks like a link",
+        "gives no credit",
+        "are 0: expected 1 to 2",
+    ):
+        assert words in said
+    assert f'href="{PATH}"' in page.text
+    assert stored(desk, "lyssna-forst") is None
+    assert send(seat, NEW, given).status_code == 303
+
+
+def test_hints_are_fast_in_a_large_library(install: Install) -> None:
+    """Ten thousand principles: looking for what says nearly the same takes no time one notices."""
+    made = install()
+    chance = random.Random(1)
+    words = ["".join(chance.choices("adegiklmnorstv", k=chance.randint(2, 9))) for _ in range(3000)]
+    said = [" ".join(chance.choices(words, k=chance.randint(14, 40))) for _ in range(10_000)]
+    principles = [
+        {"slug": f"p{n}", "source": "s", "texts": {"sv": {"title": f"Nr {n}", "statement": text}}}
+        for n, text in enumerate(said)
+    ]
+    source = {"slug": "s", "title": "S", "language": "sv"}
+    made.load({"a.json": json.dumps({"sources": [source], "principles": principles})})
+    values = {"sv.title": "Nytt", "sv.statement": said[77] + "!", "slug": "", "themes": ""}
+    with made.open() as db:
+        hints.of(db, values, None)
+        started = time.perf_counter()
+        found = hints.of(db, values, None)
+        took = time.perf_counter() - started
+    assert "p77" in {hint.slug for hint in found}
+    assert took < 0.5
+
+
+def test_a_preview_is_what_the_publishers_give_after_publishing(desk: Desk) -> None:
+    """The only principle is today's edition: every channel then says what the preview said."""
+    seat = desk.seat("editor")
+    typed = {**opened(seat), "sv.statement": "Frågor och svar & mer.", "themes": "trust"}
+    kinds = ("page", "feed", "widget", "card", "letter")
+    shown = {
+        (form, code): seat.post(f"/desk/preview/{form}/{code}", typed)
+        for form in kinds
+        for code in ("sv", "en")
+    }
+    assert stored(desk).texts["sv"].statement == SWEDISH["statement"]
+    send(seat, PATH, typed, typo="1")
+    stranger, site, day = desk.house.client(), desk.house.site(), NOON.date()
+    with desk.house.open() as db:
+        view = editions.today(db, site, NOON)
+    assert view is not None
+    for code in ("sv", "en"):
+        assert shown["card", code].data == stranger.get(f"/{code}/card/{day}.png").data
+        assert (
+            shown["widget", code].text.partition("<main")[2].partition(">")[2]
+            == (
+                stranger.get(f"/{code}/widget/?show=title+statement+reflection+practice+credit")
+                .text.partition("<main")[2]
+                .partition(">")[2]
+            )
+        )
+        assert shown["letter", code].text == letter.daily(site, code, view.showing).html
+        (item,) = channel.daily(site, code, [view.showing]).items
+        assert item.html in shown["feed", code].text
+        page = stranger.get(f"/{code}/{day}/").text
+        article = re.search(r"(?s)<article.*?</article>", page)
+        assert article
+        assert article[0] in shown["page", code].text
+
+
+def test_a_preview_can_be_framed_by_the_desk_alone_and_runs_nothing(desk: Desk) -> None:
+    seat = desk.seat("translator")
+    for form in ("page", "feed", "widget", "card", "letter"):
+        answer = seat.post(f"/desk/preview/{form}/sv", {"principle": SLUG})
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.status_code == 200
+        assert "frame-ancestors 'self';" in policy
+        assert "default-src 'none'" in policy
+        assert policy.endswith("sandbox")
+        assert "script-src" not in policy
+        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert "frame-ancestors 'none'" in seat.get(PATH).headers["Content-Security-Policy"]
+    assert seat.post("/desk/preview/page/xx", {}).status_code == 404
+    assert seat.post("/desk/preview/poster/sv", {}).status_code == 404
+    empty = desk.seat("curator").post("/desk/preview/card/sv", {"sv.title": "Bara\0 titel\u202e"})
+    assert "Write a title and a statement" in empty.text
+
+
+def test_any_number_of_languages_stands_side_by_side(install: Install) -> None:
+    seat = desk_of(install(LANGUAGES="en,sv,fi,de")).seat("curator")
+    page = seat.get(PATH)
+    assert [name for name in fields(page) if name.endswith(".title")] == [
+        *("sv.title", "en.title", "fi.title", "de.title")
+    ]
+    assert send(seat, PATH, fields(page), fi__title="Kuuntele", themes="trust").status_code == 303
+    assert fields(seat.get(PATH))["fi.title"] == "Kuuntele"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
+    """A desk in a real server, with the shipped library."""
+    port = free_port()
+    house = Installation(settings(tmp_path_factory.mktemp("form"), PORT=str(port)))
+    ticking = clock.Clock(house.now, time.monotonic())
+    server.create(house.config, ticking)
+    house.load(curation.shipped_files())
+    house.publish()
+    http = make_server("127.0.0.1", port, create_app(house.config, ticking), threaded=True)
+    thread = Thread(target=http.serve_forever)
+    thread.start()
+    try:
+        yield Desk(house), f"http://127.0.0.1:{port}"
+    finally:
+        http.shutdown()
+        thread.join()
+
+
+def signed_in(
+    browser: Browser, served: tuple[Desk, str], role: str, **options: Any
+) -> tuple[Page, list[str]]:
+    """A page of somebody at the desk, and what its browser complains of."""
+    desk, address = served
+    with desk.house.open() as db:
+        token = signing.begin(db, desk.person(role), desk.house.now)
+    context = browser.new_context(base_url=address, **options)
+    context.add_cookies([{"name": "devis-desk", "value": token, "url": address}])
+    page, complaints = context.new_page(), []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page, complaints
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_in_a_browser_with_and_without_script(
+    browser: Browser, served: tuple[Desk, str], script: bool
+) -> None:
+    page, complaints = signed_in(browser, served, "curator", java_script_enabled=script)
+    title = f"Öppna fönstret {'med' if script else 'utan'} skript"
+    page.goto(NEW)
+    page.get_by_label("Original language").select_option("sv")
+    page.get_by_label("Title (Svenska)").fill(title)
+    page.get_by_label("Statement (Svenska)").fill("Släpp in luft, så kommer det tankar med den.")
+    page.get_by_label("Source", exact=False).first.select_option("fem-deviser")
+    page.get_by_role("button", name="Card (Svenska)").click()
+    frame = page.frame_locator("#preview")
+    frame.locator("img").wait_for()
+    page.get_by_role("button", name="Feed item (Svenska)").click()
+    frame.get_by_role("heading", name=title).wait_for()
+    if script:
+        page.get_by_label("Title (Svenska)").fill(f"{title}!")
+        frame.get_by_role("heading", name=f"{title}!").wait_for()
+        assert page.locator('[data-count="sv.title"]').inner_text().startswith(str(len(title) + 1))
+        page.locator("#hints", has_text="Place in the source").wait_for()
+        assert page.evaluate("history.length") <= 4
+    page.get_by_role("button", name="Save draft").click()
+    page.get_by_text("Saved.", exact=True).wait_for()
+    assert page.get_by_role("heading", level=1).inner_text().startswith(title)
+    assert complaints == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("role", ["editor", "translator"])
+@pytest.mark.parametrize(("language", "scheme", "width"), LOOKS)
+def test_everybody_can_use_the_form(
+    browser: Browser, served: tuple[Desk, str], role: str, language: str, scheme: Any, width: int
+) -> None:
+    desk, _ = served
+    slug = "let-them-influence-you"
+    me, editor = desk.person("curator"), desk.person("editor")
+    with desk.house.open() as db:
+        for who, part in ((editor, "statement"), (me, "title")):
+            found = drafting.working(db, slug)
+            texts = dict(found.entry["texts"])
+            texts["sv"] = {**texts["sv"], part: f"{texts['sv'][part]} {language}{role}"}
+            now = desk.house.now + timedelta(minutes=1)
+            drafting.save(db, who, {**found.entry, "texts": texts}, found.revision, now)
+        db.execute("UPDATE curators SET language = ?", [language])
+        db.conn.commit()
+    size = {"width": width, "height": 800}
+    page, complaints = signed_in(browser, served, role, color_scheme=scheme, viewport=size)
+    paths = [f"/desk/principles/{slug}/", f"/desk/principles/{slug}/history/"]
+    for path in paths + ([NEW] if role == "editor" else []):
+        page.goto(path)
+        found_wrong = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found_wrong] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+    page.context.close()
+    with desk.house.open() as db:
+        db.execute("UPDATE curators SET language = 'en'")
+        db.conn.commit()

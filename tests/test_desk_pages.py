@@ -1,0 +1,160 @@
+"""The desk in a real Chromium: every page sound in both languages, every size and light; and nobody
+needs a mouse or a script to sign in.
+"""
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import html5lib
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext
+
+from feed import clock, curation, server
+from feed.curation import people, signing
+from feed.web import create_app
+from tests.conftest import NOON, Installation, free_port, settings
+from tests.desk import Desk
+from tests.test_browser import AXE, NARROW, OPTIONS, PAPER, Visit, fits_every_size
+
+LANGUAGES = ("en", "sv")
+# Every page: who meets it, and where.
+PAGES = {
+    "sign in": ("nobody", "/desk/sign-in"),
+    "sent": ("nobody", "/desk/sign-in/sent"),
+    "lost": ("nobody", "/desk/link/x"),
+    "refused": ("translator", "/desk/people/"),
+    "overview": ("administrator", "/desk/"),
+    "account": ("administrator", "/desk/account/?saved=1"),
+    "factor": ("administrator", "/desk/account/factor"),
+    "people": ("administrator", "/desk/people/?invited=1"),
+    "person": ("administrator", "/desk/people/1/"),
+}
+
+
+class _Handler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+@dataclass
+class Room:
+    """A desk that a browser can come to."""
+
+    desk: Desk
+    address: str
+
+    def enter(self, browser: Browser, role: str, language: str, **options: Any) -> BrowserContext:
+        """A browser of somebody with that role, whom the desk speaks that language to."""
+        context = browser.new_context(
+            **{"viewport": NARROW, "locale": language, "base_url": self.address, **options}
+        )
+        if role != "nobody":
+            found = self.desk.person(role)
+            with self.desk.house.open() as db:
+                people.speak(db, found, language)
+                token = signing.begin(db, found, NOON)
+            context.add_cookies([{"name": "devis-desk", "value": token, "url": self.address}])
+        return context
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """On the shipped library, with today's edition."""
+    port = free_port()
+    made = Installation(settings(tmp_path_factory.mktemp("room"), PORT=str(port)))
+    server.create(made.config, clock.Clock(NOON, 0))
+    made.load(curation.shipped_files())
+    made.publish()
+    app = create_app(made.config, lambda: NOON)  # type: ignore[arg-type]
+    with make_server("127.0.0.1", port, app, _Server, _Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        yield Room(Desk(made), f"http://127.0.0.1:{port}")
+        httpd.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_page_of_the_desk_is_sound_in_every_size_and_light(
+    room: Room, browser: Browser, kind: str, language: str
+) -> None:
+    role, path = PAGES[kind]
+    context = room.enter(browser, role, language)
+    visit = Visit(context.new_page())
+    visit.page.on("console", lambda message: visit.messages.append(message.text))
+    visit.page.on("pageerror", lambda error: visit.messages.append(str(error)))
+    visit.page.on("request", lambda request: visit.requests.append(request.url))
+    answer = visit.page.goto(path, wait_until="load")
+    assert answer is not None
+    html5lib.HTMLParser(strict=True).parse(answer.text())
+    assert visit.run("document.documentElement.lang") == language
+    assert visit.run("document.querySelectorAll('h1').length") == 1
+    visit.run(Axe().axe_script)
+    for scheme, paper in PAPER.items():
+        visit.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        assert visit.run("getComputedStyle(document.body).backgroundColor") == paper
+        assert visit.page.evaluate(AXE, OPTIONS) == []
+    fits_every_size(visit)
+    assert [url for url in visit.requests if not url.startswith(room.address)] == []
+    assert [text for text in visit.messages if "Failed to load resource" not in text] == []
+    context.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_invited_curator_signs_in_by_keyboard_and_chooses_a_password(
+    room: Room, browser: Browser, scripts: bool
+) -> None:
+    curator = room.desk.person("curator", f"Keyboard{scripts} Person")
+    context = room.enter(browser, "nobody", "sv", java_script_enabled=scripts)
+    page = context.new_page()
+    page.goto(room.desk.link(curator))
+    assert page.get_by_role("heading", level=1).inner_text() == f"Välkommen, {curator.name}"
+    page.get_by_role("button", name="Logga in").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/")
+    page.goto("/desk/account/")
+    page.get_by_label(re.compile("^(New password|Nytt lösenord)")).focus()
+    page.keyboard.type("fyra tranor på en rad")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**saved=1")
+    page.get_by_role("button", name=re.compile("Sign out|Logga ut")).first.click()
+    page.wait_for_url("**/desk/sign-in")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("#address").focus()
+    page.keyboard.type(curator.address)
+    page.keyboard.press("Tab")
+    page.keyboard.type("fyra tranor på en rad")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/")
+    context.close()
+
+
+def test_an_error_takes_the_focus_and_leads_to_its_field(room: Room, browser: Browser) -> None:
+    context = room.enter(browser, "administrator", "en")
+    page = context.new_page()
+    page.goto("/desk/people/")
+    page.get_by_label("Name", exact=True).fill("Anna")
+    page.get_by_label("E-mail address").fill("anna at home")
+    page.get_by_label("Editor").check()
+    page.get_by_role("button", name="Send the invitation").click()
+    assert page.evaluate("document.activeElement.id") == "summary"
+    link = page.locator("#summary a").first
+    assert "has no @" in link.inner_text()
+    link.click()
+    assert page.evaluate("document.activeElement.id") == "address"
+    assert page.locator("#address").get_attribute("aria-invalid") == "true"
+    assert page.get_by_label("Name", exact=True).input_value() == "Anna"
+    assert page.get_by_label("Editor").is_checked()
+    context.close()

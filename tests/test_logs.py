@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from feed.config import logs
 from tests.conftest import Command, Installation, answers, fetch, free_port, wait_until
-from tests.door import WISHES
+from tests.house import WISHES
 
 ADDRESS = "anna.andersson@example.org"
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

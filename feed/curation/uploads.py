@@ -8,7 +8,8 @@ from sqlite_utils import Database
 from feed import exchange
 from feed.curation.importing import carry_out
 from feed.curation.planning import Plan, plan
-from feed.errors import ConflictError, FormError, InputError, NotFoundError, mark
+from feed.errors import ConflictError, FormError, InputError, NotFoundError, Problem, mark
+from feed.exchange import Exchange
 from feed.model.desk import Curator
 from feed.store import uploads
 from feed.store.connection import transaction
@@ -16,6 +17,8 @@ from feed.store.uploads import Upload
 
 KEPT = timedelta(days=1)
 LONGEST_NAME = 100
+_GONE = mark("This file was imported already, or forgotten: files wait for a day.")
+_CHANGED = mark("The library has changed meanwhile: look again at what would happen.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,8 @@ def keep(db: Database, me: Curator, name: str, body: bytes, now: datetime) -> in
 
 def look(db: Database, me: Curator, number: int, *, overwrite: bool = False) -> Look:
     """What importing a file of one's own would do. Raises NotFoundError."""
-    found = uploads.get(db, number, me.id)
-    if found is None:
-        raise NotFoundError(
-            mark("This file was imported already, or forgotten: files wait for a day.")
-        )
-    incoming, problems = exchange.examine({found.name: found.body})
-    return Look(found, plan(db, incoming, problems, overwrite=overwrite, me=me))
+    found = _found(db, me, number)
+    return Look(found, plan(db, *_read(found), overwrite=overwrite, me=me))
 
 
 def confirm(
@@ -56,15 +54,15 @@ def confirm(
     `seen` is the mark of the plan that was looked at. Raises NotFoundError, ExchangeError, and
     ConflictError where the library has changed so that something else would come of it.
     """
+    read = _read(_found(db, me, number))  # takes its time, and keeps nobody from writing
     with transaction(db):
-        found = look(db, me, number, overwrite=overwrite)
-        if found.plan.mark != seen:
-            raise ConflictError(
-                mark("The library has changed meanwhile: look again at what would happen.")
-            )
-        carry_out(db, found.plan, now, me)
+        _found(db, me, number)  # unless it was sent twice
+        found = plan(db, *read, overwrite=overwrite, me=me)
+        if found.mark != seen:
+            raise ConflictError(_CHANGED)
+        carry_out(db, found, now, me)
         uploads.remove(db, number, me.id)
-    return found.plan
+    return found
 
 
 def drop(db: Database, me: Curator, number: int) -> None:
@@ -77,3 +75,14 @@ def forget(db: Database, now: datetime) -> None:
     """Forget the files that nobody confirmed."""
     with transaction(db):
         uploads.forget(db, now - KEPT)
+
+
+def _found(db: Database, me: Curator, number: int) -> Upload:
+    found = uploads.get(db, number, me.id)
+    if found is None:
+        raise NotFoundError(_GONE)
+    return found
+
+
+def _read(found: Upload) -> tuple[Exchange, list[Problem]]:
+    return exchange.examine({found.name: found.body})

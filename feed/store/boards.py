@@ -18,11 +18,13 @@ _FROM = (
     " JOIN sources s ON s.slug = p.source"
 )
 _TITLE = "ifnull(w.title, ifnull(o.title, p.slug))"
+_BY_TITLE = f"{_TITLE} COLLATE NOCASE"
+# What each column sorts by, and whether that is usually backwards; titles decide after it.
 SORTS = {
-    "title": f"{_TITLE} COLLATE NOCASE, p.slug",
-    "changed": f"{SAVED} DESC, p.slug",
-    "status": f"p.status, {_TITLE} COLLATE NOCASE, p.slug",
-    "source": f"s.title COLLATE NOCASE, {_TITLE} COLLATE NOCASE, p.slug",
+    "title": (_BY_TITLE, False),
+    "changed": (SAVED, True),
+    "status": ("p.status", False),
+    "source": ("s.title COLLATE NOCASE", False),
 }
 
 
@@ -81,10 +83,11 @@ def search(
     """
     where, values = _where(query, languages)
     values["shown"] = shown
-    order = SORTS[sort]
+    key, usually = SORTS[sort]
+    order = f"{key} {'DESC' if backwards != usually else 'ASC'}, {_BY_TITLE}, p.slug"
     rows = db.execute(
         f"{CELLS} SELECT p.slug, count(*) OVER () {_FROM} WHERE {where}"
-        f" ORDER BY {_reversed(order) if backwards else order} LIMIT :limit OFFSET :offset",
+        f" ORDER BY {order} LIMIT :limit OFFSET :offset",
         {**values, "limit": limit, "offset": offset},
     ).fetchall()
     return lines(db, [slug for slug, _ in rows], shown), rows[0][1] if rows else 0
@@ -170,9 +173,3 @@ def _stands(query: Filter) -> str:
         )
     wanted = [f"{name} = :{name}" for name in ("language", "state") if getattr(query, name)]
     return f"p.slug IN (SELECT principle FROM cells WHERE {' AND '.join(wanted)})"
-
-
-def _reversed(order: str) -> str:
-    first, rest = order.split(", p.slug")[0], ", p.slug"
-    turned = first.removesuffix(" DESC") if first.endswith(" DESC") else f"{first} DESC"
-    return turned + rest

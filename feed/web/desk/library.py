@@ -24,7 +24,11 @@ Page = AnyResponse | str | tuple[str, int]
 @needs("translator")
 def board() -> str:
     """Every principle that matches, 50 on a page."""
-    query, page, sort = filters.read(request.args), filters.page(request.args), _sort()
+    query, page, sort = (
+        filters.read(request.args),
+        filters.page(request.args),
+        filters.sort(request.args),
+    )
     found, total = boards.search(
         db(),
         query,
@@ -46,6 +50,7 @@ def board() -> str:
         pages=-(-total // PAGE_LENGTH),
         themes=library.themes(db()),
         sources=library.sources(db()),
+        number=request.args.get("number", 0, type=int),
         acts=[act for act, role in bulk.ACTS.items() if visit.me().may(role)],
     )
 
@@ -95,7 +100,3 @@ def _act() -> str:
     if not visit.me().may(bulk.ACTS[act]):
         raise ForbiddenError(mark("Only an editor can do that."))
     return act
-
-
-def _sort() -> str:
-    return filters.sort(request.args)

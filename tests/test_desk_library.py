@@ -1,0 +1,407 @@
+"""The boards of the library and its translations: what is found, what waits, what many acts do."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from html import unescape
+from threading import Thread
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, FilePayload, Page
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from feed import clock, server
+from feed.curation import drafting, signing
+from feed.store import boards, translations
+from feed.store.connection import transaction, undone
+from feed.web import create_app
+from tests.conftest import NOON, Installation, settings
+from tests.desk import Desk, Seat
+from tests.test_browser import AXE, OPTIONS
+
+Install = Callable[..., Installation]
+LATER = NOON + timedelta(days=9)
+BOARD = "/desk/principles/"
+
+
+def principle(slug: str, title: str, status: str, source: str = "book", **states: str) -> Any:
+    """A principle with a Swedish original, and texts in these states by language."""
+    texts = {
+        language: {"title": f"{title} {language}", "statement": f"{title}.", "state": state}
+        for language, state in states.items()
+    }
+    parts = {"source": source, "status": status, "themes": ["trust"] if source == "book" else []}
+    return {"slug": slug, **parts, "original_language": "sv", "texts": texts}
+
+
+FILE = {
+    "themes": [{"slug": "trust", "texts": {"en": {"name": "Trust"}, "sv": {"name": "Tillit"}}}],
+    "sources": [
+        {"slug": "book", "title": "Boken", "language": "sv"},
+        {"slug": "paper", "title": "Artikeln", "language": "sv"},
+    ],
+    "principles": [
+        principle("change", "Förändring", "published", sv="approved", en="approved"),
+        principle("alone", "Ensam", "published", sv="approved"),
+        principle("old", "Bygg", "published", sv="approved", en="outdated"),
+        principle("asked", "Clara", "draft", "paper", sv="review", en="draft"),
+        principle("begun", "Dag", "draft", sv="draft"),
+        principle("gone", "Erik", "retired", sv="approved"),
+    ],
+}
+
+
+def desk_of(house: Installation) -> Desk:
+    """A desk with people of every role, on that library."""
+    house.load({"a.json": json.dumps(FILE)})
+    made = Desk(house)
+    for role in ("translator", "curator", "editor"):
+        made.person(role)
+    return made
+
+
+@pytest.fixture
+def desk(install: Install) -> Desk:
+    return desk_of(install())
+
+
+def slugs(page: TestResponse) -> list[str]:
+    """The principles of a board, in its order."""
+    return re.findall(
+        r'<a [^>]*href="/desk/principles/([a-z0-9-]+)/', page.text.partition("<tbody")[2]
+    )
+
+
+def found(seat: Seat, **given: str) -> list[str]:
+    """What the library has for a filter."""
+    page = seat.get(BOARD, query_string=given)
+    assert page.status_code == 200
+    return slugs(page)
+
+
+def act(desk: Desk, role: str, slug: str, deed: str, **more: Any) -> None:
+    with desk.house.open() as db:
+        drafting.act(db, desk.person(role), slug, deed, desk.house.now, **more)
+
+
+def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
+    """Change texts, as the form does."""
+    with desk.house.open() as db:
+        known = drafting.working(db, slug)
+        entry = {**known.entry, "texts": {**known.entry["texts"], **texts}}
+        drafting.save(db, desk.person(role), entry, known.revision, desk.house.now)
+
+
+@pytest.mark.parametrize(
+    ("given", "slugs"),
+    [
+        ({}, ["old", "asked", "begun", "alone", "gone", "change"]),
+        ({"q": "forandring"}, ["change"]),
+        ({"q": "FÖRÄND"}, ["change"]),
+        ({"q": '" OR *'}, []),
+        ({"q": "change\0"}, []),
+        ({"status": "draft"}, ["asked", "begun"]),
+        ({"status": "nonsense"}, ["old", "asked", "begun", "alone", "gone", "change"]),
+        ({"source": "paper"}, ["asked"]),
+        ({"source": "paper", "theme": "trust"}, []),
+        ({"theme": "trust", "status": "retired"}, ["gone"]),
+        ({"state": "missing"}, ["begun", "alone", "gone"]),
+        ({"state": "missing", "language": "sv"}, []),
+        ({"state": "outdated", "language": "en"}, ["old"]),
+        ({"state": "outdated", "language": "sv"}, []),
+        ({"state": "draft"}, ["asked", "begun"]),
+        ({"language": "en"}, ["old", "asked", "change"]),
+        ({"waiting": "1"}, ["asked"]),
+        ({"sort": "-title", "status": "draft"}, ["begun", "asked"]),
+        ({"sort": "source", "status": "draft"}, ["asked", "begun"]),
+        ({"sort": "status"}, ["asked", "begun", "old", "alone", "change", "gone"]),
+        ({"page": "2"}, []),
+        ({"page": "x", "status": "retired"}, ["gone"]),
+    ],
+)
+def test_the_library_finds_what_is_asked_for(
+    desk: Desk, given: dict[str, str], slugs: list[str]
+) -> None:
+    assert found(desk.seat("translator"), **given) == slugs
+
+
+def test_what_was_saved_last_comes_first_when_sorted_so(desk: Desk) -> None:
+    desk.house.now = LATER
+    write(desk, "editor", "gone", en={"title": "E", "statement": "S"})
+    assert found(desk.seat("editor", now=LATER), sort="changed")[0] == "gone"
+    assert found(desk.seat("editor", now=LATER), sort="-changed")[-1] == "gone"
+    assert "1 December 2026" in desk.seat("editor", now=LATER).get(BOARD).text
+
+
+def test_a_step_that_waits_is_seen_and_the_library_is_not(desk: Desk) -> None:
+    """What an editor is asked for counts before what readers have; declined, it is over."""
+    seat = desk.seat("editor")
+    write(desk, "curator", "change", sv={"title": "Ny", "statement": "Ny."})
+    assert found(seat, waiting="1") == ["asked", "change"]
+    assert found(seat, state="review", language="sv") == ["asked", "change"]
+    act(desk, "editor", "change", "decline", reason="No")
+    assert found(seat, waiting="1") == ["asked"]
+    with desk.house.open() as db:
+        known = drafting.working(db, "old")
+        moved = {**known.entry, "source": "paper"}
+        drafting.save(db, desk.person("curator"), moved, known.revision, desk.house.now)
+    assert found(seat, waiting="1") == ["old", "asked"]
+    assert found(seat, state="outdated") == ["old"]
+
+
+def test_an_unfinished_translation_is_a_draft_and_not_missing(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    assert "alone" in found(seat, state="missing", language="en")
+    write(desk, "curator", "alone", en={"title": "Half", "statement": ""})
+    assert "alone" not in found(seat, state="missing", language="en")
+    assert "alone" in found(seat, state="draft", language="en")
+
+
+def test_fifty_are_on_a_page_and_the_filter_goes_along(desk: Desk) -> None:
+    many = [principle(f"p-{n:03}", f"T {n:03}", "draft", sv="draft") for n in range(120)]
+    desk.house.load({"b.json": json.dumps({"principles": many})})
+    seat = desk.seat("translator")
+    page = seat.get(f"{BOARD}?q=T&status=draft&sort=-title")
+    assert slugs(page)[0] == "p-119"
+    assert len(slugs(page)) == 50
+    forward = re.search(r'rel="next" href="([^"]+)"', page.text)
+    assert forward
+    second = seat.get(unescape(forward[1]))
+    assert slugs(second)[0] == "p-069"
+    assert "Page 2 of 3" in second.text
+
+
+def bulk(seat: Seat, deed: str, *chosen: str, **more: str) -> TestResponse:
+    """Choose some principles and press a button below the board."""
+    return seat.post(f"{BOARD}bulk", {"act": deed, "slug": list(chosen), **more})
+
+
+def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
+    """Press the button of the page that says what will happen."""
+    hidden = re.findall(r'name="(act|step|q|sort|status)" value="([^"]*)"', page.text)
+    steps = [value for name, value in hidden if name == "step"]
+    given = {name: value for name, value in hidden if name != "step"}
+    return seat.post(f"{BOARD}bulk/confirmed", {**given, "step": steps, **more})
+
+
+def states(desk: Desk, slug: str) -> tuple[str, dict[str, str]]:
+    with desk.house.open() as db:
+        entry = drafting.working(db, slug).entry
+    return entry["status"], {code: text["state"] for code, text in entry["texts"].items()}
+
+
+def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
+    with desk.house.open() as db, transaction(db):
+        db.execute("UPDATE principles SET kind = 'quote' WHERE slug = 'begun'")
+    seat = desk.seat("editor")
+    before = {slug: states(desk, slug) for slug in ("asked", "begun", "change")}
+    page = bulk(seat, "publish", "asked", "begun", "change", status="draft", sort="-title")
+    assert page.status_code == 200
+    text = " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
+    assert "This happens to 1 principle. 1 is refused." in text
+    assert "Principle: Draft → becomes Published" in text
+    assert "Swedish: In review → becomes Approved" in text
+    assert "Refused Dag sv A quote needs an author" in text
+    assert "Nothing to do Förändring en" in text
+    assert {slug: states(desk, slug) for slug in before} == before
+    answer = confirm(seat, page)
+    assert answer.location == f"{BOARD}?status=draft&sort=-title&done=publish&number=1"
+    assert "Done with 1 principle: published." in seat.get(answer.location).text
+    assert states(desk, "asked") == ("published", {"sv": "approved", "en": "draft"})
+    assert states(desk, "begun") == before["begun"]
+    with desk.house.open() as db:
+        assert boards.lines(db, ["asked"], "en")[0].by == "Editor Åström"
+
+
+@pytest.mark.parametrize(
+    ("deed", "slug", "after"),
+    [
+        ("review", "begun", ("draft", {"sv": "review"})),
+        ("approve", "asked", ("draft", {"sv": "approved", "en": "draft"})),
+        ("retire", "alone", ("retired", {"sv": "approved"})),
+        ("draft", "alone", ("draft", {"sv": "approved"})),
+    ],
+)
+def test_every_act_can_be_done_to_many(desk: Desk, deed: str, slug: str, after: Any) -> None:
+    seat = desk.seat("editor")
+    assert confirm(seat, bulk(seat, deed, slug)).status_code == 303
+    assert states(desk, slug) == after
+
+
+def test_nothing_is_done_when_somebody_saved_meanwhile(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    page = bulk(seat, "retire", "alone", "change")
+    write(desk, "editor", "change", sv={"title": "Annan", "statement": "S"})
+    late = confirm(seat, page)
+    assert late.status_code == 409
+    assert "Somebody has saved meanwhile" in late.text
+    assert (states(desk, "alone")[0], states(desk, "change")[0]) == ("published", "published")
+    assert confirm(seat, late).status_code == 303
+    assert confirm(seat, late).status_code == 409
+    assert states(desk, "change")[0] == "retired"
+
+
+def test_a_role_does_no_more_to_many_than_to_one(desk: Desk) -> None:
+    curator = desk.seat("curator")
+    for deed in ("approve", "publish", "retire", "draft"):
+        assert bulk(curator, deed, "asked").status_code == 403
+    page = bulk(desk.seat("editor"), "retire", "alone")
+    assert confirm(curator, page).status_code == 403
+    assert confirm(curator, bulk(curator, "review", "begun")).status_code == 303
+    assert states(desk, "begun") == ("draft", {"sv": "review"})
+    assert 'name="slug"' not in desk.seat("translator").get(BOARD).text
+
+
+def test_odd_forms_are_answered_and_change_nothing(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    assert bulk(seat, "nonsense", "alone").status_code == 400
+    assert bulk(seat, "retire", "no-such-one").status_code == 404
+    assert bulk(seat, "retire", "a\0b").status_code == 404
+    assert bulk(seat, "retire", sort="title").location == f"{BOARD}?sort=title&none=1"
+    for step in ("alone", "alone.x", ".1", "alone.999", "no-such-one.1"):
+        given = {"act": "retire", "step": [step]}
+        assert seat.post(f"{BOARD}bulk/confirmed", given).status_code in (303, 404, 409)
+    assert states(desk, "alone")[0] == "published"
+
+
+def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
+    with desk.house.open() as db:
+        with undone(db):
+            db.execute("DELETE FROM pins")
+            db.execute("UPDATE principles SET locator = 'x'")
+        with transaction(db):
+            db.execute("UPDATE principles SET locator = 'kept' WHERE slug = 'alone'")
+            with suppress(ZeroDivisionError), transaction(db):
+                db.execute("UPDATE principles SET locator = 'lost' WHERE slug = 'old'")
+                raise ZeroDivisionError
+    with desk.house.open() as db:
+        rows = db.execute("SELECT DISTINCT locator FROM principles ORDER BY 1").fetchall()
+    assert rows == [("",), ("kept",)]
+
+
+def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(desk: Desk) -> None:
+    write(desk, "editor", "change", en={"title": "T", "statement": "S"})
+    with desk.house.open() as db:
+        drafting.act(db, desk.person("editor"), "asked", "approve", NOON, languages=("sv",))
+    desk.house.now = LATER
+    late = principle("later", "Adam", "published", sv="approved")
+    desk.house.load({"b.json": json.dumps({"principles": [late]})})
+    with desk.house.open() as db:
+        tasks, total = translations.todo(db, ("en",), 50)
+    told = [(task.cell.slug, task.cell.state, (LATER - task.cell.since).days) for task in tasks]
+    assert told == [
+        ("alone", "missing", 9),
+        ("later", "missing", 0),
+        ("old", "outdated", 9),
+        ("asked", "draft", 9),
+    ]
+    assert total == 4
+
+
+def test_a_translator_sees_what_waits_in_their_languages(desk: Desk) -> None:
+    seat = desk.seat("translator")
+    assert "Nothing: every approved original is translated." in seat.get("/desk/translations/").text
+    page = desk.seat("editor").get("/desk/translations/")
+    assert re.findall(r'href="/desk/principles/(\w+)/#en"', page.text) == ["alone", "old"]
+    counts = re.findall(r'language=(\w\w)&amp;state=(\w+)">(\d+)<', page.text)
+    assert ("en", "missing", "2") in counts
+    assert ("en", "outdated", "1") in counts
+    assert ("sv", "approved", "3") in counts
+    everything = desk.seat("translator").get("/desk/translations/all")
+    assert len(slugs(everything)) == 6
+
+
+def test_a_third_language_is_missing_everywhere_at_once(desk: Desk) -> None:
+    """The work that was done stays; nothing has to be imported or saved again."""
+    folder = desk.house.config.database.parent
+    desk.house.config = settings(folder, LANGUAGES="en,sv,de")
+    seat = desk.seat("editor")
+    assert len(found(seat, state="missing", language="de")) == 6
+    page = seat.get("/desk/translations/?language=de")
+    assert re.findall(r'href="/desk/principles/(\w+)/#de"', page.text) == ["alone", "change", "old"]
+    assert "Deutsch" in page.text
+    assert seat.get("/desk/translations/all").text.count('<span class="code">de</span>') == 6
+    assert 'name="de.title"' in seat.get(f"{BOARD}alone/").text
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
+    """A desk that a browser can visit."""
+    house = Installation(settings(tmp_path_factory.mktemp("boards")))
+    ticking = clock.Clock(house.now, time.monotonic())
+    server.create(house.config, ticking)
+    made = desk_of(house)
+    http = make_server("127.0.0.1", 0, create_app(house.config, ticking), threaded=True)
+    thread = Thread(target=http.serve_forever)
+    thread.start()
+    try:
+        yield made, f"http://127.0.0.1:{http.server_port}"
+    finally:
+        http.shutdown()
+        thread.join()
+
+
+TABLE = "slug,source,language,title,statement\none,book,sv,Ett,S\nalone,paper,sv,E,S\n,,,x,\n"
+
+
+def look_at_an_import(page: Page, url: str) -> None:
+    page.goto(f"{url}/desk/exchange/")
+    sheet: FilePayload = {"name": "a.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+    page.locator("#file").set_input_files(sheet)
+    page.locator("main form.deed button").press("Enter")
+    page.wait_for_selector(".fates")
+
+
+def ask_for_many(page: Page, url: str) -> None:
+    page.goto(f"{url}/desk/principles/?status=draft")
+    for box in page.locator("input[name=slug]").all():
+        box.press("Space")
+    page.locator("button[value=publish]").press("Enter")
+    page.wait_for_selector(".outcomes")
+
+
+VISITS: dict[str, str | Callable[[Page, str], None]] = {
+    "library": "desk/principles/?sort=changed",
+    "nothing found": "desk/principles/?q=nothing&language=sv&state=missing",
+    "many": ask_for_many,
+    "translations": "desk/translations/",
+    "everything": "desk/translations/all",
+    "exchange": "desk/exchange/",
+    "import": look_at_an_import,
+}
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("sv", "dark")])
+def test_every_board_is_sound_narrow_and_wide_without_a_script(
+    address: tuple[Desk, str], browser: Browser, language: str, scheme: Any
+) -> None:
+    desk, url = address
+    me = desk.person("editor")
+    with desk.house.open() as db:
+        with transaction(db):
+            db.execute("UPDATE curators SET language = ?", [language])
+        token = signing.begin(db, me, desk.house.now)
+    with browser.new_context(color_scheme=scheme) as context:
+        context.add_cookies([{"name": "devis-desk", "value": token, "url": url}])
+        page = context.new_page()
+        messages: list[str] = []
+        page.on("console", lambda message: messages.append(message.text))
+        for name, way in VISITS.items():
+            if isinstance(way, str):
+                page.goto(f"{url}/{way}")
+            else:
+                way(page, url)
+            assert page.locator("html").get_attribute("lang") == language
+            page.evaluate(Axe().axe_script)
+            for width in (1280, 320):
+                page.set_viewport_size({"width": width, "height": 900})
+                assert page.evaluate(AXE, OPTIONS) == [], (name, width)
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                assert wide <= width, (name, width)
+        assert messages == []

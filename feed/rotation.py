@@ -7,6 +7,7 @@ any machine. What was shown within the last half of the library's length (in day
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from feed.model import Why
@@ -104,14 +105,13 @@ def _rested(
     candidates: Sequence[Candidate], history: _History, size: int, day: date
 ) -> list[Candidate]:
     """Those not shown within the last ⌊size/2⌋ days; if there are none, the longest rested."""
-    hold = timedelta(days=size // 2)
-    known = [(history.last.get(c.slug, date.min), c) for c in candidates]
-    known = [(last, c) for last, c in known if last != day]
-    rested = [c for last, c in known if last == date.min or day - last > hold]
-    if rested or not known:
+    border, last = day - timedelta(days=size // 2), history.last
+    rested = [c for c in candidates if last.get(c.slug, date.min) < border]
+    known = [] if rested else [(last[c.slug], c) for c in candidates if last[c.slug] != day]
+    if not known:
         return rested
-    longest = min(last for last, _ in known)
-    return [c for last, c in known if last == longest]
+    longest = min(shown for shown, _ in known)
+    return [c for shown, c in known if shown == longest]
 
 
 def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[Candidate]:
@@ -119,9 +119,10 @@ def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[C
     if before is None:
         return candidates
     elsewhere = [c for c in candidates if c.source != before.source] or candidates
-    return [c for c in elsewhere if not c.themes & before.themes] or elsewhere
+    return [c for c in elsewhere if c.themes.isdisjoint(before.themes)] or elsewhere
 
 
+@lru_cache(maxsize=20_000)  # a plan asks for each of a large library every day
 def _rank(slug: str, cycle: int) -> bytes:
     """A stable order of the slugs, another one in each cycle."""
     return sha256(f"{cycle}:{slug}".encode()).digest()

@@ -1,7 +1,8 @@
 """The scheduler: idempotent jobs, in a process of its own, one at a time.
 
 Whoever holds the lock beside the database works; another worker waits as a stand-by. Editions are
-made and letters are sent in jobs of their own: a long mail run holds no edition up.
+made, letters are sent and others are told in jobs of their own: neither a long mail run nor a slow
+chat holds an edition up.
 """
 
 import logging
@@ -13,7 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from feed import digests, editions, schema, subscriptions
+from feed import digests, editions, hub, schema, subscriptions
 from feed.clock import Clock
 from feed.config import Config
 from feed.curation import coming, signing, uploads
@@ -34,11 +35,15 @@ LOCK_NAME = "worker.lock"
 
 
 def run(config: Config, clock: Clock, stop: threading.Event) -> None:
-    """Tick every few seconds until `stop` is set. Raises SchemaError or StoreError at the start."""
+    """Tick every few seconds until `stop` is set.
+
+    Raises SchemaError, StoreError or SettingError at the start.
+    """
     with opened(config.database) as db:
         schema.check(db)
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
+    announcing = Announcing(config, clock, lock, stop)
     tick(config, clock, lock)
     mail = Mail(config, clock, lock, stop)
     backup = Backup(config, clock, lock, stop)
@@ -47,6 +52,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
         (mail.tick, TICK_SECONDS, ()),
         (backup.tick, TICK_SECONDS, ()),
         (tidy, TIDY_SECONDS, (config, clock, lock, stop)),
+        (announcing.tick, TICK_SECONDS, ()),
     )
     for job, seconds, arguments in jobs:
         # By default APScheduler drops a job that is a second late: late is better than never here.
@@ -169,6 +175,30 @@ class Backup:
     def _look(self) -> None:
         if self._stop.is_set():
             raise BackupError(mark("The backup was stopped before its end."))
+
+
+class Announcing:
+    """The job that tells hubs and chats what is new."""
+
+    def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
+        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
+        self._announcer = hub.Announcer(config, editions.feed)
+
+    def tick(self) -> None:
+        """Tell what is due, if this is the working worker. After a fault the next one goes on."""
+        if not self._lock.is_locked:
+            return
+        try:
+            with opened(self._config.database) as db:
+                site = editions.settle(db, self._config, self._clock())
+                self._announcer.begin(db, site, self._clock())
+                numbers = self._announcer.send(db, site, self._clock, self._stop)
+            if numbers:
+                log.info("told others: %s", ", ".join(f"{n} {w}" for w, n in numbers.items()))
+        except StoreError as error:
+            log.error("telling others: %s", error)
+        except Exception:
+            log.exception("telling others failed")
 
 
 def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:

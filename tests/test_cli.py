@@ -90,6 +90,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "withdraw": (["2031-05-05", "--reason", "A mistake"], "In its place: "),
         "freeze": (["site"], " files written, 0 unchanged, 0 removed."),
         "digest": (["preview", "--lang", "sv"], "Att fundera på"),
+        "hub": (["status"], "Nobody was to be told of anything."),
         "bounce": ([], "other, about nobody known"),
         "curator": (["add", "anna@example.org", "--role", "editor"], "/desk/link/"),
         "migrate": ([], "Nothing to do."),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from feed.curation import drafting, naming
+from feed import curation
+from feed.curation import comparing, drafting, naming
 from feed.curation.drafting import Saved, Working
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
 from feed.exchange import Entry
@@ -249,6 +250,50 @@ def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> No
     assert bench.stored().texts["en"].state == "outdated"
     bench.act("editor", "approve", languages=("en",))
     assert bench.stored().texts["en"].state == "approved"
+
+
+def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: Bench) -> None:
+    def then() -> str | None:
+        found = comparing.original_then(bench.history(), "en")
+        return found["statement"] if found else None
+
+    bench.write("editor", "sv", statement="Lyssna längre.")
+    bench.write("editor", "sv", statement="Lyssna längst.")
+    assert then() == SWEDISH["statement"]
+    bench.act("editor", "approve", languages=("en",))
+    bench.write("editor", "sv", statement="Lyssna alltid.")
+    assert then() == "Lyssna längst."
+    bench.write("editor", "en", statement="Always listen.")
+    assert then() == "Lyssna alltid."
+    assert comparing.original_then(bench.history(), "fi") is None
+
+
+def test_differences_are_told_word_by_word() -> None:
+    found = comparing.pieces("Den som lyssnar vet.", "Den som frågar vet.")
+    assert [(piece.kind, piece.text) for piece in found] == [
+        ("same", "Den som "),
+        ("old", "lyssnar"),
+        ("new", "frågar"),
+        ("same", " vet."),
+    ]
+    assert comparing.pieces("", "Nytt") == [comparing.Piece("new", "Nytt")]
+    assert comparing.pieces("lika", "lika") == [comparing.Piece("same", "lika")]
+
+
+def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
+    """They stand in no page, feed or answer of the API, but in an export."""
+    bench.fields("editor", notes="Mind the verb")
+    bench.house.publish()
+    stranger = bench.house.client()
+    for path in (
+        *(f"/en/principles/{SLUG}/", f"/sv/principles/{SLUG}/", "/sv/", "/sv/feed.json"),
+        *("/sv/feed.atom", f"/api/v1/principles/{SLUG}", "/api/v1/today", "/sv/widget/"),
+    ):
+        answer = stranger.get(path)
+        assert answer.status_code == 200
+        assert "Mind the verb" not in answer.text
+    with bench.house.open() as db:
+        assert curation.export(db).principles[SLUG]["notes"] == "Mind the verb"
 
 
 def test_a_typo_in_an_outdated_translation_leaves_it_outdated(bench: Bench) -> None:

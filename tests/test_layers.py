@@ -30,6 +30,8 @@ HOMES = {
     "css_inline": "publish",
     "jinja2": "publish",
     "smtplib": "mail",
+    "apprise": "hub",
+    "requests": "hub",
     "flufl": "mail",
     "email_validator": "mail",
     "argon2": "curation",

@@ -174,7 +174,7 @@ def test_leaving_anew_lets_somebody_ask_anew(home: House) -> None:
 def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: Path) -> None:
     """As the schema before had it."""
     db = connect(tmp_path / "old.sqlite3", create=True)
-    schema.migrations.apply(db, stop_before="proposals")
+    schema.migrations.apply(db, stop_before="desk_and_announcements")
     asked = datetime(2026, 11, 20, 12, tzinfo=NOON.tzinfo)
     db.execute(
         "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour, timezone,"
@@ -188,7 +188,7 @@ def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: P
         " ?1, ?1)",
         [asked.isoformat()],
     )
-    assert schema.migrate(db) == ["proposals"]
+    assert schema.migrate(db) == ["desk_and_announcements"]
     assert [tuple(row) for row in db.execute("SELECT status FROM subscribers ORDER BY id")] == [
         ("left",),
         ("pending",),

@@ -3,14 +3,13 @@
 A command's module is loaded when the command is asked for: what one needs holds up no other.
 """
 
-import logging
-import sys
 from importlib import import_module
 
 import click
 
 from feed import __version__
 from feed.cli.base import Commands
+from feed.config import logs
 
 # Every command: the module of this package that it is in, and its name there.
 COMMANDS = {
@@ -21,6 +20,7 @@ COMMANDS = {
     "digest": ("digest", "group"),
     "export": ("library", "export"),
     "freeze": ("site", "freeze"),
+    "hub": ("told", "group"),
     "import": ("library", "import_"),
     "init": ("library", "init"),
     "migrate": ("library", "migrate"),
@@ -56,8 +56,4 @@ def main() -> None:
 
     Settings come from the environment: every DEVIS_… name is in the README.
     """
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    for name in ("apscheduler", "flufl.bounce"):  # they tell of every step they take
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start()

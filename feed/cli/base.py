@@ -10,7 +10,7 @@ import click
 
 from feed import clock, config
 from feed.clock import Clock
-from feed.config import Config
+from feed.config import Config, logs
 from feed.errors import DevisError
 from feed.model import Site
 
@@ -41,6 +41,7 @@ class Setup:
 
     def __init__(self) -> None:
         self.config: Config = config.load()
+        logs.start(self.config.log_format)
         self.clock: Clock = clock.start(self.config.rehearsal)
 
     @contextmanager

@@ -60,10 +60,11 @@ def freeze(base: Setup, folder: Path) -> None:
 
 
 def _prepare(base: Setup) -> None:
-    from feed import editions  # slow to load: see `server.supervise`
+    from feed import editions, hub  # slow to load: see `server.supervise`
     from feed.config import secret
     from feed.curation import people, signing
 
+    hub.check(base.config)
     told(server.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from feed.config import parsing
-from feed.config.parsing import Network, Smtp
+from feed.config import logs, parsing
+from feed.config.parsing import Network, Smtp, Webhook
 from feed.errors import SettingError, mark
 from feed.model import Site
 
@@ -57,6 +57,9 @@ class Config:
     backup_hour: int | None
     backup_keep: int
     keep_deliveries: timedelta
+    log_format: logs.Form
+    websub_hubs: tuple[str, ...]
+    webhooks: tuple[Webhook, ...]
 
     @property
     def instance(self) -> Path:
@@ -74,6 +77,7 @@ class Config:
             since=since,
             contact=self.contact,
             postal=self.postal,
+            hubs=self.websub_hubs,
         )
 
 
@@ -111,6 +115,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
             mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."),
             setting=f"{PREFIX}NOW",
         )
+    hubs = read("WEBSUB_HUBS", "", parsing.hubs)
+    webhooks = read_secret("WEBHOOKS", parsing.webhooks(languages))
+    if rehearsal and (hubs or webhooks):
+        raise SettingError(
+            mark("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),
+            setting=PREFIX + ("WEBSUB_HUBS" if hubs else "WEBHOOKS"),
+        )
     return Config(
         database=read("DATABASE", "instance/devis.sqlite3", parsing.path),
         host=host,
@@ -143,6 +154,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         backup_hour=read("BACKUP_HOUR", "", parsing.optional(parsing.whole(0, 23))),
         backup_keep=read("BACKUP_KEEP", "14", parsing.whole(1, 10_000)),
         keep_deliveries=timedelta(days=read("KEEP_DELIVERIES", "365", parsing.whole(30, 36_500))),
+        log_format=read("LOG_FORMAT", "text", parsing.log_format),
+        websub_hubs=hubs,
+        webhooks=webhooks,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from feed.config.logs import Form
 from feed.i18n import is_language
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -23,6 +24,8 @@ Value = TypeVar("Value")
 Network = IPv4Network | IPv6Network
 SHORTEST_KEY = 16
 LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says whose letter it was
+_HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
+_WEBHOOK = re.compile(r"(?:([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=)?([a-z][a-z0-9]*://\S+)")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -36,6 +39,14 @@ class Smtp:
     user: str | None = None
     password: str | None = None
     authorities: Path | None = None  # a file with the certificates to trust; the machine's if None
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A chat that gets each edition in one language; `url`, as Apprise writes it, is a secret."""
+
+    language: str
+    url: str = field(repr=False)
 
 
 def host(text: str) -> str:
@@ -129,6 +140,12 @@ def switch(text: str) -> bool:
     return text.lower() == "on"
 
 
+def log_format(text: str) -> Form:
+    if text not in ("text", "json"):
+        raise ValueError("text or json")
+    return text  # type: ignore[return-value]
+
+
 def contact(text: str) -> str | None:
     if text and not re.fullmatch(r"[^@\s<>\"]+@[^@\s<>\"]+|https?://\S+", text):
         raise ValueError("an e-mail address or a web address")
@@ -185,6 +202,48 @@ def networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(part) for part in text.replace(",", " ").split())
     except ValueError:
         raise ValueError("addresses or networks, such as 127.0.0.1 10.0.0.0/8 ::1") from None
+
+
+def hubs(text: str) -> tuple[str, ...]:
+    found = tuple(text.replace(",", " ").split())
+    if not all(_is_hub(part) for part in found) or len(set(found)) != len(found):
+        raise ValueError("web addresses with blanks between, such as https://hub.example.org/")
+    return found
+
+
+def _is_hub(text: str) -> bool:
+    """Whether it is a web address that may stand in a feed and in a header, for all to read."""
+    try:
+        parts = urlsplit(text)
+        valid = parts.port != 0
+    except ValueError:
+        return False
+    return (
+        valid
+        and bool(parts.hostname)
+        and not parts.netloc.endswith(":")
+        and _HUB.fullmatch(text) is not None
+    )
+
+
+def webhooks(languages: tuple[str, ...]) -> Callable[[str], tuple[Webhook, ...]]:
+    expected = "addresses with blanks between, a language before each: sv=slack://… en=json://…"
+
+    def parse(text: str) -> tuple[Webhook, ...]:
+        found: list[Webhook] = []
+        for number, part in enumerate(text.split(), start=1):
+            match = _WEBHOOK.fullmatch(part)
+            if match is None:
+                raise ValueError(f"{expected}; number {number} is none")
+            if match[1] not in (None, *languages):
+                raise ValueError(f"{expected}; number {number} has a language that the site lacks")
+            hook = Webhook(match[1] or languages[0], match[2])
+            if hook in found:
+                raise ValueError(f"{expected}, each once; number {number} is there already")
+            found.append(hook)
+        return tuple(found)
+
+    return parse
 
 
 def key(text: str) -> str | None:

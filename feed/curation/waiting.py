@@ -6,16 +6,17 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from feed.config import Config
-from feed.curation import coming, drafting
+from feed.curation import coming
 from feed.model import Site
 from feed.model.desk import Curator
-from feed.store import revisions, todo
+from feed.store import boards, translations
+from feed.store.boards import Filter
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many principles wait for review, how many texts are to be written in which language, and
-    on how many of the coming days something is missing.
+    """How many principles wait for an editor, how many texts are to be written in which language,
+    and on how many of the coming days something is missing.
     """
 
     reviews: int
@@ -27,23 +28,7 @@ def read(db: Database, site: Site, config: Config, me: Curator, now: datetime) -
     """What waits for somebody; languages that they do not write in are left out."""
     languages = [code for code in site.languages if me.may_write(code)]
     return Waiting(
-        reviews(db),
-        {code: len(untranslated(db, code)) for code in languages},
+        len(boards.slugs(db, Filter(is_waiting=True), site.languages)),
+        {code: translations.todo(db, (code,), limit=1)[1] for code in languages},
         len(coming.gaps(db, site, config, now)),
     )
-
-
-def reviews(db: Database) -> int:
-    """How many principles wait for an editor."""
-    asked = {slug for slug in revisions.unapplied(db) if drafting.working(db, slug).waiting}
-    return len(asked | todo.in_review(db))
-
-
-def untranslated(db: Database, language: str) -> set[str]:
-    """The slugs of what is to be written in a language, and does not wait for an editor already."""
-    sent = {
-        slug
-        for slug, step in revisions.unapplied(db).items()
-        if step.entry["texts"].get(language, {}).get("state") == "review"
-    }
-    return todo.untranslated(db, language) - sent

@@ -201,6 +201,7 @@ class Site:
     since: datetime
     contact: str | None = None
     postal: str | None = None  # who writes the letters, and from where: one line
+    hubs: tuple[str, ...] = ()  # the WebSub hubs that every feed names
 
     def name(self, language: str) -> str:
         """The site's name in `language`."""

@@ -36,6 +36,7 @@ class Channel:
 
     So do `older`, the archive that goes on where this feed ends (None at the beginning of time),
     and `current`, the feed that this is an archive of (None if it is not): RFC 5005.
+    `hubs` are told of each change (WebSub); an archive, which does not change, has none.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Channel:
     items: tuple[Item, ...]
     older: str | None = None
     current: str | None = None
+    hubs: tuple[str, ...] = ()
 
 
 def daily(
@@ -84,7 +86,7 @@ def month(
     Nothing in it tells what came after, so that its bytes do not change.
     """
     feed = daily(site, language, showings, older=older)
-    return replace(feed, url=_archive(site, language, first) or "", current=feed.url)
+    return replace(feed, url=_archive(site, language, first) or "", current=feed.url, hubs=())
 
 
 def _archive(site: Site, language: str, first: date | None) -> str | None:
@@ -132,6 +134,7 @@ def _channel(
         author=name,
         updated=max((item.updated for item in items), default=site.since),
         items=items,
+        hubs=site.hubs,
     )
 
 

@@ -21,6 +21,8 @@ def render(channel: Channel) -> bytes:
     }
     if channel.older:
         document["next_url"] = channel.older + "json"
+    if channel.hubs:
+        document["hubs"] = [{"type": "WebSub", "url": hub} for hub in channel.hubs]
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 

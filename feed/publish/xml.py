@@ -14,11 +14,12 @@ ATOM, HISTORY = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/hist
 class _History(BaseExtension):  # type: ignore[misc]
     """RFC 5005: which archive goes on where a feed ends, and which feed an archive belongs to.
 
-    Written as an extension, for feedgen leaves such links out of RSS.
+    And WebSub: which hubs are told of each change. Written as an extension, for feedgen leaves
+    such links out of RSS.
     """
 
     def __init__(self) -> None:
-        self.links: list[tuple[str, str, str]] = []
+        self.links: list[dict[str, str]] = []
         self.is_archive = False
 
     def extend_ns(self) -> dict[str, str]:
@@ -34,8 +35,8 @@ class _History(BaseExtension):  # type: ignore[misc]
     def _extend(self, parent: Any) -> Any:
         if self.is_archive:
             parent.insert(0, Element(f"{{{HISTORY}}}archive"))
-        for rel, href, media_type in self.links:
-            SubElement(parent, f"{{{ATOM}}}link", rel=rel, href=href, type=media_type)
+        for link in self.links:
+            SubElement(parent, f"{{{ATOM}}}link", link)
         return parent
 
 
@@ -52,7 +53,9 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     generator.history.is_archive = channel.current is not None
     for rel, address in (("prev-archive", channel.older), ("current", channel.current)):
         if address:
-            generator.history.links.append((rel, address + form, media_type))
+            link = {"rel": rel, "href": address + form, "type": media_type}
+            generator.history.links.append(link)
+    generator.history.links += [{"rel": "hub", "href": hub} for hub in channel.hubs]
     generator.id(channel.id)
     generator.title(channel.title)
     generator.subtitle(channel.description)

@@ -125,6 +125,8 @@ def web(config: Config, clock: Clock, wsgi: Factory) -> None:
         blocking_threads=BLOCKING_THREADS,
         http=HTTPModes.http1,
         log_level=LogLevels.warning,
+        # Granian's own words go where all others go, in their form.
+        log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},
         respawn_failed_workers=True,
         workers_kill_timeout=int(STOP_SECONDS) - 3,
     )

@@ -163,6 +163,8 @@ def passages(
     """
     if unknown := set(bounds) - set(TEXT_FIELDS):
         raise ValueError(f"a text has no {unknown}")
+    if not bounds:
+        return {}
     found: dict[str, dict[str, str]] = {part: {} for part in bounds}
     rows = db.execute(
         f"SELECT principle, {', '.join(bounds)} FROM texts WHERE language = ? AND principle <> ?",

@@ -19,6 +19,7 @@ from feed.web import (
     headers,
     library,
     limits,
+    numbering,
     pages,
     personal,
     service,
@@ -85,6 +86,7 @@ def create_app(settings: Config, clock: Clock) -> Flask:
         language=_languages(settings.languages),
     )
     templating.init(app, context)
+    numbering.init(app)
     headers.init(app, context)
     errors.init(app, context)
     limits.init(app, context, api.blueprint, subscribe.blueprint)

@@ -98,4 +98,8 @@ def _outlines(code: str) -> Iterator[opml.Outline]:
 def _answer(form: str, channel: Channel) -> Response:
     chosen = FORMATS[form]
     response = Response(chosen.render(channel), content_type=f"{chosen.media_type}; charset=utf-8")
+    if channel.hubs and form == "json":
+        # WebSub looks into XML, but not into JSON. A feed names itself once, so XML gets no header.
+        links = [("hub", hub) for hub in channel.hubs] + [("self", channel.url + form)]
+        response.headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links)
     return open_to_all(response)

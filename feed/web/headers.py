@@ -96,8 +96,6 @@ def init(app: Flask, context: Context) -> None:
             abort(413)
         if not request.path.isprintable():
             abort(404)
-        if request.path.startswith(DESK):
-            request.max_form_memory_size = LARGEST_BODY  # nothing typed is lost
 
     @app.after_request
     def finish(response: Response) -> Response:

@@ -11,6 +11,12 @@ NETWORK_BITS = 64  # of an IPv6 address: what one household or host has
 Address = IPv4Address | IPv6Address
 
 
+def by_proxy() -> bool:
+    """Whether it is a trusted proxy that asks, for somebody."""
+    asking = _address(request.remote_addr or "")
+    return asking is not None and _is_trusted(asking)
+
+
 def network() -> str:
     """The address that asks, as it is counted: of an IPv6 address only its network.
 

@@ -68,6 +68,7 @@ def init(app: Flask) -> None:
             "state_name": lambda state: translate().gettext(words.STATES[state]),
             "deed_name": lambda act: translate().gettext(words.DEEDS[act]),
             "act_name": lambda act: translate().gettext(words.ACTS[act]),
+            "done_name": lambda act: translate().gettext(words.DONE.get(act, words.SAVED)),
             "reason_name": _reason,
         }
 

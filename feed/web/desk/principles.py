@@ -1,6 +1,7 @@
 """Writing a principle: one form for all of it, its history, and its way to the readers."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -8,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feed.curation import checks, comparing, drafting, hints
 from feed.curation.drafting import Saved
-from feed.errors import ConflictError, FormError, NotFoundError, mark
+from feed.errors import ConflictError, FormError, NotFoundError, StoreError, mark
 from feed.model import Source
 from feed.store import library, revisions
 from feed.web.context import db, here, language, now, translate
@@ -78,14 +79,17 @@ def history(slug: str) -> str:
     found = drafting.working(db(), slug)
     steps = revisions.of(db(), slug)
     first = request.args.get("from", 0, type=int)
-    shown = [
-        (step, comparing.changed(older.entry if older else None, step.entry))
+    pairs = [
+        (step, older.entry if older else None)
         for step, older in zip(steps, [*steps[1:], None], strict=True)
         if not first or step.id <= first
     ]
-    following = shown[STEPS][0].id if len(shown) > STEPS else None
     return render_template(
-        "desk/history.html", found=found, steps=shown[:STEPS], following=following, **_words()
+        "desk/history.html",
+        found=found,
+        steps=[(step, comparing.changed(older, step.entry)) for step, older in pairs[:STEPS]],
+        following=pairs[STEPS][0].id if len(pairs) > STEPS else None,
+        **_words(),
     )
 
 
@@ -127,6 +131,10 @@ def _save(typed: Sheet, slug: str | None) -> Page:
         return _form(sheets.refused(typed, error, translate()), slug), 422
     except ConflictError:
         return _conflict(typed, slug), 409
+    except StoreError as error:  # nothing typed is lost
+        log.error("desk: %s could not save: %s", visit.me().id, error)
+        problem = translate().gettext(mark("It could not be saved right now: try again."))
+        return _form(replace(typed, wrong={"problem": problem}), slug), 503
     log.info("desk: %s: %s %s", visit.me().id, act, saved.slug)
     return _done(saved, act)
 
@@ -162,7 +170,7 @@ def _form(sheet: Sheet, slug: str | None, reason: str = "") -> str:
         sources=sorted(known.values(), key=_by_title),
         themes=library.themes(db()).values(),
         hints=hints.of(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
-        labelled={name: f"{sheets.label(t, name)}: {words}" for name, words in sheet.wrong.items()},
+        labelled=sheets.labelled(t, sheet.wrong),
         then={code: comparing.original_then(steps, code) for code in sheet.languages},
         newest=revisions.newest(db(), slug) if slug else None,
         **_words(),

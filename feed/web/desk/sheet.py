@@ -176,6 +176,14 @@ def label(t: Translator, name: str) -> str:
     return f"{words} ({own_name(language)})" if language else words
 
 
+def labelled(t: Translator, wrong: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong, each with the name of its field."""
+    return {
+        name: words if name == "problem" else f"{label(t, name)}: {words}"
+        for name, words in wrong.items()
+    }
+
+
 def _ordered(codes: Sequence[str], original: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((original, *codes)))
 

@@ -17,6 +17,14 @@ STATES = {
     "published": mark("Published"),
     "retired": mark("Retired"),
 }
+SAVED = mark("Saved.")
+DONE = {
+    "approve": mark("Approved."),
+    "decline": mark("Declined."),
+    "publish": mark("Published."),
+    "retire": mark("Retired."),
+    "draft": mark("Taken off the site."),
+}
 ACTS = {
     "import": mark("imported"),
     "save": mark("saved"),

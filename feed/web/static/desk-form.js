@@ -6,7 +6,12 @@
   const counts = [...form.querySelectorAll("[data-count]")];
   let asked = null; // the preview that was asked for last
   let changed = false;
-  let timer = 0;
+  const timers = {};
+
+  function later(name, wait, act) {
+    clearTimeout(timers[name]);
+    timers[name] = setTimeout(act, wait);
+  }
 
   function count(hint) {
     const { count: name, least, most } = hint.dataset;
@@ -33,21 +38,17 @@
   }
 
   form.addEventListener("input", ({ target }) => {
-    if (target.closest("iframe")) return;
     changed = true;
     counts.filter(({ dataset }) => dataset.count === target.name).forEach(count);
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      if (asked) preview();
-      check().catch(() => {});
-    }, 900);
+    later("preview", 700, () => asked && preview());
+    later("check", 1800, () => check().catch(() => {}));
   });
   form.addEventListener("submit", ({ submitter }) => {
     if (submitter?.formTarget) {
       asked = submitter;
     } else {
       changed = false;
-      clearTimeout(timer);
+      Object.values(timers).forEach(clearTimeout);
     }
   });
   window.addEventListener("beforeunload", (event) => {

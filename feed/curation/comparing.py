@@ -11,6 +11,9 @@ from feed.exchange import Entry
 from feed.model import TEXT_FIELDS
 from feed.store.revisions import Revision
 
+# Words and spaces from which on frequent ones are no landmarks: else two long passages that say
+# the same few words in another order take half a minute.
+LONG = 1000
 _WORDS = re.compile(r"\s+|[^\s]+")
 
 
@@ -26,7 +29,8 @@ def pieces(old: str, new: str) -> list[Piece]:
     """The difference of two passages, word by word."""
     mine, theirs = _WORDS.findall(old), _WORDS.findall(new)
     found: list[Piece] = []
-    for kind, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=False).get_opcodes():
+    is_long = len(mine) + len(theirs) > LONG
+    for kind, a, b, c, d in SequenceMatcher(None, mine, theirs, autojunk=is_long).get_opcodes():
         if kind == "equal":
             found.append(Piece("same", "".join(mine[a:b])))
             continue

@@ -17,7 +17,7 @@ from feed.store import library
 
 MOST_ALIKE = 3  # of what is nearly the same is shown
 COMPARED = ("title", "statement", "practice")
-_LINK = re.compile(r"\[[^\]]*\]\s*\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
+_LINK = re.compile(r"\[[^\[\]]*+\]\s*+\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

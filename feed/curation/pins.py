@@ -12,6 +12,7 @@ from feed.store.connection import transaction
 from feed.store.library import Query
 
 MOST_FOUND = 8
+LONGEST_WORDS = 200  # no title is as long
 
 _PAST = mark("%(date)s has had its edition: expected a date to come.")
 _NO_DATE = mark("Choose a date, such as %(example)s.")
@@ -90,6 +91,8 @@ def matching(db: Database, words: str, language: str) -> list[Principle]:
     known = library.principle(db, words.casefold())
     if known is not None:
         return [known]
+    if len(words) > LONGEST_WORDS:  # a search for a thousand of them takes seconds
+        return []
     found = library.search(db, Query(language, words), MOST_FOUND, 0)[0] if words else []
     titled = [each for each in found if _is_titled(each, words)]
     return titled if len(titled) == 1 else found

@@ -3,6 +3,7 @@
 import csv
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,14 @@ from feed.errors import ExchangeError, Problem, mark
 from feed.exchange import table
 from feed.exchange.decoding import text_of
 from feed.exchange.entry import Entry, Exchange
-from feed.exchange.fields import KINDS_OF_ENTRY, LANGUAGE, Check, ExpectedError, kind_of
+from feed.exchange.fields import (
+    KINDS_OF_ENTRY,
+    LANGUAGE,
+    Check,
+    ExpectedError,
+    kind_of,
+    without_controls,
+)
 
 _TABLES = ("csv", "tsv", "txt")
 _WORKBOOK = b"PK\x03\x04"  # how .xlsx and .ods begin
@@ -44,7 +52,11 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def wrong(self, file: str, entry: str, name: str, message: str, **values: object) -> None:
-        self.problems.append(Problem(file, entry, name, message, values))
+        # A file can name what no page can carry: half a pair of surrogates.
+        told = {key: _printable(value) for key, value in values.items()}
+        self.problems.append(
+            Problem(file, without_controls(entry), without_controls(name), message, told)
+        )
 
     def read(self, file: str, content: bytes) -> None:
         ending = file.rpartition(".")[2].lower()
@@ -170,11 +182,14 @@ class _Reader:
                 self.wrong(file, label, f"{prefix}{name}", message, known=", ".join(known))
 
 
+def _printable(value: object) -> object:
+    return value if isinstance(value, int) else without_controls(str(value))
+
+
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object, unless one of its names would hide another."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    for name, number in Counter(name for name, _ in pairs).items():
+        if number > 1:
             raise ValueError(f"an object names “{name}” twice")
     return dict(pairs)
 

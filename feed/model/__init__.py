@@ -225,7 +225,10 @@ class Site:
 
     def has(self, day: date) -> bool:
         """Whether the zone has that date at all: Apia went from 29 to 31 December 2011."""
-        return self.today(self.start(day)) == day
+        try:
+            return self.today(self.start(day)) == day
+        except OverflowError:  # at the ends of the calendar
+            return False
 
     def days(self, first: date, last: date) -> list[date]:
         """Every date of the zone from `first` to `last`, both included."""

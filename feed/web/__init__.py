@@ -3,7 +3,7 @@
 from datetime import date
 
 from flask import Flask
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
 
 from feed import schema
 from feed.clock import Clock
@@ -67,6 +67,12 @@ class _SlugConverter(BaseConverter):
     regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
+class _NumberConverter(IntegerConverter):
+    """A number of something in the database, as SQLite can have it."""
+
+    regex = "[0-9]{1,18}"
+
+
 def _languages(codes: tuple[str, ...]) -> type[BaseConverter]:
     """The languages of the site: any other word in their place is not found."""
     return type("_LanguageConverter", (BaseConverter,), {"regex": "|".join(codes)})
@@ -84,6 +90,7 @@ def create_app(settings: Config, clock: Clock) -> Flask:
         month=_MonthConverter,
         slug=_SlugConverter,
         language=_languages(settings.languages),
+        int=_NumberConverter,
     )
     templating.init(app, context)
     numbering.init(app)

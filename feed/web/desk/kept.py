@@ -4,11 +4,11 @@ is offered to be sent again. It is never kept on this side.
 
 import json
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feed.exchange.fields import without_controls
 from feed.web.desk import visit
 from feed.web.paths import DESK
 
@@ -46,8 +46,8 @@ def read() -> Kept:
     path = request.values.get(NEXT, DESK)
     try:
         pairs = json.loads(request.form.get(KEPT, "") or "[]")
-        fields = tuple((str(name), str(value)) for name, value in pairs)
-    except (ValueError, TypeError):
+        fields = tuple((_clean(name), _clean(value)) for name, value in pairs)
+    except (ValueError, TypeError, RecursionError):
         fields = ()
     return Kept(path if _is_here(path) else DESK, fields)
 
@@ -59,8 +59,11 @@ def go_on(kept: Kept) -> AnyResponse | str:
     return render_template("desk/resume.html", kept=kept)
 
 
+def _clean(value: object) -> str:
+    """As a page can carry it: JSON can name what UTF-8 cannot."""
+    return without_controls(str(value))
+
+
 def _is_here(path: str) -> bool:
     """Whether it is a path of the desk, and no way out of it."""
-    parts = urlsplit(path)
-    plain = path.isprintable() and "\\" not in path and ".." not in path
-    return plain and not parts.scheme and not parts.netloc and path.startswith(DESK)
+    return path.isprintable() and "\\" not in path and ".." not in path and path.startswith(DESK)

@@ -1,6 +1,7 @@
 """The library as its writers see it: search, filters, and the same act on many principles."""
 
 import logging
+import re
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("desk_library", __name__, url_prefix="/desk/principles")
 
 PAGE_LENGTH = 50
+_NUMBER = re.compile(r"[0-9]{1,15}")
 Page = AnyResponse | str | tuple[str, int]
 
 
@@ -71,7 +73,7 @@ def confirm() -> Page:
     """Do what was said, to exactly those."""
     act = _act()
     seen = dict(step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MOST])
-    numbers = {slug: int(number) for slug, number in seen.items() if number.isdecimal()}
+    numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
     try:
         done = bulk.carry_out(db(), visit.me(), numbers, act, now())
     except ConflictError as error:

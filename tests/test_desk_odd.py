@@ -1,0 +1,101 @@
+"""What nobody types by accident at the desk: odd numbers, broken signs, and what takes too long."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from feed import clock, curation, server
+from feed.curation import comparing
+from feed.exchange import examine
+from feed.model.desk import ROLES
+from tests.conftest import NOON, Installation, settings
+from tests.desk import Desk, wrongs
+from tests.test_desk_exchange import bring
+
+HUGE = "9" * 25
+SLUG = "start-with-yourself"
+IN_TIME = 2  # seconds, where it took minutes
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk on the shipped library, with one person of each role."""
+    folder: Path = tmp_path_factory.mktemp("odd")
+    house = Installation(settings(folder))
+    server.create(house.config, clock.Clock(NOON, 0))
+    house.load(curation.shipped_files())
+    house.publish()
+    made = Desk(house)
+    for role in ROLES:
+        made.person(role)
+    return made
+
+
+@pytest.mark.parametrize("path", ["people/{}/", "exchange/{}/"])
+@pytest.mark.parametrize("number", [HUGE, "\u0661"])
+def test_a_number_that_nothing_has_is_not_found(desk: Desk, path: str, number: str) -> None:
+    seat = desk.seat("administrator")
+    assert seat.get(f"/desk/{path.format(number)}").status_code == 404
+
+
+@pytest.mark.parametrize("step", [f"{SLUG}.{'9' * 5000}", f"{SLUG}.\u0661", ".", SLUG])
+def test_a_step_that_is_none_is_no_step(desk: Desk, step: str) -> None:
+    given = {"act": "review", "step": step}
+    answer = desk.seat("curator").post("/desk/principles/bulk/confirmed", given)
+    assert answer.status_code == 303
+    assert "number=0" in answer.location
+
+
+def test_a_date_at_the_end_of_the_calendar_is_refused_at_its_field(desk: Desk) -> None:
+    given = {"date": "0001-01-01", "principle": SLUG}
+    answer = desk.seat("editor").post("/desk/calendar/pin", given)
+    assert answer.status_code == 422
+    assert wrongs(answer)
+
+
+@pytest.mark.parametrize("kept", ["[" * 100_000, '[["\\ud800", "\\udfff"]]', "7", '{"ab": 1}'])
+def test_what_was_kept_can_be_anything(desk: Desk, kept: str) -> None:
+    given = {"kept": kept, "address": "nobody@example.org", "password": "wrong"}
+    assert desk.stranger().post("/desk/sign-in", given).status_code == 422
+    assert desk.stranger().get("/desk/sign-in?next=//[").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"\ud800": 1},
+        {"principles": [{"slug": "\ud800"}]},
+        {"principles": [{"slug": "a", "kind": "\ud800", "\ud800": 1, "texts": {"\ud800": {}}}]},
+    ],
+)
+def test_a_file_with_broken_signs_is_refused_in_words(desk: Desk, content: object) -> None:
+    page = bring(desk.seat("curator"), "a.json", json.dumps(content))
+    assert page.status_code == 200
+    assert "expected" in page.text
+    twice = bring(desk.seat("curator"), "a.json", '{"\\ud800": 1, "\\ud800": 2}')
+    assert "twice" in twice.text
+
+
+def test_nothing_that_one_can_send_takes_minutes(desk: Desk) -> None:
+    editor, translator = desk.seat("editor"), desk.seat("translator")
+    begun = time.monotonic()
+    translator.post(f"/desk/principles/{SLUG}/", {"act": "check", "sv.title": "[" * 100_000})
+    assert time.monotonic() - begun < IN_TIME
+    begun = time.monotonic()
+    editor.post("/desk/calendar/pin", {"date": "2026-12-01", "principle": "ab " * 50_000})
+    assert time.monotonic() - begun < IN_TIME
+    names = ",".join(f'"name-{number}":1' for number in range(20_000))
+    begun = time.monotonic()
+    examine({"a.json": f"{{{names}}}".encode()})
+    assert time.monotonic() - begun < IN_TIME
+
+
+def test_a_long_text_in_another_order_is_told_apart_in_time() -> None:
+    old, new = "a b " * 2500, "b a " * 2500
+    begun = time.monotonic()
+    found = comparing.pieces(old, new)
+    assert time.monotonic() - begun < IN_TIME
+    assert "".join(piece.text for piece in found if piece.kind != "new") == old
+    assert "".join(piece.text for piece in found if piece.kind != "old") == new

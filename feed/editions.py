@@ -278,7 +278,7 @@ def feed(
     if kind == "weekly":
         return channel.weekly(site, language, weeks(db, site, now))
     theme = named(library.themes(db), slug) if kind == "theme" else None
-    source = named(library.sources(db), slug) if kind == "source" else None
+    source = named(library.public_sources(db), slug) if kind == "source" else None
     recent = ledger.recent(
         db,
         site.today(now),

@@ -99,3 +99,21 @@ def test_a_long_text_in_another_order_is_told_apart_in_time() -> None:
     assert time.monotonic() - begun < IN_TIME
     assert "".join(piece.text for piece in found if piece.kind != "new") == old
     assert "".join(piece.text for piece in found if piece.kind != "old") == new
+
+
+def test_readers_hear_of_a_new_source_with_the_first_principle_from_it(desk: Desk) -> None:
+    """A curator publishes nothing: not by way of a source, either."""
+    texts = {"en.title": "Rights first", "en.statement": "Who owns it says so."}
+    source = {"source_title": "Whispered", "source_url": "https://example.org/"}
+    given = {"kind": "principle", "original_language": "en", "themes": "dialogue"}
+    answer = desk.seat("curator").post("/desk/principles/new", {**given, **texts, **source})
+    assert answer.status_code == 303
+    reader = desk.house.client()
+    lists = ("/en/sources/", "/en/feeds/", "/feeds.opml", "/sitemap.xml", "/api/v1/sources")
+    pages = ("/en/sources/whispered/", "/en/sources/whispered/feed.rss")
+    assert not any("hispered" in reader.get(path).text for path in (*lists, "/en/principles/"))
+    assert [reader.get(path).status_code for path in pages] == [404, 404]
+    publish = desk.seat("editor").post("/desk/principles/rights-first/publish")
+    assert publish.status_code == 303
+    assert all("hispered" in reader.get(path).text for path in lists)
+    assert [reader.get(path).status_code for path in pages] == [200, 200]

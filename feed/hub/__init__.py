@@ -119,7 +119,7 @@ def host(hub: str) -> str:
 
 def _channels(db: Database, site: Site, feed: Feed, now: datetime) -> Iterator[Channel]:
     """Every feed that may change: all but the archives."""
-    themes, sources = library.themes(db), library.sources(db)
+    themes, sources = library.themes(db), library.public_sources(db)
     for language in site.languages:
         yield feed(db, site, language, now, kind="all", slug="")
         yield feed(db, site, language, now, kind="weekly", slug="")

@@ -230,6 +230,15 @@ def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Sou
     return {row["slug"]: _source(row, texts.get(row["slug"], [])) for row in known}
 
 
+def public_sources(db: Database) -> dict[str, Source]:
+    """The sources that readers know of: those of principles with a page, or with an edition."""
+    rows = db.execute(
+        "SELECT DISTINCT source FROM principles p WHERE p.status <> 'draft'"
+        " OR EXISTS (SELECT 1 FROM editions e WHERE e.principle = p.slug)"
+    )
+    return sources(db, [slug for (slug,) in rows])
+
+
 def _principle(row: Row, themes: list[Row], texts: list[Row]) -> Principle:
     return Principle(
         slug=row["slug"],

@@ -97,7 +97,7 @@ def themes() -> Response:
 def sources() -> Response:
     """Every source."""
     asked = _reader(_asked(query.Languages))
-    found = list(library.sources(db()).values())
+    found = list(library.public_sources(db()).values())
     return _answer(api.sources(asked, found, library.source_counts(db())))
 
 
@@ -154,7 +154,7 @@ def _search(asked: query.Principles) -> Query:
     if asked.theme is not None:
         named(library.themes(db()), asked.theme)
     if asked.source is not None:
-        named(library.sources(db()), asked.source)
+        named(library.public_sources(db()), asked.source)
     return Query(
         _reader(asked).interface,
         asked.q.strip(),

@@ -59,7 +59,9 @@ def source(slug: str, form: str) -> Response:
 def for_people() -> str:
     """What feeds there are, and what to do with them."""
     return render_template(
-        "feeds.html", themes=library.themes(db()).values(), sources=library.sources(db()).values()
+        "feeds.html",
+        themes=library.themes(db()).values(),
+        sources=library.public_sources(db()).values(),
     )
 
 
@@ -90,7 +92,7 @@ def _outlines(code: str) -> Iterator[opml.Outline]:
     for slug, item in library.themes(db()).items():
         home = url("library.theme", slug=slug)
         yield outline(item.text(code)[1].name, home, url("feeds.theme", slug=slug, form="atom"))
-    for slug, origin in library.sources(db()).items():
+    for slug, origin in library.public_sources(db()).items():
         home = url("library.source", slug=slug)
         yield outline(origin.title, home, url("feeds.source", slug=slug, form="atom"))
 

@@ -172,7 +172,7 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
             "first": [first for first, _ in ledger.months(db, today)],
             "principles": [slug for slug, item in principles.items() if item.is_public],
             "themes": list(library.themes(db)),
-            "sources": list(library.sources(db)),
+            "sources": list(library.public_sources(db)),
         }
 
 

@@ -42,7 +42,7 @@ def principles() -> str:
         page=page,
         pages=-(-total // length),
         themes=library.themes(db()),
-        sources=library.sources(db()),
+        sources=library.public_sources(db()),
     )
 
 
@@ -83,7 +83,9 @@ def theme(slug: str) -> str:
 def sources() -> str:
     """Every source, with the number of its principles."""
     return render_template(
-        "sources.html", sources=library.sources(db()).values(), counts=library.source_counts(db())
+        "sources.html",
+        sources=library.public_sources(db()).values(),
+        counts=library.source_counts(db()),
     )
 
 
@@ -91,6 +93,6 @@ def sources() -> str:
 @kept
 def source(slug: str) -> str:
     """One source, with its principles."""
-    found = named(library.sources(db()), slug)
+    found = named(library.public_sources(db()), slug)
     items, total = library.search(db(), Query(language(), source=slug), _page_length(), 0)
     return render_template("source.html", source=found, found=items, total=total)

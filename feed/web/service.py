@@ -31,7 +31,7 @@ def root() -> AnyResponse:
 def about() -> str:
     """What this is, what it keeps of its visitors, and the terms of the content."""
     return render_template(
-        "about.html", sources=library.sources(db()).values(), confirm_days=CONFIRM_DAYS
+        "about.html", sources=library.public_sources(db()).values(), confirm_days=CONFIRM_DAYS
     )
 
 
@@ -66,7 +66,7 @@ def site_map() -> Response:
         (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
         (f"principles/{slug}/" for slug in library.listed(db())),
         (f"themes/{slug}/" for slug in library.themes(db())),
-        (f"sources/{slug}/" for slug in library.sources(db())),
+        (f"sources/{slug}/" for slug in library.public_sources(db())),
     )
     body = sitemap.render(site().base_url, site().languages, paths)
     return Response(body, content_type="application/xml; charset=utf-8")

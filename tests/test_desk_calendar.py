@@ -11,7 +11,8 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from feed import editions, worker
-from feed.curation import coming, people
+from feed.curation import coming, people, press
+from feed.errors import WithdrawnError
 from feed.store import curators, desk_notices, ledger, library
 from feed.store.connection import transaction
 from tests import boards, house
@@ -259,6 +260,20 @@ def test_what_is_sent_twice_does_not_take_the_replacement_back(desk: Desk) -> No
         assert today(desk) == instead
     assert seat.post(WITHDRAW, {**form, "edition": f"{TODAY}.2"}).status_code == 303
     assert today(desk) not in (None, instead)
+
+
+def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
+    form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "rotation"}
+    site, config = desk.house.site(), desk.house.config
+    first, second = desk.person("editor"), desk.person("editor", "Another Editor")
+    with desk.house.open() as db:
+        wanted = [press.read(db, site, config, form, "en", NOON) for _ in range(2)]
+        done = press.stop(db, site, config, first, wanted[0], NOON)
+        with pytest.raises(WithdrawnError):
+            press.stop(db, site, config, second, wanted[1], NOON)
+        ((_, who),) = ledger.withdrawn(db, 10)
+    assert done is not None
+    assert (today(desk), who) == (done.slug, first.name)
 
 
 def test_an_editor_can_choose_what_takes_its_place_or_leave_it_empty(desk: Desk) -> None:

@@ -18,6 +18,7 @@ from feed.store import ledger
 
 INSTEADS = ("rotation", "chosen", "nothing")  # what takes the place of today's edition
 LONGEST_REASON = 500
+_GONE = mark("The edition of %(date)s was withdrawn.")
 NO_EDITION = mark("There is no edition “%(key)s”.")
 
 
@@ -75,20 +76,23 @@ def replacement(db: Database, config: Config, wanted: Stop) -> str | None:
 def stop(
     db: Database, site: Site, config: Config, me: Curator, wanted: Stop, now: datetime
 ) -> Choice | None:
-    """Do it; what took its place. Raises InputError, or NotFoundError where it was done already."""
+    """Do it; what took its place. Raises InputError, or WithdrawnError if it is done."""
     edition = wanted.edition
-    return editions.withdraw(
-        db,
-        site,
-        config,
-        edition.date,
-        wanted.reason,
-        now,
-        wanted.slug,
-        replace=wanted.instead != "nothing",
-        by=me.id,
-        number=edition.number,
-    )
+    try:
+        return editions.withdraw(
+            db,
+            site,
+            config,
+            edition.date,
+            wanted.reason,
+            now,
+            wanted.slug,
+            replace=wanted.instead != "nothing",
+            by=me.id,
+            number=edition.number,
+        )
+    except NotFoundError as error:  # somebody else was faster
+        raise WithdrawnError(_GONE, date=edition.date.isoformat()) from error
 
 
 def _edition(db: Database, site: Site, key: str, now: datetime) -> Edition:
@@ -100,7 +104,7 @@ def _edition(db: Database, site: Site, key: str, now: datetime) -> Edition:
         raise NotFoundError(NO_EDITION, key=key) from error
     edition = standing(db, site, day, now).edition
     if edition.key != key:
-        raise WithdrawnError(mark("The edition of %(date)s was withdrawn."), date=day.isoformat())
+        raise WithdrawnError(_GONE, date=day.isoformat())
     return edition
 
 

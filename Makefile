@@ -19,6 +19,7 @@ bench: .venv/tests
 	$(BIN)/python -m tests.bench.soak
 	$(BIN)/python -m tests.bench.sending
 	$(BIN)/python -m tests.bench.subscribers
+	$(BIN)/python -m tests.bench.desk
 
 # Kill what is running at the worst moments, and count what is lost.
 faults: .venv/tests

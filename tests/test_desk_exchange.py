@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import threading
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from html import unescape
@@ -11,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from werkzeug.test import TestResponse
 
-from feed import clock, curation, server
-from feed.curation import drafting, uploads
+from feed import clock, curation, server, worker
+from feed.curation import drafting
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
 from tests.desk import Desk, Seat
@@ -254,11 +257,13 @@ def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
     assert seat.post(page.request.path + "forget").status_code == 303
     assert waiting(desk) == 0
     bring(seat, "a.json", entry(locator="9"))
-    with desk.house.open() as db:
-        uploads.forget(db, NOON + timedelta(hours=23))
-        assert waiting(desk) == 1
-        uploads.forget(db, NOON + timedelta(hours=25))
-    assert waiting(desk) == 0
+    config = desk.house.config
+    for hours, left in ((23, 1), (25, 0)):
+        later = clock.Clock(NOON + timedelta(hours=hours), time.monotonic())
+        with FileLock(config.instance / worker.LOCK_NAME) as lock:
+            worker.tidy(config, later, lock, threading.Event())
+        assert waiting(desk) == left
+    seat = desk.seat("editor")  # the session is over, too
     for _ in range(7):
         bring(seat, "a.json", entry(locator="9"))
     assert waiting(desk) == 5

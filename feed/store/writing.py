@@ -107,7 +107,8 @@ def _put_texts(
             version = row["version"]
         current = language in renewed and text["state"] == "approved"
         row["based_on"] = version if current else _based_on(text, before, version)
-        _put_text(db, {"principle": entry["slug"], "language": language, **row})
+        if before is None or any(before[name] != value for name, value in row.items()):
+            _put_text(db, {"principle": entry["slug"], "language": language, **row})
 
 
 def _text_row(

@@ -57,9 +57,11 @@ def build(folder: Path, size: Size, **values: str) -> Config:
     server.create(config, clock.Clock(NOW, time.monotonic()))
     with opened(config.database) as db, transaction(db):
         for table, rows in _rows(size).items():
+            names = [column.name for column in db.table(table).columns]
             for row in rows:
                 marks = ", ".join("?" * len(row))
-                db.execute(f"INSERT INTO {table} VALUES ({marks})", row)
+                columns = ", ".join(names[: len(row)])
+                db.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
     return config
 
 
@@ -79,7 +81,7 @@ def _rows(size: Size) -> dict[str, Iterable[tuple[object, ...]]]:
         ),
         "source_texts": ((slug, code, words, "") for slug in sources for code in codes),
         "principles": (
-            (slug, "principle", sources[n % len(sources)], "", "published", "en", made, None, "")
+            (slug, "principle", sources[n % len(sources)], "", "published", "en", made, None)
             for n, slug in enumerate(slugs)
         ),
         "principle_themes": (
@@ -145,8 +147,11 @@ def _render(clients: tuple[FlaskClient, FlaskClient], path: str, times: int) -> 
 
 
 @contextmanager
-def served(config: Config, **more: str) -> Iterator[str]:
-    """The address of a real `devis web` on that house; `more` settings, without their prefix."""
+def served(config: Config, *, quiet: bool = False, **more: str) -> Iterator[str]:
+    """The address of a real `devis web` on that house; `more` settings, without their prefix.
+
+    With `quiet`, nothing that it logs is shown.
+    """
     port = free_port()
     environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
     values = {"DATABASE": str(config.database), "NOW": NOW.isoformat(), "PORT": str(port)} | more
@@ -154,6 +159,7 @@ def served(config: Config, **more: str) -> Iterator[str]:
         [sys.executable, "-m", "feed", "web"],
         cwd=ROOT,
         env={**environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
+        stderr=subprocess.DEVNULL if quiet else None,
     )
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)

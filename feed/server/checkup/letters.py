@@ -93,7 +93,7 @@ def sending(place: Place) -> Finding:
     if until is not None:
         return warn(
             mark(
-                "Letters were looked for up to %(until)s UTC, which is still to come: a clock was fast."
+                "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast."
             ),
             mark("Run no command with DEVIS_NOW on this database; a worker begins again from now."),
             until=f"{until:%Y-%m-%d %H:%M}",

@@ -1,199 +1,291 @@
-"""The files of docs/deploy: a real nginx before a real site that is killed, and systemd."""
+"""What docs/deploy holds works: systemd takes the units, and nginx keeps readers reading."""
 
 import os
 import re
 import shutil
-import signal
+import socket
 import ssl
 import subprocess
 import sys
-import time
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.conftest import ROOT, Answer, Command, answers, free_port, wait_until
+from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, wait_until
 
 DEPLOY = ROOT / "docs" / "deploy"
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-AROUND = """
+UNITS = ["devis.service", "devis-check.service", "devis-check.timer"]
+SETTING = re.compile(r"(?:^|Environment=)DEVIS_([A-Z_]+)=(.*)$", re.MULTILINE)
+NGINX = """
 {user}
 daemon off;
-pid {folder}/pid;
-error_log stderr warn;
+pid {folder}/nginx.pid;
+error_log stderr;
+worker_processes 1;
 events {{}}
 http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-  include {folder}/site.conf;
+access_log off;
+client_body_temp_path {folder}/body;
+proxy_temp_path {folder}/proxy;
+fastcgi_temp_path {folder}/fastcgi;
+uwsgi_temp_path {folder}/uwsgi;
+scgi_temp_path {folder}/scgi;
+{site}
 }}
 """
-READ = (
-    *("/en/", "/sv/", "/sv/feed.rss", "/en/feed.atom", "/en/feed.json", "/sv/weekly.rss"),
-    *("/api/v1/today?lang=sv", "/widget.js", "/sv/widget/", "/sv/archive/", "/en/calendar.ics"),
-    *("/static/style.css", "/feeds.opml", "/sv/today.txt"),
-)
-OWN = ("/desk/sign-in", "/sv/subscribe/", "/subscription/ABCDEFGH/confirm", "/healthz?full")
-KEPT_SECONDS = 1.0  # by nginx, before it asks again
+
+
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+    assert sorted((path.name for path in DEPLOY.glob("*.[st]*e*")), key=UNITS.index) == UNITS
+    for name in UNITS:
+        text = (DEPLOY / name).read_text()
+        (tmp_path / name).write_text(text.replace("/opt/devis/.venv/bin/devis", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *(str(tmp_path / name) for name in UNITS)],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [line for line in done.stderr.splitlines() if "devis" in line]
+
+
+def test_the_settings_of_the_examples_are_well_formed(command: Command) -> None:
+    given: dict[str, str] = {}
+    for name in ("devis.service", "devis.env"):
+        given |= dict(SETTING.findall((DEPLOY / name).read_text()))
+    given["DATABASE"] = "instance/devis.sqlite3"
+    assert {"BASE_URL", "TRUSTED_PROXIES", "BACKUP_HOUR"} <= given.keys()
+    said = command("check", code=1, **given).stdout
+    assert "good  settings: All of them are well formed." in said
+    assert "good  address: " in said
 
 
 @dataclass
 class Front:
-    """nginx before a site; `origin` is the process of the site."""
+    """An nginx with our configuration before a real Devis that lets an address ask twice."""
 
-    url: str
-    plain: str
-    trust: ssl.SSLContext
-    origin: subprocess.Popen[str]
-    folder: Path
+    command: Command
+    origin: int
+    front: int
+    process: subprocess.Popen[str] | None = None
 
-    def get(self, path: str, method: str = "GET", **headers: str) -> Answer:
-        class Stay(urllib.request.HTTPRedirectHandler):
-            def redirect_request(self, *arguments: object) -> None:
-                return None
-
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask through nginx, over TLS."""
+        trusting = ssl.create_default_context(cafile=str(self.command.folder / "authority.pem"))
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self.url + path, method=method, headers=named)
-        https = urllib.request.HTTPSHandler(context=self.trust)
+        request = urllib.request.Request(f"https://127.0.0.1:{self.front}{path}", headers=named)
         try:
-            with urllib.request.build_opener(https, Stay).open(request, timeout=10) as answer:
-                fields = {name.lower(): value for name, value in answer.headers.items()}
-                return Answer(answer.status, fields, answer.read())
+            with urllib.request.urlopen(request, timeout=10, context=trusting) as answer:
+                return Answer(
+                    answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+                )
         except urllib.error.HTTPError as error:
             with error:
-                fields = {name.lower(): value for name, value in error.headers.items()}
-                return Answer(error.code, fields, error.read())
+                return Answer(
+                    error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
+                )
+
+    def start(self, **values: str) -> None:
+        given = {
+            "PORT": str(self.origin),
+            "WEB_WORKERS": "1",
+            "API_RATE": "6",
+            "BASE_URL": "https://devis.example.org",
+            "TRUSTED_PROXIES": "127.0.0.1",
+            "OPERATOR_TOKEN": "a token that nobody can guess",
+        }
+        self.process = self.command.start("serve", **given, **values)
+        wait_until(lambda: answers(f"http://127.0.0.1:{self.origin}/healthz"), 30)
 
     def kill(self) -> None:
-        """The site, its web processes and its worker, all at once."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                if (entry / "cwd").readlink() == self.folder:
-                    os.kill(int(entry.name), signal.SIGKILL)
-            except (OSError, ProcessLookupError):
-                continue
-        self.origin.wait(10)
+        """As a machine that loses its power."""
+        assert self.process
+        self.process.kill()
+        self.process.communicate(timeout=15)
+        wait_until(lambda: not answers(f"http://127.0.0.1:{self.origin}/healthz"), 15)
 
 
-@pytest.fixture
-def front(tmp_path: Path, command: Command) -> Iterator[Front]:
-    """nginx with the very file that is in docs/deploy, but for its ports and places."""
-    origin, plain, port = free_port(), free_port(), free_port()
-    url = f"https://127.0.0.1:{port}"
-    settings = {"PORT": str(origin), "BASE_URL": url, "TRUSTED_PROXIES": "127.0.0.1"}
-    process = command.start("serve", **settings)
-    authority, folder = trustme.CA(), tmp_path / "nginx"
-    folder.mkdir()
-    issued = authority.issue_cert("127.0.0.1")
-    issued.private_key_pem.write_to_path(folder / "key.pem")
-    issued.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+def configured(folder: Path, front: int, origin: int, second: int | None = None) -> Path:
+    """Our configuration, with this machine's ports and certificates."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
     site = (DEPLOY / "nginx.conf").read_text()
-    for old, new in {
-        "/var/cache/nginx/devis": f"{folder}/cache",
-        "127.0.0.1:8000": f"127.0.0.1:{origin}",
-        "listen 80;": f"listen 127.0.0.1:{plain};",
-        "listen 443 ": f"listen 127.0.0.1:{port} ",
-        "/etc/letsencrypt/live/devis.example.org/fullchain.pem": f"{folder}/cert.pem",
-        "/etc/letsencrypt/live/devis.example.org/privkey.pem": f"{folder}/key.pem",
+    for written, meant in {
+        r"/var/cache/nginx/devis": f"{folder}/cache",
+        r"/etc/ssl/devis/\w+\.pem": f"{folder}/both.pem",
+        r"127\.0\.0\.1:8000": f"127.0.0.1:{origin}",
+        r"# (server 127\.0\.0\.1):8001": rf"\1:{second}" if second else r"# \1:8001",
+        r"listen 80;": f"listen 127.0.0.1:{free_port()};",
+        r"listen 443 ssl;": f"listen 127.0.0.1:{front} ssl;",
+        r".*listen \[::\].*\n": "",
     }.items():
-        assert old in site
-        site = site.replace(old, new)
-    (folder / "site.conf").write_text(site)
-    user = "user root;" if os.getuid() == 0 else ""  # or it may not look into our folder
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user))
-    arguments = [NGINX, "-c", f"{folder}/nginx.conf", "-p", str(folder)]
-    subprocess.run([*arguments, "-t"], check=True, capture_output=True)
-    nginx = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    made = Front(url, f"http://127.0.0.1:{plain}", trust, process, command.folder)
+        site, number = re.subn(written, meant, site)
+        assert number, written
+    user = "" if os.geteuid() else "user root;"  # else it cannot read the folder
+    path = folder / "nginx.conf"
+    path.write_text(NGINX.format(folder=folder, site=site, user=user))
+    return path
+
+
+@contextmanager
+def nginx(path: Path) -> Iterator[None]:
+    """A real one, which finds no fault in the configuration, while the block runs."""
+    call = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(path.parent), "-c", str(path)]
+    tested = subprocess.run([*call, "-t"], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stderr
+    assert "[warn]" not in tested.stderr
+    server = subprocess.Popen(call, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{origin}/healthz"), 30)
-        wait_until(lambda: answers(made.plain))
-        yield made
+        yield
     finally:
-        made.kill()
-        process.communicate(timeout=10)
-        nginx.terminate()
-        nginx.wait(10)
+        server.terminate()
+        server.wait(10)
 
 
-def test_readers_keep_reading_while_the_site_is_away(front: Front) -> None:
-    before = {
-        (path, coding): front.get(path, Accept_Encoding=coding)
-        for path in READ
-        for coding in ("gzip", "identity")
-    }
-    assert {answer.status for answer in before.values()} == {200}
-    own = [front.get(path).status for path in OWN]
-    assert own == [200, 200, 404, 200]
-    front.kill()
-    time.sleep(KEPT_SECONDS + 0.5)
-    for (path, coding), answer in before.items():
-        after = front.get(path, Accept_Encoding=coding)
-        assert (after.status, after.body) == (200, answer.body), path
-        same = ("etag", "content-type", "content-security-policy", "vary", "cache-control")
-        for name in (*same, "content-encoding", "access-control-allow-origin"):
-            assert after.headers.get(name) == answer.headers.get(name), (path, name)
-        again = front.get(path, Accept_Encoding=coding, If_None_Match=answer.headers["etag"])
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    folder = tmp_path_factory.mktemp("deploy")
+    origin, front = free_port(), free_port()
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
+    found = Front(Command(folder, environ), origin, front)
+    try:
+        found.start()
+        with nginx(configured(folder, front, origin)):
+            wait_until(lambda: listens(front))
+            yield found
+    finally:
+        if found.process:
+            found.process.terminate()
+            found.process.communicate(timeout=15)
+
+
+def test_nginx_gives_devis_own_answers_in_each_coding(site: Front) -> None:
+    for path in ("/en/feed.atom", "/sv/", "/en/widget/"):
+        for coding in ("identity", "gzip", "br", "gzip, br;q=0", "deflate, gzip;q=0.5"):
+            own = fetch(f"http://127.0.0.1:{site.origin}{path}", Accept_Encoding=coding)
+            for _ in range(2):  # from Devis, and from nginx's cache
+                through = site.get(path, Accept_Encoding=coding)
+                assert through.status == 200
+                assert through.body == own.body
+                for name in ("etag", "vary", "content-type", "content-security-policy"):
+                    assert through.headers[name] == own.headers[name], name
+                assert through.headers.get("content-encoding") == own.headers.get(
+                    "content-encoding"
+                )
+                assert "nginx/" not in through.headers["server"]
+
+
+def test_nginx_answers_304_with_what_a_reader_needs(site: Front) -> None:
+    first = site.get("/en/feed.rss", Accept_Encoding="gzip")
+    for _ in range(2):
+        again = site.get(
+            "/en/feed.rss",
+            Accept_Encoding="gzip",
+            If_None_Match=first.headers["etag"],
+            If_Modified_Since=first.headers["last-modified"],
+        )
         assert (again.status, again.body) == (304, b"")
-        assert again.headers["vary"] == "Accept-Encoding"
-    assert front.get("/sv/feed.rss", "HEAD").status == 200
-    assert front.get("/").headers["location"].endswith("/en/")
-    assert [front.get(path).status for path in OWN] == [502] * len(OWN)  # nobody's but their own
-    assert front.get("/en/principles/").status == 502  # not read before
+        for name in ("etag", "vary", "cache-control"):
+            assert again.headers.get(name) == first.headers[name], name
+    other = site.get("/en/feed.rss", If_None_Match='"another"')
+    assert other.status == 200
 
 
-def test_what_is_new_shows_within_the_second(front: Front, command: Command) -> None:
-    def today() -> str:
-        found = re.search(rb'"slug":\s*"([^"]+)"', front.get("/api/v1/today").body)
-        assert found is not None
-        return found[1].decode()
-
-    first = today()
-    day = re.search(r'"date":\s*"([^"]+)"', front.get("/api/v1/today").body.decode())
-    assert day is not None
-    command("withdraw", day[1], "--reason", "A mistake")
-    wait_until(lambda: today() != first, KEPT_SECONDS + 2)
+def test_what_depends_on_the_visitor_is_not_kept(site: Front) -> None:
+    asked = {tag: site.get("/nothing/", Accept_Language=tag).body for tag in ("en", "sv")}
+    assert b'lang="en"' in asked["en"]
+    assert b'lang="sv"' in asked["sv"]
+    for path in ("/desk/sign-in", "/subscription/nothing/"):
+        assert site.get(path).headers["cache-control"] == "no-store"
+    assert site.get("/metrics").status == 401  # allowed from here, but without a token
 
 
-def test_the_site_sees_who_asks_and_one_id_for_both_logs(front: Front) -> None:
-    """A visitor who writes an address of their own is not believed, and an id is nginx's."""
-    answer = front.get("/nothing/", X_Forwarded_For="192.0.2.1", X_Request_Id="a" * 16)
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
+def test_without_its_origin_readers_keep_reading_and_then_get_what_is_new(site: Front) -> None:
+    paths = ("/en/", "/sv/feed.rss", "/en/feed.json", "/sv/widget/", "/api/v1/today?lang=sv")
+    before = {path: site.get(path) for path in paths}
+    assert {answer.status for answer in before.values()} == {200}
+    site.kill()
+    for _ in range(3):
+        for path, answer in before.items():
+            after = site.get(path)
+            assert after.status == 200, path
+            assert after.body == answer.body, path
+            assert after.headers["etag"] == answer.headers["etag"]
+    assert site.get("/en/principles/").status == 502  # nobody has read it yet
+    site.start()
+    wait_until(lambda: site.get("/en/principles/").status == 200)
 
 
-def test_a_visitor_without_tls_is_sent_on(front: Front) -> None:
-    class Stay(urllib.request.HTTPRedirectHandler):
-        def redirect_request(self, *arguments: object) -> None:
-            return None
-
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.build_opener(Stay).open(front.plain + "/sv/", timeout=10)
-    with caught.value as answer:
-        assert answer.code == 301
-        assert answer.headers["Location"] == "https://devis.example.org/sv/"
+def test_each_visitor_has_a_rate_and_cannot_have_more_by_forging(site: Front) -> None:
+    asked = [site.get("/api/v1/today?lang=!", X_Forwarded_For=f"192.0.2.{n}") for n in range(12)]
+    assert asked[0].status == 400
+    assert {answer.status for answer in asked[6:]} == {429}
 
 
-def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
-    program = Path(sys.executable).with_name("devis")
-    units = [path for path in DEPLOY.iterdir() if path.suffix in (".service", ".timer")]
-    for unit in units:
-        text = unit.read_text().replace("/opt/devis/bin/devis", str(program))
-        (tmp_path / unit.name).write_text(text)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in units)],
-        capture_output=True,
-        text=True,
-    )
-    assert len(units) == 3
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_first_reader_of_a_day_gets_that_day_from_nginx(command: Command) -> None:
+    front = Front(command, free_port(), free_port())
+    front.start(NOW="2026-11-22T23:59:40+01:00")
+    try:
+        with nginx(configured(command.folder, front.front, front.origin)):
+            wait_until(lambda: listens(front.front))
+            before = front.get("/en/feed.json").body
+            assert b"/2026-11-22/" in before
+            assert front.get("/en/feed.json").body == before
+            own = f"http://127.0.0.1:{front.origin}/en/feed.json"
+            wait_until(lambda: b"/2026-11-23/" in fetch(own).body, 40)
+            assert b"/2026-11-23/" in front.get("/en/feed.json").body
+    finally:
+        front.kill()
+
+
+def test_two_web_processes_can_be_restarted_in_turn_and_no_request_is_lost(
+    command: Command,
+) -> None:
+    command("init")
+    front, ports = free_port(), (free_port(), free_port())
+    found = Front(command, ports[0], front)
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            statuses.append(found.get("/healthz").status)
+
+    def start(port: int) -> subprocess.Popen[str]:
+        process = command.start("web", PORT=str(port), WEB_WORKERS="1")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
+        return process
+
+    webs = [start(port) for port in ports]
+    try:
+        with nginx(configured(command.folder, front, *ports)):
+            wait_until(lambda: listens(front))
+            asking = threading.Thread(target=ask)
+            asking.start()
+            for at, port in enumerate(ports):
+                webs[at].terminate()
+                webs[at].communicate(timeout=15)
+                webs[at] = start(port)
+            over.set()
+            asking.join()
+    finally:
+        for process in webs:
+            process.terminate()
+            process.communicate(timeout=15)
+    assert len(statuses) > 20
+    assert set(statuses) == {200}
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

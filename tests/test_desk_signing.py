@@ -219,7 +219,7 @@ def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) ->
     assert page.status_code == 303
     (letter,) = mail(desk)
     assert "Hej Åsa Öst!" in letter
-    assert "Länken fungerar en gång" in letter
+    assert "Länken gäller i sju dagar" in letter
     with desk.house.open() as db:
         people.disable(db, people.at(db, "åsa@example.org").id, desk.house.now)
     assert mail(desk) == []

@@ -95,7 +95,7 @@ def sending(place: Place) -> Finding:
     if until is not None:
         return warn(
             mark(
-                "Letters were looked for until %(until)s UTC, which is to come: a clock was ahead."
+                "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast."
             ),
             mark("Run no command with DEVIS_NOW on this database; a worker begins again from now."),
             until=f"{until:%Y-%m-%d %H:%M}",

@@ -344,6 +344,48 @@ def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
     assert len(mail(desk)) == 1
 
 
+def test_a_network_full_of_guesses_stops_neither_a_known_browser_nor_the_link(desk: Desk) -> None:
+    choose(desk.seat("curator"))
+    known = desk.stranger()
+    assert sign_in(known, "curator@example.org") == 303
+    known.post("/desk/sign-out")
+    guesser = desk.stranger()
+    answers = [sign_in(guesser, f"nobody-{n}@example.org", "guess") for n in range(61)]
+    assert answers[-1] == 429
+    assert sign_in(desk.stranger(), "curator@example.org") == 429
+    assert sign_in(known, "curator@example.org") == 303
+    guesser.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
+    assert len(mail(desk)) == 1
+
+
+def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    factor(desk, seat)
+    with desk.house.open() as db:
+        before = curators.factor(db, 1)
+        assert before
+    other = pyotp.random_base32()
+    given = {"secret": other, "code": pyotp.TOTP(other).at(NOON)}
+    answer = seat.post("/desk/account/factor", given)
+    assert answer.status_code == 422
+    assert wrongs(answer) == ["There is a second factor already: end that one first."]
+    with desk.house.open() as db:
+        assert curators.factor(db, 1) == before
+
+
+def test_guessing_in_an_account_that_was_left_open_is_braked(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    choose(seat)
+    factor(desk, seat)
+    codes = [
+        seat.post(f"/desk/account/factor/{what}", {"code": f"{n:06d}"}).status_code
+        for n, what in enumerate(["end", "codes"] * 6)
+    ]
+    assert codes == [422] * 10 + [429] * 2
+    words = [choose(seat, "another long one", f"guess number {n}") for n in range(11)]
+    assert words == [422] * 10 + [429]
+
+
 def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
     choose(desk.seat("administrator"))
     seat = desk.stranger()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from feed import curation
-from feed.curation import comparing, drafting, naming
+from feed.curation import comparing, drafting, naming, uploads
 from feed.curation.drafting import Saved, Working
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
 from feed.exchange import Entry
@@ -495,3 +495,33 @@ def test_a_form_names_one_step_only(bench: Bench) -> None:
     bench.save("curator", new(), None, form="f1")
     with bench.house.open() as db, pytest.raises(sqlite3.IntegrityError):
         revisions.add(db, {"slug": SLUG}, bench.house.now, origin="desk", form="f1")
+
+
+@pytest.mark.parametrize("role", ["translator", "curator"])
+def test_what_was_taken_off_the_site_stays_as_it_was_on_the_pages_of_its_days(
+    bench: Bench, role: str
+) -> None:
+    bench.house.publish()
+    bench.act("editor", "draft")
+    before = bench.house.client().get("/sv/2026-11-20/").text
+    base = bench.working()
+    texts = {**base.entry["texts"], "sv": {**SWEDISH, "statement": "Något helt annat."}}
+    entry = {**base.entry, "texts": texts}
+    if role == "curator":
+        entry |= {"source": "book", "locator": "99"}
+    assert bench.save(role, entry, base.revision).waiting
+    assert bench.house.client().get("/sv/2026-11-20/").text == before
+    bench.act("editor", "approve")
+    assert "Något helt annat." in bench.house.client().get("/sv/2026-11-20/").text
+
+
+def test_an_import_by_a_curator_leaves_the_pages_of_past_days_as_they_were(bench: Bench) -> None:
+    bench.house.publish()
+    bench.act("editor", "draft")
+    body = json.dumps({"principles": [{"slug": SLUG, "source": "book"}]}).encode()
+    for role, refused in (("curator", True), ("editor", False)):
+        me = bench.desk.person(role)
+        with bench.house.open() as db:
+            number = uploads.keep(db, me, "a.json", body, bench.house.now)
+            plan = uploads.look(db, me, number, overwrite=True).plan
+        assert bool(plan.problems) is refused

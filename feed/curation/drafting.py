@@ -18,7 +18,7 @@ from feed.exchange import Entry
 from feed.exchange.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
 from feed.model import SHOWABLE, Source
 from feed.model.desk import Curator
-from feed.store import library, revisions, writing
+from feed.store import ledger, library, revisions, writing
 from feed.store.connection import transaction
 
 LONGEST_REASON = 500
@@ -134,7 +134,8 @@ def _take(
     before, live = (old.entry, old.live) if old else (None, None)
     stages.forbid(step, before, entry)
     target = stages.decided(before, live, entry, step)
-    part = stages.live_part(before, live, target, step)
+    was_shown = live is not None and ledger.was_shown(db, target["slug"])
+    part = stages.live_part(before, live, target, step, was_shown=was_shown)
     if old and live and stages.is_same(old.entry, target) and stages.is_same(part, live):
         return Saved(target["slug"], old.revision, old.waiting)
     if old is not None and base != old.revision:

@@ -19,6 +19,8 @@ _REQUIRED = "factor_required"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
 WRONG = mark("The code is not right: expected the six digits that your app shows now.")
 
+_HAS_ONE = mark("There is a second factor already: end that one first.")
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -40,11 +42,16 @@ def offer(curator: Curator, site_name: str, secret: str | None = None) -> Offer:
 
 
 def begin(db: Database, curator: Curator, secret: str, code: str, now: datetime) -> list[str]:
-    """Ask for a code of this secret from now on; the recovery codes. Raises FormError."""
+    """Ask for a code of this secret from now on; the recovery codes. Raises FormError.
+
+    What asks for codes already stays: it takes one of its codes to end it first.
+    """
     step = _step(secret, code, now) if _is_secret(secret) else None
     if step is None:
         raise FormError({"code": InputError(WRONG)})
     with transaction(db):
+        if curators.factor(db, curator.id) is not None:
+            raise FormError({"code": InputError(_HAS_ONE)})
         curators.change(db, curator.id, factor=secret, factor_step=step)
         return _new_codes(db, curator)
 

@@ -13,7 +13,7 @@ from feed.errors import Problem, mark
 from feed.exchange import Entry, Exchange
 from feed.model import SHOWABLE
 from feed.model.desk import Curator
-from feed.store import library, revisions
+from feed.store import ledger, library, revisions
 
 Fate = Literal["new", "changed", "unchanged", "left_alone", "refused"]
 KINDS = ("themes", "sources", "principles")
@@ -142,7 +142,7 @@ class _Planner:
             return False
         if kind != "principles":
             return kind == "themes" or old is not None
-        return _is_public(old, new, changes)
+        return _is_public(old, new, changes, ledger.was_shown(self.db, new["slug"]))
 
     def _is_valid(self, kind: str, entry: Entry) -> bool:
         before = len(self.problems)
@@ -205,9 +205,10 @@ def _differences(old: Entry, new: Entry, prefix: str = "") -> Iterable[str]:
             yield prefix + name
 
 
-def _is_public(old: Entry | None, new: Entry, changes: Iterable[str]) -> bool:
-    """Whether readers see what changes, or would see it."""
+def _is_public(old: Entry | None, new: Entry, changes: Iterable[str], was_shown: bool) -> bool:
+    """Whether readers see what changes, or would see it: pages of past editions stay."""
     is_draft = new["status"] == "draft" and (old is None or old["status"] == "draft")
+    is_draft = is_draft and not was_shown
     shared = [name for name in changes if "." not in name and name != "notes"]
     before = old["texts"] if old else {}
     touched = {name.split(".")[1] for name in changes if "." in name}

@@ -79,10 +79,15 @@ def decided(old: Entry | None, live: Entry | None, new: Entry, step: Step) -> En
     return {**new, **fields(new), "notes": new.get("notes", ""), "status": status, "texts": texts}
 
 
-def live_part(old: Entry | None, live: Entry | None, new: Entry, step: Step) -> Entry:
-    """What of a working copy goes into the library: all but what waits or is unfinished."""
+def live_part(
+    old: Entry | None, live: Entry | None, new: Entry, step: Step, *, was_shown: bool = False
+) -> Entry:
+    """What of a working copy goes into the library: all but what waits or is unfinished.
+
+    One that `was_shown` has editions: readers see it on their pages even while it is a draft.
+    """
     shown: dict[str, Entry] = live["texts"] if live else {}
-    is_public = live is not None and live["status"] != "draft"
+    is_public = live is not None and (live["status"] != "draft" or was_shown)
     texts = {}
     for language, text in new["texts"].items():
         known = shown.get(language)

@@ -196,6 +196,12 @@ def dates(db: Database, today: date) -> list[date]:
     return [date.fromisoformat(day) for (day,) in rows]
 
 
+def was_shown(db: Database, slug: str) -> bool:
+    """Whether a principle has had an edition, standing or not."""
+    query = "SELECT 1 FROM editions WHERE principle = ? LIMIT 1"
+    return db.execute(query, [slug]).fetchone() is not None
+
+
 def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
     """The editions with their principle, source and themes, in the same order."""
     principles = library.principles(db, {edition.principle for edition in editions})

@@ -6,16 +6,18 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.curation import factors, people, signing
-from feed.errors import FormError, InputError
+from feed.errors import FormError, InputError, mark
 from feed.i18n import match
 from feed.store import curators, sessions
 from feed.web.context import db, here, language, now, site, translate
-from feed.web.desk import visit
+from feed.web.desk import throttle, visit
 from feed.web.desk.guard import needs
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("desk_account", __name__, url_prefix="/desk/account")
+
+_TOO_MANY = mark("Too many tries: wait ten minutes.")
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -53,6 +55,8 @@ def speak() -> AnyResponse:
 def choose_password() -> Page:
     """Take a new password; all other browsers are signed out."""
     name = site().name(language())
+    if visit.me().has_password and _is_too_much("password"):
+        return _home({"current": translate().gettext(_TOO_MANY)}), 429
     try:
         signing.choose_password(db(), visit.me(), request.form, visit.token(), name)
     except FormError as error:
@@ -96,8 +100,8 @@ def begin_factor() -> Page:
 @needs("translator")
 def renew_codes() -> Page:
     """New recovery codes, for whoever gives a code."""
-    if not factors.is_right(db(), visit.me(), request.form.get("code", ""), now()):
-        return _factor(wrong={"code": translate().gettext(factors.WRONG)}), 422
+    if wrong := _wrong_code():
+        return wrong
     return render_template("desk/codes.html", codes=factors.renew_codes(db(), visit.me()))
 
 
@@ -105,14 +109,29 @@ def renew_codes() -> Page:
 @needs("translator")
 def end_factor() -> Page:
     """Ask for no code any more, for whoever gives one."""
-    if not factors.is_right(db(), visit.me(), request.form.get("code", ""), now()):
-        return _factor(wrong={"code": translate().gettext(factors.WRONG)}), 422
+    if wrong := _wrong_code():
+        return wrong
     try:
         factors.end(db(), visit.me())
     except InputError as error:
         return _factor(wrong={"code": translate().say(error.message, **error.values)}), 422
     log.info("desk: %s ended the second factor", visit.me().id)
     return _saved()
+
+
+def _wrong_code() -> tuple[str, int] | None:
+    """The page that tells of a wrong code, or of too many; None where it is right."""
+    if _is_too_much("code"):
+        return _factor(wrong={"code": translate().gettext(_TOO_MANY)}), 429
+    if not factors.is_right(db(), visit.me(), request.form.get("code", ""), now()):
+        return _factor(wrong={"code": translate().gettext(factors.WRONG)}), 422
+    return None
+
+
+def _is_too_much(what: str) -> bool:
+    """Whether somebody guesses who has found a browser that another is signed in with."""
+    me = visit.me()
+    return throttle.is_too_much(f"{what} in the account of {me.id}", me.id)
 
 
 def _home(wrong: dict[str, str], name: str | None = None) -> str:

@@ -87,7 +87,7 @@ class Sheet:
     def public(self, language: str) -> Entry | None:
         """What readers see in that language while a change of it waits; None where none does."""
         live = self.found.live["texts"].get(language) if self.found and self.found.live else None
-        is_held = self.status != "draft" and self.state(language) not in SHOWABLE
+        is_held = self.state(language) not in SHOWABLE
         return live if live and is_held and live["state"] in SHOWABLE else None
 
 

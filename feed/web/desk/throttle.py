@@ -17,11 +17,15 @@ MOST_BY_ACCOUNT, MOST_BY_ADDRESS = 10, 60
 
 
 def is_too_much(account: str, curator_id: int | None = None) -> bool:
-    """Count a guess at an account, and tell whether it is one too many."""
+    """Count a guess at an account, and tell whether it is one too many.
+
+    What others guess in the same network stops no browser that is known.
+    """
+    is_known = curator_id is not None and visit.device(curator_id) is not None
     counters = _counters()
     network, _ = counters.add(f"desk-network {visitors.network()}", SECONDS)
     guesses, _ = counters.add(_key(account, curator_id), SECONDS)
-    return guesses > MOST_BY_ACCOUNT or network > MOST_BY_ADDRESS
+    return guesses > MOST_BY_ACCOUNT or (network > MOST_BY_ADDRESS and not is_known)
 
 
 def forgive(account: str, curator_id: int | None = None) -> None:

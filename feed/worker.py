@@ -8,6 +8,8 @@ chat holds an edition up.
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import datetime
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -43,16 +45,12 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
         schema.check(db)
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
-    announcing = Announcing(config, clock, lock, stop)
+    others = [job(config, clock, lock, stop) for job in (Mail, Backup, Announcing)]
     tick(config, clock, lock)
-    mail = Mail(config, clock, lock, stop)
-    backup = Backup(config, clock, lock, stop)
     jobs = (
         (tick, TICK_SECONDS, (config, clock, lock)),
-        (mail.tick, TICK_SECONDS, ()),
-        (backup.tick, TICK_SECONDS, ()),
+        *((job.tick, TICK_SECONDS, ()) for job in others),
         (tidy, TIDY_SECONDS, (config, clock, lock, stop)),
-        (announcing.tick, TICK_SECONDS, ()),
     )
     for job, seconds, arguments in jobs:
         # By default APScheduler drops a job that is a second late: late is better than never here.
@@ -106,30 +104,43 @@ def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:
         log.info("published %s: %s (%s)", choice.date, choice.slug, choice.why)
 
 
-class Mail:
-    """The job that sends what is due, and rests a while from a server that takes nothing."""
+class Job(ABC):
+    """What the working worker does when it is due; after a fault it rests, and goes on then."""
+
+    name: str
+    pause: float  # seconds of rest
+    tiring: tuple[type[DevisError], ...]  # errors after which it is no use to try at once again
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
-        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
+        self.config, self.clock, self.lock, self.stop = config, clock, lock, stop
         self._rest = 0.0
 
+    @abstractmethod
+    def do(self) -> None:
+        """Do what is due."""
+
     def tick(self) -> None:
-        """Send what is due, if this is the working worker. After a fault the next one goes on."""
-        if not self._lock.is_locked or time.monotonic() < self._rest:
+        """Do what is due, if this is the working worker, and it does not rest."""
+        if not self.lock.is_locked or time.monotonic() < self._rest:
             return
         try:
-            self._send()
-        except MailError as error:
-            self._rest = time.monotonic() + MAIL_PAUSE
-            log.error("mail: %s", error)
+            self.do()
         except DevisError as error:
-            log.error("mail: %s", error)
+            if isinstance(error, self.tiring):
+                self._rest = time.monotonic() + self.pause
+            log.error("%s: %s", self.name, error)
         except Exception:
-            self._rest = time.monotonic() + MAIL_PAUSE
-            log.exception("mail failed")
+            self._rest = time.monotonic() + self.pause
+            log.exception("%s failed", self.name)
 
-    def _send(self) -> None:
-        config, clock = self._config, self._clock
+
+class Mail(Job):
+    """Sends what is due, and rests a while from a server that takes nothing."""
+
+    name, pause, tiring = "mail", MAIL_PAUSE, (MailError,)
+
+    def do(self) -> None:
+        config, clock = self.config, self.clock
         with opened(config.database) as db:
             now = clock()
             site = editions.settle(db, config, now)
@@ -139,66 +150,49 @@ class Mail:
                 return
             with digests.sender(config) as alone:
                 if alone:
-                    numbers = digests.send(db, site, config, clock, self._stop)
+                    numbers = digests.send(db, site, config, clock, self.stop)
                     if numbers:
-                        log.info("letters: %s", ", ".join(f"{n} {w}" for w, n in numbers.items()))
+                        log.info("letters: %s", _counted(numbers))
 
 
-class Backup:
-    """The job that backs up when the schedule says so, and rests a while after a failure."""
+class Backup(Job):
+    """Backs up when the schedule says so, and rests a while after a failure."""
 
-    def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
-        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
-        self._rest = 0.0
+    name, pause, tiring = "backup", BACKUP_PAUSE, (DevisError,)
 
-    def tick(self) -> None:
-        """Back up if that is due, and this is the working worker."""
-        if not self._lock.is_locked or time.monotonic() < self._rest:
-            return
-        try:
-            self._make()
-        except DevisError as error:
-            self._rest = time.monotonic() + BACKUP_PAUSE
-            log.error("backup: %s", error)
-        except Exception:
-            self._rest = time.monotonic() + BACKUP_PAUSE
-            log.exception("backup failed")
-
-    def _make(self) -> None:
-        now = self._clock()
-        with opened(self._config.database) as db:
-            if not backups.is_due(self._config, backups.last(db), now):
+    def do(self) -> None:
+        now = self.clock()
+        with opened(self.config.database) as db:
+            if not backups.is_due(self.config, backups.last(db), now):
                 return
-        made = backups.make(self._config, now, look=self._look)
+        made = backups.make(self.config, now, look=self._look)
         log.info("backed up: %s", made.path)
 
     def _look(self) -> None:
-        if self._stop.is_set():
+        if self.stop.is_set():
             raise BackupError(mark("The backup was stopped before its end."))
 
 
-class Announcing:
-    """The job that tells hubs and chats what is new."""
+class Announcing(Job):
+    """Tells hubs and chats what is new; what they do not take is tried again by itself."""
+
+    name, pause, tiring = "telling others", 0, ()
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
-        self._config, self._clock, self._lock, self._stop = config, clock, lock, stop
+        super().__init__(config, clock, lock, stop)
         self._announcer = hub.Announcer(config, editions.feed)
 
-    def tick(self) -> None:
-        """Tell what is due, if this is the working worker. After a fault the next one goes on."""
-        if not self._lock.is_locked:
-            return
-        try:
-            with opened(self._config.database) as db:
-                site = editions.settle(db, self._config, self._clock())
-                self._announcer.begin(db, site, self._clock())
-                numbers = self._announcer.send(db, site, self._clock, self._stop)
-            if numbers:
-                log.info("told others: %s", ", ".join(f"{n} {w}" for w, n in numbers.items()))
-        except StoreError as error:
-            log.error("telling others: %s", error)
-        except Exception:
-            log.exception("telling others failed")
+    def do(self) -> None:
+        with opened(self.config.database) as db:
+            site = editions.settle(db, self.config, self.clock())
+            self._announcer.begin(db, site, self.clock())
+            numbers = self._announcer.send(db, site, self.clock, self.stop)
+        if numbers:
+            log.info("told others: %s", _counted(numbers))
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in numbers.items())
 
 
 def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:

@@ -304,7 +304,7 @@ def test_letters_that_a_wrong_clock_keeps_from_going_out_are_told(devis: Install
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
     made.at("2026-12-24T11:00:00+00:00").begin()
     level, said = checked(devis, smtp=SMTP)["letters"]
-    assert (level, "until 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
+    assert (level, "up to 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
     made.at(NOON.isoformat()).begin()
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 

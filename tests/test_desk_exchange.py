@@ -250,6 +250,18 @@ def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk
     assert one.get(page.request.path).status_code == 404
 
 
+def test_what_became_of_a_text_since_it_was_looked_at_is_not_lost(desk: Desk) -> None:
+    """The same field would be changed, but another text than the one that was there."""
+    seat = desk.seat("editor")
+    page = bring(seat, "a.json", entry(texts={"sv": {"title": "Mine"}}))
+    desk.house.load({"b.json": entry(texts={"sv": {"title": "Another"}})})
+    late = confirm(seat, page)
+    assert late.status_code == 409
+    assert title(desk, SLUG) == "Another"
+    assert confirm(seat, late).status_code == 303
+    assert title(desk, SLUG) == "Mine"
+
+
 def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
     seat = desk.seat("editor")
     page = bring(seat, "a.json", entry(locator="9"))

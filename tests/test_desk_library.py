@@ -41,7 +41,10 @@ def principle(slug: str, title: str, status: str, source: str = "book", **states
 
 
 FILE = {
-    "themes": [{"slug": "trust", "texts": {"en": {"name": "Trust"}, "sv": {"name": "Tillit"}}}],
+    "themes": [
+        {"slug": "trust", "texts": {"en": {"name": "Trust"}, "sv": {"name": "Tillit"}}},
+        {"slug": "help", "texts": {"en": {"name": "Help"}, "sv": {"name": "Hjälp"}}},
+    ],
     "sources": [
         {"slug": "book", "title": "Boken", "language": "sv"},
         {"slug": "paper", "title": "Artikeln", "language": "sv"},
@@ -184,7 +187,7 @@ def bulk(seat: Seat, deed: str, *chosen: str, **more: str) -> TestResponse:
 
 def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
     """Press the button of the page that says what will happen."""
-    hidden = re.findall(r'name="(act|step|q|sort|status)" value="([^"]*)"', page.text)
+    hidden = re.findall(r'name="(act|themed|step|q|sort|status)" value="([^"]*)"', page.text)
     steps = [value for name, value in hidden if name == "step"]
     given = {name: value for name, value in hidden if name != "step"}
     return seat.post(f"{BOARD}bulk/confirmed", {**given, "step": steps, **more})
@@ -256,6 +259,63 @@ def test_a_role_does_no_more_to_many_than_to_one(desk: Desk) -> None:
     assert confirm(curator, bulk(curator, "review", "begun")).status_code == 303
     assert states(desk, "begun") == ("draft", {"sv": "review"})
     assert 'name="slug"' not in desk.seat("translator").get(BOARD).text
+
+
+def themes(desk: Desk, slug: str) -> tuple[list[str], list[str]]:
+    """The themes of a principle, as its writers and as readers have them."""
+    with desk.house.open() as db:
+        known = drafting.working(db, slug)
+    assert known.live is not None
+    return known.entry["themes"], known.live["themes"]
+
+
+def test_a_theme_is_given_to_many_and_taken_away(desk: Desk) -> None:
+    """The other languages stay current: no word has changed."""
+    seat = desk.seat("editor")
+    page = bulk(seat, "theme", "asked", "alone", "gone", themed="help")
+    text = " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
+    assert "Give it the theme: Help" in text
+    assert "This happens to 3 principles." in text
+    assert "Themes: none → becomes Help" in text
+    assert "Themes: Trust → becomes Trust , Help" in text
+    assert "Waits for an editor" not in text
+    assert themes(desk, "asked") == ([], [])
+    answer = confirm(seat, page)
+    assert "Done with 3 principles: given a theme." in seat.get(answer.location or "").text
+    assert themes(desk, "asked") == (["help"], ["help"])
+    assert themes(desk, "alone") == (["trust", "help"], ["trust", "help"])
+    again = bulk(seat, "theme", "asked", "old", themed="help")
+    assert "This happens to 1 principle." in again.text
+    before = states(desk, "old")
+    assert confirm(seat, again).status_code == 303
+    assert states(desk, "old") == before
+    assert confirm(seat, bulk(seat, "untheme", "alone", "asked", themed="help")).status_code == 303
+    assert (themes(desk, "alone")[1], themes(desk, "asked")[1]) == (["trust"], [])
+    assert "Nothing would happen." in bulk(seat, "untheme", "alone", themed="help").text
+
+
+def test_a_theme_that_a_curator_gives_to_what_is_public_waits_for_an_editor(desk: Desk) -> None:
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    page = bulk(curator, "theme", "alone", "asked", themed="help")
+    assert page.text.count("Waits for an editor") == 1
+    assert confirm(curator, page).status_code == 303
+    assert themes(desk, "alone") == (["trust", "help"], ["trust"])
+    assert themes(desk, "asked") == (["help"], ["help"])
+    page = bulk(editor, "approve", "alone")
+    assert "Readers see the change of: Themes" in page.text
+    assert confirm(editor, page).status_code == 303
+    assert themes(desk, "alone")[1] == ["trust", "help"]
+
+
+def test_a_theme_that_is_not_there_is_asked_for(desk: Desk) -> None:
+    seat = desk.seat("editor")
+    for given in ("", "nonsense", "a\0b"):
+        answer = bulk(seat, "theme", "alone", themed=given, theme="trust")
+        assert answer.location == f"{BOARD}?theme=trust&none=theme"
+    assert "Choose a theme first." in seat.get(f"{BOARD}?none=theme").text
+    page = bulk(seat, "theme", "alone", themed="help")
+    assert confirm(seat, page, themed="nonsense").status_code == 400
+    assert themes(desk, "alone")[0] == ["trust"]
 
 
 def test_odd_forms_are_answered_and_change_nothing(desk: Desk) -> None:

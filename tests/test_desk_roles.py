@@ -180,3 +180,19 @@ def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
     assert answer.status_code == 503
     assert "Strax tillbaka" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_reading_changes_nothing(desk: Desk) -> None:
+    """Whoever only looks, wherever they may, leaves all as it was: but for when they were seen."""
+    seat, paths = desk.seat("administrator"), [path for path, method, _ in TABLE if method == "GET"]
+
+    def everything() -> str:
+        with desk.house.open() as db:
+            names = (table.name for table in db.tables if table.name != "sessions")
+            return str([list(db.table(name).rows) for name in names if "_fts" not in name])
+
+    before = everything()
+    for path in paths:
+        assert seat.get(filled(path)).status_code in (200, 303, 404, 422), path
+        assert seat.client.head(filled(path)).status_code in (200, 303, 404, 422), path
+    assert everything() == before

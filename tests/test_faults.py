@@ -1,8 +1,11 @@
 """The short form of `make faults`."""
 
+import os
 from pathlib import Path
 
-from tests.faults import mail
+import pytest
+
+from tests.faults import mail, site
 
 
 def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
@@ -10,3 +13,14 @@ def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
     assert found.kills == 3
     assert (found.missed, found.unsettled) == (0, 0)
     assert found.doubled <= found.kills * found.most
+
+
+@pytest.mark.parametrize("name", [name for name in site.FAULTS if name not in site.DISKS])
+def test_a_fault_of_the_machine_loses_nothing(name: str) -> None:
+    assert site.run(name, rounds=1, seed=7) == []
+
+
+if not os.geteuid():  # only root may have a disk of its own
+
+    def test_a_full_disk_loses_nothing() -> None:
+        assert site.run("disk full", rounds=1, seed=7) == []

@@ -31,6 +31,7 @@ HOMES = {
     "jinja2": "publish",
     "smtplib": "mail",
     "apprise": "hub",
+    "prometheus_client": "web",
     "requests": "hub",
     "flufl": "mail",
     "email_validator": "mail",

@@ -28,15 +28,7 @@ def _everything(form: str) -> None:
     examined = config.examine()
     told = checkup.run(examined, clock.start(examined.config.rehearsal)())
     t = translator("en")
-    rows = [
-        {
-            "check": each.check,
-            "level": each.finding.level,
-            "message": each.finding.say(t),
-            "advice": each.finding.advise(t),
-        }
-        for each in told
-    ]
+    rows = [each.row(t) for each in told]
     if form == "json":
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:

@@ -58,6 +58,7 @@ class Config:
     backup_keep: int
     keep_deliveries: timedelta
     log_format: logs.Form
+    operator_token: str | None
     websub_hubs: tuple[str, ...]
     webhooks: tuple[Webhook, ...]
 
@@ -105,7 +106,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     host = read("HOST", "127.0.0.1", parsing.host)
     port = read("PORT", "8000", parsing.whole(1, 65535))
     languages = read("LANGUAGES", "en,sv", parsing.languages)
-    shown_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    shown_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # nosec B104
     shown_host = f"[{shown_host}]" if ":" in shown_host else shown_host
     base_url = read("BASE_URL", f"http://{shown_host}:{port}", parsing.base_url)
     rehearsal = read("NOW", "", parsing.instant)
@@ -155,6 +156,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         backup_keep=read("BACKUP_KEEP", "14", parsing.whole(1, 10_000)),
         keep_deliveries=timedelta(days=read("KEEP_DELIVERIES", "365", parsing.whole(30, 36_500))),
         log_format=read("LOG_FORMAT", "text", parsing.log_format),
+        operator_token=read_secret("OPERATOR_TOKEN", parsing.key),
         websub_hubs=hubs,
         webhooks=webhooks,
     )

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.curation import drafting
+from feed.curation import drafting, stages
+from feed.curation.drafting import Working
 from feed.errors import ConflictError, DevisError, mark
 from feed.exchange import Entry
 from feed.model.desk import Curator, Role
@@ -19,23 +20,39 @@ ACTS: dict[str, Role] = {
     "publish": "editor",
     "retire": "editor",
     "draft": "editor",
+    "theme": "curator",
+    "untheme": "curator",
 }
+ABOUT_THEMES = ("theme", "untheme")  # give it a theme, take one away
 MOST = 200
 _CHANGED = mark("Somebody has saved meanwhile: look again at what would happen.")
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an act makes of one principle.
+class Deed:
+    """What is to be done: one of ACTS; `theme` is the one that is given or taken away."""
 
-    `before` and `after` are its working copies, `revision` the step that `before` is. Where it is
-    refused `after` is None and `why` says what stands in the way.
+    act: str
+    theme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a deed makes of one principle.
+
+    `before` and `after` are its working copies, `revision` the step that `before` is. `shown` are
+    the themes that readers see before, and `is_held` tells that they will see them until an editor
+    approves. `opened` are the names of what else readers see changed, because it waited. Where it
+    is refused `after` is None and `why` says what stands in the way.
     """
 
     slug: str
     revision: int
     before: Entry
     after: Entry | None
+    shown: tuple[str, ...] = ()
+    is_held: bool = False
+    opened: tuple[str, ...] = ()
     why: tuple[DevisError, ...] = ()
 
     @property
@@ -43,7 +60,15 @@ class Outcome:
         """`done`, `same` where there is nothing to do, or `refused`."""
         if self.after is None:
             return "refused"
-        return "done" if self.moves else "same"
+        is_same = not self.moves and not self.opened and self.themes is None
+        return "same" if is_same else "done"
+
+    @property
+    def themes(self) -> tuple[str, ...] | None:
+        """Its themes afterwards, where they are other ones."""
+        if self.after is None or self.after["themes"] == self.before["themes"]:
+            return None
+        return tuple(self.after["themes"])
 
     @property
     def moves(self) -> dict[str, tuple[str, str]]:
@@ -57,33 +82,60 @@ class Outcome:
 
 
 def rehearse(
-    db: Database, me: Curator, slugs: Collection[str], act: str, now: datetime
+    db: Database, me: Curator, slugs: Collection[str], deed: Deed, now: datetime
 ) -> list[Outcome]:
-    """What an act would make of some principles; nothing is written. Raises NotFoundError."""
+    """What a deed would make of some principles; nothing is written. Raises NotFoundError."""
     with undone(db):
-        return [_done(db, me, slug, act, now) for slug in slugs]
+        return [_done(db, me, slug, deed, now) for slug in slugs]
 
 
 def carry_out(
-    db: Database, me: Curator, seen: Mapping[str, int], act: str, now: datetime
+    db: Database, me: Curator, seen: Mapping[str, int], deed: Deed, now: datetime
 ) -> list[Outcome]:
     """Do it to all of them: `seen` has the step of each that was looked at, by slug.
 
     Raises ConflictError, and then nothing has changed, where something else would come of it.
     """
     with transaction(db):
-        outcomes = [_done(db, me, slug, act, now) for slug in seen]
+        outcomes = [_done(db, me, slug, deed, now) for slug in seen]
         for each in outcomes:
             if each.revision != seen[each.slug] or each.fate != "done":
                 raise ConflictError(_CHANGED)
     return outcomes
 
 
-def _done(db: Database, me: Curator, slug: str, act: str, now: datetime) -> Outcome:
+def _done(db: Database, me: Curator, slug: str, deed: Deed, now: datetime) -> Outcome:
     found = drafting.working(db, slug)
     try:
-        drafting.act(db, me, slug, act, now)
+        if deed.act in ABOUT_THEMES:
+            drafting.save(db, me, _themed(found.entry, deed), found.revision, now)
+        else:
+            drafting.act(db, me, slug, deed.act, now)
     except DevisError as error:
         reasons = tuple(getattr(error, "fields", {}).values()) or (error,)
-        return Outcome(slug, found.revision, found.entry, None, reasons)
-    return Outcome(slug, found.revision, found.entry, drafting.working(db, slug).entry)
+        return Outcome(slug, found.revision, found.entry, None, why=reasons)
+    after = drafting.working(db, slug)
+    return Outcome(
+        slug,
+        found.revision,
+        found.entry,
+        after.entry,
+        tuple((found.live or found.entry)["themes"]),
+        after.live is not None and after.live["themes"] != after.entry["themes"],
+        _opened(found, after, deed),
+    )
+
+
+def _opened(before: Working, after: Working, deed: Deed) -> tuple[str, ...]:
+    if before.live is None or after.live is None:
+        return ()
+    old, new = stages.fields(before.live), stages.fields(after.live)
+    told = ("themes",) if deed.act in ABOUT_THEMES else ()
+    return tuple(name for name in new if new[name] != old[name] and name not in told)
+
+
+def _themed(entry: Entry, deed: Deed) -> Entry:
+    others = [theme for theme in entry["themes"] if theme != deed.theme]
+    if deed.act == "untheme":
+        return {**entry, "themes": others}
+    return entry if deed.theme in entry["themes"] else {**entry, "themes": [*others, deed.theme]}

@@ -201,5 +201,5 @@ def _role(
             mark("“%(language)s” is not a language of this site."), language=unknown[0]
         )
     elif role == "translator" and not codes:
-        errors["languages"] = InputError(mark("A translator needs a language at least."))
+        errors["languages"] = InputError(mark("A translator needs at least one language."))
     return cast(Role, role), codes

@@ -52,8 +52,8 @@ class Plan:
 
     @property
     def mark(self) -> str:
-        """The same for two plans that do the same."""
-        told = [(item.kind, item.slug, item.fate, item.fields) for item in self.items]
+        """The same for two plans that do the same to the same."""
+        told = [(item.kind, item.slug, item.fate, item.fields, item.old) for item in self.items]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

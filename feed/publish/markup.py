@@ -21,12 +21,12 @@ def credit_html(
         if source.url:
             title = Markup('<a href="{}">{}</a>').format(source.url, title)
     # The messages of the catalogue are ours: they are markup that the values are escaped into.
-    quoted = Markup(t.gettext("“%(title)s”")) % {"title": title}  # noqa: S704
+    quoted = Markup(t.gettext("“%(title)s”")) % {"title": title}  # noqa: S704  # nosec B704
     known = (source.author, quoted, source.publisher, str(source.year or ""))
     parts = Markup(", ").join(part for part in known if part)
     if principle.kind == "quote":
         return parts
-    return Markup(t.gettext("After %(source)s")) % {"source": parts}  # noqa: S704
+    return Markup(t.gettext("After %(source)s")) % {"source": parts}  # noqa: S704  # nosec B704
 
 
 def paragraphs(text: str) -> Markup:

@@ -134,6 +134,11 @@ def bounces(db: Database, number: int, since: datetime) -> list[tuple[datetime, 
     return [(datetime.fromisoformat(at), kind) for at, kind in rows]
 
 
+def bounced(db: Database) -> dict[str, int]:
+    """How many bounces of each kind are remembered."""
+    return dict(db.execute("SELECT kind, count(*) FROM bounces GROUP BY kind").fetchall())
+
+
 def forget_bounces(db: Database, number: int) -> None:
     """Begin anew with somebody whose letters came back."""
     db.execute("DELETE FROM bounces WHERE subscriber = ?", [number])

@@ -17,8 +17,10 @@ from feed.web import (
     feeds,
     formats,
     headers,
+    health,
     library,
     limits,
+    metrics,
     numbering,
     pages,
     personal,
@@ -93,12 +95,13 @@ def create_app(settings: Config, clock: Clock) -> Flask:
         int=_NumberConverter,
     )
     templating.init(app, context)
+    metrics.init(app)
     numbering.init(app)
     headers.init(app, context)
     errors.init(app, context)
     limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
-    public = (pages, library, feeds, formats, service, api, widget, embed)
+    public = (pages, library, feeds, formats, service, health, metrics, api, widget, embed)
     for module in (*public, subscribe, subscription, personal):
         app.register_blueprint(module.blueprint)
     desk.init(app)
@@ -109,4 +112,5 @@ def wsgi(settings: Config, clock: Clock) -> PageCache:
     """The site as a web process serves it: finished bytes in front of Flask."""
     app = create_app(settings, clock)
     content = Content(settings.database, settings.timezone, clock)
-    return PageCache(app, content, headers.known_query(app))
+    tally = metrics.tally(settings)
+    return PageCache(app, content, headers.known_query(app), tally)

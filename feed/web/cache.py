@@ -18,6 +18,7 @@ from typing import Any
 import brotli
 from cachetools import LRUCache
 
+from feed.store.tally import Tally
 from feed.web.conditions import coding, reduced, unchanged
 from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
 from feed.web.paths import told
@@ -25,6 +26,8 @@ from feed.web.paths import told
 log = logging.getLogger(__name__)
 
 KEEP = "devis.keep"  # in the WSGI environment: this answer may be kept; its own max-age, or 0
+ROUTE = "devis.route"  # in the WSGI environment: what is asked for, by its address's pattern
+UNKNOWN = "unknown"  # where there is nothing at an address
 CACHE_BYTES = 32 * 1024 * 1024
 ENTRY_BYTES = 2000  # what an answer takes beside its bodies
 MOST_READY = 256
@@ -52,13 +55,16 @@ class _Ready:
     body: bytes
     whole: list[Header]
     short: list[Header]
+    route: str
 
 
 class _Entry:
     """An answer that is kept, in each coding that was asked for."""
 
-    def __init__(self, state: State, own_age: int, headers: list[Header], body: bytes) -> None:
-        self.state = state
+    def __init__(
+        self, state: State, own_age: int, headers: list[Header], body: bytes, route: str
+    ) -> None:
+        self.state, self.route = state, route
         self._own_age = own_age
         kind = next((v for n, v in headers if n.lower() == "content-type"), "")
         self._headers = [(n, v) for n, v in headers if n.lower() not in OURS]
@@ -94,7 +100,7 @@ class _Entry:
             short.append(("Content-Encoding", name))
         whole = [*short, ("Content-Length", str(len(body)))]
         changed = self.state.changed if modified is not None else None
-        return _Ready(due, etag, changed, body, whole, short)
+        return _Ready(due, etag, changed, body, whole, short, self.route)
 
 
 class PageCache:
@@ -102,14 +108,21 @@ class PageCache:
 
     `known` tells which parameters of a query the page at a path knows; None for a page that is
     never kept. Unknown parameters neither make new entries nor get past those that are there.
+    In `tally` every answer is counted (`requests`, route, status, where it is from), and the time
+    that each rendering takes (`rendered`, route).
     """
 
     def __init__(
-        self, app: Callable[..., Iterable[bytes]], content: Content, known: Known = lambda _: ()
+        self,
+        app: Callable[..., Iterable[bytes]],
+        content: Content,
+        known: Known = lambda _: (),
+        tally: Tally | None = None,
     ) -> None:
         self.app = app
         self.content = content
         self._known = known
+        self._tally = tally
         self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(
             CACHE_BYTES, getsizeof=lambda entry: entry.size
         )
@@ -123,23 +136,37 @@ class PageCache:
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
         accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
         ready = self._ready.get((path, query, accepted))
+        origin = "memory"
         if ready is None or time.monotonic() >= ready.due:
             found = self._find(path, query, accepted, environ)
             if isinstance(found, _Answer):
+                self._count(environ[ROUTE], found.status[:3], "app")
                 start_response(found.status, found.headers)
                 return [b"" if method == "HEAD" else found.body]
             ready = found
+            if ROUTE in environ:  # it was rendered just now
+                origin = "app"
         if unchanged(environ, ready.etag, ready.changed):
+            self._count(ready.route, "304", origin)
             start_response("304 Not Modified", ready.short)
             return [b""]
+        self._count(ready.route, "200", origin)
         start_response("200 OK", ready.whole)
         return [b"" if method == "HEAD" else ready.body]
 
+    def _count(self, route: str, status: str, origin: str) -> None:
+        if self._tally is not None:
+            self._tally.add(("requests", route, status, origin))
+
     def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        answer = self.app(environ, start_response)
+        def answer(status: str, headers: list[Header], exc_info: Any = None) -> Any:
+            self._count(environ.get(ROUTE, UNKNOWN), status[:3], "app")
+            return start_response(status, headers, exc_info)
+
+        parts = self.app(environ, answer)
         self.content.expect_change()
         self._ready.clear()
-        return answer
+        return parts
 
     def _find(
         self, path: str, given: str, accepted: str, environ: dict[str, Any]
@@ -155,7 +182,11 @@ class PageCache:
         if entry is None or entry.state is not state:
             inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
             inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
+            started = time.perf_counter()
             found = self._rendered((path, query), entry, state, inner)
+            route = environ[ROUTE] = inner.get(ROUTE, UNKNOWN)
+            if self._tally is not None:
+                self._tally.time(("rendered", route), time.perf_counter() - started)
             if isinstance(found, _Answer):
                 return found
             entry = found
@@ -176,7 +207,8 @@ class PageCache:
         answer = _Answer()
         answer.collect(self.app(environ, answer))
         if answer.code == 200 and state is not None and KEEP in environ:
-            entry = _Entry(state, environ[KEEP], answer.headers, answer.body)
+            route = environ.get(ROUTE, UNKNOWN)
+            entry = _Entry(state, environ[KEEP], answer.headers, answer.body, route)
             if entry.size <= CACHE_BYTES // 4:
                 with self._lock:
                     self._entries[key] = entry

@@ -1,4 +1,4 @@
-"""What every site has: the way in, about, robots, sitemap, icon, security contact, a pulse."""
+"""What every site has: the way in, about, robots, sitemap, icon, security contact."""
 
 from datetime import timedelta
 from itertools import chain
@@ -94,9 +94,3 @@ def security() -> Response:
         f"Canonical: {site().url('/.well-known/security.txt')}\n"
     )
     return Response(body, content_type="text/plain; charset=utf-8")
-
-
-@blueprint.get("/healthz")
-def healthz() -> Response:
-    """Says ok while the process answers."""
-    return Response("ok\n", content_type="text/plain; charset=utf-8")

@@ -17,6 +17,13 @@ def by_proxy() -> bool:
     return asking is not None and _is_trusted(asking)
 
 
+def is_here() -> bool:
+    """Whether somebody on this machine asks, and nobody through them."""
+    asking = _address(request.remote_addr or "")
+    passed_on = {"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} & set(request.headers.keys())
+    return asking is not None and asking.is_loopback and not passed_on
+
+
 def network() -> str:
     """The address that asks, as it is counted: of an IPv6 address only its network.
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from sqlite_utils import Database
+
 from feed import digests
 from feed.config import Config, secret
 from feed.digests import proof
@@ -93,7 +95,7 @@ def sending(place: Place) -> Finding:
     if until is not None:
         return warn(
             mark(
-                "Letters were looked for until %(until)s UTC, which is to come: a clock was ahead."
+                "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast."
             ),
             mark("Run no command with DEVIS_NOW on this database; a worker begins again from now."),
             until=f"{until:%Y-%m-%d %H:%M}",
@@ -107,11 +109,8 @@ def sending(place: Place) -> Finding:
             mark("See “devis digest status”; a worker must run at the hours of the subscribers."),
             late=late,
         )
-    number, since = deliveries.backlog(db)
-    for run in deliveries.runs(db):
-        number += sum(count for _, count in deliveries.counted(db, run))
-        since = min(since or run.due, run.due)
-    if number and since is not None and now - since > PATIENCE:
+    number, since = waiting(db)
+    if is_stuck(number, since, now) and since is not None:
         return warn(
             mark("%(number)s letters wait to be sent, the oldest since %(since)s UTC."),
             mark("See “devis digest due” and what the worker says about the mail server."),
@@ -125,6 +124,20 @@ def sending(place: Place) -> Finding:
         sent=f"{sent:%Y-%m-%d %H:%M}",
         number=number,
     )
+
+
+def waiting(db: Database) -> tuple[int, datetime | None]:
+    """How many letters are due and have no outcome yet, and since when the oldest is due."""
+    number, since = deliveries.backlog(db)
+    for run in deliveries.runs(db):
+        number += sum(count for _, count in deliveries.counted(db, run))
+        since = min(since or run.due, run.due)
+    return number, since
+
+
+def is_stuck(number: int, since: datetime | None, now: datetime) -> bool:
+    """Whether letters wait for longer than they should."""
+    return number > 0 and since is not None and now - since > PATIENCE
 
 
 def _domain(address: str) -> str:

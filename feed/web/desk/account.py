@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.curation import factors, people, signing
-from feed.errors import FormError, InputError, mark
+from feed.errors import FormError, mark
 from feed.i18n import match
 from feed.store import curators, sessions
 from feed.web.context import db, here, language, now, site, translate
@@ -108,15 +108,12 @@ def renew_codes() -> Page:
 @blueprint.post("/factor/end")
 @needs("translator")
 def end_factor() -> Page:
-    """Ask for no code any more, for whoever gives one."""
+    """Ask for no code any more, for whoever gives one; or set it up in another app."""
     if wrong := _wrong_code():
         return wrong
-    try:
-        factors.end(db(), visit.me())
-    except InputError as error:
-        return _factor(wrong={"code": translate().say(error.message, **error.values)}), 422
+    factors.end(db(), visit.me())
     log.info("desk: %s ended the second factor", visit.me().id)
-    return _saved()
+    return redirect(url_for(".factor"), 303) if factors.is_required(db()) else _saved()
 
 
 def _wrong_code() -> tuple[str, int] | None:

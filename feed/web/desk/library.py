@@ -7,11 +7,13 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.curation import bulk
+from feed.curation.bulk import Deed
 from feed.errors import ConflictError, ForbiddenError, mark
 from feed.store import boards, library
 from feed.web.context import db, here, language, now, translate
 from feed.web.desk import filters, visit
 from feed.web.desk.guard import needs
+from feed.web.desk.sheet import LABELS
 
 log = logging.getLogger(__name__)
 
@@ -64,41 +66,53 @@ def ask() -> Page:
     slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MOST]
     if not slugs:
         return redirect(url_for(".board", **filters.back(), none=1), 303)
-    return _ask(slugs, _act())
+    deed = _deed()
+    if deed is None:
+        return redirect(url_for(".board", **filters.back(), none="theme"), 303)
+    return _ask(slugs, deed)
 
 
 @blueprint.post("/bulk/confirmed")
 @needs("curator")
 def confirm() -> Page:
     """Do what was said, to exactly those."""
-    act = _act()
+    deed = _deed()
+    if deed is None:
+        abort(400)
     seen = dict(step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MOST])
     numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
     try:
-        done = bulk.carry_out(db(), visit.me(), numbers, act, now())
+        done = bulk.carry_out(db(), visit.me(), numbers, deed, now())
     except ConflictError as error:
-        return _ask(list(numbers), act, translate().say(error.message)), 409
-    log.info("desk: %s: %s %s", visit.me().id, act, len(done))
-    return redirect(url_for(".board", **filters.back(), done=act, number=len(done)), 303)
+        return _ask(list(numbers), deed, translate().say(error.message)), 409
+    log.info("desk: %s: %s %s", visit.me().id, deed.act, len(done))
+    return redirect(url_for(".board", **filters.back(), done=deed.act, number=len(done)), 303)
 
 
-def _ask(slugs: list[str], act: str, problem: str = "") -> str:
-    outcomes = bulk.rehearse(db(), visit.me(), slugs, act, now())
+def _ask(slugs: list[str], deed: Deed, problem: str = "") -> str:
+    outcomes = bulk.rehearse(db(), visit.me(), slugs, deed, now())
     titles = {line.slug: line for line in boards.lines(db(), slugs, language())}
     return render_template(
         "desk/bulk.html",
-        act=act,
+        act=deed.act,
+        theme=deed.theme,
+        themes=library.themes(db()),
         fates={f: [o for o in outcomes if o.fate == f] for f in ("done", "refused", "same")},
         titles=titles,
         back=filters.back(),
         problem=problem,
+        field_name=lambda name: translate().gettext(LABELS[name]),
     )
 
 
-def _act() -> str:
+def _deed() -> Deed | None:
+    """What a form wants done; None where it is about a theme and names none that there is."""
     act = request.form.get("act", "")
     if act not in bulk.ACTS:
         abort(400)
     if not visit.me().may(bulk.ACTS[act]):
         raise ForbiddenError(mark("Only an editor can do that."))
-    return act
+    if act not in bulk.ABOUT_THEMES:
+        return Deed(act)
+    theme = request.form.get("themed", "")
+    return Deed(act, theme) if theme in library.themes(db()) else None

@@ -35,6 +35,8 @@ ACTS = {
     "retire": mark("retired"),
     "draft": mark("taken back to a draft"),
     "restore": mark("restored an earlier version"),
+    "theme": mark("given a theme"),
+    "untheme": mark("relieved of a theme"),
 }
 # Why a letter was not sent.
 REASONS = {
@@ -50,4 +52,6 @@ DEEDS = {
     "publish": mark("Approve and publish"),
     "retire": mark("Retire"),
     "draft": mark("Take off the site"),
+    "theme": mark("Give it the theme"),
+    "untheme": mark("Take the theme away"),
 }

@@ -1,0 +1,220 @@
+"""What machines do to a site, again and again: `python -m tests.faults.site`.
+
+After each fault there is one edition for each date, the database is whole, no save that was
+acknowledged is lost, and every feed is valid. A disk of its own, to be full, is for root only.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from tests.conftest import fetch, wait_until
+from tests.faults.house import House
+
+DISK_MB = 24
+ACCEPTABLE = {200, 304, 503}
+# Instants around midnight and the two changes of the clock in Stockholm, in no order.
+INSTANTS = (
+    "2026-03-28T23:59:57+01:00",
+    "2026-03-29T03:00:00+02:00",
+    "2026-03-29T01:59:58+01:00",
+    "2026-03-30T00:00:01+02:00",
+    "2026-03-29T23:59:58+02:00",
+    "2026-10-25T02:59:58+02:00",
+    "2026-10-25T02:00:01+01:00",
+    "2026-10-24T12:00:00+02:00",
+    "2026-10-26T00:00:00+01:00",
+)
+
+
+def killed(house: House, chance: random.Random) -> None:
+    """`kill -9` of web, worker or all of it, while somebody saves and others read."""
+    house.start()
+    over = threading.Event()
+    saving = threading.Thread(target=house.save)
+    reading = threading.Thread(target=_read_on, args=(house, over))
+    for thread in (saving, reading):
+        thread.start()
+    time.sleep(chance.uniform(0, 1.5))
+    victim = chance.choice(("web", "worker", "serve"))
+    if victim == "serve":
+        house.kill()
+        house.start()
+    else:
+        for process, command in list(house.processes()):
+            if command == victim:
+                os.kill(process, signal.SIGKILL)
+        wait_until(lambda: {command for _, command in house.processes()} >= {"web", "worker"}, 60)
+    saving.join()
+    over.set()
+    reading.join()
+    wait_until(lambda: _status(house, "/healthz") == 200, 60)
+    _after(house)
+
+
+def full(house: House, chance: random.Random) -> None:
+    """The disk is full, while somebody saves and others read; then there is room again."""
+    house.start()
+    house.save()
+    house.read()
+    filler = house.folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * chance.choice((512, 4096, 65_536)))
+        except OSError:
+            pass
+    for path in ("/en/feed.rss", "/sv/", f"/en/principles/?q={chance.random()}", "/healthz"):
+        _demand(house, path)
+    house.save()
+    filler.unlink()
+    if not house.save():
+        house.losses.append("nothing can be saved though there is room again")
+    _after(house)
+
+
+def readonly(house: House, chance: random.Random) -> None:
+    """The disk can only be read: the start says so in a line; then it can be written again."""
+    house.start()
+    house.save()
+    house.stop()
+    _mount("-o", "remount,ro", str(house.folder))
+    try:
+        done = house.devis("serve")
+        if done.returncode != 1 or "Traceback" in done.stderr:
+            house.losses.append(f"a disk that is read-only: exit code {done.returncode}")
+    finally:
+        _mount("-o", "remount,rw", str(house.folder))
+    house.start()
+    _after(house)
+
+
+def corrupted(house: House, chance: random.Random) -> None:
+    """The database is written over: memory serves on, the next start refuses, a backup helps."""
+    house.start()
+    house.save()
+    house.devis("backup")
+    before = house.read()
+    size = house.database.stat().st_size
+    with house.database.open("r+b") as file:
+        file.write(chance.randbytes(size))
+    for name in ("-wal", "-shm"):
+        beside = house.database.with_name(house.database.name + name)
+        if beside.exists():
+            beside.write_bytes(chance.randbytes(beside.stat().st_size))
+    if house.read() != before:
+        house.losses.append("memory does not serve what was there")
+    house.stop()
+    done = house.devis("serve")
+    if done.returncode != 1 or "devis restore" not in done.stderr:
+        house.losses.append(f"a damaged database: {done.stderr.strip() or 'it started'}")
+    for path in house.folder.glob("devis.sqlite3*"):
+        path.unlink()
+    backup = max((house.folder / "backups").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    if house.devis("restore", str(backup)).returncode:
+        house.losses.append("the backup cannot be restored")
+    house.start()
+    _after(house)
+
+
+def clock(house: House, chance: random.Random) -> None:
+    """The clock steps forward and back, across midnight and where the hour changes."""
+    house.start(NOW=chance.choice(INSTANTS))
+    time.sleep(chance.uniform(2, 5))
+    house.stop()
+    house.start(NOW=chance.choice(INSTANTS))
+    _after(house)
+
+
+FAULTS: dict[str, tuple[Callable[[House, random.Random], None], int]] = {
+    "kill -9 of web, worker or all": (killed, 18),
+    "disk full": (full, 8),
+    "disk read-only at the start": (readonly, 6),
+    "database written over while it runs": (corrupted, 8),
+    "clock steps, midnight, summer time": (clock, 10),
+}
+DISKS = {"disk full", "disk read-only at the start"}  # those that need to be root
+
+
+def run(name: str, rounds: int, seed: int) -> list[str]:
+    """So many rounds of a fault on one house; what was lost, in words."""
+    fault, chance = FAULTS[name][0], random.Random(seed)
+    with tempfile.TemporaryDirectory() as place, _folder(Path(place), name in DISKS) as folder:
+        house = House(folder)
+        try:
+            for _ in range(rounds):
+                fault(house, chance)
+        finally:
+            house.stop()
+    return house.losses
+
+
+def _after(house: House) -> None:
+    house.examine()
+    house.stop()
+
+
+def _read_on(house: House, over: threading.Event) -> None:
+    while not over.is_set():
+        _status(house, "/en/feed.rss")
+        time.sleep(0.01)
+
+
+def _demand(house: House, path: str) -> None:
+    status = _status(house, path)
+    if status not in ACCEPTABLE:
+        house.losses.append(f"{path} is {status}")
+
+
+def _status(house: House, path: str) -> int | None:
+    try:
+        return fetch(house.site + path).status
+    except OSError:  # it is being killed
+        return None
+
+
+@contextmanager
+def _folder(place: Path, is_disk: bool) -> Iterator[Path]:
+    """A folder for an instance; on a small disk of its own, if that is wanted."""
+    folder = place / "instance"
+    folder.mkdir()
+    if not is_disk:
+        yield folder
+        return
+    _mount("-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def _mount(*arguments: str) -> None:
+    subprocess.run(["mount", *arguments], check=True)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--seed", default=1, show_default=True, help="Of the moments of the faults.")
+def main(seed: int) -> None:
+    """Fifty faults of five kinds."""
+    if os.geteuid():
+        raise click.ClickException("Only root may have a disk of its own that is full.")
+    lost = 0
+    click.echo("| fault | rounds | losses |\n| --- | ---: | --- |")
+    for name, (_, rounds) in FAULTS.items():
+        losses = run(name, rounds, seed)
+        lost += len(losses)
+        click.echo(f"| {name} | {rounds} | {'; '.join(losses) or 'none'} |")
+    raise SystemExit(1 if lost else 0)
+
+
+if __name__ == "__main__":
+    main()

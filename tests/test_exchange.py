@@ -413,7 +413,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
         "year",
         "a year such as 2019",
     ),
-    "deep value": ("a.toml", "[[principles]]\nslug" + ".a" * 5000 + " = 1", "principles 1", "", ""),
+    "deep value": ("a.toml", "[[principles]]\nslug" + ".a" * 5000 + " = 1", "", "", "50 parts"),
     "slug null": ("a.json", principle(slug=None), "principles 1", "slug", "expected a name"),
     "json key twice": ("a.json", '{"themes": [], "themes": []}', "", "", "themes"),
     "csv column twice": (

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,9 @@ from feed.exchange.fields import (
 )
 
 _TABLES = ("csv", "tsv", "txt")
+_MOST_PARTS = 50  # with a dot between; our own names have three at most
+_DOT = re.compile(r"(?<![ \t])[ \t]*+\.[ \t]*+")
+_RUN = re.compile(r"[^\s=,{}\[\]]+")
 _WORKBOOK = b"PK\x03\x04"  # how .xlsx and .ods begin
 
 
@@ -194,7 +198,15 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _toml(text: str) -> Any:
+    """A TOML document, unless a name has so many parts that reading it would take hours."""
+    joined = _DOT.sub(".", text)
+    if any(run.count(".") > _MOST_PARTS for run in _RUN.findall(joined)):
+        raise ValueError(f"a name has more than {_MOST_PARTS} parts")
+    return tomllib.loads(text)
+
+
 _PARSERS: dict[str, Callable[[str], Any]] = {
-    "toml": tomllib.loads,
+    "toml": _toml,
     "json": partial(json.loads, object_pairs_hook=_without_repeats),
 }

@@ -155,11 +155,11 @@ def test_an_error_takes_the_focus_and_leads_to_its_field(room: Room, browser: Br
     page.get_by_label("E-mail address").fill("anna at home")
     page.get_by_label("Editor").check()
     page.get_by_role("button", name="Send the invitation").click()
-    page.wait_for_function("document.activeElement.id === 'summary'")
+    page.wait_for_function("() => document.activeElement.id === 'summary'")
     link = page.locator("#summary a").first
     assert "has no @" in link.inner_text()
     link.click()
-    page.wait_for_function("document.activeElement.id === 'address'")
+    page.wait_for_function("() => document.activeElement.id === 'address'")
     assert page.locator("#address").get_attribute("aria-invalid") == "true"
     assert page.get_by_label("Name", exact=True).input_value() == "Anna"
     assert page.get_by_label("Editor").is_checked()

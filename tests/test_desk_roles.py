@@ -39,7 +39,7 @@ def filled(path: str) -> str:
         "<int:number>": "1",
         "<slug:slug>": "start-with-yourself",
         "<any(disable, enable, reset):act>": "enable",
-        "<any(approve, decline, publish, retire, draft):act>": "approve",
+        "<any(decline, retire, draft):act>": "retire",
         "<any(page, feed, widget, card, letter):form>": "feed",
         "<code>": "sv",
     }

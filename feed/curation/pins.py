@@ -54,13 +54,14 @@ def put(db: Database, site: Site, given: Mapping[str, str], language: str, now: 
     errors: dict[str, InputError] = {}
     day = _date(given.get("date", ""), site, now, errors)
     before = _iso(given.get("pinned", ""))
-    slug = named(db, given, language, errors)
-    taken = ledger.pins(db).get(day) if day and day != before else None
-    if taken is not None:
-        errors["date"] = InputError(_TAKEN, slug=taken)
-    if errors or day is None or slug is None:
-        raise FormError(errors)
-    pin(db, site, day, slug, now, moved_from=before)
+    with transaction(db):
+        slug = named(db, given, language, errors)
+        taken = ledger.pins(db).get(day) if day and day != before else None
+        if taken is not None:
+            errors["date"] = InputError(_TAKEN, slug=taken)
+        if errors or day is None or slug is None:
+            raise FormError(errors)
+        pin(db, site, day, slug, now, moved_from=before)
     return day
 
 

@@ -57,7 +57,7 @@ def change(slug: str) -> Page:
     return _save(sheets.typed(sheets.of(found, here().config.languages), visit.me()), slug)
 
 
-@blueprint.post("/<slug:slug>/<any(approve, decline, publish, retire, draft):act>")
+@blueprint.post("/<slug:slug>/<any(decline, retire, draft):act>")
 @needs("editor")
 def act(slug: str, act: str) -> Page:
     """Decide about a principle as it was saved last."""

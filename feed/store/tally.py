@@ -28,6 +28,7 @@ _TABLE = (
     " (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID"
 )
 Key = tuple[str, ...]  # what is counted, and its labels
+Cell = list[float]  # of one number, which whoever counts often adds to by themselves
 
 
 class Tally:
@@ -36,6 +37,8 @@ class Tally:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._new: dict[Key, float] = {}
+        self._cells: dict[Key, Cell] = {}
+        self._seen: dict[Key, float] = {}  # of a cell, by the last time that it was kept
         self._lock = threading.Lock()
         self._process: int | None = None  # in which a thread keeps what is new
 
@@ -45,6 +48,16 @@ class Tally:
             self._begin()
         with self._lock:
             self._new[key] = self._new.get(key, 0.0) + by
+
+    def cell(self, key: Key) -> Cell:
+        """A number to be added to where a function call for each time would cost too much.
+
+        Two threads that add at the very same moment may count once.
+        """
+        if self._process != os.getpid():
+            self._begin()
+        with self._lock:
+            return self._cells.setdefault(key, [0.0])
 
     def time(self, key: Key, seconds: float) -> None:
         """Count how long something took: `{key}, {bucket}` and, in all, `{key}, "seconds"`."""
@@ -56,6 +69,10 @@ class Tally:
         """Add what is new to the file. While that fails, it stays in memory."""
         with self._lock:
             new, self._new = self._new, {}
+            for key, cell in self._cells.items():
+                before, self._seen[key] = self._seen.get(key, 0.0), cell[0]
+                if self._seen[key] != before:
+                    new[key] = new.get(key, 0.0) + self._seen[key] - before
         if not new:
             return
         try:
@@ -87,6 +104,7 @@ class Tally:
             if self._process == os.getpid():
                 return
             self._process, self._new = os.getpid(), {}
+            self._cells, self._seen = {}, {}
         threading.Thread(target=self._keep_on, name="tally", daemon=True).start()
 
     def _keep_on(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import brotli
 from cachetools import LRUCache
 
-from feed.store.tally import Tally
+from feed.store.tally import Cell, Tally
 from feed.web.conditions import coding, reduced, unchanged
 from feed.web.content import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
 from feed.web.paths import told
@@ -56,6 +56,7 @@ class _Ready:
     whole: list[Header]
     short: list[Header]
     route: str
+    counts: tuple[Cell, Cell]  # of answers in full, and of 304
 
 
 class _Entry:
@@ -78,7 +79,9 @@ class _Entry:
         """In bytes, with every coding that it may come to have."""
         return ENTRY_BYTES + len(self._bodies["identity"]) * (2 if self._compresses else 1)
 
-    def ready(self, accepted: str, state: State | None, now: datetime, due: float) -> _Ready:
+    def ready(
+        self, accepted: str, state: State | None, now: datetime, due: float, tally: Tally | None
+    ) -> _Ready:
         """The answer for an Accept-Encoding, with its headers at this instant.
 
         Where `state` is not the one that it was rendered in, it is given for want of a better.
@@ -100,7 +103,10 @@ class _Entry:
             short.append(("Content-Encoding", name))
         whole = [*short, ("Content-Length", str(len(body)))]
         changed = self.state.changed if modified is not None else None
-        return _Ready(due, etag, changed, body, whole, short, self.route)
+        keys = [("requests", self.route, status, "memory") for status in ("200", "304")]
+        in_full, not_modified = (tally.cell(key) if tally else [0.0] for key in keys)
+        counts = (in_full, not_modified)
+        return _Ready(due, etag, changed, body, whole, short, self.route, counts)
 
 
 class PageCache:
@@ -136,7 +142,7 @@ class PageCache:
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
         accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
         ready = self._ready.get((path, query, accepted))
-        origin = "memory"
+        is_new = False
         if ready is None or time.monotonic() >= ready.due:
             found = self._find(path, query, accepted, environ)
             if isinstance(found, _Answer):
@@ -144,13 +150,15 @@ class PageCache:
                 start_response(found.status, found.headers)
                 return [b"" if method == "HEAD" else found.body]
             ready = found
-            if ROUTE in environ:  # it was rendered just now
-                origin = "app"
-        if unchanged(environ, ready.etag, ready.changed):
-            self._count(ready.route, "304", origin)
+            is_new = ROUTE in environ  # it was rendered just now
+        is_known = unchanged(environ, ready.etag, ready.changed)
+        if is_new:
+            self._count(ready.route, "304" if is_known else "200", "app")
+        else:
+            ready.counts[is_known][0] += 1
+        if is_known:
             start_response("304 Not Modified", ready.short)
             return [b""]
-        self._count(ready.route, "200", origin)
         start_response("200 OK", ready.whole)
         return [b"" if method == "HEAD" else ready.body]
 
@@ -190,7 +198,7 @@ class PageCache:
             if isinstance(found, _Answer):
                 return found
             entry = found
-        ready = entry.ready(accepted, state, now, due)
+        ready = entry.ready(accepted, state, now, due, self._tally)
         if len(self._ready) >= MOST_READY:
             self._ready.clear()
         self._ready[path, given, accepted] = ready

@@ -20,7 +20,6 @@ PUBLIC = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "Devis",  # in place of the name and version of what it is built on
 }
 # What is between the site and one person: nobody keeps it, and nobody is told its address.
@@ -101,6 +100,8 @@ def init(app: Flask, context: Context) -> None:
     def finish(response: Response) -> Response:
         for name, value in PUBLIC.items():
             response.headers.setdefault(name, value)
+        if response.mimetype == "text/html":  # nothing else has a window that could be held
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if https:
             response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if "Location" in response.headers:

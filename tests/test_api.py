@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 
 from feed import clock, curation, editions, server
 from feed.publish import openapi, query
+from feed.store.counters import Counters
 from feed.web import wsgi
 from tests.conftest import (
     NOON,
@@ -404,3 +405,11 @@ def test_no_request_however_odd_is_answered_outside_the_document(
         case.call_and_validate()
 
     ask()
+
+
+def test_many_count_at_once_and_no_count_is_lost(tmp_path: Path) -> None:
+    """Threads share a process, and so the locks that it holds on the file."""
+    counters = Counters(tmp_path / "limits.sqlite3")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: counters.add(f"key {number % 3}", 600), range(300)))
+    assert [counters.add(f"key {number}", 600)[0] for number in range(3)] == [101, 101, 101]

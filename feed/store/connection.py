@@ -96,9 +96,13 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
 
 
 def _make_private(path: Path) -> None:
-    """Have a new file be for its owner only; SQLite gives those beside it the same mode."""
+    """Have a new file be for its owner only; SQLite gives those beside it the same mode.
+
+    A file that is there is not touched: closing it would let go of every lock that other
+    connections of this process hold on it (POSIX).
+    """
     with suppress(OSError):  # for whoever opens it to tell
-        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -21,20 +21,23 @@ def is_too_much(account: str, curator_id: int | None = None) -> bool:
 
     What others guess in the same network stops no browser that is known.
     """
-    is_known = curator_id is not None and visit.device(curator_id) is not None
-    counters = _counters()
+    device, counters = _device(curator_id), _counters()
     network, _ = counters.add(f"desk-network {visitors.network()}", SECONDS)
-    guesses, _ = counters.add(_key(account, curator_id), SECONDS)
-    return guesses > MOST_BY_ACCOUNT or (network > MOST_BY_ADDRESS and not is_known)
+    guesses, _ = counters.add(_key(account, device), SECONDS)
+    return guesses > MOST_BY_ACCOUNT or (network > MOST_BY_ADDRESS and device is None)
 
 
 def forgive(account: str, curator_id: int | None = None) -> None:
     """Forget the guesses at an account that came the same way: the last one was right."""
-    _counters().clear(_key(account, curator_id))
+    _counters().clear(_key(account, _device(curator_id)))
 
 
-def _key(account: str, curator_id: int | None) -> str:
-    device = visit.device(curator_id) if curator_id is not None else None
+def _device(curator_id: int | None) -> str | None:
+    """This browser's name, if the owner of the account has signed in with it before."""
+    return None if curator_id is None else visit.device(curator_id)
+
+
+def _key(account: str, device: str | None) -> str:
     name = hashlib.sha256(f"{account}\0{device or ''}".encode()).hexdigest()
     return f"desk-account {name}"
 

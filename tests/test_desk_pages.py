@@ -3,12 +3,9 @@ needs a mouse or a script to sign in.
 """
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import html5lib
 import pytest
@@ -18,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext
 from feed import clock, curation, server
 from feed.curation import people, signing
 from feed.web import create_app
-from tests.conftest import NOON, Installation, free_port, settings
+from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk
 from tests.test_browser import AXE, NARROW, OPTIONS, PAPER, Visit, fits_every_size
 
@@ -39,15 +36,6 @@ PAGES = {
     "translation": ("translator", "/desk/principles/start-with-yourself/"),
     "history": ("editor", "/desk/principles/start-with-yourself/history/"),
 }
-
-
-class _Handler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
 
 
 @dataclass
@@ -80,12 +68,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     made.load(curation.shipped_files())
     made.publish()
     app = create_app(made.config, lambda: NOON)  # type: ignore[arg-type]
-    with make_server("127.0.0.1", port, app, _Server, _Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield Room(Desk(made), f"http://127.0.0.1:{port}")
-        httpd.shutdown()
-        thread.join()
+    with listening(app, port) as address:
+        yield Room(Desk(made), address)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

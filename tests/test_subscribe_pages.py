@@ -1,13 +1,10 @@
 """Subscribing in a real Chromium: every page and state, by keyboard, without scripts, at home."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,7 +14,7 @@ from feed import server
 from feed.clock import Clock
 from feed.store import subscribers
 from feed.store.connection import transaction
-from tests.conftest import NOON, Installation, settings
+from tests.conftest import NOON, Installation, listening, settings
 from tests.door import Door, door_of
 from tests.test_browser import AXE, NARROW, OPTIONS, PAPER, Visit, fits_every_size
 
@@ -42,15 +39,6 @@ STATES = {
     "asked": ("known", "private", "/?asked=1"),
     "erase": ("known", "private", "/erase"),
 }
-
-
-class _Handler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
 
 
 @dataclass
@@ -79,12 +67,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
             until = (NOON + timedelta(days=20)).date()
             subscribers.change(db, door.found(paused).id, paused_until=until)
             subscribers.change(db, door.found(moving).id, new_address=f"{language}@new.example")
-    with make_server("127.0.0.1", 0, door.cache, _Server, _Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever)
-        thread.start()
-        yield Home(door, f"http://127.0.0.1:{httpd.server_port}")
-        httpd.shutdown()
-        thread.join()
+    with listening(door.cache) as address:
+        yield Home(door, address)
 
 
 @pytest.fixture

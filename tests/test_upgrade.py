@@ -32,7 +32,7 @@ LASTING = (
 LETTERS = (
     "SELECT * FROM subscribers",
     "SELECT * FROM consents",
-    "SELECT * FROM deliveries",
+    "SELECT letter, subscriber, language, state, due, at, attempts, next, reason FROM deliveries",
 )
 
 

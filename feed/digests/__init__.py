@@ -12,18 +12,19 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config, secret
-from feed.digests import desk, rendering, schedule
+from feed.digests import handing, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.errors import InputError, NotFoundError, mark
 from feed.mail import addresses, mime, outbox, smtp
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Cadence, Letter, Site
-from feed.store import deliveries, desk_notices, ledger, meta, notices, subscribers
+from feed.store import deliveries, desk_notices, handed, ledger, meta, notices, subscribers
 from feed.store.connection import transaction, undone
 from feed.store.instants import instant
 
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"
+STRANDED = timedelta(hours=2)  # after that, mail workers of former days have had their time
 LONGEST_LOOK_BACK = timedelta(days=7)  # after a longer stop, older letters leave no trace
 AHEAD = timedelta(hours=1)  # clocks are set back by less; by more, one was wrong
 FORGET_AT_ONCE = 5000  # some hundredths of a second, in which nobody else can write
@@ -110,11 +111,8 @@ def send(
     server takes nothing: what is left is sent the next time.
     """
     begin(db, site, clock())
-    key = secret.key(config)
-    if desk_notices.due(db, clock(), limit=1):
-        post = desk.Post(db, site, config, key, clock)
-        _deliver(site, config, post, post.record, stop)
-    queue = Queue(db, site, config, key, clock, progress)
+    handing.take_back(db, clock() - STRANDED, clock())
+    queue = Queue(db, site, config, secret.key(config), clock, progress)
     _deliver(site, config, queue, queue.record, stop)
     return queue.numbers
 
@@ -126,6 +124,7 @@ def is_idle(db: Database, now: datetime) -> bool:
         or deliveries.waiting(db, now)
         or notices.due(db, now, limit=1)
         or desk_notices.due(db, now, limit=1)
+        or handed.batches(db)
     )
 
 

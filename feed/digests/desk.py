@@ -1,17 +1,13 @@
 """The mail to people at the desk: invitations, links to sign in, and what editors should know."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from itertools import count
 
 from sqlite_utils import Database
 
 from feed.clock import Clock
-from feed.config import Config
 from feed.curation import signing
-from feed.digests.queue import NOTICE_ATTEMPTS, pause
+from feed.digests.copies import Copy
 from feed.mail import mime, tokens
-from feed.mail.envelope import Envelope, Outcome
 from feed.model import Letter, Site
 from feed.model.desk import Curator
 from feed.publish import letter
@@ -19,52 +15,55 @@ from feed.store import curators, desk_notices
 from feed.store.connection import transaction
 from feed.store.desk_notices import DeskNotice
 
-AT_ONCE = 100
+AT_ONCE = 50
 
 
-class Post(Iterator[Envelope]):
+class Post:
     """What is due to people at the desk. Belongs to one thread, as its database does."""
 
-    def __init__(self, db: Database, site: Site, config: Config, key: bytes, clock: Clock) -> None:
-        self._db, self._site, self._key, self._clock = db, site, key, clock
-        self._sender = mime.sender(site, config)
-        self._keys = count(1)
-        self._open: dict[int, DeskNotice] = {}
-        self._due = deque(desk_notices.due(db, clock(), AT_ONCE))
+    def __init__(
+        self, db: Database, site: Site, sender: mime.Sender, key: bytes, clock: Clock
+    ) -> None:
+        self._db, self._site, self._sender, self._key, self._clock = db, site, sender, key, clock
+        self._due: deque[DeskNotice] = deque()
+        self._last = 0
+        self._more = True
 
-    def __next__(self) -> Envelope:
-        while self._due:
+    def look(self) -> None:
+        """Others have written: there may be more."""
+        self._more = True
+
+    def next(self) -> Copy | None:
+        """The next that is due; None if there is none. What is for nothing by now is ended."""
+        while True:
+            if not self._due and self._more:
+                self._fetch()
+            if not self._due:
+                return None
             notice = self._due.popleft()
             found = curators.by_id(self._db, notice.curator or 0)
             if found is not None and not self._is_void(notice, found):
-                return self._envelope(notice, found)
+                return self._copy(notice, found)
             with transaction(self._db):
                 desk_notices.record(self._db, notice.id, "failed", self._clock())
-        raise StopIteration
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep what became of some envelopes."""
-        with transaction(self._db):
-            for outcome in outcomes:
-                notice = self._open.pop(outcome.key)
-                state = "sent" if outcome.result == "sent" else "failed"
-                if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
-                    state = "due"
-                retry = self._clock() + pause(notice.attempts)
-                desk_notices.record(self._db, notice.id, state, retry)
+    def _fetch(self) -> None:
+        found = desk_notices.due(self._db, self._clock(), AT_ONCE, self._last)
+        self._more = len(found) == AT_ONCE
+        if found:
+            self._last = found[-1].id
+            self._due.extend(found)
 
     def _is_void(self, notice: DeskNotice, found: Curator) -> bool:
         """Whether it is for nothing by now: the link is used or over, or the person gone."""
         over = notice.expires is not None and notice.expires <= self._clock()
         return over or notice.used is not None or found.disabled is not None
 
-    def _envelope(self, notice: DeskNotice, found: Curator) -> Envelope:
-        made, key = self._letter(notice, found), next(self._keys)
+    def _copy(self, notice: DeskNotice, found: Curator) -> Copy:
         mark = tokens.mark_of(self._key, f"desk.{notice.id}")
         to = mime.Recipient(found.address, "desk", f"desk.{notice.id}.{mark}")
-        self._open[key] = notice
-        message = mime.Form(made, self._sender).fill(to, self._clock())
-        return Envelope(key, self._sender.returns_to, found.address, message)
+        form = mime.Form(self._letter(notice, found), self._sender)
+        return Copy(notice, self._sender.returns_to, to, form)
 
     def _letter(self, notice: DeskNotice, found: Curator) -> Letter:
         language = found.language if found.language in self._site.languages else ""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Cadence
-from feed.store import deliveries
+from feed.store import deliveries, outcomes
 
 _WAITING = ("claimed", "deferred")
 
@@ -32,7 +32,7 @@ class Proof:
 def proof(db: Database, first: date, last: date) -> list[Proof]:
     """Of the letters of the dates from `first` to `last`, newest first."""
     found: dict[tuple[str, Cadence, str], Proof] = {}
-    for row in deliveries.summary(db, first, last):
+    for row in outcomes.summary(db, first, last):
         _add(found, row, row["state"], row["number"])
     for run in deliveries.runs(db):
         if first <= run.date <= last:

@@ -1,5 +1,5 @@
-"""What is to be sent now, one envelope after another, claimed only just before; and what became
-of each, kept in the ledger.
+"""What is to be sent now, one after another, claimed only just before; and what became of each,
+kept in the ledger.
 
 Whoever sends pulls an envelope when there is room for it. Now and then there is a look at whether
 anybody else has written: who unsubscribes, and what is withdrawn, stop what is not sent.
@@ -8,30 +8,30 @@ anybody else has written: who unsubscribes, and what is withdrawn, stop what is 
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
 
 from sqlite_utils import Database
 
 from feed.clock import Clock
 from feed.config import Config
+from feed.digests import desk
+from feed.digests.copies import About, Copy
 from feed.digests.rendering import Press
+from feed.digests.settling import Ledger
 from feed.mail import mime, tokens
 from feed.mail.envelope import Envelope, Outcome
 from feed.model import Site
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
-from feed.store.deliveries import Claim, Record, Run
+from feed.store.deliveries import Claim, Run
 from feed.store.notices import Notice
-from feed.subscriptions import links, returned
+from feed.subscriptions import links
 
 CLAIM_AT_ONCE = 200
 SKIP_AT_ONCE = 10_000
 NOTICES_AT_ONCE = 50
 LOOK_SECONDS = 0.01  # a look costs microseconds, and nobody unsubscribes faster than that
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
-NOTICE_ATTEMPTS = 12
-_STATES = {"sent": "sent", "bounced": "bounced", "failed": "failed"}
 
 Progress = Callable[[int], None]
 
@@ -51,51 +51,61 @@ class Queue(Iterator[Envelope]):
         self._db, self._config, self._key, self._clock = db, config, key, clock
         self._sender = mime.sender(site, config)
         self._press = Press(db, site, self._sender)
+        self._desk = desk.Post(db, site, self._sender, key, clock)
+        self._ledger = Ledger(db, config, clock)
         self._progress = progress
         self._keys = count(1)
-        self._open: dict[int, Claim | Notice] = {}
+        self._open: dict[int, About] = {}
         self._claims: deque[Claim] = deque()
         self._notices: deque[Notice] = deque()
         self._last_notice = 0
         self._more_notices = False
         self._next_look = 0.0
         self._seen: int | None = None
-        self.numbers: dict[str, int] = {}
+        self.numbers = self._ledger.numbers
         now = clock()
         with transaction(db):
             deliveries.release(db, now)
             deliveries.give_up(db, now - config.mail_latest, now)
 
     def __next__(self) -> Envelope:
-        while True:
-            self._look()
+        copy = self.notice() or self.letter()
+        if copy is None:
+            raise StopIteration
+        key = next(self._keys)
+        self._open[key] = copy.about
+        message = copy.form.fill(copy.to, self._clock())
+        return Envelope(key, copy.sender, copy.to.address, message)
+
+    def notice(self) -> Copy | None:
+        """The next notice that is due, to the desk's people first; None if there is none."""
+        self._look()
+        copy = self._desk.next()
+        while copy is None:
             if not self._notices and self._more_notices:
                 self._fetch_notices()
-            if self._notices:
-                notice = self._notice(self._notices.popleft())
-                if notice is not None:
-                    return notice
-                continue
+            if not self._notices:
+                return None
+            copy = self._notice(self._notices.popleft())
+        return copy
+
+    def letter(self) -> Copy | None:
+        """The next letter that is due, claimed; None if there is none."""
+        copy = None
+        while copy is None:
+            self._look()
             if not self._claims:
                 self._claim()
             if not self._claims:
-                raise StopIteration
-            envelope = self._letter(self._claims.popleft())
-            if envelope is not None:
-                return envelope
+                return None
+            copy = self._letter(self._claims.popleft())
+        return copy
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Keep what became of some envelopes, in one transaction."""
         with transaction(self._db):
-            letters = []
-            for outcome in outcomes:
-                sent = self._open.pop(outcome.key)
-                if isinstance(sent, Notice):
-                    self._record_notice(sent, outcome)
-                else:
-                    letters.append(self._record(sent, outcome))
-            self._keep(letters)
-        self._progress(len(letters))
+            letters = self._ledger.settle([(self._open.pop(each.key), each) for each in outcomes])
+        self._progress(letters)
 
     def _look(self) -> None:
         """When others have written: notices may be due, and what is claimed may be void."""
@@ -107,6 +117,7 @@ class Queue(Iterator[Envelope]):
             return
         self._seen = seen
         self._press.look()
+        self._desk.look()
         self._more_notices = True
         if self._claims:
             still = deliveries.still(self._db, self._claims)
@@ -134,15 +145,14 @@ class Queue(Iterator[Envelope]):
                 reason = self._obstacle(run, now)
                 if reason is not None:
                     taken = deliveries.hand_out(db, run, SKIP_AT_ONCE, now, "skipped", reason)
-                    self._count("skipped", len(taken))
+                    self._ledger.count("skipped", len(taken))
                 else:
                     taken = deliveries.hand_out(db, run, CLAIM_AT_ONCE, now, "claimed")
                     self._claims.extend(deliveries.claims(db, run.letter, taken))
 
-    def _letter(self, claim: Claim) -> Envelope | None:
-        """The envelope of a claim; None where there is nothing to send any more."""
-        now = self._clock()
-        reason = self._obstacle(claim, now)
+    def _letter(self, claim: Claim) -> Copy | None:
+        """The copy of a claim; None where there is nothing to send any more."""
+        reason = self._obstacle(claim, self._clock())
         if reason is not None:
             self._skip([claim], reason)
             return None
@@ -155,27 +165,19 @@ class Queue(Iterator[Envelope]):
         sender = self._sender.returns_to
         if self._sender.bounce_address is not None:
             sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *whose))
-        return self._envelope(claim, sender, claim.address, form.fill(to, now))
+        return Copy(claim, sender, to, form)
 
-    def _notice(self, notice: Notice) -> Envelope | None:
-        """The envelope of a notice; None where its person or address is another one by now."""
-        now = self._clock()
+    def _notice(self, notice: Notice) -> Copy | None:
+        """The copy of a notice; None where its person or address is another one by now."""
         found = subscribers.by_id(self._db, notice.subscriber)
         if found is None or notice.address != notices.address(found, notice.kind):
             return None  # a link for one mailbox must not go to another
-        token = links.token_for(self._key, found, notice.kind, notice.asked, now)
+        token = links.token_for(self._key, found, notice.kind, notice.asked, self._clock())
         mark = tokens.mark_of(self._key, f"notice.{notice.id}")
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
         form = self._press.notice(notice, subscribers.proposed(self._db, found))
         # Its link is nothing for the envelope, which every server on the way writes down.
-        return self._envelope(notice, self._sender.returns_to, to.address, form.fill(to, now))
-
-    def _envelope(
-        self, sent: Claim | Notice, sender: str, recipient: str, message: bytes
-    ) -> Envelope:
-        key = next(self._keys)
-        self._open[key] = sent
-        return Envelope(key, sender, recipient, message)
+        return Copy(notice, self._sender.returns_to, to, form)
 
     def _obstacle(self, letter: Run | Claim, now: datetime) -> str | None:
         """Why a letter is not sent now; None if it is."""
@@ -183,40 +185,8 @@ class Queue(Iterator[Envelope]):
             return "late"
         return self._press.obstacle(letter.cadence, letter.date)
 
-    def _record(self, claim: Claim, outcome: Outcome) -> Record:
-        """What the ledger keeps of a letter that a server has said something to."""
-        self._count(outcome.result, 1)
-        reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
-        if outcome.result == "bounced":
-            returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
-        if outcome.result != "deferred":
-            return Record(claim, _STATES[outcome.result], reason)
-        return Record(claim, "deferred", reason, self._clock() + pause(claim.attempts))
-
-    def _record_notice(self, notice: Notice, outcome: Outcome) -> None:
-        self._count(f"notices {outcome.result}", 1)
-        now, state = self._clock(), "sent" if outcome.result == "sent" else "failed"
-        if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
-            state = "due"
-        notices.record(self._db, notice.id, state, now + pause(notice.attempts))
-        if notice.kind == "moved" and state != "due":
-            subscribers.change(self._db, notice.subscriber, old_address=None)
-
     def _skip(self, claims: Sequence[Claim], reason: str) -> None:
         if claims:
             with transaction(self._db):
-                self._keep([Record(claim, "skipped", reason) for claim in claims])
-            self._count("skipped", len(claims))
+                self._ledger.skip(claims, reason)
             self._progress(len(claims))
-
-    def _keep(self, records: Sequence[Record]) -> None:
-        if records:
-            deliveries.record(self._db, records, self._clock())
-
-    def _count(self, what: str, number: int) -> None:
-        self.numbers[what] = self.numbers.get(what, 0) + number
-
-
-def pause(attempts: int) -> timedelta:
-    """How long to wait after so many attempts that came to nothing before this one."""
-    return PAUSES[min(attempts, len(PAUSES) - 1)]

@@ -1,7 +1,7 @@
 """A letter as MIME: what all copies share is made once, what is personal is filled in as bytes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import Header
@@ -17,6 +17,7 @@ from feed.errors import InputError, mark
 from feed.model import TOKEN, Letter, Site
 
 WIDTH = 76  # of a line with RFC 2047 words, and of one in quoted-printable
+_MESSAGE_ID = b"\r\nMessage-ID: <"
 _HERE = "\0"  # where a token goes: neither a header nor quoted-printable can have it
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _ATOM = rf"[^{_CONTROL}\s\"(),:;<>@\[\\\]]+"
@@ -86,11 +87,22 @@ class Form:
         name = sender.name or sender.site_name(letter.language)
         self._from = f"{_named('From', name, sender.address)}\r\nTo: ".encode()
         self._subject = f"\r\n{_text('Subject', letter.subject)}\r\nDate: ".encode()
-        self._id = b"\r\nMessage-ID: <"
         rest = "\r\n".join(
             [f"@{sender.domain}>", *_headers(letter, sender), *_body(letter, sender)]
         )
         self._rest, *self._tail = (part.encode() for part in rest.split(_HERE))
+
+    @property
+    def parts(self) -> list[bytes]:
+        """What the form is made of: nobody's address or token is in it."""
+        return [self._from, self._subject, self._rest, *self._tail]
+
+    @classmethod
+    def of(cls, parts: Sequence[bytes]) -> "Form":
+        """A form from its parts, as `parts` gave them."""
+        form = cls.__new__(cls)
+        form._from, form._subject, form._rest, *form._tail = parts
+        return form
 
     def fill(self, to: Recipient, now: datetime) -> bytes:
         """The message to one person: CRLF line ends, 7 bits but for an internationalised address.
@@ -104,7 +116,7 @@ class Form:
         head = (
             *(self._from, to.address.encode()),
             *(self._subject, _date(int(now.timestamp()))),
-            *(self._id, to.message_id.encode(), self._rest),
+            *(_MESSAGE_ID, to.message_id.encode(), self._rest),
         )
         return to.token.encode().join((b"".join(head), *self._tail))
 

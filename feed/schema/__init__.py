@@ -6,7 +6,7 @@ Instants are TEXT, ISO 8601 in UTC to the second; dates are TEXT, yyyy-mm-dd.
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError, mark
-from feed.schema import announcements, desk, letters, library
+from feed.schema import announcements, desk, letters, library, workers
 
 migrations = Migrations("devis")
 
@@ -60,7 +60,20 @@ def desk_and_announcements(db: Database) -> None:
     _create(db, announcements.TABLES)
 
 
-NAMES = frozenset({"library_and_ledger", "subscribers_and_deliveries", "desk_and_announcements"})
+@migrations()
+def mail_workers(db: Database) -> None:
+    """What is in the hands of mail workers on other machines."""
+    _create(db, workers.TABLES)
+
+
+NAMES = frozenset(
+    {
+        "library_and_ledger",
+        "subscribers_and_deliveries",
+        "desk_and_announcements",
+        "mail_workers",
+    }
+)
 
 
 def pending(db: Database) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Cadence, Day
-from feed.store.instants import instant, stamp
+from feed.store.instants import stamp
 from feed.store.subscribers import MOVES
 
 
@@ -62,7 +62,7 @@ _ELIGIBLE = (
     " AND cadence = :cadence AND id > :reached AND id <= :last AND since <= :due"
     " AND (paused_until IS NULL OR paused_until <= :day) AND NOT (workdays AND :weekend)"
 )
-_CLAIM = (
+CLAIM = (
     "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts,"
     f" {MOVES.format('s.id')} AS moves"
     " FROM deliveries d JOIN letters l ON l.id = d.letter JOIN subscribers s ON s.id = d.subscriber"
@@ -157,12 +157,12 @@ def claims(db: Database, letter: int, numbers: Sequence[int]) -> list[Claim]:
     if not numbers:
         return []
     rows = db.query(
-        f"{_CLAIM} WHERE d.letter = ? AND d.subscriber BETWEEN ? AND ? AND d.state = 'claimed'"
+        f"{CLAIM} WHERE d.letter = ? AND d.subscriber BETWEEN ? AND ? AND d.state = 'claimed'"
         " AND s.status = 'active' ORDER BY d.subscriber",
         [letter, min(numbers), max(numbers)],
     )
     wanted = set(numbers)
-    return [_claim(row) for row in rows if row["subscriber"] in wanted]
+    return [as_claim(row) for row in rows if row["subscriber"] in wanted]
 
 
 def still(db: Database, given: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
@@ -170,19 +170,24 @@ def still(db: Database, given: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
     found: dict[tuple[int, int], Claim] = {}
     for claim in given:
         rows = db.query(
-            f"{_CLAIM} WHERE d.letter = ? AND d.subscriber = ? AND s.status = 'active'"
+            f"{CLAIM} WHERE d.letter = ? AND d.subscriber = ? AND s.status = 'active'"
             " AND (s.paused_until IS NULL OR s.paused_until <= ?)",
             [claim.letter, claim.subscriber, claim.due.date().isoformat()],
         )
         for row in rows:
-            found[claim.letter, claim.subscriber] = _claim(row)
+            found[claim.letter, claim.subscriber] = as_claim(row)
     return found
 
 
 def release(db: Database, now: datetime) -> int:
-    """Have what a sender left claimed when it ended tried again; how many these are."""
+    """Have what a sender left claimed when it ended tried again; how many these are.
+
+    What is handed to mail workers is not: of that they report.
+    """
     cursor = db.execute(
-        "UPDATE deliveries SET state = 'deferred', next = ? WHERE state = 'claimed'", [stamp(now)]
+        "UPDATE deliveries SET state = 'deferred', next = ? WHERE state = 'claimed'"
+        " AND batch IS NULL",
+        [stamp(now)],
     )
     return cursor.rowcount
 
@@ -227,8 +232,8 @@ def record(db: Database, records: Iterable[Record], now: datetime) -> None:
     """Keep what became of some claims."""
     at = stamp(now)
     db.conn.executemany(
-        "UPDATE deliveries SET state = ?, at = ?, attempts = attempts + ?, next = ?, reason = ?"
-        " WHERE letter = ? AND subscriber = ?",
+        "UPDATE deliveries SET state = ?, at = ?, attempts = attempts + ?, next = ?, reason = ?,"
+        " batch = NULL WHERE letter = ? AND subscriber = ?",
         [
             (
                 each.state,
@@ -241,33 +246,6 @@ def record(db: Database, records: Iterable[Record], now: datetime) -> None:
             )
             for each in records
         ],
-    )
-
-
-def of(db: Database, subscriber: int) -> list[dict[str, Any]]:
-    """The letters to a subscriber, oldest first: cadence, date, language, state, at, reason."""
-    return list(
-        db.query(
-            "SELECT l.cadence, l.date, d.language, d.state, d.at, d.reason FROM letters l"
-            " JOIN deliveries d ON d.letter = l.id AND d.subscriber = ? ORDER BY l.date, l.id",
-            [subscriber],
-        )
-    )
-
-
-def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
-    """The proof of sending of the dates from `first` to `last`, newest first.
-
-    Rows of date, cadence, language, state, reason and number.
-    """
-    return list(
-        db.query(
-            "SELECT l.date, l.cadence, d.language, d.state, d.reason, count(*) AS number"
-            " FROM letters l CROSS JOIN deliveries d ON d.letter = l.id"
-            " WHERE l.date BETWEEN ? AND ? GROUP BY 1, 2, 3, 4, 5"
-            " ORDER BY l.date DESC, l.cadence, d.language, d.state",
-            [first.isoformat(), last.isoformat()],
-        )
     )
 
 
@@ -292,15 +270,6 @@ def forget(db: Database, before: date, limit: int) -> bool:
     return True
 
 
-def backlog(db: Database) -> tuple[int, datetime | None]:
-    """How many letters were begun and have no outcome yet, and since when the oldest is due."""
-    number, due = db.execute(
-        "SELECT count(*), min(due) FROM (SELECT due FROM deliveries WHERE state = 'claimed'"
-        " UNION ALL SELECT due FROM deliveries WHERE state = 'deferred')"
-    ).fetchone()
-    return number, instant(due)
-
-
 def waiting(db: Database, now: datetime) -> bool:
     """Whether a letter was left claimed, or is to be tried again by now."""
     row = db.execute(
@@ -309,15 +278,6 @@ def waiting(db: Database, now: datetime) -> bool:
         [stamp(now)],
     ).fetchone()
     return bool(row[0])
-
-
-def last_sent(db: Database) -> datetime | None:
-    """When a letter was last sent; None before any."""
-    row = db.execute(
-        "SELECT max(at) FROM deliveries WHERE state = 'sent'"
-        " AND letter IN (SELECT id FROM letters ORDER BY date DESC LIMIT 4)"
-    ).fetchone()
-    return instant(row[0])
 
 
 def _given(run: Run) -> dict[str, Any]:
@@ -333,7 +293,8 @@ def _given(run: Run) -> dict[str, Any]:
     }
 
 
-def _claim(row: dict[str, Any]) -> Claim:
+def as_claim(row: dict[str, Any]) -> Claim:
+    """A row of the columns of CLAIM as a claim."""
     return Claim(
         letter=row["letter"],
         subscriber=row["subscriber"],

@@ -48,8 +48,16 @@ def by_id(db: Database, number: int) -> DeskNotice | None:
 
 def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[DeskNotice]:
     """What is to be sent now, oldest first, with numbers after `after`."""
-    where = "state = 'due' AND next <= ? AND id > ? AND curator IS NOT NULL ORDER BY id LIMIT ?"
+    where = (
+        "state = 'due' AND batch IS NULL AND next <= ? AND id > ? AND curator IS NOT NULL"
+        " ORDER BY id LIMIT ?"
+    )
     return _read(db, where, [stamp(now), after, limit])
+
+
+def of_batch(db: Database, batch: str) -> list[DeskNotice]:
+    """What was handed over as that batch."""
+    return _read(db, "batch = ?", [batch])
 
 
 def newest(db: Database, curator: int | None, kind: str) -> DeskNotice | None:
@@ -87,7 +95,8 @@ def void(db: Database, curator: int | None, now: datetime) -> None:
 def record(db: Database, number: int, state: str, retry: datetime) -> None:
     """Keep what became of an attempt: sent, failed, or due again at `retry`."""
     db.execute(
-        "UPDATE desk_notices SET state = ?, attempts = attempts + 1, next = ? WHERE id = ?",
+        "UPDATE desk_notices SET state = ?, attempts = attempts + 1, next = ?, batch = NULL"
+        " WHERE id = ?",
         [state, stamp(retry), number],
     )
 

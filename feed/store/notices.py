@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
@@ -10,6 +11,8 @@ from feed.store.instants import stamp
 
 # Which of a subscriber's addresses a kind of notice goes to; all others go to `address`.
 _TO = {"move": "new_address", "moved": "old_address"}
+_PLACES = " ".join(f"WHEN '{kind}' THEN s.{column}" for kind, column in _TO.items())
+_ADDRESS = f"CASE n.kind {_PLACES} ELSE s.address END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +57,34 @@ def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[Notice]
 
     One whose address is gone meanwhile is not among them.
     """
-    places = " ".join(f"WHEN '{kind}' THEN s.{column}" for kind, column in _TO.items())
     rows = db.query(
         "SELECT * FROM (SELECT n.id, n.subscriber, n.kind, n.language, n.asked, n.attempts,"
-        f" CASE n.kind {places} ELSE s.address END AS address"
+        f" {_ADDRESS} AS address"
         " FROM notices n JOIN subscribers s ON s.id = n.subscriber"
-        " WHERE n.state = 'due' AND n.next <= ? AND n.id > ? ORDER BY n.id LIMIT ?)"
+        " WHERE n.state = 'due' AND n.batch IS NULL AND n.next <= ? AND n.id > ?"
+        " ORDER BY n.id LIMIT ?)"
         " WHERE address IS NOT NULL",
         [stamp(now), after, limit],
     )
-    return [Notice(**{**row, "asked": datetime.fromisoformat(row["asked"])}) for row in rows]
+    return [_notice(row) for row in rows]
+
+
+def of_batch(db: Database, batch: str) -> list[Notice]:
+    """The notices that were handed over as that batch; one without an address has an empty one."""
+    rows = db.query(
+        "SELECT n.id, n.subscriber, n.kind, n.language, n.asked, n.attempts,"
+        f" coalesce({_ADDRESS}, '') AS address"
+        " FROM notices n JOIN subscribers s ON s.id = n.subscriber WHERE n.batch = ?",
+        [batch],
+    )
+    return [_notice(row) for row in rows]
 
 
 def record(db: Database, number: int, state: str, retry: datetime) -> None:
     """Keep what became of an attempt: sent, failed, or due again at `retry`."""
     db.execute(
-        "UPDATE notices SET state = ?, attempts = attempts + 1, next = ? WHERE id = ?",
+        "UPDATE notices SET state = ?, attempts = attempts + 1, next = ?, batch = NULL"
+        " WHERE id = ?",
         [state, stamp(retry), number],
     )
 
@@ -86,3 +101,7 @@ def of(db: Database, subscriber: int) -> list[dict[str, str]]:
             "SELECT kind, asked, state FROM notices WHERE subscriber = ? ORDER BY id", [subscriber]
         )
     )
+
+
+def _notice(row: dict[str, Any]) -> Notice:
+    return Notice(**{**row, "asked": datetime.fromisoformat(row["asked"])})

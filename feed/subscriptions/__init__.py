@@ -16,7 +16,7 @@ from feed.errors import LinkError
 from feed.i18n import translator
 from feed.mail import addresses
 from feed.model import Preferences, Site, Subscriber
-from feed.store import deliveries, notices, subscribers
+from feed.store import notices, outcomes, subscribers
 from feed.store.connection import transaction
 from feed.subscriptions import forms, links, wording
 from feed.subscriptions.links import CONFIRM_DAYS
@@ -160,7 +160,7 @@ def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any
         "consents": subscribers.consents(db, found.id),
         # Those to another address would tell whether that one gets letters, too.
         "notices": [each for each in notices.of(db, found.id) if each["kind"] != "move"],
-        "letters": deliveries.of(db, found.id),
+        "letters": outcomes.of(db, found.id),
         "returned": [
             {"at": at.isoformat(), "kind": kind}
             for at, kind in subscribers.bounces(db, found.id, found.asked - 10_000 * _DAY)

@@ -11,7 +11,7 @@ from feed.errors import mark
 from feed.mail import smtp
 from feed.server.checkup.content import Place
 from feed.server.checkup.finding import Finding, bad, good, warn
-from feed.store import deliveries, subscribers
+from feed.store import deliveries, outcomes, subscribers
 
 PATIENCE = timedelta(minutes=15)  # in which what is due should be on its way
 
@@ -84,7 +84,7 @@ def sending(place: Place) -> Finding:
             mark("There are subscribers, but their letters only go to the outbox."),
             mark("Set DEVIS_SMTP_URL, so that they are delivered."),
         )
-    sent = deliveries.last_sent(db)
+    sent = outcomes.last_sent(db)
     if sent is not None and secret.known(config) is None:
         return bad(
             mark("Letters were sent, but the secret key that their links need is gone."),
@@ -128,7 +128,7 @@ def sending(place: Place) -> Finding:
 
 def waiting(db: Database) -> tuple[int, datetime | None]:
     """How many letters are due and have no outcome yet, and since when the oldest is due."""
-    number, since = deliveries.backlog(db)
+    number, since = outcomes.backlog(db)
     for run in deliveries.runs(db):
         number += sum(count for _, count in deliveries.counted(db, run))
         since = min(since or run.due, run.due)

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from feed.model import Site
 from feed.server.checkup import letters
-from feed.store import deliveries, ledger
+from feed.store import ledger, outcomes
 
 GRACE = timedelta(minutes=1)  # for a worker to make the day’s edition in
 Shown = Literal["shown", "original", "withdrawn", "missing"]
@@ -44,7 +44,7 @@ def feel(db: Database, site: Site, now: datetime) -> Pulse:
         today=today,
         languages=languages,
         overdue="missing" in languages.values() and now - site.start(today) >= GRACE,
-        last_sent=deliveries.last_sent(db),
+        last_sent=outcomes.last_sent(db),
         waiting=number,
         stuck=letters.is_stuck(number, since, now),
     )

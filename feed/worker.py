@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from feed import digests, editions, hub, schema, subscriptions
+from feed import digests, editions, hub, schema, subscriptions, tasks
 from feed.clock import Clock
 from feed.config import Config
 from feed.curation import coming, signing, uploads
@@ -32,6 +32,7 @@ TICK_SECONDS = 4
 TIDY_SECONDS = 3600
 TIDY_PAUSE = 0.05  # seconds between two batches that are forgotten: others write meanwhile
 BACKUP_PAUSE = 900  # seconds before one that failed is tried again
+QUIET = 60  # seconds before a job says the same error again
 MAIL_PAUSE = 60  # seconds before a mail server that takes nothing is asked again
 LOCK_NAME = "worker.lock"
 
@@ -113,7 +114,8 @@ class Job(ABC):
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         self.config, self.clock, self.lock, self.stop = config, clock, lock, stop
-        self._rest = 0.0
+        self._rest = self._quiet = 0.0
+        self._said = ""
 
     @abstractmethod
     def do(self) -> None:
@@ -128,16 +130,31 @@ class Job(ABC):
         except DevisError as error:
             if isinstance(error, self.tiring):
                 self._rest = time.monotonic() + self.pause
-            log.error("%s: %s", self.name, error)
+            self._say(str(error))
         except Exception:
             self._rest = time.monotonic() + self.pause
             log.exception("%s failed", self.name)
 
+    def _say(self, error: str) -> None:
+        """Log an error; the same again only once a minute."""
+        now = time.monotonic()
+        if error != self._said or now >= self._quiet:
+            self._said, self._quiet = error, now + QUIET
+            log.error("%s: %s", self.name, error)
+
 
 class Mail(Job):
-    """Sends what is due, and rests a while from a server that takes nothing."""
+    """Sends what is due, and rests a while from a server that takes nothing.
+
+    What mail workers tell is listened to all the time.
+    """
 
     name, pause, tiring = "mail", MAIL_PAUSE, (MailError,)
+
+    def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
+        super().__init__(config, clock, lock, stop)
+        if config.broker is not None:
+            self.pause = 0
 
     def do(self) -> None:
         config, clock = self.config, self.clock
@@ -150,7 +167,7 @@ class Mail(Job):
                 return
             with digests.sender(config) as alone:
                 if alone:
-                    numbers = digests.send(db, site, config, clock, self.stop)
+                    numbers = tasks.send(db, site, config, clock, self.stop)
                     if numbers:
                         log.info("letters: %s", _counted(numbers))
 

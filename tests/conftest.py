@@ -33,6 +33,8 @@ from feed.model import Site
 from feed.store.connection import connect
 from feed.web import create_app
 
+pytest_plugins = ["tests.broker"]
+
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm
 

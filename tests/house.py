@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from feed.model import Site
 from feed.store import subscribers
 from feed.store.connection import opened
 from feed.subscriptions.links import of_letter, token_for
+from tests import broker
 from tests.conftest import Installation
 
 WISHES = {
@@ -64,7 +65,7 @@ class House:
         return self
 
     def clock(self) -> Clock:
-        return Clock(self.now, time.monotonic())
+        return Clock(self.now.astimezone(UTC), time.monotonic())
 
     def subscribe(self, address: str, **wishes: str) -> str:
         """Somebody asks and confirms; the token of their letters."""
@@ -109,6 +110,8 @@ class House:
         self.begin()
         with self.library() as (db, site), digests.sender(self.config) as alone:
             assert alone
+            if self.config.broker is not None:
+                return broker.by_workers(db, site, self.config, self.clock())
             return digests.send(db, site, self.config, self.clock(), threading.Event())
 
     def post(self, instant: str | None = None) -> list[EmailMessage]:

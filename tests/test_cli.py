@@ -72,7 +72,7 @@ def house(command: Command, filled: Path) -> Command:
 def commands(text: str) -> set[str]:
     """The commands that a help page lists."""
     listed = text.partition("Commands:\n")[2]
-    return set(re.findall(r"^  (\w+)", listed, re.MULTILINE))
+    return set(re.findall(r"^  ([\w-]+)", listed, re.MULTILINE))
 
 
 def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Command) -> None:
@@ -104,7 +104,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
     command.folder.joinpath("instance").rename(command.folder / "lost")
     assert command("restore", str(kept), **TODAY).stdout.startswith("Restored ")
     steps["restore"] = ([], "")
-    serving = {"web", "worker", "serve"}
+    serving = {"web", "worker", "mail-worker", "serve"}
     assert commands(command("--help").stdout) == {*steps, *serving}
 
 

@@ -21,7 +21,12 @@ import trustme
 from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, wait_until
 
 DEPLOY = ROOT / "docs" / "deploy"
-UNITS = ["devis.service", "devis-check.service", "devis-check.timer"]
+UNITS = [
+    "devis.service",
+    "devis-mail-worker.service",
+    "devis-check.service",
+    "devis-check.timer",
+]
 SETTING = re.compile(r"(?:^|Environment=)DEVIS_([A-Z_]+)=(.*)$", re.MULTILINE)
 NGINX = """
 {user}

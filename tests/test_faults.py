@@ -5,12 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import mail, site
+from tests import broker
+from tests.faults import celery, mail, site
 
 
 def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
     found = mail.run(tmp_path, letters=2000, kills=3, seed=7)
     assert found.kills == 3
+    assert (found.missed, found.unsettled) == (0, 0)
+    assert found.doubled <= found.kills * found.most
+
+
+@broker.needed
+def test_a_mail_worker_that_is_killed_loses_nobody(tmp_path: Path) -> None:
+    found = celery.run(tmp_path, letters=2000, kills=2, every=0.7, rate=300, seed=7)
+    assert found.kills == 2
     assert (found.missed, found.unsettled) == (0, 0)
     assert found.doubled <= found.kills * found.most
 

@@ -1,7 +1,6 @@
 """Whether the site is well, for machines: `/healthz`, `/healthz?full` and `/metrics`."""
 
 import json
-import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -262,7 +261,8 @@ def test_all_processes_are_counted(site: Callable[..., Answer]) -> None:
     site("/nothing/")
     site("/desk/sign-in", "POST")
     archive = "/{language}/archive/"
-    wait_until(lambda: of(told(), archive) == 102)
+    others = ("unknown", "/subscription/{token}/confirm", "/desk/sign-in")
+    wait_until(lambda: [of(told(), route) for route in (archive, *others)] == [102, 1, 1, 1])
     found = told()
     rendered = of(found, archive, origin="app")
     assert 1 <= rendered <= 2  # once in each process
@@ -284,5 +284,5 @@ def test_a_site_that_was_just_begun_is_well(site: Callable[..., Answer]) -> None
 
 def test_the_quick_checks_are_those_of_devis_check(devis: Installation) -> None:
     quick = {told.check for told in checkup.quick(devis.config, devis.now)}
-    assert quick == {*checkup.MACHINE, *checkup.CONTENT, "schema"} - {checkup.SLOW}
-    assert re.fullmatch(r"[a-z ]+", checkup.SLOW)
+    assert quick == {*checkup.MACHINE, *checkup.CONTENT, "schema"} - checkup.SLOW
+    assert {*checkup.MACHINE} > checkup.SLOW

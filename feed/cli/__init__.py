@@ -23,6 +23,7 @@ COMMANDS = {
     "hub": ("told", "group"),
     "import": ("library", "import_"),
     "init": ("library", "init"),
+    "mail-worker": ("digest", "mail_worker"),
     "migrate": ("library", "migrate"),
     "pin": ("ledger", "pin"),
     "plan": ("ledger", "plan"),

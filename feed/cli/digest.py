@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from feed import digests, editions
+from feed import digests, editions, tasks
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import secret
 from feed.digests import proof
@@ -64,8 +64,10 @@ def send(base: Setup, dry_run: bool) -> None:
             if not alone:
                 raise InstanceError(mark("Another process is sending letters: let it finish."))
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
-                numbers = digests.send(db, site, base.config, base.clock, stop, bar.update)
-    click.echo(", ".join(f"{number} {what}" for what, number in numbers.items()) or "Nothing.")
+                numbers = tasks.send(db, site, base.config, base.clock, stop, bar.update)
+    said = {"handed": "handed to the workers"}
+    told = [f"{number} {said.get(what, what)}" for what, number in numbers.items()]
+    click.echo(", ".join(told) or "Nothing.")
 
 
 @group.command()
@@ -161,3 +163,12 @@ def _print(rows: list[dict[str, Any]], form: str, empty: str) -> None:
         click.echo(empty)
     for row in rows if form == "text" else ():
         click.echo("  ".join(str(value) for value in row.values() if value is not None))
+
+
+@click.command("mail-worker")
+@setup
+def mail_worker(base: Setup) -> None:
+    """Send letters that another machine hands over; it needs no database."""
+    from feed.tasks import hands  # Celery takes its time to import
+
+    hands.run(base.config, base.clock, stop_on_signal())

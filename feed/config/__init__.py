@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from feed.config import logs, parsing
+from feed.config import brokers, logs, parsing
+from feed.config.brokers import Broker
 from feed.config.parsing import Network, Smtp, Webhook
 from feed.errors import SettingError, mark
 from feed.model import Site
@@ -61,6 +62,13 @@ class Config:
     operator_token: str | None
     websub_hubs: tuple[str, ...]
     webhooks: tuple[Webhook, ...]
+    broker: Broker | None
+    reports: Broker | None  # the store for what workers report; None without a broker
+
+    @property
+    def delivers(self) -> bool:
+        """Whether letters leave this installation, from here or from mail workers."""
+        return self.smtp is not None or self.broker is not None
 
     @property
     def instance(self) -> Path:
@@ -111,6 +119,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     base_url = read("BASE_URL", f"http://{shown_host}:{port}", parsing.base_url)
     rehearsal = read("NOW", "", parsing.instant)
     smtp = read_secret("SMTP_URL", parsing.smtp)
+    broker = read_secret("BROKER_URL", brokers.broker)
+    reports = read_secret("REPORTS_URL", brokers.store)
     if rehearsal and smtp:
         raise SettingError(
             mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."),
@@ -122,6 +132,18 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         raise SettingError(
             mark("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),
             setting=PREFIX + ("WEBSUB_HUBS" if hubs else "WEBHOOKS"),
+        )
+    if rehearsal and broker:
+        raise SettingError(
+            mark("DEVIS_NOW is for rehearsals, and DEVIS_BROKER_URL for real letters: unset one."),
+            setting=f"{PREFIX}NOW",
+        )
+    if broker and not broker.keeps_reports and reports is None:
+        raise SettingError(
+            mark(
+                "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent."
+            ),
+            setting=f"{PREFIX}REPORTS_URL",
         )
     return Config(
         database=read("DATABASE", "instance/devis.sqlite3", parsing.path),
@@ -159,6 +181,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
         operator_token=read_secret("OPERATOR_TOKEN", parsing.key),
         websub_hubs=hubs,
         webhooks=webhooks,
+        broker=broker,
+        reports=(reports or broker) if broker else None,
     )
 
 

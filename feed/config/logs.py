@@ -18,7 +18,13 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the on
 
 _ADDRESS = re.compile(r"[^\s@<>()\"',:;/=]+@[^\s@<>()\"',:;/]+")
 _TOKEN = re.compile(r"(/subscription/|/desk/link/)[^/\s?]+")
-_TALKATIVE = ("apscheduler", "flufl.bounce")  # they tell of every step they take
+_TALKATIVE = (
+    "apscheduler",
+    "flufl.bounce",
+    "celery",
+    "kombu",
+    "amqp",
+)  # they tell of every step they take
 
 
 def start(form: Form = "text") -> None:

@@ -172,7 +172,11 @@ def as_message(site: Site, config: Config, letter: Letter, address: str, now: da
 
 
 def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
-    """Send a message now, beside the ledger. Raises MailError."""
+    """Send a message now, beside the ledger. Raises MailError, and InputError without a server."""
+    if config.smtp is None and config.broker is not None:
+        raise InputError(
+            mark("It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it.")
+        )
     outcomes: list[Outcome] = []
     _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())
     return outcomes[0]

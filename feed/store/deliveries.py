@@ -212,7 +212,10 @@ def give_up(db: Database, due_before: datetime, now: datetime) -> int:
 
 def retries(db: Database, now: datetime, limit: int) -> list[Claim]:
     """Claim what is to be tried again now. Who gets no letters any more is skipped."""
-    stays = "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active')"
+    stays = (
+        "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active'"
+        " AND (s.paused_until IS NULL OR s.paused_until <= date(due)))"
+    )
     rows = db.execute(
         "UPDATE deliveries SET next = NULL, at = :now,"
         f" state = CASE WHEN {stays} THEN 'claimed' ELSE 'skipped' END,"

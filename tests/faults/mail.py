@@ -51,7 +51,7 @@ class Result:
 def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
     """Send so many letters in `folder`, and kill the sender so many times while it does."""
     chance = random.Random(seed)
-    environ = _house(folder, letters)
+    environ = house(folder, letters)
     with sink(folder / "taken") as port:
         environ["DEVIS_SMTP_URL"] = f"smtp://127.0.0.1:{port}"
         done, taken = 0, folder / "taken"
@@ -66,10 +66,10 @@ def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
             done += 1
         last = _sender(environ, folder)
         assert last.wait(300) == 0
-    return _result(folder, letters, done)
+    return result(folder, letters, done)
 
 
-def _house(folder: Path, letters: int) -> dict[str, str]:
+def house(folder: Path, letters: int) -> dict[str, str]:
     """An installation in which so many letters have become due within this hour."""
     environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
     environ |= {
@@ -132,7 +132,8 @@ def _count(taken: Path) -> int:
     return taken.stat().st_size
 
 
-def _result(folder: Path, letters: int, kills: int) -> Result:
+def result(folder: Path, letters: int, kills: int) -> Result:
+    """What the sink and the ledger say afterwards."""
     times = Counter((folder / "taken").read_text().splitlines())
     with opened(folder / "devis.sqlite3") as db:
         (unsettled,) = db.execute(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from feed import digests
+from feed import digests, tasks
 from feed.config import Config, secret
 from feed.digests import proof
 from feed.errors import mark
@@ -21,7 +21,7 @@ def sender(config: Config, now: datetime) -> Finding:
     _, address = config.mail_from
     domain = _domain(address)
     values = {"address": address}
-    if config.smtp is None:
+    if not config.delivers:
         return good(mark("Letters are from %(address)s."), **values)
     if "." not in domain:
         return bad(
@@ -41,7 +41,7 @@ def sender(config: Config, now: datetime) -> Finding:
 def returns(config: Config, now: datetime) -> Finding:
     """Where what cannot be delivered comes back to."""
     bounce, (_, address) = config.bounce_address, config.mail_from
-    if config.smtp is None:
+    if not config.delivers:
         return good(mark("Nothing comes back: letters go to the outbox."))
     values = {"bounce": bounce, "address": address}
     if bounce is None:
@@ -69,6 +69,8 @@ def returns(config: Config, now: datetime) -> Finding:
 
 def server(config: Config, now: datetime) -> Finding:
     """The mail server lets us in; nothing is sent."""
+    if config.smtp is None and config.broker is not None:
+        return good(mark("There is none here: the mail workers have theirs."))
     if config.smtp is None:
         folder = config.instance / digests.OUTBOX
         return good(mark("There is none: letters go to %(folder)s."), folder=folder)
@@ -76,10 +78,29 @@ def server(config: Config, now: datetime) -> Finding:
     return good(mark("%(name)s lets us in."), name=name)
 
 
+def broker(config: Config, now: datetime) -> Finding:
+    """The broker lets us in, and mail workers are there."""
+    if config.broker is None or config.reports is None:
+        return good(mark("There is none: letters are sent from this machine."))
+    there = config.broker.place
+    number = tasks.workers(config.broker, config.reports)
+    if not number:
+        return bad(
+            mark("No mail worker takes letters from %(broker)s: they wait."),
+            mark("Start “devis mail-worker” with the same DEVIS_BROKER_URL, here or elsewhere."),
+            broker=there,
+        )
+    return good(
+        mark("Mail workers that take letters from %(broker)s: %(number)s."),
+        broker=there,
+        number=number,
+    )
+
+
 def sending(place: Place) -> Finding:
     """When a letter was last sent, and whether any wait too long or came too late."""
     db, config, now = place.db, place.config, place.now
-    if config.smtp is None and subscribers.timezones(db):
+    if not config.delivers and subscribers.timezones(db):
         return warn(
             mark("There are subscribers, but their letters only go to the outbox."),
             mark("Set DEVIS_SMTP_URL, so that they are delivered."),

@@ -1,0 +1,53 @@
+"""What carries letters to mail workers, as a setting names it."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Where batches of letters are handed over. Only `place` may be shown."""
+
+    url: str = field(repr=False)
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def place(self) -> str:
+        """The broker as messages name it."""
+        return f"{self.scheme}://{self.host}:{self.port}"
+
+    @property
+    def keeps_reports(self) -> bool:
+        """Whether it is also a store, where workers can write down what they have sent."""
+        return self.scheme in ("redis", "rediss")
+
+
+_BROKERS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
+
+
+def broker(text: str) -> Broker | None:
+    """A broker from its address, None from nothing. Raises ValueError with what was expected."""
+    if not text:
+        return None
+    expected = "redis://:password@host:6379/0, rediss://… or amqp://user:password@host:5672/name"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(expected) from None
+    if parts.scheme not in _BROKERS or not parts.hostname or port == 0 or parts.fragment:
+        raise ValueError(expected)
+    if parts.scheme.startswith("redis") and not re.fullmatch(r"/?[0-9]*", parts.path):
+        raise ValueError(expected)
+    return Broker(text, parts.scheme, parts.hostname, port or _BROKERS[parts.scheme])
+
+
+def store(text: str) -> Broker | None:
+    """The same, for one that keeps reports."""
+    found = broker(text)
+    if found is not None and not found.keeps_reports:
+        raise ValueError("redis://:password@host:6379/0 or rediss://…")
+    return found

@@ -1,0 +1,84 @@
+"""A batch of letters on its way to a mail worker: what they share once, and what is personal.
+
+As JSON, which can hold nothing but data: whoever can write to the broker can have letters sent, but
+cannot have anything else done.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from feed.digests import handing
+from feed.digests.copies import Copy
+from feed.errors import InputError
+from feed.mail.envelope import Envelope
+from feed.mail.mime import Form, Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message of a batch; `name` is what the ledger knows it by."""
+
+    name: str
+    form: int
+    sender: str
+    to: Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages that one worker sends; `hostname` is how it greets the mail server."""
+
+    id: str
+    hostname: str
+    forms: tuple[Form, ...]
+    letters: tuple[Letter, ...]
+
+    def envelope(self, number: int, now: datetime) -> Envelope | None:
+        """The letter of that number; None for an address that no header can hold."""
+        letter = self.letters[number]
+        try:
+            message = self.forms[letter.form].fill(letter.to, now)
+        except InputError:
+            return None
+        return Envelope(number, letter.sender, letter.to.address, message)
+
+
+def made(identity: str, hostname: str, copies: Sequence[Copy]) -> Batch:
+    """A batch of some copies."""
+    numbers: Iterator[int] = count()
+    forms: dict[Form, int] = {}
+    letters = []
+    for copy in copies:
+        if copy.form not in forms:
+            forms[copy.form] = next(numbers)
+        letters.append(Letter(handing.name(copy.about), forms[copy.form], copy.sender, copy.to))
+    return Batch(identity, hostname, tuple(forms), tuple(letters))
+
+
+def packed(batch: Batch) -> dict[str, Any]:
+    """A batch as JSON values."""
+    return {
+        "id": batch.id,
+        "hostname": batch.hostname,
+        "forms": [[part.decode() for part in form.parts] for form in batch.forms],
+        "letters": [
+            [each.name, each.form, each.sender, each.to.address, each.to.token, each.to.message_id]
+            for each in batch.letters
+        ],
+    }
+
+
+def unpacked(values: dict[str, Any]) -> Batch:
+    """A batch from JSON values, as `packed` made them."""
+    return Batch(
+        id=values["id"],
+        hostname=values["hostname"],
+        forms=tuple(Form.of([part.encode() for part in parts]) for parts in values["forms"]),
+        letters=tuple(
+            Letter(name, form, sender, Recipient(address, token, message_id))
+            for name, form, sender, address, token, message_id in values["letters"]
+        ),
+    )

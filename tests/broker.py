@@ -1,0 +1,213 @@
+"""A broker of the tests' own, and mail workers: real ones, as processes, or one as a thread."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from sqlite_utils import Database
+
+from feed import tasks
+from feed.clock import Clock
+from feed.config import Config
+from feed.config.brokers import Broker, broker
+from feed.model import Site
+from feed.store import handed
+from feed.tasks import carrier, hands
+from feed.tasks.reports import Reports
+from tests.conftest import ROOT, free_port, wait_until
+
+SERVER = shutil.which("redis-server")
+needed = pytest.mark.skipif(
+    SERVER is None and not os.environ.get("CI"),
+    reason="redis-server is not installed: nothing can be handed to mail workers",
+)
+PASSWORD = "a-word-that-nobody-may-see"
+
+
+@dataclass
+class RedisServer:
+    """A Redis on a free port of the loopback, in a folder of its own."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def broker(self) -> Broker:
+        made = broker(self.url)
+        assert made is not None
+        return made
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{PASSWORD}@127.0.0.1:{self.port}/0"
+
+    @property
+    def store(self) -> "redis.Redis":
+        return redis.Redis.from_url(self.url, decode_responses=True)
+
+    def start(self) -> None:
+        assert SERVER is not None, "redis-server is not installed"
+        settings = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": ""}
+        settings |= {"appendonly": "yes", "requirepass": PASSWORD, "loglevel": "warning"}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self.process = subprocess.Popen(
+            [SERVER, *(part for option in options for part in option.split("=", 1))],
+            stdout=subprocess.DEVNULL,
+        )
+        wait_until(self.answers)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+    def answers(self) -> bool:
+        try:
+            with self.store as store:
+                return bool(store.ping())
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture(scope="session")
+def running_redis() -> Iterator[RedisServer]:
+    """One Redis for all tests that leave it running."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_of_one(running_redis: RedisServer) -> RedisServer:
+    """The same, empty."""
+    with running_redis.store as store:
+        store.flushall()
+    return running_redis
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis for the length of a `with` block."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = RedisServer(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[str, int]:
+    """Hand over what is due, have a worker of this process send it, and hear what became of it."""
+    total: dict[str, int] = {}
+    stop = threading.Event()
+    with crew(config, clock):
+        while True:
+            for what, number in tasks.send(db, site, config, clock, stop).items():
+                total[what] = total.get(what, 0) + number
+            if not handed.batches(db):
+                total.pop("handed", None)
+                return total
+            time.sleep(0.02)
+
+
+@contextmanager
+def crew(config: Config, clock: Clock) -> Iterator[None]:
+    """A worker as a thread: it takes what Celery brings, for the length of a `with` block."""
+    assert config.broker is not None
+    assert config.reports is not None
+    stop, reports = threading.Event(), Reports(config.reports)
+    worker = hands.Worker(config, clock, reports, stop, rest=0)
+    worker.attend()
+
+    def handle(body: Any, message: Any) -> None:
+        worker.take(body[0][0])
+        message.ack()
+
+    def take() -> None:
+        celery = carrier.app(config.broker)  # type: ignore[arg-type]
+        queues = [celery.amqp.queues[name] for name in (carrier.NOTICES, carrier.LETTERS)]
+        with celery.connection() as line, line.Consumer(queues, callbacks=[handle]) as consumer:
+            consumer.channel.brpop_timeout = 0.05  # so that the thread ends at once, too
+            while not stop.is_set():
+                with suppress(TimeoutError):
+                    line.drain_events(timeout=0.05)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        reports.leave(worker.name)
+        reports.close()
+
+
+@dataclass
+class MailWorker:
+    """A real `devis mail-worker`; `said` is its log so far."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> str:
+        """Ask it to end; it ends well. What it said."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.said
+        assert "Traceback" not in self.said, self.said
+        return self.said
+
+
+def start_worker(folder: Path, name: str, **settings: str) -> MailWorker:
+    """Start one in an empty folder, where no database is; `settings` without their prefix."""
+    home = folder / name
+    home.mkdir(exist_ok=True)
+    environ = {key: text for key, text in os.environ.items() if not key.startswith("DEVIS_")}
+    environ |= {f"DEVIS_{key}": text for key, text in settings.items()}
+    log = home / "log"
+    with log.open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "feed", "mail-worker"],
+            cwd=home,
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return MailWorker(process, log)
+
+
+@contextmanager
+def workers(folder: Path, number: int = 1, **settings: str) -> Iterator[list[MailWorker]]:
+    """So many of them, ready; whichever still run are killed at the end."""
+    started = [start_worker(folder, f"worker{n}", **settings) for n in range(number)]
+    try:
+        for each in started:
+            wait_until(lambda each=each: "waiting for letters" in each.said, 30)  # type: ignore[misc]
+        yield started
+    finally:
+        for each in started:
+            if each.process.poll() is None:
+                each.kill()

@@ -1,0 +1,486 @@
+"""Mail workers: whatever happens to them, or to what carries letters to them, nobody is lost."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feed import editions, subscriptions, tasks
+from feed.config.brokers import broker
+from feed.config.parsing import Smtp
+from feed.curation import people
+from feed.digests import handing
+from feed.errors import MailUnavailableError
+from feed.mail.envelope import Outcome
+from feed.store import handed
+from feed.store.connection import opened
+from feed.tasks import batch, carrier, hands
+from feed.tasks.reports import Reports
+from tests.broker import PASSWORD, RedisServer, needed, redis_server, workers
+from tests.conftest import ROOT, Command, Installation, free_port, wait_until
+from tests.faults import celery as faults
+from tests.faults import mail
+from tests.house import WISHES, House, house, later, parse
+from tests.mailservers import inbox
+from tests.test_cli import refused
+from tests.test_delivery import EDITOR
+from tests.test_mail_cli import due_now
+
+pytestmark = needed
+SEVEN, MORNING = "2026-11-23T07:00:02+01:00", "2026-11-23T06:00:00+01:00"
+NOBODY = Smtp("127.0.0.1", 1, "none")
+
+
+@pytest.fixture
+def home(devis: Installation, redis_of_one: RedisServer) -> House:
+    """Six who wait for seven o’clock, with a broker."""
+    there = redis_of_one.broker
+    made = house(devis, broker=there, reports=there, smtp=NOBODY, mail_connections=1)
+    for number in range(6):
+        made.subscribe(f"p{number}@example.org")
+    return made
+
+
+@pytest.fixture
+def reports(redis_of_one: RedisServer) -> Iterator[Reports]:
+    made = Reports(redis_of_one.broker)
+    yield made
+    made.close()
+
+
+def hand_over(home: House, instant: str = SEVEN) -> None:
+    """Hand over what is due, to nobody: there is no worker, and the operator is told."""
+    home.at(instant).begin()
+    with home.library() as (db, site), pytest.raises(MailUnavailableError, match="mail-worker"):
+        tasks.send(db, site, home.config, home.clock(), threading.Event())
+
+
+def batches(home: House) -> list[str]:
+    with home.library() as (db, _):
+        return [each.id for each in handed.batches(db)]
+
+
+def states(home: House) -> Counter[tuple[str, str | None]]:
+    return Counter((state, reason) for _, state, reason in home.states())
+
+
+def taken(redis_of_one: RedisServer) -> dict[str, Any]:
+    """The batch that waits at the broker, as a worker gets it."""
+    with carrier.app(redis_of_one.broker).connection() as line:
+        box = line.SimpleQueue(carrier.LETTERS)
+        message = box.get(timeout=5)
+        message.ack()
+        box.close()
+    values = message.payload[0][0]
+    assert isinstance(values, dict)
+    return values
+
+
+def test_what_is_handed_over_waits_and_is_not_sent_from_here(home: House) -> None:
+    hand_over(home)
+    assert states(home) == {("claimed", None): 6}
+    with inbox() as box:
+        home.config = replace(home.config, broker=None, reports=None, smtp=box.server)
+        assert home.send(later(SEVEN, hours=1)) == {}
+        # Without workers any more, what they never told of is sent from here after two hours.
+        assert home.send(later(SEVEN, hours=2, minutes=1)) == {"sent": 6}
+
+
+def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
+    hand_over(home)
+    (name,) = batches(home)
+    report = [
+        *((f"1.{number}", Outcome(0, "sent", 250, "ok")) for number in (1, 2)),
+        ("1.3", Outcome(0, "bounced", 550, "5.1.1 unknown")),
+        ("1.4", Outcome(0, "deferred", 451, "later")),
+    ]
+    with home.library() as (db, _):
+        for expected in ({"sent": 2, "bounced": 1, "deferred": 1}, {}):
+            clock = home.clock()
+            told = handing.settle(db, home.config, clock, name, report, clock())
+            assert told == expected
+    rows = home.rows("SELECT state, attempts, batch FROM deliveries ORDER BY subscriber")
+    assert rows == [
+        *[("sent", 1, None)] * 2,
+        *[("bounced", 1, None), ("deferred", 1, None)],
+        *[("deferred", 0, None)] * 2,  # of these nothing was said: they go at once
+    ]
+    assert home.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
+
+
+def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
+    home: House, reports: Reports
+) -> None:
+    hand_over(home)
+    (name,) = batches(home)
+    assert reports.recall(name)
+    sent = [("1.1", Outcome(0, "sent", 250, "ok")), ("1.2", Outcome(0, "failed", 552, "no"))]
+    with home.library() as (db, _):
+        clock = home.clock()
+        handing.settle(db, home.config, clock, name, [], clock())
+        assert handing.settle(db, home.config, clock, name, sent, clock()) == {"sent": 1}
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        home.send(later(SEVEN, minutes=1))
+    assert "p0@example.org" not in {each.recipient for each in box.mails}
+    assert len(box.mails) == 5
+
+
+def test_notices_are_handed_over_and_sent_again_where_nobody_tells_of_them(
+    home: House, redis_of_one: RedisServer
+) -> None:
+    asked = {**WISHES, "address": "new@example.org"}
+    with home.library() as (db, site):
+        subscriptions.ask(db, site, home.config, asked, "/en/subscribe/", home.clock()())
+        people.add(db, EDITOR, ("en", "sv"), home.clock()())
+    hand_over(home, MORNING)
+    tables = "SELECT state, batch, attempts FROM {}"
+    (first,) = batches(home)
+    for table in ("notices", "desk_notices"):
+        assert home.rows(tables.format(table)) == [("due", first, 0)]
+    with redis_of_one.store as store:
+        store.zadd("devis:batches", {first: 1})  # no worker has begun it in time
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(MORNING, minutes=1)) == {"notices sent": 2}
+    assert {each.recipient for each in box.mails} == {"new@example.org", "eva@example.org"}
+    for table in ("notices", "desk_notices"):
+        assert home.rows(tables.format(table)) == [("sent", None, 1)]
+
+
+def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
+    home: House, reports: Reports, redis_of_one: RedisServer
+) -> None:
+    hand_over(home)
+    values = taken(redis_of_one)
+    assert reports.begin(values["id"], "gone")
+    reports.note(values["id"], [("1.1", Outcome(0, "sent", 250, "ok"))])
+    first = {letter[0]: letter[5] for letter in values["letters"]}
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        with redis_of_one.store as store:
+            store.zadd("devis:batches", {values["id"]: 1})  # its lease has run out
+        assert home.send(later(SEVEN, seconds=10)) == {"sent": 6}
+    assert {each.recipient for each in box.mails} == {f"p{n}@example.org" for n in range(1, 6)}
+    ids = {parse(each.content)["Message-ID"].strip("<>").partition("@")[0] for each in box.mails}
+    assert ids == {name for letter, name in first.items() if letter != "1.1"}
+    assert not reports.hold(values["id"])  # should it come back, it stops
+
+
+def test_a_batch_is_begun_once_whoever_gets_it(
+    home: House, reports: Reports, redis_of_one: RedisServer
+) -> None:
+    hand_over(home)
+    values = taken(redis_of_one)
+    with inbox() as box:
+        config = replace(home.config, smtp=box.server)
+        for _ in range(3):
+            worker = hands.Worker(config, home.clock(), reports, threading.Event(), rest=0)
+            worker.take(values)
+    assert len(box.mails) == 6
+    assert len(reports.done()) == 1
+
+
+def test_a_batch_that_nobody_began_in_time_is_void(
+    home: House, reports: Reports, redis_of_one: RedisServer
+) -> None:
+    hand_over(home)
+    values = taken(redis_of_one)
+    with redis_of_one.store as store:
+        store.zadd("devis:batches", {values["id"]: 1})
+    assert not reports.begin(values["id"], "late")
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(SEVEN, seconds=10)) == {"sent": 6}
+    assert not reports.begin(values["id"], "later still")
+
+
+def test_no_letter_of_a_batch_is_begun_too_late(home: House, redis_of_one: RedisServer) -> None:
+    hand_over(home, later(SEVEN, hours=5, minutes=59))
+    with redis_of_one.store as store:
+        ((_, until),) = store.zrange("devis:batches", 0, -1, withscores=True)
+        assert until - int(store.time()[0]) < 60
+
+
+def test_an_emptied_broker_costs_a_minute(home: House, redis_of_one: RedisServer) -> None:
+    hand_over(home)
+    with redis_of_one.store as store:
+        store.flushall()
+    hand_over(home, later(SEVEN, seconds=1))  # now it is noticed
+    assert states(home) == {("claimed", None): 6}
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(SEVEN, seconds=62)) == {"sent": 6}
+    assert len(box.mails) == 6
+
+
+def test_who_leaves_or_is_erased_is_taken_out_of_what_was_handed_over(home: House) -> None:
+    tokens = [home.subscribe(f"q{number}@example.org") for number in range(3)]
+    hand_over(home)
+    home.leave(tokens[0])
+    with home.library() as (db, _):
+        db.execute("DELETE FROM subscribers WHERE id = 8")
+        db.execute("UPDATE subscribers SET paused_until = '2026-12-24' WHERE id = 9")
+    hand_over(home, later(SEVEN, seconds=4))  # the next tick
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(SEVEN, seconds=5)) == {"sent": 6}
+    assert len(box.mails) == 6
+    assert states(home) == {("sent", None): 6, ("skipped", "left"): 3}
+
+
+def test_a_letter_that_was_replaced_reaches_those_who_had_not_got_it(home: House) -> None:
+    hand_over(home)
+    with home.library() as (db, site):
+        day = site.today(home.now)
+        new = editions.withdraw(db, site, home.config, day, "wrong", home.now)
+    assert new is not None
+    hand_over(home, later(SEVEN, seconds=4))
+    with home.library() as (db, _):
+        (title,) = db.execute(
+            "SELECT title FROM texts WHERE principle = ? AND language = 'en'", [new.slug]
+        ).fetchone()
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(SEVEN, seconds=5)) == {"sent": 6}
+    assert len(box.mails) == 6
+    assert {parse(each.content)["Subject"] for each in box.mails} == {title}
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_is_away_leaves_all_in_the_ledger(home: House, scheme: str) -> None:
+    there = broker(f"{scheme}://u:{PASSWORD}@127.0.0.1:{free_port()}/0")
+    back = home.config.broker
+    reports = back if scheme == "amqp" else there
+    home.config = replace(home.config, broker=there, reports=reports)
+    home.at(SEVEN).begin()
+    with home.library() as (db, site), pytest.raises(MailUnavailableError) as told:
+        tasks.send(db, site, home.config, home.clock(), threading.Event())
+    assert f"The broker {scheme}://127.0.0.1:" in str(told.value)
+    assert PASSWORD not in str(told.value)
+    assert not [row for row in home.states() if row[1] != "claimed"]
+    with inbox() as box:
+        home.config = replace(home.config, broker=back, reports=back, smtp=box.server)
+        assert home.send(later(SEVEN, minutes=1)) == {"sent": 6}
+
+
+def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
+    home: House, redis_of_one: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MailUnavailableError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(carrier.Carrier, "hand_over", fail)
+        home.at(SEVEN).begin()
+        with home.library() as (db, site), pytest.raises(MailUnavailableError, match="gone"):
+            tasks.send(db, site, home.config, home.clock(), threading.Event())
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(later(SEVEN, seconds=4)) == {"sent": 6}
+    assert len(box.mails) == 6
+
+
+def test_what_a_worker_cannot_send_waits_and_its_reason_is_told(home: House) -> None:
+    home.config = replace(home.config, smtp=Smtp("127.0.0.1", free_port(), "none"))
+    with pytest.raises(MailUnavailableError, match=r"The mail server 127\.0\.0\.1:\d+ cannot be"):
+        home.send(SEVEN)
+    assert states(home) == {("deferred", None): 6}
+    assert home.rows("SELECT DISTINCT attempts, next FROM deliveries")[0][0] == 0
+
+
+def test_a_batch_travels_as_data_and_names_nobody_but_in_addresses(
+    home: House, redis_of_one: RedisServer
+) -> None:
+    hand_over(home)
+    values = taken(redis_of_one)
+    assert values == json.loads(json.dumps(values))
+    there = batch.unpacked(values)
+    assert batch.packed(there) == values
+    envelope = there.envelope(0, home.now)
+    assert envelope is not None
+    assert envelope.message.count(b"p0@example.org") == 1
+    assert carrier.app(redis_of_one.broker).conf.accept_content == ["json"]
+    assert len(json.dumps(values["letters"])) / len(values["letters"]) < 300  # octets a letter
+
+
+def test_an_address_that_no_header_can_hold_fails_alone(home: House, reports: Reports) -> None:
+    with home.library() as (db, _):
+        db.execute("UPDATE subscribers SET address = 'two words@example.org' WHERE id = 2")
+    with inbox() as box:
+        home.config = replace(home.config, smtp=box.server)
+        assert home.send(SEVEN) == {"sent": 5, "failed": 1}
+
+
+# From here on with real processes.
+
+
+def settings(store: RedisServer, port: int, **more: str) -> dict[str, str]:
+    return {"BROKER_URL": store.url, "SMTP_URL": f"smtp://127.0.0.1:{port}", **more}
+
+
+def test_a_batch_that_a_worker_took_into_its_grave_comes_to_another(
+    home: House, redis_of_one: RedisServer, tmp_path: Path
+) -> None:
+    hand_over(home)
+    script = (
+        "import os, sys; from feed.config.brokers import broker; from feed.tasks import carrier;"
+        "line = carrier.app(broker(sys.argv[1])).connection();"
+        "line.SimpleQueue(carrier.LETTERS).get(timeout=5); os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, redis_of_one.url], cwd=ROOT, timeout=30)
+    assert done.returncode == 9
+    with redis_of_one.store as store:
+        (tag,) = store.zrange("unacked_index", 0, -1)
+        store.zadd("unacked_index", {tag: 1})  # half a minute later
+    with inbox() as box, workers(tmp_path, 1, **settings(redis_of_one, box.server.port)):
+        wait_until(lambda: len(box.mails) == 6, 30)
+
+
+def test_two_workers_share_and_no_log_names_anybody(
+    tmp_path: Path, redis_of_one: RedisServer
+) -> None:
+    environ = mail.house(tmp_path, 3000) | {"DEVIS_BROKER_URL": redis_of_one.url}
+    with mail.sink(tmp_path / "taken") as port:
+        given = settings(redis_of_one, port, MAIL_RATE="800")
+        with workers(tmp_path, 2, **given) as both, faults.brain(tmp_path, environ):
+            wait_until(lambda: faults.settled(tmp_path, 3000), 60)
+            logs = [each.stop() for each in both]
+    assert mail.result(tmp_path, 3000, 0).good
+    assert all("of 200 sent" in log for log in logs)
+    logs.append((tmp_path / "brain").read_text())
+    with opened(tmp_path / "devis.sqlite3") as db:
+        secrets = [PASSWORD, "@example.org", "person."]
+        assert db.execute("SELECT count(*) FROM batches").fetchone() == (0,)
+    assert "handed" in logs[2]
+    for log in logs:
+        assert not [word for word in secrets if word in log], log
+    assert not (tmp_path / "worker0" / "instance").exists()
+
+
+def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_back(
+    tmp_path: Path, redis_of_one: RedisServer
+) -> None:
+    environ = mail.house(tmp_path, 400) | {"DEVIS_BROKER_URL": redis_of_one.url}
+    with mail.sink(tmp_path / "taken") as port, faults.brain(tmp_path, environ):
+        given = settings(redis_of_one, port)
+        with workers(tmp_path, 1, **given, MAIL_RATE="50") as (slow,):
+            wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
+            began = time.monotonic()
+            said = slow.stop()
+            assert time.monotonic() - began < 5
+        assert "of 200 sent" in said
+        with workers(tmp_path, 1, **given):
+            wait_until(lambda: faults.settled(tmp_path, 400), 30)
+    found = mail.result(tmp_path, 400, 0)
+    assert (found.missed, found.doubled, found.unsettled) == (0, 0, 0)
+
+
+def test_brain_and_worker_outlast_a_broker_that_goes_and_comes_back(tmp_path: Path) -> None:
+    with redis_server() as store, mail.sink(tmp_path / "taken") as port:
+        environ = mail.house(tmp_path, 2000) | {"DEVIS_BROKER_URL": store.url}
+        given = settings(store, port, MAIL_RATE="400")
+        with workers(tmp_path, 1, **given) as (only,), faults.brain(tmp_path, environ):
+            wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
+            store.stop()
+            time.sleep(2)
+            store.start()
+            wait_until(lambda: faults.settled(tmp_path, 2000), 120)
+            said = only.stop() + (tmp_path / "brain").read_text()
+    found = mail.result(tmp_path, 2000, 1)
+    assert (found.missed, found.unsettled) == (0, 0)
+    assert found.doubled <= mail.CONNECTIONS
+    assert "The broker redis://127.0.0.1:" in said
+    assert PASSWORD not in said
+
+
+def test_sending_by_hand_hands_over_and_says_so(
+    command: Command, redis_of_one: RedisServer, tmp_path: Path
+) -> None:
+    command("init")
+    due_now(command, "ada@example.org", "bo@example.org")
+    given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}
+    with inbox() as box:
+        with workers(tmp_path, 1, **settings(redis_of_one, box.server.port)):
+            assert "2 handed to the workers" in command("digest", "send", **given).stdout
+            wait_until(lambda: len(box.mails) == 2, 20)
+        assert "1 due, 0 sent, 1 waiting" in command("digest", "status").stdout
+        assert command("digest", "send", **given).stdout.endswith("2 sent\n")
+    assert "1 due, 1 sent\n" in command("digest", "status").stdout
+
+
+def checked(command: Command, url: str) -> dict[str, str]:
+    """What `devis check` says of the broker."""
+    done = command("check", "--format", "json", code=1, BROKER_URL=url, MAIL_FROM="d@example.org")
+    assert PASSWORD not in done.stdout
+    found: dict[str, dict[str, str]] = {row["check"]: row for row in json.loads(done.stdout)}
+    assert found["mail server"]["message"] == "There is none here: the mail workers have theirs."
+    return found["broker"]
+
+
+def test_a_check_tells_of_the_broker_and_counts_the_workers(
+    command: Command, redis_of_one: RedisServer, tmp_path: Path
+) -> None:
+    command("init")
+    found = checked(command, redis_of_one.url)
+    assert found["level"] == "bad"
+    assert found["message"].startswith("No mail worker takes letters from redis://127.0.0.1:")
+    with workers(tmp_path, 2, **settings(redis_of_one, 25)):
+        found = checked(command, redis_of_one.url)
+    assert found["level"] == "good"
+    assert found["message"].endswith(": 2.")
+    away = checked(command, f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
+    assert away["level"] == "bad"
+    assert "Letters wait in the ledger." in away["message"]
+
+
+def test_a_preview_cannot_be_sent_by_a_worker(command: Command, redis_of_one: RedisServer) -> None:
+    command("init")
+    command("publish")
+    line = refused(
+        command, "digest", "preview", "--to", "a@example.org", BROKER_URL=redis_of_one.url
+    )
+    assert "set DEVIS_SMTP_URL" in line
+
+
+def test_without_a_worker_the_operator_is_told(command: Command, redis_of_one: RedisServer) -> None:
+    command("init")
+    due_now(command, "ada@example.org", "bo@example.org")
+    given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}
+    line = command("digest", "send", code=1, **given).stderr
+    assert "No mail worker takes letters from redis://127.0.0.1:" in line
+    assert PASSWORD not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "A mail worker needs DEVIS_BROKER_URL"),
+        ({"BROKER_URL": "redis://:hush@h"}, "A mail worker needs DEVIS_SMTP_URL"),
+        ({"BROKER_URL": "http://:hush@h"}, "DEVIS_BROKER_URL is “***”: expected redis://"),
+        ({"BROKER_URL": "redis://:hush@h/x"}, "DEVIS_BROKER_URL is “***”"),
+        ({"BROKER_URL": "amqp://u:hush@h"}, "DEVIS_REPORTS_URL names the Redis"),
+        ({"REPORTS_URL": "amqp://u:hush@h"}, "DEVIS_REPORTS_URL is “***”: expected redis://"),
+        ({"BROKER_URL_FILE": "/nowhere"}, "DEVIS_BROKER_URL_FILE is “/nowhere”"),
+        (
+            {"BROKER_URL": "redis://h", "NOW": "2031-05-05T06:00:00+02:00"},
+            "DEVIS_NOW is for rehearsals",
+        ),
+        (
+            {"BROKER_URL": "redis://:hush@127.0.0.1:1", "SMTP_URL": "smtp://127.0.0.1"},
+            "The broker redis://127.0.0.1:1 cannot be used",
+        ),
+    ],
+)
+def test_a_worker_says_what_it_lacks(command: Command, given: dict[str, Any], said: str) -> None:
+    line = refused(command, "mail-worker", **given)
+    assert said in line
+    assert "hush" not in line

@@ -19,11 +19,13 @@ bench: .venv/tests
 	$(BIN)/python -m tests.bench.soak
 	$(BIN)/python -m tests.bench.sending
 	$(BIN)/python -m tests.bench.subscribers
+	$(BIN)/python -m tests.bench.workers
 	$(BIN)/python -m tests.bench.desk
 
 # Kill what is running at the worst moments, and count what is lost.
 faults: .venv/tests
 	$(BIN)/python -m tests.faults.mail
+	$(BIN)/python -m tests.faults.celery
 	$(BIN)/python -m tests.faults.site
 
 # Bring the message catalogues up to date with the code.

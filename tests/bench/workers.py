@@ -1,0 +1,119 @@
+"""One, two and four mail workers against one sink: `python -m tests.bench.workers [--quick]`.
+
+All of it runs on this one machine, so that without a limit its processors bound it: brain, broker,
+sink and workers share them. With a limit for each worker, as a mail server sets one, it shows what
+more machines would give.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from feed import config as settings
+from feed import digests, editions, tasks
+from feed.clock import Clock
+from feed.store.connection import opened
+from tests.broker import redis_server, workers
+from tests.conftest import answers_smtp, free_port, wait_until
+from tests.faults.mail import CONNECTIONS, house, sink
+
+NUMBERS = (1, 2, 4)
+SMTP_SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """So many letters by so many workers: seconds, and the brain's processor seconds of them."""
+
+    workers: int
+    letters: int
+    seconds: float
+    brain: float
+
+    @property
+    def rate(self) -> float:
+        """Letters a second."""
+        return self.letters / self.seconds
+
+
+def measure(letters: int, number: int, rate: int) -> Sent:
+    """Send so many letters by so many workers, each `rate` letters a second at most (0: no limit).
+
+    From the first hand-over until the ledger knows of all.
+    """
+    with tempfile.TemporaryDirectory() as name, redis_server() as store, _sink(Path(name)) as port:
+        folder = Path(name)
+        config = settings.load(house(folder, letters) | {"DEVIS_BROKER_URL": store.url})
+        given = {
+            "BROKER_URL": store.url,
+            "SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "MAIL_CONNECTIONS": str(CONNECTIONS),
+            "MAIL_RATE": str(rate),
+        }
+        clock, stop = Clock(), threading.Event()
+        with opened(config.database) as db, workers(folder, number, **given):
+            site = editions.settle(db, config, clock())
+            editions.publish_due(db, site, config, clock())
+            began, spent = time.monotonic(), time.process_time()
+            with digests.sender(config):
+                while db.execute(
+                    "SELECT count(*) FROM deliveries WHERE state = 'sent'"
+                ).fetchone() != (letters,):
+                    tasks.send(db, site, config, clock, stop)
+                    time.sleep(0.02)
+            return Sent(number, letters, time.monotonic() - began, time.process_time() - spent)
+
+
+@contextmanager
+def _sink(folder: Path) -> Iterator[int]:
+    """Postfix's smtp-sink where it is installed, which costs least; else our own."""
+    if SMTP_SINK is None:
+        with sink(folder / "taken") as port:
+            yield port
+        return
+    port = free_port()
+    whom = [] if os.getuid() else ["-u", "nobody"]  # it will not run as root
+    process = subprocess.Popen([SMTP_SINK, *whom, f"127.0.0.1:{port}", "256"], cwd="/")
+    try:
+        wait_until(lambda: answers_smtp(port))
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _tell(letters: int, rate: int) -> None:
+    what = f"each at most {rate:,} a second" if rate else "as fast as they can"
+    click.echo(f"{letters:,} letters, {what}, {CONNECTIONS} connections each")
+    first = 0.0
+    for number in NUMBERS:
+        sent = measure(letters, number, rate)
+        first = first or sent.rate
+        click.echo(
+            f"  {number} worker{'s' if number > 1 else ' '}  {sent.rate:>7,.0f} letters/s"
+            f"  × {sent.rate / first:.2f}"
+            f"  brain {sent.brain / letters * 1e6:,.0f} µs of a processor a letter"
+        )
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--quick", is_flag=True, help="A tenth of the letters.")
+@click.option("--rate", default=500, show_default=True, help="Of a worker that has a limit.")
+def main(quick: bool, rate: int) -> None:
+    """Compare one worker with two and four."""
+    letters = 4_000 if quick else 40_000
+    _tell(letters, 0)
+    _tell(letters // 2, rate)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from feed import editions, subscriptions, tasks
+from feed import editions, subscriptions, tasks, worker
 from feed.config.brokers import broker
 from feed.config.parsing import Smtp
 from feed.curation import people
@@ -287,6 +288,25 @@ def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
         home.config = replace(home.config, smtp=box.server)
         assert home.send(later(SEVEN, seconds=4)) == {"sent": 6}
     assert len(box.mails) == 6
+
+
+def test_a_fault_that_lasts_is_told_once_a_minute(
+    home: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What workers tell is listened to all the time; the log need not be."""
+    home.at(SEVEN).begin()
+    lock = FileLock(home.config.instance / worker.LOCK_NAME, thread_local=False)
+    job = worker.Mail(home.config, home.clock(), lock, threading.Event())
+    with lock:
+        for _ in range(3):
+            job.tick()
+        assert len(caplog.records) == 1
+        assert "No mail worker takes letters" in caplog.text
+        monkeypatch.setattr(worker, "QUIET", 0)
+        job = worker.Mail(home.config, home.clock(), lock, threading.Event())
+        job.tick()
+        job.tick()
+    assert len(caplog.records) == 3
 
 
 def test_what_a_worker_cannot_send_waits_and_its_reason_is_told(home: House) -> None:

@@ -25,7 +25,7 @@ bench: .venv/tests
 # Kill what is running at the worst moments, and count what is lost.
 faults: .venv/tests
 	$(BIN)/python -m tests.faults.mail
-	$(BIN)/python -m tests.faults.celery
+	$(BIN)/python -m tests.faults.workers
 	$(BIN)/python -m tests.faults.site
 
 # Bring the message catalogues up to date with the code.

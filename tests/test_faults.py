@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import broker
-from tests.faults import celery, mail, site
+from tests.faults import mail, site, workers
 
 
 def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
@@ -17,11 +17,12 @@ def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
 
 
 @broker.needed
-def test_a_mail_worker_that_is_killed_loses_nobody(tmp_path: Path) -> None:
-    found = celery.run(tmp_path, letters=2000, kills=2, every=0.7, rate=300, seed=7)
-    assert found.kills == 2
+def test_what_befalls_mail_workers_loses_nobody(tmp_path: Path) -> None:
+    names = [workers.WORKER, "kill -9 of the brain", workers.WORKER]
+    found, done, bound = workers.run(tmp_path, 1500, names, every=0.5, rate=300, seed=7)
+    assert {*done} == {*names}
     assert (found.missed, found.unsettled) == (0, 0)
-    assert found.doubled <= found.kills * found.most
+    assert found.doubled <= bound
 
 
 @pytest.mark.parametrize("name", [name for name in site.FAULTS if name not in site.DISKS])

@@ -27,8 +27,8 @@ from feed.tasks import batch, carrier, hands
 from feed.tasks.reports import Reports
 from tests.broker import PASSWORD, RedisServer, needed, redis_server, workers
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
-from tests.faults import celery as faults
 from tests.faults import mail
+from tests.faults import workers as faults
 from tests.house import WISHES, House, house, later, parse
 from tests.mailservers import inbox
 from tests.test_cli import refused

@@ -96,19 +96,35 @@ def house(folder: Path, letters: int) -> dict[str, str]:
     return environ
 
 
+class Sink:
+    """A mail server that writes what it takes into `file`, for the length of a `with` block."""
+
+    def __init__(self, file: Path) -> None:
+        self.port = free_port()
+        self._command = [sys.executable, "-m", "tests.faults.sink", str(self.port), str(file)]
+        file.touch()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, cwd=ROOT)
+        wait_until(lambda: answers_smtp(self.port))
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> "Sink":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
 @contextmanager
 def sink(file: Path) -> Iterator[int]:
-    """A mail server that writes what it takes into `file`; its port."""
-    port = free_port()
-    command = [sys.executable, "-m", "tests.faults.sink", str(port), str(file)]
-    file.touch()
-    process = subprocess.Popen(command, cwd=ROOT)
-    try:
-        wait_until(lambda: answers_smtp(port))
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+    """The port of such a mail server."""
+    with Sink(file) as running:
+        yield running.port
 
 
 def _sender(environ: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench faults messages picture clean
+.PHONY: run test bench endurance faults messages picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
@@ -21,6 +21,10 @@ bench: .venv/tests
 	$(BIN)/python -m tests.bench.subscribers
 	$(BIN)/python -m tests.bench.workers
 	$(BIN)/python -m tests.bench.desk
+
+# Read, edit and send at once, for ten minutes.
+endurance: .venv/tests
+	$(BIN)/python -m tests.bench.endurance
 
 # Kill what is running at the worst moments, and count what is lost.
 faults: .venv/tests

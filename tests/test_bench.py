@@ -19,3 +19,19 @@ def test_an_old_house_costs_less_than_twice_a_young_one() -> None:
     assert set(ratios) == {path for path, _ in rates} == set(PAGES)
     assert all(int(rate.replace(",", "")) > 0 for _, rate in rates)
     assert all(float(ratio) < 2 for ratio in ratios.values()), done.stdout
+
+
+def test_reading_editing_and_sending_at_once_fail_nobody() -> None:
+    """Four seconds of what `make endurance` does for ten minutes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.endurance", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = re.search(r"(?m)^  all +([\d,]+)  p50 ", done.stdout)
+    assert asked is not None
+    assert int(asked[1]) > 100
+    assert "Letters: 100, 0 missed, 0 doubled, 0 unsettled" in done.stdout
+    assert re.search(r"(?m)^Saves: [1-9]\d* confirmed, 0 lost$", done.stdout), done.stdout

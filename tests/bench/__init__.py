@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Thread
@@ -50,13 +50,13 @@ OLD = Size(principles=10_000, days=20 * 365 + 5)
 THEMES = 12
 
 
-def build(folder: Path, size: Size, **values: str) -> Config:
+def build(folder: Path, size: Size, now: datetime = NOW, **values: str) -> Config:
     """Make the database of a house in `folder`, by SQL alone."""
-    given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": NOW.isoformat(), **values}
+    given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": now.isoformat(), **values}
     config = load({f"DEVIS_{name}": value for name, value in given.items()})
-    server.create(config, clock.Clock(NOW, time.monotonic()))
+    server.create(config, clock.Clock(now, time.monotonic()))
     with opened(config.database) as db, transaction(db):
-        for table, rows in _rows(size).items():
+        for table, rows in _rows(size, now).items():
             names = [column.name for column in db.table(table).columns]
             for row in rows:
                 marks = ", ".join("?" * len(row))
@@ -65,8 +65,8 @@ def build(folder: Path, size: Size, **values: str) -> Config:
     return config
 
 
-def _rows(size: Size) -> dict[str, Iterable[tuple[object, ...]]]:
-    made = (NOW - timedelta(days=size.days)).isoformat(timespec="seconds")
+def _rows(size: Size, now: datetime) -> dict[str, Iterable[tuple[object, ...]]]:
+    made = (now - timedelta(days=size.days)).isoformat(timespec="seconds")
     slugs = [f"principle-{number}" for number in range(size.principles)]
     sources = [f"source-{number}" for number in range(size.sources)]
     themes = [f"theme-{number}" for number in range(THEMES)]
@@ -94,13 +94,13 @@ def _rows(size: Size) -> dict[str, Iterable[tuple[object, ...]]]:
             for slug in slugs
             for code in codes
         ),
-        "editions": _editions(slugs, size.days),
+        "editions": _editions(slugs, size.days, now.date()),
     }
 
 
-def _editions(slugs: list[str], days: int) -> Iterator[tuple[object, ...]]:
+def _editions(slugs: list[str], days: int, today: date) -> Iterator[tuple[object, ...]]:
     for number in range(days):
-        day = NOW.date() - timedelta(days=days - 1 - number)
+        day = today - timedelta(days=days - 1 - number)
         cycle, place = divmod(number, len(slugs))
         published = f"{day - timedelta(days=1)}T23:00:00+00:00"
         about = (slugs[place], cycle + 1, "rotation")

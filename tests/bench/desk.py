@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from html import unescape
 from http.client import HTTPConnection
 from itertools import pairwise
@@ -45,14 +46,14 @@ class Minute:
     saved: list[tuple[str, str]] = field(default_factory=list)
 
 
-def seats(config: Config, number: int) -> list[str]:
+def seats(config: Config, number: int, now: datetime = NOW) -> list[str]:
     """So many editors, signed in; the tokens of their browsers."""
     tokens = []
     with opened(config.database) as db:
         for n in range(number):
             given = {"address": f"editor.{n}@example.org", "name": f"Editor {n}", "role": "editor"}
-            notice = people.add(db, given, config.languages, NOW, mailed=False)
-            tokens.append(signing.begin(db, people.get(db, notice.curator or 0), NOW))
+            notice = people.add(db, given, config.languages, now, mailed=False)
+            tokens.append(signing.begin(db, people.get(db, notice.curator or 0), now))
     return tokens
 
 
@@ -70,14 +71,16 @@ def fields(page: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found.items()} | {"themes": " ".join(themes)}
 
 
-def edit(address: str, token: str, name: int, end: float, seen: Minute) -> None:
+def edit(
+    address: str, token: str, name: int, end: float, seen: Minute, breath: float = BREATH
+) -> None:
     """One curator, until the end."""
     chance = random.Random(name)
     line = HTTPConnection(address.removeprefix("http://"), timeout=30)
     cookie = {"Cookie": f"devis-desk={token}"}
     count = 0
     while time.monotonic() < end:
-        time.sleep(chance.uniform(0, 2 * BREATH))
+        time.sleep(chance.uniform(0, 2 * breath))
         path = f"/desk/principles/principle-{chance.randrange(OPEN)}/"
         began = time.monotonic()
         line.request("GET", path, headers=cookie)
@@ -85,7 +88,7 @@ def edit(address: str, token: str, name: int, end: float, seen: Minute) -> None:
         page = answer.read().decode()
         seen.opened.append(time.monotonic() - began)
         assert answer.status == 200, page
-        time.sleep(chance.uniform(0, BREATH))
+        time.sleep(chance.uniform(0, breath))
         count += 1
         words = f"What did curator {name} change the time number {count}?"
         given = fields(page)

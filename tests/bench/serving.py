@@ -13,15 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import click
 
 from feed import clock, config
 from feed.web import create_app
+from tests.bench.processes import family
 from tests.conftest import ROOT, answers, fetch, free_port, wait_until
 
 CONNECTIONS = 32
@@ -99,13 +101,16 @@ class Case:
 
 
 @contextmanager
-def running(*command: str, ready: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of ours, from its first answer at `ready` on."""
+def running(
+    *command: str, ready: str, environ: Mapping[str, str], log: IO[bytes] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of ours, from its first answer at `ready` on; what it logs goes to `log`."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,
         env={**os.environ, **environ, "PYTHONDONTWRITEBYTECODE": ""},  # compiled, as installed
         stdout=subprocess.DEVNULL,
+        stderr=log,
         start_new_session=True,
     )
     try:
@@ -117,13 +122,19 @@ def running(*command: str, ready: str, **environ: str) -> Iterator[subprocess.Po
 
 
 @contextmanager
-def devis(database: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """The address of a real `devis serve`, from its first feed on, and its process."""
+def devis(
+    database: Path, log: IO[bytes] | None = None, **more: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The address of a real `devis serve`, from its first feed on, and its process.
+
+    `more` are settings, without their prefix; it logs to `log`, if there is one.
+    """
     port = str(free_port())
     command = (sys.executable, "-m", "feed", "serve")
     values = {"DEVIS_DATABASE": str(database), "DEVIS_PORT": port, "DEVIS_WEB_WORKERS": "2"}
+    values |= {f"DEVIS_{name}": text for name, text in more.items()}
     address = f"http://127.0.0.1:{port}"
-    with running(*command, ready=f"{address}/en/feed.rss", **values) as process:
+    with running(*command, ready=f"{address}/en/feed.rss", environ=values, log=log) as process:
         yield address, process
 
 
@@ -136,7 +147,8 @@ def nginx(folder: Path) -> Iterator[str]:
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     folder.chmod(0o755)
     address = f"http://127.0.0.1:{port}"
-    with running("nginx", "-c", f"{folder}/nginx.conf", "-p", str(folder), ready=f"{address}/up"):
+    command = ("nginx", "-c", f"{folder}/nginx.conf", "-p", str(folder))
+    with running(*command, ready=f"{address}/up", environ={}):
         yield address
 
 
@@ -147,7 +159,7 @@ def nothing(database: Path, *copied: str) -> Iterator[str]:
     command = (sys.executable, "-m", "tests.bench.nothing", *copied)
     address = f"http://127.0.0.1:{port}"
     values = {"DEVIS_DATABASE": str(database), "DEVIS_PORT": port}
-    with running(*command, ready=address, **values):
+    with running(*command, ready=address, environ=values):
         yield address
 
 
@@ -204,16 +216,8 @@ def tell_renders(database: Path, times: int) -> None:
 
 def tell_memory(process: subprocess.Popen[bytes]) -> None:
     """The resident memory of `devis serve` and of everything it started."""
-    command = ["ps", "-eo", "pid,ppid,rss,args"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 3) for line in told.splitlines()[1:]]
-    ours = {str(process.pid)}
-    for _ in range(3):  # generations
-        ours |= {pid for pid, parent, _, _ in rows if parent in ours}
-    for pid, _, size, arguments in rows:
-        if pid in ours:
-            name = arguments.partition("feed ")[2]
-            click.echo(f"Resident memory: {int(size) / 1024:>4.0f} MB  devis {name}")
+    for each in family(process.pid):
+        click.echo(f"Resident memory: {each.megabytes:>4.0f} MB  devis {each.command}")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

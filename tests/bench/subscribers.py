@@ -43,7 +43,7 @@ class Handing:
     megabytes: float  # by how much the resident memory grew
 
 
-def populate(config: Config, number: int, first: int = 0) -> None:
+def populate(config: Config, number: int, first: int = 0, hour: int = 7) -> None:
     """Enter so many subscribers, by SQL alone."""
     at = (BEFORE - timedelta(days=30)).isoformat()
     with opened(config.database) as db:
@@ -52,9 +52,10 @@ def populate(config: Config, number: int, first: int = 0) -> None:
                 db.conn.executemany(
                     "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour,"
                     " timezone, status, asked, confirmed, since)"
-                    " VALUES (?1, ?1, ?2, 'daily', 0, 7, 'Europe/Stockholm', 'active', ?3, ?3, ?3)",
+                    " VALUES"
+                    " (?1, ?1, ?2, 'daily', 0, ?4, 'Europe/Stockholm', 'active', ?3, ?3, ?3)",
                     (
-                        (f"person.{n}@example.org", ("en", "sv")[n % 2], at)
+                        (f"person.{n}@example.org", ("en", "sv")[n % 2], at, hour)
                         for n in range(start, min(start + 50_000, first + number))
                     ),
                 )

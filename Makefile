@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test bench endurance faults messages picture clean
+.PHONY: run test bench endurance faults audit messages picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
@@ -31,6 +31,13 @@ faults: .venv/tests
 	$(BIN)/python -m tests.faults.mail
 	$(BIN)/python -m tests.faults.workers
 	$(BIN)/python -m tests.faults.site
+
+# What is known against the code and what it is built on, by today’s tools and data: asks the network.
+audit:
+	@test -x .venv/audit/bin/pip || $(PYTHON) -m venv .venv/audit
+	@.venv/audit/bin/pip install --quiet --disable-pip-version-check --upgrade bandit pip-audit
+	.venv/audit/bin/bandit -q -ll -r feed -c pyproject.toml
+	.venv/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict
 
 # Bring the message catalogues up to date with the code.
 messages: .venv/tests

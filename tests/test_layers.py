@@ -33,6 +33,7 @@ HOMES = {
     "css_inline": "publish",
     "jinja2": "publish",
     "smtplib": "mail",
+    "idna": "mail",
     "apprise": "hub",
     "prometheus_client": "web",
     "requests": "hub",

@@ -5,6 +5,7 @@ and a *stranger* who may ask for anything.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import ThreadingMixIn
@@ -23,6 +24,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
 from sqlite_utils import Database
@@ -51,6 +53,7 @@ class Installation:
 
     config: Config
     now: datetime = NOON
+    _made: tuple[Config, datetime, Flask] | None = field(default=None, repr=False)
 
     def open(self) -> Database:
         return connect(self.config.database)
@@ -76,9 +79,10 @@ class Installation:
 
     def client(self) -> FlaskClient:
         """A stranger's browser, without the page cache, at this installation's `now`."""
-        app = create_app(self.config, clock.Clock(self.now, time.monotonic()))
-        app.testing = False
-        return app.test_client()
+        if self._made is None or self._made[:2] != (self.config, self.now):
+            app = create_app(self.config, clock.Clock(self.now, time.monotonic()))
+            self._made = (self.config, self.now, app)
+        return self._made[2].test_client()
 
 
 @pytest.fixture
@@ -93,13 +97,21 @@ def install(tmp_path: Path) -> Callable[..., Installation]:
     return make
 
 
-@pytest.fixture
-def devis(install: Callable[..., Installation]) -> Installation:
-    """An installation with the shipped library and fifteen editions, the last of them today's."""
-    made = install()
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation with the shipped library and its editions, to be copied."""
+    made = Installation(settings(tmp_path_factory.mktemp("shipped")))
+    server.create(made.config, clock.Clock(made.now, time.monotonic()))
     made.load(curation.shipped_files())
     made.publish()
-    return made
+    return made.config.instance
+
+
+@pytest.fixture
+def devis(shipped: Path, tmp_path: Path) -> Installation:
+    """An installation with the shipped library and fifteen editions, the last of them today's."""
+    folder = shutil.copytree(shipped, tmp_path / "instance")
+    return Installation(settings(folder))
 
 
 @dataclass

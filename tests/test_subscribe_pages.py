@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from feed import server
 from feed.clock import Clock
@@ -16,7 +16,9 @@ from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
 from tests.door import Door, door_of
-from tests.test_browser import AXE, NARROW, OPTIONS, PAPER, Visit, fits_every_size
+from tests.test_browser import AXE, OPTIONS, PAPER, Visit, fits_every_size, look, window
+
+__all__ = ["look", "window"]  # fixtures
 
 LANGUAGES = ("en", "sv")
 PEOPLE = ("pending", "known", "left", "suspended")
@@ -72,24 +74,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    """Opens an address in a context of its own."""
-    contexts = []
+def visit(look: Callable[..., Visit]) -> Iterator[Callable[..., Visit]]:
+    """Opens an address, which leaves no cookie."""
+    visits: list[Visit] = []
 
     def at(url: str, **options: Any) -> Visit:
-        context = browser.new_context(**{"viewport": NARROW, **options})
-        contexts.append(context)
-        made = Visit(context.new_page())
-        made.page.on("console", lambda message: made.messages.append(message.text))
-        made.page.on("pageerror", lambda error: made.messages.append(str(error)))
-        made.page.on("request", lambda request: made.requests.append(request.url))
-        made.page.goto(url, wait_until="load")
-        return made
+        visits.append(look(url, **options))
+        return visits[-1]
 
     yield at
-    for context in contexts:
-        assert context.cookies() == []
-        context.close()
+    for made in visits:
+        assert made.page.context.cookies() == []
 
 
 def is_sound(made: Visit, home: Home, language: str, status: int = 200) -> None:

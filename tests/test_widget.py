@@ -41,8 +41,8 @@ class Visit:
         self.page: Page = context.new_page()
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        context.on("request", lambda request: self.asked.append(request.url))
-        context.on("console", lambda message: self._heard(message.type, message.text))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _heard(self, kind: str, text: str) -> None:
@@ -68,11 +68,20 @@ class Visit:
         raise AssertionError(script)
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A window that stays open: a page in it comes up twice as fast as with a window of its own."""
     context = browser.new_context(viewport={"width": 900, "height": 700})
-    yield Visit(context)
+    context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def visit(window: BrowserContext) -> Iterator[Visit]:
+    made = Visit(window)
+    yield made
+    made.page.close()
 
 
 def today(live: str, tag: str = "en") -> Any:

@@ -1,6 +1,5 @@
 """A running desk for the tests of its boards, and how a board looks in a real browser."""
 
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from feed import clock, curation, server
 from feed.store.connection import transaction
-from tests.conftest import Command, Installation, answers, free_port, settings, wait_until
+from tests.conftest import Command, Installation, answers, free_port, outside, settings, wait_until
 from tests.desk import Desk
 from tests.test_browser import AXE, OPTIONS
 
@@ -62,9 +61,8 @@ def running(folder: Path) -> Iterator[Running]:
     """A real `devis serve` with two web processes, on a clock that began at noon."""
     port = str(free_port())
     made = house(folder, PORT=port)
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
     given = {"DATABASE": str(made.config.database), "NOW": made.now.isoformat(), "PORT": port}
-    process = Command(folder, environ).start("serve", WEB_WORKERS="2", **given)
+    process = Command(folder, outside()).start("serve", WEB_WORKERS="2", **given)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(address + "/healthz"), 30)

@@ -153,11 +153,19 @@ class Command:
         )
 
 
+def outside() -> dict[str, str]:
+    """The environment without settings; what is compiled is kept for the next process."""
+    return {
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("DEVIS_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+
+
 @pytest.fixture
 def command(tmp_path: Path) -> Command:
     """The command line, with nothing of the outer environment's settings."""
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    return Command(tmp_path, environ)
+    return Command(tmp_path, outside())
 
 
 def free_port() -> int:
@@ -250,8 +258,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real `devis serve` on the shipped library, on the real clock."""
     folder = tmp_path_factory.mktemp("live")
     port = free_port()
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    process = Command(folder, environ).start("serve", PORT=str(port), WEB_WORKERS="1")
+    process = Command(folder, outside()).start("serve", PORT=str(port), WEB_WORKERS="1")
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(address + "/healthz"), 30)

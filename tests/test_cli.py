@@ -1,7 +1,6 @@
 """The command line, run for real: every command, and one line where something is wrong."""
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -17,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Command, answers, fetch, free_port, wait_until
+from tests.conftest import ROOT, Command, answers, fetch, free_port, outside, wait_until
 from tests.test_exchange import ODD
 
 DATABASE = Path("instance", "devis.sqlite3")
@@ -57,8 +56,7 @@ def stop(process: subprocess.Popen[str]) -> str:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `devis init` was run on a day in 2031; copy it."""
     folder = tmp_path_factory.mktemp("filled")
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    Command(folder, environ)("init", **TODAY)
+    Command(folder, outside())("init", **TODAY)
     return folder
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, wait_until
+from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, outside, wait_until
 
 DEPLOY = ROOT / "docs" / "deploy"
 UNITS = [
@@ -161,8 +161,7 @@ def nginx(path: Path) -> Iterator[None]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("deploy")
     origin, front = free_port(), free_port()
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    found = Front(Command(folder, environ), origin, front)
+    found = Front(Command(folder, outside()), origin, front)
     try:
         found.start()
         with nginx(configured(folder, front, origin)):

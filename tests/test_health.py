@@ -15,7 +15,16 @@ from sqlite_utils import Database
 from feed.server import checkup
 from feed.server.checkup import letters, pulse
 from feed.store.tally import Tally
-from tests.conftest import Answer, Command, Installation, answers, fetch, free_port, wait_until
+from tests.conftest import (
+    Answer,
+    Command,
+    Installation,
+    answers,
+    fetch,
+    free_port,
+    outside,
+    wait_until,
+)
 
 TOKEN = "operators-only-0123456789"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -225,11 +234,9 @@ def test_threads_and_a_failing_disk_lose_no_count(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Answer]]:
     """Asks a `devis serve` with two web processes."""
-    import os
 
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
     port = free_port()
-    process = Command(tmp_path_factory.mktemp("site"), environ).start("serve", PORT=str(port))
+    process = Command(tmp_path_factory.mktemp("site"), outside()).start("serve", PORT=str(port))
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: answers(f"{url}/healthz"), 30)

@@ -26,6 +26,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser, sync_playwright
 from sqlite_utils import Database
 
@@ -45,6 +46,31 @@ def settings(folder: Path, **values: str) -> Config:
     """The settings of an installation in `folder`; `values` without their DEVIS_ prefix."""
     given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": NOON.isoformat(), **values}
     return config.load({f"DEVIS_{name}": value for name, value in given.items()})
+
+
+class Compiled(BytecodeCache):
+    """The templates that one application has compiled, for the next."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+
+
+class Stopped(clock.Clock):
+    """A clock that shows its origin for ever, however slow the machine is."""
+
+    def __call__(self) -> datetime:
+        assert self.origin
+        return self.origin
 
 
 @dataclass
@@ -80,7 +106,8 @@ class Installation:
     def client(self) -> FlaskClient:
         """A stranger's browser, without the page cache, at this installation's `now`."""
         if self._made is None or self._made[:2] != (self.config, self.now):
-            app = create_app(self.config, clock.Clock(self.now, time.monotonic()))
+            app = create_app(self.config, Stopped(self.now))
+            app.jinja_env.bytecode_cache = COMPILED
             self._made = (self.config, self.now, app)
         return self._made[2].test_client()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import html5lib
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext
 
 from feed import clock, curation, server
@@ -17,7 +16,7 @@ from feed.curation import people, signing
 from feed.web import create_app
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk
-from tests.test_browser import AXE, NARROW, OPTIONS, PAPER, Visit, fits_every_size
+from tests.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
 
 LANGUAGES = ("en", "sv")
 # Every page: who meets it, and where.
@@ -105,11 +104,7 @@ def test_a_page_of_the_desk_is_sound_in_every_size_and_light(
     html5lib.HTMLParser(strict=True).parse(answer.text())
     assert visit.run("document.documentElement.lang") == language
     assert visit.run("document.querySelectorAll('h1').length") == 1
-    visit.run(Axe().axe_script)
-    for scheme, paper in PAPER.items():
-        visit.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        assert visit.run("getComputedStyle(document.body).backgroundColor") == paper
-        assert visit.page.evaluate(AXE, OPTIONS) == []
+    is_easy_in_either_light(visit)
     fits_every_size(visit)
     assert [url for url in visit.requests if not url.startswith(room.address)] == []
     # Axe asks the frame of a preview, too, which lets nothing run in it.

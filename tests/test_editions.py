@@ -356,12 +356,12 @@ def test_years_have_every_date_once_whatever_the_clocks_do(install: Install, zon
         made.now = datetime(year, 12, 31, 9, tzinfo=UTC)
         made.publish()
     missing = {date(2011, 12, 30)} if zone == "Pacific/Apia" else set()
-    made_dates = dates(made)
-    assert made_dates == sorted({*span(made_dates[0], made.site().today(made.now))} - missing)
+    made_dates, site = dates(made), made.site()
+    assert made_dates == sorted({*span(made_dates[0], site.today(made.now))} - missing)
     for row in stored(made):
         published, second = datetime.fromisoformat(row["published"]), timedelta(seconds=1)
         day = date.fromisoformat(row["date"])
-        assert made.site().today(published - second) < day == made.site().today(published)
+        assert site.today(published - second) < day == site.today(published)
 
 
 def test_a_date_that_the_zone_left_out_is_neither_planned_nor_found(install: Install) -> None:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from feed import server
@@ -16,7 +15,7 @@ from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
 from tests.door import Door, door_of
-from tests.test_browser import AXE, OPTIONS, PAPER, Visit, fits_every_size, look, window
+from tests.test_browser import Visit, fits_every_size, is_easy_in_either_light, look, window
 
 __all__ = ["look", "window"]  # fixtures
 
@@ -92,11 +91,7 @@ def is_sound(made: Visit, home: Home, language: str, status: int = 200) -> None:
     assert made.page.locator("html").get_attribute("lang") == language
     assert made.page.locator("h1").count() == 1
     assert re.fullmatch(r"\S.* – Devis", made.page.title())
-    made.run(Axe().axe_script)
-    for scheme, paper in PAPER.items():
-        made.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        assert made.run("getComputedStyle(document.body).backgroundColor") == paper
-        assert made.page.evaluate(AXE, OPTIONS) == []
+    is_easy_in_either_light(made)
     fits_every_size(made)
     assert all(url.startswith(home.address + "/") for url in made.requests)
     if status == 200:

@@ -25,6 +25,7 @@ from tests.test_exchange import ODD, contents
 
 HEAD = "slug,source,language,title,statement\n"
 SLUG = "listen-first"
+CODES = ("sv", "en")
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ def bring(seat: Seat, name: str, content: str | bytes) -> TestResponse:
     body = content.encode() if isinstance(content, str) else content
     data = {"file": (io.BytesIO(body), name)}
     answer = seat.post("/desk/exchange/", data, content_type="multipart/form-data")
+    answer.request.environ["wsgi.input"].close()  # a file, where it is large
     if answer.status_code != 303:
         return answer
     return seat.get(answer.location or "")
@@ -314,6 +316,40 @@ def test_ten_thousand_rows_are_looked_at_page_by_page(desk: Desk) -> None:
     assert len(page.data) < 100_000
     last = rows(seat.get(page.request.path + "?page=50"))
     assert last[-1][:2] == ["Row 10000–10001", "T 9998 Principle row-4999"]
+
+
+def too_many(form: str, rows: int) -> str:
+    """A file with that many rows, two for each principle."""
+    slugs = [f"r-{n}" for n in range(rows // 2)]
+    if form == "csv":
+        return HEAD + "".join(f"{slug},handbook,{code},T,S\n" for slug in slugs for code in CODES)
+    if form == "json":
+        texts = {code: {"title": "T"} for code in CODES}
+        return json.dumps({"principles": [{"slug": slug, "texts": texts} for slug in slugs]})
+    parts = "".join(f"[principles.texts.{code}]\ntitle = 'T'\n" for code in CODES)
+    return "".join(f"[[principles]]\nslug = '{slug}'\n{parts}" for slug in slugs)
+
+
+@pytest.mark.parametrize(("form", "count"), [("csv", 300_000), ("json", 10_002), ("toml", 10_002)])
+def test_a_file_with_too_many_rows_is_refused_before_the_work_is_done(
+    desk: Desk, form: str, count: int
+) -> None:
+    seat, content = desk.seat("curator"), too_many(form, count)
+    started = time.monotonic()
+    page = bring(seat, f"a.{form}", content)
+    assert time.monotonic() - started < 5  # reading it all takes longer
+    assert page.status_code == 422
+    for words in (f"The file has {count} rows", "at most 10000", "Split it", "devis import"):
+        assert words in plain(page.text)
+    assert 'aria-invalid="true"' in page.text
+    assert waiting(desk) == 0
+    assert "At most 8 MB and 10,000 rows" in plain(seat.get("/desk/exchange/").text)
+
+
+def test_a_file_in_one_line_has_as_many_rows_as_any(desk: Desk) -> None:
+    one = "{slug = 'r', texts = {sv = {title = 'T'}}}"
+    page = bring(desk.seat("curator"), "a.toml", f"principles = [{', '.join([one] * 10_001)}]")
+    assert "The file has 10001 rows" in plain(page.text)
 
 
 def test_what_was_typed_elsewhere_may_not_reach_the_log(

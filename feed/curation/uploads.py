@@ -17,7 +17,13 @@ from feed.store.uploads import Upload
 
 KEPT = timedelta(days=1)
 LONGEST_NAME = 100
+MOST_ROWS = 10_000  # writing more would keep others from saving for longer than they wait
 _GONE = mark("This file was imported already, or forgotten: files wait for a day.")
+_TOO_MANY = mark(
+    "The file has %(count)s rows, one for each entry and language; here at most %(most)s can be"
+    " imported at once. Split it into several files, or let the operator import it with"
+    " “devis import”."
+)
 _CHANGED = mark("The library has changed meanwhile: look again at what would happen.")
 
 
@@ -30,14 +36,19 @@ class Look:
 
 
 def keep(db: Database, me: Curator, name: str, body: bytes, now: datetime) -> int:
-    """Keep a file until it is confirmed, for a day; its number. Raises FormError."""
+    """Keep a file until it is confirmed, for a day; its number.
+
+    Raises FormError where there is none, or where it has more rows than MOST_ROWS.
+    """
     if not name:
         raise FormError({"file": InputError(mark("Choose a file."))})
     if not body.strip():
         raise FormError({"file": InputError(mark("The file is empty."))})
-    shown = "".join(sign for sign in name if sign.isprintable())
+    shown = "".join(sign for sign in name if sign.isprintable())[-LONGEST_NAME:]
+    if (count := exchange.rows(shown, body, MOST_ROWS)) > MOST_ROWS:
+        raise FormError({"file": InputError(_TOO_MANY, count=count, most=MOST_ROWS)})
     with transaction(db):
-        return uploads.add(db, me.id, shown[-LONGEST_NAME:], body, now)
+        return uploads.add(db, me.id, shown, body, now)
 
 
 def look(db: Database, me: Curator, number: int, *, overwrite: bool = False) -> Look:

@@ -4,6 +4,7 @@ An *entry* is a dict in the shape of the JSON format: only the keys that its fil
 checked and cleaned. What it leaves out stays as it is when the entry is merged into a library.
 """
 
+from feed.exchange.counting import rows
 from feed.exchange.entry import COLUMNS, Entry, Exchange, entry_of, merged
 from feed.exchange.reader import examine, read
 from feed.exchange.writer import FORMATS, write
@@ -17,5 +18,6 @@ __all__ = [
     "examine",
     "merged",
     "read",
+    "rows",
     "write",
 ]

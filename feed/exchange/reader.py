@@ -1,12 +1,7 @@
 """Reading exchange files: TOML, JSON or CSV to checked entries, with every problem found."""
 
 import csv
-import json
-import re
-import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from feed.errors import ExchangeError, Problem, mark
@@ -21,11 +16,8 @@ from feed.exchange.fields import (
     kind_of,
     without_controls,
 )
+from feed.exchange.parsing import PARSERS
 
-_TABLES = ("csv", "tsv", "txt")
-_MOST_PARTS = 50  # with a dot between; our own names have three at most
-_DOT = re.compile(r"(?<![ \t])[ \t]*+\.[ \t]*+")
-_RUN = re.compile(r"[^\s=,{}\[\]]+")
 _WORKBOOK = b"PK\x03\x04"  # how .xlsx and .ods begin
 
 
@@ -66,12 +58,12 @@ class _Reader:
         ending = file.rpartition(".")[2].lower()
         if content.startswith(_WORKBOOK):
             return self.wrong(file, "", "", mark("expected text, not a workbook: save it as CSV"))
-        if ending not in (*_PARSERS, *_TABLES):
+        if ending not in (*PARSERS, *table.ENDINGS):
             expected = mark("expected a file that ends in .toml, .json or .csv")
             return self.wrong(file, "", "", expected)
         try:
-            text = text_of(content, is_table=ending in _TABLES)
-            document = self._rows(file, text) if ending in _TABLES else _PARSERS[ending](text)
+            text = text_of(content, is_table=ending in table.ENDINGS)
+            document = self._rows(file, text) if ending in table.ENDINGS else PARSERS[ending](text)
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             return self.wrong(file, "", "", mark("line %(line)s: expected UTF-8 text"), line=line)
@@ -188,25 +180,3 @@ class _Reader:
 
 def _printable(value: object) -> object:
     return value if isinstance(value, int) else without_controls(str(value))
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, unless one of its names would hide another."""
-    for name, number in Counter(name for name, _ in pairs).items():
-        if number > 1:
-            raise ValueError(f"an object names “{name}” twice")
-    return dict(pairs)
-
-
-def _toml(text: str) -> Any:
-    """A TOML document, unless a name has so many parts that reading it would take hours."""
-    joined = _DOT.sub(".", text)
-    if any(run.count(".") > _MOST_PARTS for run in _RUN.findall(joined)):
-        raise ValueError(f"a name has more than {_MOST_PARTS} parts")
-    return tomllib.loads(text)
-
-
-_PARSERS: dict[str, Callable[[str], Any]] = {
-    "toml": _toml,
-    "json": partial(json.loads, object_pairs_hook=_without_repeats),
-}

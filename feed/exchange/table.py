@@ -7,7 +7,7 @@ which reading takes away again.
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from feed.exchange.entry import COLUMNS, PRINCIPLE_COLUMNS, Entry
 from feed.exchange.fields import LANGUAGE, ExpectedError
 from feed.model import TEXT_FIELDS
 
+ENDINGS = ("csv", "tsv", "txt")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _DISARMED = re.compile(r"'+[=+\-@\t\r]")
 _SEPARATOR = re.compile(r"sep=(.)\r?\n")  # a first line by which a spreadsheet knows it again
@@ -39,21 +40,19 @@ def read(text: str) -> Table:
 
     Raises ExpectedError where its first row is not what it should be, and csv.Error.
     """
-    told = _SEPARATOR.match(text)
-    text = text[told.end() :] if told else text
-    header = text.partition("\n")[0]
-    delimiter = told[1] if told else max(",;\t", key=header.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns = _columns(next(rows, []))
+    columns, rows = _opened(text)
     table = Table()
-    for number, cells in enumerate(rows, 2):
-        if not any(cell.strip() for cell in cells):
-            continue  # spreadsheets leave such rows at the end
+    for number, cells in rows:
         try:
             _take(table, number, _row(columns, cells))
         except _RowError as wrong:
             table.problems.append((number, wrong.column, wrong))
     return table
+
+
+def count(text: str) -> int:
+    """How many rows a table has, without the names of its columns; raises as `read` does."""
+    return sum(1 for _ in _opened(text)[1])
 
 
 def write(principles: Iterable[Entry]) -> str:
@@ -76,6 +75,19 @@ class _RowError(ExpectedError):
     def __init__(self, about: str, message: str, **values: object) -> None:
         self.column = about
         super().__init__(message, **values)
+
+
+def _opened(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names of the columns of a table, and its rows with their numbers."""
+    told = _SEPARATOR.match(text)
+    text = text[told.end() :] if told else text
+    header = text.partition("\n")[0]
+    delimiter = told[1] if told else max(",;\t", key=header.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    columns = _columns(next(rows, []))
+    # Spreadsheets leave empty rows at the end.
+    filled = (row for row in enumerate(rows, 2) if any(cell.strip() for cell in row[1]))
+    return columns, filled
 
 
 def _columns(cells: list[str]) -> list[str]:

@@ -105,6 +105,7 @@ def _home(wrong: dict[str, str]) -> str:
         sources=library.sources(db()),
         FORMATS=exchange.FORMATS,
         COLUMNS=exchange.COLUMNS,
+        MOST_ROWS=uploads.MOST_ROWS,
     )
 
 

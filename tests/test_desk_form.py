@@ -199,6 +199,29 @@ def test_a_change_of_what_is_public_waits_until_an_editor_approves(desk: Desk) -
     assert working(desk).entry["texts"]["en"]["state"] == "outdated"
 
 
+def test_what_waits_of_the_principle_as_a_whole_is_shown_to_whoever_approves(desk: Desk) -> None:
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    assert 'id="held"' not in editor.get(PATH).text
+    changes = {"source": "book", "kind": "quote", "locator": "s. 9", "themes": "change"}
+    send(curator, PATH, opened(curator), **changes)
+    for seat in (editor, desk.seat("translator")):
+        told = seat.get(PATH).text.partition('id="held"')[2].partition("</ul>")[0]
+        for name, old, new in (
+            *(("Kind", "Principle", "Quote"), ("Source", "Handboken", "Boken")),
+            *(("Place in the source", "", "s. 9"), ("Themes", "trust", "change")),
+        ):
+            assert f"<li>{name}: " in told
+            assert not old or f"</span>{old}<span" in told
+            assert f"</span>{new}<span" in told
+    send(curator, PATH, opened(curator), en__title="Listen now", themes="change")
+    answer = send(editor, PATH, fields(editor.get(PATH)), act="approve.en", themes="change")
+    assert "Something else in it still waits" in editor.get(answer.location).text
+    assert (stored(desk).texts["en"].title, stored(desk).themes) == ("Listen now", ("trust",))
+    send(editor, PATH, fields(editor.get(PATH)), act="approve", themes="change")
+    assert stored(desk).themes == ("change",)
+    assert 'id="held"' not in editor.get(PATH).text
+
+
 def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> None:
     curator, editor = desk.seat("curator"), desk.seat("editor")
     given = {**opened(curator, NEW), **FIRST, "en.title": "Open", "en.statement": "Look."}

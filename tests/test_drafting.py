@@ -335,6 +335,33 @@ def test_themes_of_a_published_principle_wait_notes_do_not(bench: Bench) -> None
     assert (bench.working().entry["locator"], bench.working().waiting) == ("", False)
 
 
+def test_what_waits_of_the_whole_is_published_with_the_original_not_with_a_translation(
+    bench: Bench,
+) -> None:
+    bench.fields("curator", themes=["change"], source="book")
+    bench.write("curator", "en", statement="Waiting.")
+    bench.write("curator", "sv", statement="Väntar.")
+    assert bench.act("editor", "approve", languages=("en",)).waiting
+    found = bench.stored()
+    assert (found.texts["en"].statement, found.themes, found.source) == (
+        *("Waiting.", ("trust",), "handbook"),
+    )
+    assert not bench.act("editor", "approve", languages=("sv",)).waiting
+    found = bench.stored()
+    assert (found.texts["sv"].statement, found.themes, found.source) == (
+        *("Väntar.", ("change",), "book"),
+    )
+
+
+def test_what_an_editor_changes_while_approving_a_translation_is_public(bench: Bench) -> None:
+    bench.fields("curator", locator="9")
+    bench.write("curator", "en", statement="Waiting.")
+    found = bench.working()
+    entry = {**found.entry, "themes": ["change"]}
+    bench.save("editor", entry, found.revision, act="approve", languages=("en",))
+    assert (bench.stored().themes, bench.stored().locator) == (("change",), "")
+
+
 def test_nothing_is_overwritten(bench: Bench) -> None:
     mine = bench.working()
     bench.write("curator", "en", title="Theirs")

@@ -162,8 +162,9 @@ def _is_held(name: str, old: Entry | None, new: Entry, step: Step) -> bool:
     """Whether a part that readers would see changed waits: nobody but an editor changes it."""
     if not step.me.may("editor"):
         return True
-    if step.act in ("approve", "publish"):
-        return False
+    whole = step.languages is None or new["original_language"] in step.languages
+    if whole and step.act in ("approve", "publish"):
+        return False  # a translation alone is no reason to publish what is not about it
     return old is not None and fields(old)[name] == new[name]
 
 

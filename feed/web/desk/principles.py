@@ -13,8 +13,8 @@ from feed.errors import ConflictError, FormError, NotFoundError, StoreError, mar
 from feed.model import Source
 from feed.store import library, revisions
 from feed.web.context import db, here, language, now, translate
+from feed.web.desk import held, visit
 from feed.web.desk import sheet as sheets
-from feed.web.desk import visit
 from feed.web.desk.guard import needs
 from feed.web.desk.sheet import Sheet
 
@@ -158,7 +158,7 @@ def _blank() -> Sheet:
 
 
 def _form(sheet: Sheet, slug: str | None, reason: str = "") -> str:
-    t, known = translate(), library.sources(db())
+    t, known, themes = translate(), library.sources(db()), library.themes(db())
     steps = revisions.of(db(), slug) if slug and "outdated" in sheet.states else []
     chosen = known.get(sheet.values.get("source", ""))
     live = sheet.found.live if sheet.found else None
@@ -168,7 +168,8 @@ def _form(sheet: Sheet, slug: str | None, reason: str = "") -> str:
         slug=slug,
         reason=reason,
         sources=sorted(known.values(), key=_by_title),
-        themes=library.themes(db()).values(),
+        themes=themes.values(),
+        held=held.shared(t, sheet.found, known, themes) if sheet.found else [],
         hints=hints.of(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
         labelled=sheets.labelled(t, sheet.wrong),
         then={code: comparing.original_then(steps, code) for code in sheet.languages},

@@ -8,6 +8,7 @@ ROLES = {
     "editor": mark("Editor"),
     "administrator": mark("Administrator"),
 }
+KINDS = {"principle": mark("Principle"), "quote": mark("Quote")}
 STATES = {
     "draft": mark("Draft"),
     "review": mark("In review"),

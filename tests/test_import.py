@@ -333,6 +333,50 @@ def test_an_import_never_touches_the_ledger(house: Installation) -> None:
     assert ledger() == before
 
 
+DAY = "/sv/2026-11-20/"
+PAST = (DAY, "/en/2026-11-20/", "/sv/feed.json", "/sv/archive/2026/11/", "/api/v1/editions?lang=sv")
+
+
+def seen(house: Installation) -> str:
+    """What a stranger sees of past days."""
+    client = house.client()
+    pages = [client.get(path) for path in PAST]
+    assert {page.status_code for page in pages} == {200}
+    return "".join(page.text for page in pages)
+
+
+def test_a_past_day_keeps_the_last_words_that_were_approved(house: Installation) -> None:
+    draft = {"title": "Utkast", "statement": "Inte klart.", "state": "draft"}
+    house.publish()
+    house.load(entry(texts={"sv": {"title": "Lyssna nu", "state": "approved"}}))
+    house.load(entry(texts={"sv": draft, "en": {"state": "review"}}))
+    assert stored(house).texts["sv"].title == "Utkast"
+    assert "Lyssna nu" in seen(house)
+    assert "Utkast" not in seen(house)
+    assert "Inte klart" not in seen(house)
+    house.load(entry(original_language="en"))
+    page = house.client().get("/en/2026-11-20/").text
+    assert '<h1 itemprop="name" lang="sv">Lyssna nu' in page
+    house.load(entry(original_language="sv", texts={"sv": {**draft, "state": "approved"}}))
+    assert "Utkast" in seen(house)
+
+
+def test_a_past_day_leads_to_the_page_of_its_principle_while_there_is_one(
+    house: Installation,
+) -> None:
+    house.publish()
+    link = f'href="/sv/principles/{SLUG}/"'
+    for fields, is_there in (
+        ({"status": "retired"}, True),
+        ({"status": "draft"}, False),
+        ({"status": "published", "texts": {"sv": {"state": "draft"}}}, False),
+    ):
+        house.load(entry(**fields))
+        page = house.client().get(f"/sv/principles/{SLUG}/")
+        assert (page.status_code == 200) is is_there
+        assert (link in house.client().get(DAY).text) is is_there
+
+
 @pytest.mark.parametrize("code", ["grc", "fit", "xx"])
 def test_a_language_of_a_text_is_refused_or_is_shown(install: Install, code: str) -> None:
     """Ancient Greek and Meänkieli are languages, though no calendar is known for them."""

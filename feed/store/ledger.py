@@ -1,14 +1,15 @@
 """The ledger of editions, and the pins."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from feed.model import Edition, Showing
+from feed.model import SHOWABLE, TEXT_FIELDS, Edition, Principle, Showing, Text
 from feed.rotation import Choice, Shown
-from feed.store import library
+from feed.store import library, revisions
 from feed.store.instants import instant, stamp
 
 Row = dict[str, Any]
@@ -203,8 +204,12 @@ def was_shown(db: Database, slug: str) -> bool:
 
 
 def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
-    """The editions with their principle, source and themes, in the same order."""
-    principles = library.principles(db, {edition.principle for edition in editions})
+    """The editions with their principle, source and themes, in the same order.
+
+    A principle whose original is approved no more has the last words of it that were.
+    """
+    stored = library.principles(db, {edition.principle for edition in editions})
+    principles = {slug: _as_shown(db, principle) for slug, principle in stored.items()}
     used = principles.values()
     themes = library.themes(db, {slug for principle in used for slug in principle.themes})
     sources = library.sources(db, {principle.source for principle in used})
@@ -217,6 +222,21 @@ def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
         )
         for edition in editions
     ]
+
+
+def _as_shown(db: Database, principle: Principle) -> Principle:
+    """With the last words that were approved, where an import took the original’s approval back."""
+    original = principle.texts[principle.original_language]
+    if original.state in SHOWABLE:
+        return principle
+    step = revisions.last_approved(db, principle.slug)
+    if step is None:
+        return principle
+    language = step["original_language"]
+    parts = {name: step["texts"][language].get(name, "") for name in TEXT_FIELDS}
+    # Still no approved text: it has no page of its own, and is not eligible.
+    text = Text(language, **parts, state=original.state, corrected=original.corrected)
+    return replace(principle, texts={**principle.texts, principle.original_language: text})
 
 
 def _one(db: Database, condition: str, day: date) -> Edition | None:

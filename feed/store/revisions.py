@@ -88,6 +88,17 @@ def of(db: Database, slug: str) -> list[Revision]:
     return [_revision(row) for row in rows]
 
 
+def last_approved(db: Database, slug: str) -> Entry | None:
+    """A principle as of the newest step that had its original approved; None where none had."""
+    row = db.execute(
+        "SELECT body FROM revisions WHERE principle = ? AND json_extract(body,"
+        " '$.texts.\"' || json_extract(body, '$.original_language') || '\".state') = 'approved'"
+        " ORDER BY id DESC LIMIT 1",
+        [slug],
+    ).fetchone()
+    return json.loads(row[0]) if row else None
+
+
 def unapplied(db: Database) -> dict[str, Revision]:
     """The last step of every principle that is not all in the library, by slug, oldest first."""
     rows = db.query(

@@ -222,6 +222,22 @@ def test_what_waits_of_the_principle_as_a_whole_is_shown_to_whoever_approves(des
     assert 'id="held"' not in editor.get(PATH).text
 
 
+def test_an_editor_sees_that_what_waits_is_marked_as_a_typo_and_decides(desk: Desk) -> None:
+    curator, editor = desk.seat("curator"), desk.seat("editor")
+    assert "typo_waits" not in opened(editor)
+    send(curator, PATH, opened(curator), sv__statement="Lyssna länge.", typo="1", themes="trust")
+    assert "typo_waits" not in curator.get(PATH).text
+    given = opened(editor)
+    assert (given["typo_waits"], "typo" in given) == ("1", False)
+    del given["typo_waits"]
+    refused = send(editor, PATH, given, act="approve", sv__title="", themes="trust")
+    assert refused.status_code == 422
+    again = fields(refused)
+    assert "typo_waits" not in again
+    send(editor, PATH, again, act="approve", sv__title=SWEDISH["title"], themes="trust")
+    assert working(desk).entry["texts"]["en"]["state"] == "outdated"
+
+
 def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> None:
     curator, editor = desk.seat("curator"), desk.seat("editor")
     given = {**opened(curator, NEW), **FIRST, "en.title": "Open", "en.statement": "Look."}

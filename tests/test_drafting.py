@@ -242,6 +242,45 @@ def test_a_typo_only_keeps_translations_current_even_when_it_waits(bench: Bench)
     assert bench.states()["en"] == "outdated"
 
 
+def test_a_typo_is_one_whatever_else_waits(bench: Bench) -> None:
+    bench.write("curator", "en", statement="Waiting.")
+    bench.write("editor", "sv", statement="Lyssna längre.", typo_only=True)
+    assert bench.stored().texts["en"].state == "approved"
+    bench.write("curator", "sv", statement="Lyssna längre!", typo_only=True)
+    bench.fields("curator", themes=["change"])
+    bench.act("editor", "approve")
+    found = bench.stored()
+    assert (found.texts["sv"].statement, found.texts["sv"].corrected) == ("Lyssna längre!", None)
+    assert found.texts["en"].corrected == found.corrected == bench.house.now
+
+
+def test_a_mark_is_for_the_step_that_it_was_given_for(bench: Bench) -> None:
+    bench.write("curator", "sv", statement="Lyssna längre.", typo_only=True)
+    bench.write("curator", "sv", statement="Något annat.")
+    bench.write("curator", "sv", statement="Något annat!", typo_only=True)
+    assert bench.working().typo_waits is False
+    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", typo_only=True)
+    bench.act("editor", "decline", reason="Nej")
+    assert bench.working().typo_waits is False
+    bench.write("curator", "sv", statement=SWEDISH["statement"])
+    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", typo_only=True)
+    assert bench.working().typo_waits is True
+    bench.act("editor", "approve")
+    assert (bench.working().typo_waits, bench.states()["en"]) == (None, "approved")
+    bench.write("curator", "sv", statement="Något annat.")
+    bench.act("editor", "approve")
+    assert bench.states()["en"] == "outdated"
+
+
+@pytest.mark.parametrize("is_typo", [True, False])
+def test_whoever_approves_decides_whether_it_is_a_typo(bench: Bench, is_typo: bool) -> None:
+    bench.write("curator", "sv", statement="Lyssna längre.", typo_only=not is_typo)
+    found = bench.working()
+    assert found.typo_waits is not is_typo
+    bench.save("editor", found.entry, found.revision, act="approve", typo_waits=is_typo)
+    assert bench.states()["en"] == ("approved" if is_typo else "outdated")
+
+
 def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> None:
     bench.write("editor", "sv", statement="Lyssna längre.")
     saved = bench.act("curator", "review", languages=("en",))

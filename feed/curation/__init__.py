@@ -65,5 +65,6 @@ def revise(db: Database, changes: Entry, now: datetime, *, typo_only: bool = Fal
             raise NotFoundError(mark("There is no principle “%(slug)s”."), slug=changes["slug"])
         old = exchange.entry_of(current)
         new = exchange.merged(old, {"texts": {}, **changes})
-        writing.put_principle(db, new, old, now, typo_only=typo_only)
+        typos = (writing.SHARED, *new["texts"]) if typo_only else ()
+        writing.put_principle(db, new, old, now, typos=typos)
         revisions.add(db, new, now, origin="desk", typo=typo_only)

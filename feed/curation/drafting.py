@@ -3,7 +3,7 @@
 What somebody may not publish waits in the history, and the library stays as it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -11,8 +11,9 @@ from typing import cast
 from sqlite_utils import Database
 
 from feed import exchange
-from feed.curation import naming, stages
+from feed.curation import naming, stages, typos
 from feed.curation.stages import Act, Step
+from feed.curation.typos import Version
 from feed.errors import ConflictError, FormError, InputError, NotFoundError, mark
 from feed.exchange import Entry
 from feed.exchange.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
@@ -31,14 +32,16 @@ class Working:
     """A principle as its writers have it: the newest step of its history, whether public or not.
 
     `live` is what the library has, None where there is nothing yet. `waiting` tells whether an
-    editor is asked for; `is_typo` whether all that differs from `live` leaves translations current.
+    editor is asked for; `typo_waits` whether the original waits with nothing but typos put right,
+    None where it does not wait. `versions` are this one and the steps before it, newest first.
     """
 
     entry: Entry
     revision: int
     waiting: bool
     live: Entry | None
-    is_typo: bool = False
+    typo_waits: bool | None = None
+    versions: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def save(
     act: str = "save",
     languages: tuple[str, ...] | None = None,
     typo_only: bool = False,
+    typo_waits: bool | None = None,
     source: Entry | None = None,
     form: str | None = None,
 ) -> Saved:
@@ -80,7 +84,7 @@ def save(
     step. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not the
     newest step: then nothing has changed.
     """
-    step = Step(me, cast(Act, act), languages, typo_only)
+    step = Step(me, cast(Act, act), languages, typo_only, typo_waits)
     with transaction(db):
         first = revisions.by_form(db, form) if form and base is None else None
         if first is not None:
@@ -157,10 +161,10 @@ def _write(
     reason: str | None,
 ) -> Saved:
     before, live = (old.entry, old.live) if old else (None, None)
-    is_typo = _is_typo(target, old, step)
     if live is None or not stages.is_same(part, live):
+        leaving = _typos(target, old, step) if old else ()
         renewed = stages.renewed(before, part, step)
-        writing.put_principle(db, part, live, now, typo_only=is_typo, renewed=renewed)
+        writing.put_principle(db, part, live, now, typos=leaving, renewed=renewed)
     number = revisions.add(
         db,
         target,
@@ -169,7 +173,7 @@ def _write(
         curator=step.me.id,
         action=step.act,
         applied=stages.is_same(part, target),
-        typo=is_typo,
+        typo=step.typo_only,
         reason=reason,
         form=form if old is None else None,
     )
@@ -182,13 +186,16 @@ def _working(db: Database, slug: str) -> Working | None:
         return None
     live, newest = exchange.entry_of(found), revisions.newest(db, slug)
     if newest is None or newest.is_applied:
-        return Working(live, newest.id if newest else 0, _waits(live, live), live)
+        number = newest.id if newest else 0
+        return Working(live, number, _waits(live, live), live, versions=((live, False),))
     texts = {
         language: _as_live(text, live["texts"].get(language))
         for language, text in newest.entry["texts"].items()
     }
     entry = {**newest.entry, "texts": texts}
-    return Working(entry, newest.id, _waits(entry, live), live, newest.is_typo)
+    versions = tuple((step.entry, step.is_typo) for step in revisions.of(db, slug))
+    told = typos.waiting(versions, live)
+    return Working(entry, newest.id, _waits(entry, live), live, told, versions)
 
 
 def _as_live(text: Entry, live: Entry | None) -> Entry:
@@ -207,16 +214,11 @@ def _waits(target: Entry, part: Entry) -> bool:
     return asked or stages.fields(target) != stages.fields(part)
 
 
-def _is_typo(target: Entry, old: Working | None, step: Step) -> bool:
-    """Whether all that is not in the library yet leaves translations current."""
-    if old is None:
-        return False
-    changed = stages.fields(target) != stages.fields(old.entry) or any(
-        stages.words(text) != stages.words(old.entry["texts"].get(language))
-        for language, text in target["texts"].items()
-    )
-    pending = old.live is not None and not stages.is_same(old.live, old.entry)
-    return (step.typo_only or not changed) and (old.is_typo if pending else step.typo_only)
+def _typos(target: Entry, old: Working, step: Step) -> Collection[str]:
+    """What becomes public by a step, and leaves translations current."""
+    told = step.typo_waits
+    before = [(entry, mark if told is None else told) for entry, mark in old.versions]
+    return typos.marked([(target, step.typo_only), *before], old.live) if old.live else ()
 
 
 def _checked(

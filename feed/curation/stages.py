@@ -22,13 +22,15 @@ class Step:
     """Something that somebody does to a principle.
 
     `languages` are the texts that it is done to: None for all that it can be meant for. With
-    `typo_only`, what is changed leaves translations current.
+    `typo_only`, what it changes leaves translations current. `typo_waits` decides the same of what
+    waited; None leaves that as it was marked.
     """
 
     me: Curator
     act: Act = "save"
     languages: tuple[str, ...] | None = None
     typo_only: bool = False
+    typo_waits: bool | None = None
 
 
 def words(text: Entry | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from feed.model import TEXT_FIELDS
 from feed.store.instants import stamp
 
 Row = dict[str, Any]
+SHARED = ""  # among the names of languages: what is about a principle, not a text
 _SIGNIFICANT = ("kind", "source", "themes")
 
 
@@ -52,15 +53,16 @@ def put_principle(
     old: Entry | None,
     now: datetime,
     *,
-    typo_only: bool = False,
+    typos: Collection[str] = (),
     renewed: Collection[str] = (),
 ) -> None:
     """Add a principle, or replace `old`.
 
-    A change that is not `typo_only` counts as a correction and makes translations of a changed
-    original outdated. Those in `renewed` answer to the original as it is now, changed or not.
+    A change counts as a correction, and makes translations of a changed original outdated, unless
+    `typos` has the text’s language (SHARED for what is no text). Translations in `renewed` answer
+    to the original as it is now, changed or not.
     """
-    significant = bool(old) and not typo_only and _differs(entry, old or {}, _SIGNIFICANT)
+    significant = bool(old) and SHARED not in typos and _differs(entry, old or {}, _SIGNIFICANT)
     db.execute(
         "INSERT INTO principles"
         " (slug, kind, source, locator, status, original_language, changed, notes)"
@@ -82,7 +84,7 @@ def put_principle(
         db.execute(
             "INSERT INTO principle_themes VALUES (?, ?, ?)", [entry["slug"], position, theme]
         )
-    _put_texts(db, entry, old, now, typo_only, renewed)
+    _put_texts(db, entry, old, now, typos, renewed)
 
 
 def _put_texts(
@@ -90,7 +92,7 @@ def _put_texts(
     entry: Entry,
     old: Entry | None,
     now: datetime,
-    typo_only: bool,
+    typos: Collection[str],
     renewed: Collection[str],
 ) -> None:
     original = entry["original_language"]
@@ -102,7 +104,8 @@ def _put_texts(
     # The original first: its version is what the translations are based on.
     for language in sorted(entry["texts"], key=lambda code: code != original):
         text, before = entry["texts"][language], stored.get(language)
-        row = _text_row(text, before, now, first=old is None, typo_only=typo_only)
+        is_typo = language in typos
+        row = _text_row(text, before, now, first=old is None, typo_only=is_typo)
         if language == original:
             version = row["version"]
         current = language in renewed and text["state"] == "approved"

@@ -124,6 +124,7 @@ def _save(typed: Sheet, slug: str | None) -> Page:
             act=act,
             languages=(code,) if code else None,
             typo_only=typed.is_typo,
+            typo_waits=typed.typo_waits,
             source=sheets.new_source(typed),
             form=typed.form,
         )

@@ -47,6 +47,7 @@ class Sheet:
 
     `base` is the step that it was written on; without one it is `form` that names it. `clashes` and
     `taken` tell of what somebody else saved meanwhile, `wrong` of what could not be taken.
+    `is_typo` is about what is typed, `typo_waits` about what waits, as in `Working`.
     """
 
     values: Mapping[str, str]
@@ -58,6 +59,7 @@ class Sheet:
     clashes: Mapping[str, str] = field(default_factory=dict)
     taken: Sequence[str] = ()
     is_typo: bool = False
+    typo_waits: bool | None = None
 
     @property
     def original(self) -> str:
@@ -102,7 +104,8 @@ def of(found: Working, languages: tuple[str, ...]) -> Sheet:
     values = comparing.flat(found.entry)
     original = values["original_language"]
     codes = (*languages, *found.entry["texts"])
-    return Sheet(values, _ordered(codes, original), found.revision, found=found)
+    told = found.typo_waits
+    return Sheet(values, _ordered(codes, original), found.revision, found=found, typo_waits=told)
 
 
 def typed(started: Sheet, me: Curator) -> Sheet:
@@ -126,6 +129,7 @@ def typed(started: Sheet, me: Curator) -> Sheet:
         base=None if is_new else _number(given.get("base", "")),
         form=given.get("form", "")[:64] or started.form,
         is_typo="typo" in given,
+        typo_waits="typo_waits" in given if "waits" in given else None,
     )
 
 

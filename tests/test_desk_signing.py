@@ -346,6 +346,24 @@ def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
     assert len(mail(desk)) == 1
 
 
+@pytest.mark.parametrize(("days", "status"), [(399, 303), (401, 429)])
+def test_a_browser_is_known_for_as_long_as_its_cookie_lasts(
+    desk: Desk, days: int, status: int
+) -> None:
+    choose(desk.seat("curator"))
+    known = desk.stranger()
+    assert sign_in(known, "curator@example.org") == 303
+    kept = known.client.get_cookie("devis-device")
+    assert kept is not None
+    assert kept.max_age == 400 * 86_400
+    desk.house.now += timedelta(days=days)
+    guesser, again = desk.stranger(), desk.stranger()
+    for number in range(11):
+        sign_in(guesser, "curator@example.org", f"guess number {number}")
+    again.client.set_cookie("devis-device", kept.value)
+    assert sign_in(again, "curator@example.org") == status
+
+
 def test_a_network_full_of_guesses_stops_neither_a_known_browser_nor_the_link(desk: Desk) -> None:
     choose(desk.seat("curator"))
     known = desk.stranger()

@@ -66,16 +66,19 @@ def is_ours() -> bool:
 
 def remember(curator: Curator) -> None:
     """Know this browser again as one that somebody has signed in with."""
-    g.desk_device = _signer().sign(f"{secrets.token_hex(8)}.{curator.id}").decode()
+    name = f"{secrets.token_hex(8)}.{curator.id}.{int(now().timestamp())}"
+    g.desk_device = _signer().sign(name).decode()
 
 
 def device(curator_id: int) -> str | None:
-    """This browser's name, if somebody has signed in with it before."""
+    """This browser's name, if somebody has signed in with it in the time that its cookie lasts."""
     try:
         name = _signer().unsign(request.cookies.get(_name("device"), "")).decode()
-    except (BadSignature, UnicodeDecodeError):
+        _, owner, since = name.split(".")
+    except (BadSignature, ValueError):
         return None
-    return name if name.rpartition(".")[2] == str(curator_id) else None
+    is_theirs = owner == str(curator_id)
+    return name if is_theirs and now().timestamp() - int(since) <= _DEVICE_SECONDS else None
 
 
 def finish(response: Response) -> Response:

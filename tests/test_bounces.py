@@ -1,5 +1,6 @@
 """What comes back from the mail system: counted, and letters stop where they must."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -205,6 +206,23 @@ def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) 
     assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
     assert status(home) == "left"
     assert handle(home, wish.as_bytes()).stopped is True  # again, and nothing changes
+
+
+def test_the_unsubscribe_address_is_good_for_nothing_else(home: House) -> None:
+    """Servers on the way write down where a message goes."""
+    token = home.subscribe("leaver@example.org")
+    (letter,) = home.post("2026-11-23T07:01+01:00")
+    found = re.search(r"mailto:bounces\+(\w{42})@", str(letter["List-Unsubscribe"]))
+    assert found
+    assert found[1] != token
+    stranger = Installation(home.config, home.now).client()
+    for path in ("", "unsubscribe", "confirm", "move", "export", "erase"):
+        assert stranger.get(f"/subscription/{found[1]}/{path}").status_code == 404
+    assert stranger.post(f"/subscription/{found[1]}/", data={"hour": "9"}).status_code == 404
+    back = report("5.1.1", "leaver@example.org", to=f"bounces+{found[1]}@example.org")
+    for _ in range(5):
+        assert handle(home, back).known is False
+    assert status(home) == "active"
 
 
 @pytest.mark.parametrize(

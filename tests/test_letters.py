@@ -35,7 +35,8 @@ LANGUAGES = ("en", "sv", "fi")  # the last has no text and no catalogue of its o
 DIGESTS = ("daily", "quote", "weekly")
 KINDS = (*DIGESTS, *letter.NOTICES)
 ADDRESS = "https://devis.example.org"
-ANNA = Recipient("anna@example.net", "a2b3c4d5e6" * 4 + "f7", "2026-11-25.daily.sv.k3j")
+LEAVE = "g2h3i4j5k6" * 4 + "l7"
+ANNA = Recipient("anna@example.net", "a2b3c4d5e6" * 4 + "f7", "2026-11-25.daily.sv.k3j", LEAVE)
 PRIVATE = f"{ADDRESS}/subscription/{'q' * 42}/confirm"
 LIST_HEADERS = {
     *("List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive"),
@@ -193,7 +194,7 @@ def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, lan
     assert message["Reply-To"] == "people@example.org"
     assert message["Content-Language"] == language
     assert message["Auto-Submitted"] == "auto-generated"
-    known = {"letters", "people", "bounces+" + ANNA.token, "help", "anna"}
+    known = {"letters", "people", "bounces+" + LEAVE, "help", "anna"}
     everything = "\n".join([*message.values(), *bodies(message)])
     found = set(re.findall(r"([\w.+-]+)@[a-z]", everything))
     assert {"anna", "letters"} < found <= known | {ANNA.message_id}
@@ -209,7 +210,7 @@ def test_a_digest_is_a_list_that_one_click_leaves(house: House, kind: str, langu
     name, _, list_id = str(make_header(decode_header(message["List-Id"]))).rpartition(" ")
     assert name.strip('"') == house.site.name(language)
     assert list_id == f"<{rhythm}.{language}.devis.example.org>"
-    mail = f"mailto:bounces+{ANNA.token}@example.org?subject=unsubscribe"
+    mail = f"mailto:bounces+{LEAVE}@example.org?subject=unsubscribe"
     assert message["List-Unsubscribe"] == f"<{leave}>, <{mail}>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert message["List-Archive"] == f"<{ADDRESS}/{language}/archive/>"
@@ -573,7 +574,7 @@ def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(house: H
     assert plain.envelope("abc") == "a&b@example.org"
     message = parsed(Form(house.letter("daily", "en"), plain).fill(ANNA, NOON))
     assert "Reply-To" not in message
-    mail = f"mailto:a%26b@example.org?subject=unsubscribe%20{ANNA.token}"
+    mail = f"mailto:a%26b@example.org?subject=unsubscribe%20{LEAVE}"
     assert message["List-Unsubscribe"].endswith(f", <{mail}>")
 
 
@@ -609,6 +610,14 @@ def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None
     own = text.replace(f"subscription/{TOKEN}", f"subscription/{ANNA.token}")
     got = [part.get_payload(decode=True) for part in parsed(data).iter_parts()]
     assert got == [own.replace("\n", "\r\n").encode()] * 2
+
+
+def test_a_letter_of_a_list_cannot_be_filled_in_without_the_token_to_leave_it(
+    house: House,
+) -> None:
+    form = Form(house.letter("daily", "en"), house.sender)
+    with pytest.raises(ValueError, match="token to leave"):
+        form.fill(replace(ANNA, leaving=""), NOON)
 
 
 def test_filling_in_costs_next_to_nothing(house: House) -> None:

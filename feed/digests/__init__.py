@@ -162,9 +162,8 @@ def preview(
 
 def as_message(site: Site, config: Config, letter: Letter, address: str, now: datetime) -> Envelope:
     """A letter to an address that is no subscriber's: its links lead nowhere."""
-    to = mime.Recipient(
-        addresses.read(address, ()), "a" * 42, f"preview.{int(now.timestamp())}.{letter.kind}"
-    )
+    token, number = "a" * 42, f"preview.{int(now.timestamp())}.{letter.kind}"
+    to = mime.Recipient(addresses.read(address, ()), token, number, token)
     sender = mime.sender(site, config)
     return Envelope(
         1, sender.envelope(to.token), to.address, mime.Form(letter, sender).fill(to, now)

@@ -160,7 +160,8 @@ class Queue(Iterator[Envelope]):
         token = tokens.lasting(self._key, "letter", *whose)
         name = f"{claim.date}.{claim.cadence}.{claim.language}"
         mark = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
-        to = mime.Recipient(claim.address, token, f"{name}.{mark}")
+        leaving = tokens.lasting(self._key, "leave", *whose)
+        to = mime.Recipient(claim.address, token, f"{name}.{mark}", leaving)
         form = self._press.form(claim.cadence, claim.date, claim.language)
         sender = self._sender.returns_to
         if self._sender.bounce_address is not None:

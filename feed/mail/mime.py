@@ -19,6 +19,7 @@ from feed.model import TOKEN, Letter, Site
 WIDTH = 76  # of a line with RFC 2047 words, and of one in quoted-printable
 _MESSAGE_ID = b"\r\nMessage-ID: <"
 _HERE = "\0"  # where a token goes: neither a header nor quoted-printable can have it
+_LEAVE = b"\1"  # the same for the token to leave by mail
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _ATOM = rf"[^{_CONTROL}\s\"(),:;<>@\[\\\]]+"
 _QUOTED = rf"\"(?:[^{_CONTROL}\"\\]|\\[^{_CONTROL}])+\""
@@ -73,11 +74,15 @@ def sender(site: Site, config: Config) -> Sender:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """To whom one copy goes. `message_id` is the part before the @, the same at every attempt."""
+    """To whom one copy goes. `message_id` is the part before the @, the same at every attempt.
+
+    `leaving` is the token that unsubscribes by mail and does nothing else; a notice has none.
+    """
 
     address: str
     token: str
     message_id: str
+    leaving: str = ""
 
 
 class Form:
@@ -118,7 +123,15 @@ class Form:
             *(self._subject, _date(int(now.timestamp()))),
             *(_MESSAGE_ID, to.message_id.encode(), self._rest),
         )
-        return to.token.encode().join((b"".join(head), *self._tail))
+        return to.token.encode().join((b"".join(head), *self._left(to.leaving)))
+
+    def _left(self, leaving: str) -> list[bytes]:
+        """What follows the first token, with the one to leave by mail, which comes right after."""
+        if not self._tail or _LEAVE not in self._tail[0]:
+            return self._tail
+        if not _TOKEN.fullmatch(leaving):
+            raise ValueError("a letter of a list has a token to leave it by mail")
+        return [self._tail[0].replace(_LEAVE, leaving.encode(), 1), *self._tail[1:]]
 
 
 def _headers(letter: Letter, sender: Sender) -> list[str]:
@@ -139,9 +152,9 @@ def _list_headers(letter: Letter, sender: Sender) -> list[str]:
     list_id = f"{kind}.{language}.{sender.domain}"
     if sender.bounce_address:
         mail = quote(sender.bounce_address, safe="@+")
-        mail = f"{_tagged(mail, _HERE)}?subject=unsubscribe"
+        mail = f"{_tagged(mail, _LEAVE.decode())}?subject=unsubscribe"
     else:
-        mail = f"{quote(sender.address, safe='@+')}?subject=unsubscribe%20{_HERE}"
+        mail = f"{quote(sender.address, safe='@+')}?subject=unsubscribe%20{_LEAVE.decode()}"
     return [
         _named("List-Id", sender.site_name(letter.language), list_id),
         f"List-Unsubscribe: <{sender.base_url}/subscription/{_HERE}/unsubscribe>,",

@@ -13,9 +13,10 @@ from datetime import datetime
 from typing import Literal
 
 # letter: preferences and unsubscribing, from any letter; bounce: only whose letter it was that came
-# back, for every server on the way writes it down. These last; the others run out.
-Purpose = Literal["letter", "bounce", "confirm", "private", "move", "desk"]
-LASTING = frozenset({"letter", "bounce"})
+# back; leave: only unsubscribing by mail: every server on the way writes the last two down. These
+# last; the others run out.
+Purpose = Literal["letter", "bounce", "leave", "confirm", "private", "move", "desk"]
+LASTING = frozenset({"letter", "bounce", "leave"})
 
 _NUMBER, _WHEN, _MAC = 6, 4, 16  # bytes
 

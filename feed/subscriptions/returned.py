@@ -53,12 +53,12 @@ def _about(
     """Whom a returned message is about: by a token, else by address where none is to be expected.
 
     What comes back from an earlier address tells nothing of the present one. Only a letter itself
-    can end letters, from any address; and before there were tokens of their own for it, letters
-    came back to the token of the letter.
+    can end letters, from any address. Before there were tokens of their own for it, letters came
+    back to the token of the letter, and ended by it.
     """
     token = tokens.read(came.token) if came.token else None
     leaving = came.kind == "unsubscribe"
-    purposes: tuple[Purpose, ...] = ("letter",) if leaving else ("bounce", "letter")
+    purposes: tuple[Purpose, ...] = ("leave", "letter") if leaving else ("bounce", "letter")
     if token is not None and any(token.is_valid(key, purpose, now) for purpose in purposes):
         found = subscribers.by_id(db, token.subscriber)
         return found if found and (leaving or token.when == found.moves) else None

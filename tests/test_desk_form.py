@@ -7,14 +7,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from threading import Thread
 from typing import Any
 
 import html5lib
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from feed import clock, curation, editions, server
@@ -22,7 +20,7 @@ from feed.curation import drafting, hints, signing
 from feed.publish import channel, letter
 from feed.store import connection, library, revisions
 from feed.web import create_app
-from tests.conftest import NOON, Installation, free_port, settings
+from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk, Seat
 from tests.test_drafting import LIBRARY, SLUG, SWEDISH
 
@@ -543,14 +541,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str
     server.create(house.config, ticking)
     house.load(curation.shipped_files())
     house.publish()
-    http = make_server("127.0.0.1", port, create_app(house.config, ticking), threaded=True)
-    thread = Thread(target=http.serve_forever)
-    thread.start()
-    try:
-        yield Desk(house), f"http://127.0.0.1:{port}"
-    finally:
-        http.shutdown()
-        thread.join()
+    with listening(create_app(house.config, ticking), port) as address:
+        yield Desk(house), address
 
 
 def signed_in(

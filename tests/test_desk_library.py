@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from html import unescape
-from threading import Thread
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FilePayload, Page
-from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from feed import clock, server
@@ -21,7 +19,7 @@ from feed.curation import drafting, signing
 from feed.store import boards, translations
 from feed.store.connection import transaction, undone
 from feed.web import create_app
-from tests.conftest import NOON, Installation, settings
+from tests.conftest import NOON, Installation, listening, settings
 from tests.desk import Desk, Seat
 from tests.test_browser import AXE, OPTIONS
 
@@ -399,14 +397,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, st
     ticking = clock.Clock(house.now, time.monotonic())
     server.create(house.config, ticking)
     made = desk_of(house)
-    http = make_server("127.0.0.1", 0, create_app(house.config, ticking), threaded=True)
-    thread = Thread(target=http.serve_forever)
-    thread.start()
-    try:
-        yield made, f"http://127.0.0.1:{http.server_port}"
-    finally:
-        http.shutdown()
-        thread.join()
+    with listening(create_app(house.config, ticking)) as url:
+        yield made, url
 
 
 TABLE = "slug,source,language,title,statement\none,book,sv,Ett,S\nalone,paper,sv,E,S\n,,,x,\n"

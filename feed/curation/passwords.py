@@ -41,7 +41,7 @@ def check(password: str, about: Iterable[str]) -> None:
         )
     plain = password.lower().strip()
     core = plain.strip(_TRIMMINGS)
-    known = {plain, core} & set(FREQUENCY_LISTS["passwords"])
+    known = any(word in FREQUENCY_LISTS["passwords"] for word in (plain, core))
     named = any(word and not core.replace(word.lower(), "").strip(_TRIMMINGS) for word in about)
     if known or named or len(set(plain)) < FEWEST_SIGNS:
         raise InputError(mark("That password is among those that are guessed first: take another."))

@@ -5,7 +5,7 @@ cannot have anything else done.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -65,8 +65,7 @@ def packed(batch: Batch) -> dict[str, Any]:
         "hostname": batch.hostname,
         "forms": [[part.decode() for part in form.parts] for form in batch.forms],
         "letters": [
-            [each.name, each.form, each.sender, each.to.address, each.to.token, each.to.message_id]
-            for each in batch.letters
+            [each.name, each.form, each.sender, *astuple(each.to)] for each in batch.letters
         ],
     }
 
@@ -78,7 +77,7 @@ def unpacked(values: dict[str, Any]) -> Batch:
         hostname=values["hostname"],
         forms=tuple(Form.of([part.encode() for part in parts]) for parts in values["forms"]),
         letters=tuple(
-            Letter(name, form, sender, Recipient(address, token, message_id))
-            for name, form, sender, address, token, message_id in values["letters"]
+            Letter(name, form, sender, Recipient(*to))
+            for name, form, sender, *to in values["letters"]
         ),
     )

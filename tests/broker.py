@@ -26,7 +26,7 @@ from feed.model import Site
 from feed.store import handed
 from feed.tasks import carrier, hands
 from feed.tasks.reports import Reports
-from tests.conftest import ROOT, free_port, wait_until
+from tests.conftest import ROOT, free_port, outside, wait_until
 
 SERVER = shutil.which("redis-server")
 needed = pytest.mark.skipif(
@@ -184,8 +184,7 @@ def start_worker(folder: Path, name: str, **settings: str) -> MailWorker:
     """Start one in an empty folder, where no database is; `settings` without their prefix."""
     home = folder / name
     home.mkdir(exist_ok=True)
-    environ = {key: text for key, text in os.environ.items() if not key.startswith("DEVIS_")}
-    environ |= {f"DEVIS_{key}": text for key, text in settings.items()}
+    environ = outside() | {f"DEVIS_{key}": text for key, text in settings.items()}
     log = home / "log"
     with log.open("ab") as said:
         process = subprocess.Popen(

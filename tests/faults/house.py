@@ -1,7 +1,6 @@
 """A real Devis that faults happen to, and what must hold of it afterwards."""
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import feedparser
 
-from tests.conftest import ROOT, answers, fetch, free_port, wait_until
+from tests.conftest import ROOT, answers, fetch, free_port, outside, wait_until
 
 FEEDS = ("/en/feed.rss", "/sv/feed.atom", "/sv/weekly.rss", "/en/feed.json")
 
@@ -25,7 +24,7 @@ class House:
         self.port = free_port()
         self.database = folder / "devis.sqlite3"
         self.losses: list[str] = []
-        self._environ = {k: v for k, v in os.environ.items() if not k.startswith("DEVIS_")} | {
+        self._environ = outside() | {
             "DEVIS_DATABASE": str(self.database),
             "DEVIS_PORT": str(self.port),
             "DEVIS_WEB_WORKERS": "1",

@@ -5,7 +5,6 @@ have a letter; one may have come twice only where a kill fell between the server
 ledger's knowing of it: once for each open connection and kill, with the same Message-ID.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -26,7 +25,7 @@ from feed import config, server
 from feed.clock import Clock
 from feed.store import meta
 from feed.store.connection import opened, transaction
-from tests.conftest import ROOT, answers_smtp, free_port, wait_until
+from tests.conftest import ROOT, answers_smtp, free_port, outside, wait_until
 
 CONNECTIONS = 4
 ZONE = "Europe/Stockholm"
@@ -71,8 +70,7 @@ def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
 
 def house(folder: Path, letters: int) -> dict[str, str]:
     """An installation in which so many letters have become due within this hour."""
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("DEVIS_")}
-    environ |= {
+    environ = outside() | {
         "DEVIS_DATABASE": str(folder / "devis.sqlite3"),
         "DEVIS_MAIL_CONNECTIONS": str(CONNECTIONS),
         "DEVIS_BASE_URL": "https://devis.example.org",

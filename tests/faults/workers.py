@@ -7,7 +7,6 @@ have a letter. One may have come twice only where the fault fell between the ser
 the worker's writing that down: once for each connection that was open, with the same Message-ID.
 """
 
-import os
 import random
 import signal
 import subprocess
@@ -144,7 +143,7 @@ def start_brain(folder: Path, environ: dict[str, str]) -> "subprocess.Popen[byte
         return subprocess.Popen(
             [sys.executable, "-m", "feed", "worker"],
             cwd=ROOT,
-            env={**os.environ, **environ},
+            env=environ,
             stdout=said,
             stderr=subprocess.STDOUT,
         )

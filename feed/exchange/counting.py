@@ -25,7 +25,7 @@ def rows(name: str, content: bytes, enough: int) -> int:
             return table.count(text)
         if ending == "toml" and (found := len(_TEXT.findall(text))) > enough:
             return found
-        return _entries(PARSERS[ending](text))
+        return _entries(PARSERS[ending](text)) if ending in PARSERS else 0
     except (ValueError, RecursionError, csv.Error, ExpectedError):
         return 0
 

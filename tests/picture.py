@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.conftest import Command, answers, free_port, wait_until
+from tests.conftest import CHROMIUM, Command, answers, free_port, wait_until
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ALL = "title+statement+reflection+practice+credit"
@@ -27,7 +27,7 @@ with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         "serve", PORT=port, NOW="2026-11-22T08:00+01:00"
     )
     address = f"http://127.0.0.1:{port}"
-    browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
     try:
         wait_until(lambda: answers(f"{address}/en/"))
         page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.5)

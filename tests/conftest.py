@@ -40,10 +40,9 @@ pytest_plugins = ["tests.broker"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm
-# The files that take longest: they begin first, so that no core waits for the last of them.
 # Without a window there is less of it to start and to draw.
 CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
-
+# The files that take longest: they begin first, so that no core waits for the last of them.
 LONGEST = (
     *("test_backup", "test_cli", "test_mail_cli", "test_tasks", "test_freeze", "test_hub"),
     "test_browser",

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,15 @@ import pytest
 from feed.web import frozen
 from feed.web.context import FROZEN
 from feed.web.headers import kept_endpoints
-from tests.conftest import NOON, Command, Installation, fetch, wait_until
+from tests.conftest import (
+    NOON,
+    Command,
+    Installation,
+    fetch,
+    outside,
+    settings,
+    wait_until,
+)
 
 LINK = re.compile(r'(?:href|src|action)="([^"]+)"')
 
@@ -31,14 +40,15 @@ def rehearsal(devis: Installation) -> Rehearsal:
     return {"DATABASE": str(devis.config.database), "NOW": NOON.isoformat()}
 
 
-@pytest.fixture
-def folder(devis: Installation, command: Command, tmp_path: Path) -> Path:
-    """The frozen site of the shipped library."""
-    command("freeze", "site", **rehearsal(devis))
-    return tmp_path / "site"
+@pytest.fixture(scope="module")
+def folder(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The frozen site of the shipped library, to be looked at."""
+    command = Command(tmp_path_factory.mktemp("frozen"), outside())
+    command("freeze", "site", **rehearsal(Installation(settings(shipped))))
+    return command.folder / "site"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def host(folder: Path) -> Iterator[str]:
     """The address of a static host that knows nothing but files."""
 
@@ -93,8 +103,9 @@ def test_a_copy_without_a_server_does_not_offer_letters(folder: Path) -> None:
 
 
 def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(
-    folder: Path, devis: Installation, command: Command
+    folder: Path, devis: Installation, command: Command, tmp_path: Path
 ) -> None:
+    folder = shutil.copytree(folder, tmp_path / "site")
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.is_file()}
     again = command("freeze", "site", **rehearsal(devis)).stdout
     assert "\n0 files written" in f"\n{again.splitlines()[-1]}"

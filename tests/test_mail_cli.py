@@ -1,17 +1,19 @@
 """The commands about letters, run for real: in a rehearsal, and against a real mail server."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.conftest import Command, wait_until
+from tests.conftest import Command, outside, wait_until
 from tests.house import parse
 from tests.mailservers import inbox
 from tests.test_cli import DATABASE, refused, rows, stop
@@ -49,12 +51,20 @@ def due_now(command: Command, *addresses: str) -> None:
     look_from(command, hour - timedelta(seconds=1))
 
 
-@pytest.fixture
-def house(command: Command) -> Command:
-    """A house on a Monday morning in 2031, with two who wait for seven o'clock."""
+@pytest.fixture(scope="module")
+def monday(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a house on a Monday morning in 2031, where two wait for seven o'clock."""
+    command = Command(tmp_path_factory.mktemp("monday"), outside())
     command("init", **MONDAY)
     command("digest", "send", **MONDAY)
     enter(command, "anna@example.org", "bo@example.org")
+    return command.folder
+
+
+@pytest.fixture
+def house(monday: Path, command: Command) -> Command:
+    """A copy of it."""
+    shutil.copytree(monday, command.folder, dirs_exist_ok=True)
     return command
 
 

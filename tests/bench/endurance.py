@@ -47,6 +47,7 @@ class Soak:
     rate: float
     letters: int
     size: Size
+    rare: float  # the share of requests for what is nearly always made anew
 
 
 class House:
@@ -196,18 +197,19 @@ def run(folder: Path, soak: Soak) -> list[str]:
 
 def read(address: str, soak: Soak, today: date) -> Heard:
     """The readers, in a process of their own."""
-    return readers.run(address, asks(soak.size, today), soak.rate, soak.seconds)
+    return readers.run(address, asks(soak.size, today, soak.rare), soak.rate, soak.seconds)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Four seconds, with few readers of a small library.")
 @click.option("--seconds", default=600, show_default=True)
 @click.option("--rate", default=500, show_default=True, help="Requests a second.")
-def main(quick: bool, seconds: int, rate: int) -> None:
+@click.option("--rare", default=2.0, show_default=True, help="Per cent of old pages and searches.")
+def main(quick: bool, seconds: int, rate: int, rare: float) -> None:
     """Read, edit and send at once; exit code 1 if anything at all went wrong."""
-    soak = Soak(seconds, rate, LETTERS * seconds, OLD)
+    soak = Soak(seconds, rate, LETTERS * seconds, OLD, rare / 100)
     if quick:
-        soak = Soak(4, 50, 100, desk.QUICK)
+        soak = Soak(4, 50, 100, desk.QUICK, 0.1)
     with tempfile.TemporaryDirectory() as folder:
         wrong = run(Path(folder), soak)
     for line in wrong[:20]:

@@ -22,7 +22,8 @@ KINDS: dict[str, tuple[int, tuple[str, ...]]] = {
     "API": (8, ("/api/v1/today?lang={l}", "/api/v1/editions?lang={l}")),
     "page": (8, ("/{l}/",)),
 }
-# Of so many addresses that nearly each time it is the first since the last change.
+# Of so many addresses that nearly each time it is the first since the last change. People follow
+# old links and search; programs, which ask most of the time, do not.
 RARE: dict[str, tuple[int, tuple[str, ...]]] = {
     "old API": (3, ("/api/v1/editions/{day}?lang={l}", "/api/v1/principles/{slug}?lang={l}")),
     "old page": (3, ("/{l}/{day}/", "/{l}/principles/{slug}/")),
@@ -31,12 +32,15 @@ RARE: dict[str, tuple[int, tuple[str, ...]]] = {
 }
 
 
-def asks(size: Size, today: date, seed: int = 1) -> Iterator[Ask]:
-    """Requests to a house of that size that has published until today, without an end."""
-    chance, kinds = random.Random(seed), KINDS | RARE
-    weights = [weight for weight, _ in kinds.values()]
+def asks(size: Size, today: date, rare: float, seed: int = 1) -> Iterator[Ask]:
+    """Requests to a house of that size that has published until today, without an end.
+
+    `rare` is the share of those in RARE.
+    """
+    chance = random.Random(seed)
     while True:
-        (kind,) = chance.choices(list(kinds), weights)
+        kinds = RARE if chance.random() < rare else KINDS
+        (kind,) = chance.choices(list(kinds), [weight for weight, _ in kinds.values()])
         (coding,) = chance.choices(list(CODINGS), list(CODINGS.values()))
         number = chance.randrange(size.principles)
         day = today - timedelta(days=31 + chance.randrange(size.days - 31))  # of a month before

@@ -6,6 +6,7 @@ measured in `tests.bench.sending`.
 """
 
 import multiprocessing
+import random
 import resource
 import statistics
 import tempfile
@@ -24,7 +25,9 @@ from feed.config import Config, secret
 from feed.config.parsing import Smtp
 from feed.digests.queue import Queue
 from feed.mail.envelope import Outcome
+from feed.store import subscribers
 from feed.store.connection import opened, transaction
+from feed.subscriptions import links
 from tests.bench import Size, build, served
 from tests.conftest import fetch
 
@@ -39,6 +42,7 @@ class Handing:
     """What it took to hand out a letter to everybody."""
 
     seconds: float
+    first: float  # seconds until the first letter was ready
     letters: int
     megabytes: float  # by how much the resident memory grew
 
@@ -70,11 +74,12 @@ def hand_out(config: Config) -> Handing:
         editions.publish_due(db, site, config, DUE)
         digests.begin(db, site, DUE)
         queue = Queue(db, site, config, secret.key(config), ticking)
-        number = 0
+        number, first = 0, 0.0
         while group := list(islice(queue, TOGETHER)):
+            first = first or time.perf_counter() - began
             queue.record([Outcome(each.key, "sent", 250, "") for each in group])
             number += len(group)
-    return Handing(time.perf_counter() - began, number, _resident() - before)
+    return Handing(time.perf_counter() - began, first, number, _resident() - before)
 
 
 class Post:
@@ -128,6 +133,17 @@ def sign_ups(config: Config, number: int, prefix: str) -> list[float]:
     return taken
 
 
+def preference_page(config: Config, address: str, number: int) -> float:
+    """The seconds that the page of one subscriber's wishes took, which nobody keeps."""
+    with opened(config.database) as db:
+        found = subscribers.by_id(db, number)
+        assert found is not None
+    token = links.of_letter(secret.key(config), found)
+    began = time.perf_counter()
+    assert fetch(f"{address}/subscription/{token}/").status == 200
+    return time.perf_counter() - began
+
+
 def _resident() -> float:
     """The most memory that this process has had, in megabytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -166,13 +182,21 @@ def main(quick: bool, number: int) -> None:
         answers: multiprocessing.Queue[Handing] = context.Queue()
         process = context.Process(target=_handing, args=(config, answers))
         pages: list[float] = []
+        own: list[float] = []
         joins: list[float] = []
         with served(config) as address:
+            chance = random.Random(1)
+            fetch(f"{address}/en/")
+            before = [
+                preference_page(config, address, chance.randint(1, number)) for _ in range(200)
+            ]
+            _told(f"A page of one's wishes, beside {number:,}", before)
             process.start()
             while process.is_alive():
                 began = time.perf_counter()
                 assert fetch(f"{address}/en/themes/?x={began}").status == 200
                 pages.append(time.perf_counter() - began)
+                own.append(preference_page(config, address, chance.randint(1, number)))
                 joins += sign_ups(config, 1, f"meanwhile.{len(joins)}")
                 time.sleep(0.05)
             handing = answers.get(timeout=10)
@@ -181,7 +205,9 @@ def main(quick: bool, number: int) -> None:
             f" {handing.letters / handing.seconds:,.0f} letters/s,"
             f" {handing.megabytes:.0f} MB of memory for it"
         )
+        click.echo(f"The first of them was ready after {handing.first * 1000:,.0f} ms")
         _told("A page meanwhile", pages)
+        _told("A page of one's wishes meanwhile", own)
         _told("A sign-up meanwhile", joins)
         size = config.database.stat().st_size / number
         click.echo(f"Database: {size:,.0f} bytes a subscriber, with one letter to each")

@@ -11,7 +11,7 @@ test: .venv/tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/tests
 	$(BIN)/python -m tests.bench

@@ -462,6 +462,13 @@ def test_a_check_tells_of_the_broker_and_counts_the_workers(
     assert "Letters wait in the ledger." in away["message"]
 
 
+def test_a_check_tells_of_a_broker_without_a_store_and_of_all_else(command: Command) -> None:
+    said = command("check", code=1, BROKER_URL="amqp://u:hush@h").stdout
+    assert "bad   settings: With RabbitMQ, DEVIS_REPORTS_URL names the Redis" in said
+    assert "good  broker: There is none" in said
+    assert "hush" not in said
+
+
 def test_a_preview_cannot_be_sent_by_a_worker(command: Command, redis_of_one: RedisServer) -> None:
     command("init")
     command("publish")

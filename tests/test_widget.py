@@ -240,6 +240,7 @@ def test_it_turns_with_the_day_and_keeps_the_last_good_one(
 
     visit.page.clock.install()
     visit.page.route("**/api/v1/**", answer)
+    visit.page.add_init_script("Math.random = () => 0.5")  # of what is added to each wait
     visit.page.add_init_script(
         "window.dates = []; addEventListener('devis-ready', e => dates.push(e.detail.date))"
     )
@@ -397,6 +398,19 @@ def test_the_iframe_tells_its_height_and_takes_the_hosts_colours(
     visit.page.evaluate("frames[0].postMessage({type: 'devis:scheme', scheme: 'x y'}, '*')")
     visit.page.emulate_media(color_scheme="dark", forced_colors="active", media="print")
     assert inner.locator("blockquote").is_visible()
+
+
+def test_an_iframe_that_was_there_before_the_script_tells_its_height(
+    live: str, host: Host, visit: Visit
+) -> None:
+    frame = f'<iframe src="{live}/sv/widget/" title="D" height="900" sandbox="allow-scripts">'
+    visit.page.goto(host.page(f"{frame}</iframe>"))
+    visit.page.frames[1].wait_for_load_state()
+    visit.page.frames[1].locator("blockquote").wait_for()
+    visit.page.wait_for_timeout(200)  # by now it has told nobody
+    add = "document.body.append(Object.assign(document.createElement('script'), {src: '%s'}))"
+    visit.page.evaluate(add % f"{live}/widget.js")
+    visit.until("+document.querySelector('iframe').height < 500")
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
             mark(
                 "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent."
             ),
-            setting=f"{PREFIX}REPORTS_URL",
+            setting=f"{PREFIX}BROKER_URL",
         )
     return Config(
         database=read("DATABASE", "instance/devis.sqlite3", parsing.path),

@@ -18,13 +18,8 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the on
 
 _ADDRESS = re.compile(r"[^\s@<>()\"',:;/=]+@[^\s@<>()\"',:;/]+")
 _TOKEN = re.compile(r"(/subscription/|/desk/link/)[^/\s?]+")
-_TALKATIVE = (
-    "apscheduler",
-    "flufl.bounce",
-    "celery",
-    "kombu",
-    "amqp",
-)  # they tell of every step they take
+# They tell of every step they take.
+_TALKATIVE = ("apscheduler", "flufl.bounce", "celery", "kombu", "amqp")
 
 
 def start(form: Form = "text") -> None:

@@ -138,10 +138,12 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   }
   customElements.define("devis-principle", Principle);
 
-  // An iframe of ours tells its height.
+  // An iframe of ours tells its height, and is asked for it: it may have done so before we were here.
+  const frames = () => [...document.querySelectorAll("iframe")].filter((frame) => frame.src.startsWith(base + "/"));
   addEventListener("message", ({ data, source }) => {
     if (!data || data.type !== "devis:height" || !(data.height > 0)) return;
-    for (const frame of document.querySelectorAll("iframe"))
-      if (frame.contentWindow === source && frame.src.startsWith(base + "/")) frame.height = Math.min(data.height, 4000);
+    for (const frame of frames())
+      if (frame.contentWindow === source) frame.height = Math.min(data.height, 4000);
   });
+  for (const frame of frames()) frame.contentWindow.postMessage({ type: "devis:tell" }, "*");
 })();

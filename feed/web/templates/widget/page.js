@@ -12,7 +12,12 @@
   new ResizeObserver(tell).observe(main);
   addEventListener("message", function (event) {
     var data = event.data;
-    if (event.source !== parent || !data || data.type !== "devis:scheme") return;
+    if (event.source !== parent || !data) return;
+    if (data.type === "devis:tell") {
+      last = 0;
+      tell();
+    }
+    if (data.type !== "devis:scheme") return;
     if (!/^(auto|light|dark)$/.test(data.scheme)) return;
     root.classList.remove("auto", "light", "dark");
     root.classList.add(data.scheme);

@@ -8,6 +8,7 @@ where whoever leaves, and whatever is withdrawn, stops it.
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import islice
@@ -80,7 +81,7 @@ class _Dispatch:
         self._db, self._site, self._config, self._clock = db, site, config, clock
         self._reports, self._carrier = reports, carrier
         self._hostname = mime.sender(site, config).domain
-        self._numbers: dict[str, int] = {}
+        self._numbers: Counter[str] = Counter()
         self._trouble: MailError | None = None
         self._workers = 0
         self._next_look = 0.0
@@ -107,7 +108,7 @@ class _Dispatch:
                 break
             self._hand_over(letters, LETTERS)
             progress(len(letters))
-        self._count(queue.numbers)
+        self._numbers.update(queue.numbers)
         self._complain()
         return self._numbers
 
@@ -128,7 +129,7 @@ class _Dispatch:
             self._doubt(made.id)  # it may have got there
             raise
         if queue == LETTERS:
-            self._count({"handed": len(copies)})
+            self._numbers.update({"handed": len(copies)})
 
     def _seconds(self, copies: list[Copy]) -> float:
         """How long a batch may wait to be begun, so that no letter in it is late."""
@@ -152,7 +153,7 @@ class _Dispatch:
         now = self._clock()
         retry = now + PAUSE if report.trouble else now
         self._trouble = report.trouble or self._trouble
-        self._count(
+        self._numbers.update(
             handing.settle(self._db, self._config, self._clock, batch, report.outcomes, retry)
         )
 
@@ -189,13 +190,9 @@ class _Dispatch:
         self._settle(batch)
         self._reports.forget(batch)
 
-    def _count(self, numbers: dict[str, int]) -> None:
-        for what, number in numbers.items():
-            self._numbers[what] = self._numbers.get(what, 0) + number
-
     def _complain(self) -> None:
         """Raise what the operator should know, unless letters are being sent all the same."""
-        if self._trouble is not None and not self._numbers.get("sent"):
+        if self._trouble is not None and not self._numbers["sent"]:
             raise self._trouble
         if not self._workers and handed.batches(self._db):
             assert self._config.broker is not None  # noqa: S101

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlite_utils import Database
 from feed.errors import StoreError, mark
 
 BUSY_SECONDS = 5.0
+RETRY_SECONDS = 0.01
 _DAMAGED = mark(
     "The database file is damaged: move it away, and bring a backup back with “devis restore”."
 )
@@ -86,13 +88,28 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
         ) from error
     try:
         if create:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         return Database(connection, execute_plugins=False, strict=True)
     except BaseException:
         connection.close()
         raise
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have a file written ahead. SQLite does not wait for another who does so to a new one."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except StoreError as error:
+            code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
+            if code != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def _make_private(path: Path) -> None:

@@ -113,6 +113,34 @@ def test_what_is_refused_for_now_is_sent_later_with_the_same_id(
         assert len(ids) == 1
 
 
+@pytest.mark.parametrize(
+    ("timezone", "hour", "due"),
+    [
+        ("Asia/Tokyo", "7", "2026-11-24T22:00:02+00:00"),
+        ("Pacific/Auckland", "7", "2026-11-24T18:00:02+00:00"),
+        ("Europe/Stockholm", "0", "2026-11-24T23:00:02+00:00"),
+    ],
+)
+def test_a_retry_on_the_day_a_pause_ends_counts_the_days_of_the_subscribers_zone(
+    home: House, timezone: str, hour: str, due: str
+) -> None:
+    token = home.subscribe("back@example.org", timezone=timezone, hour=hour)
+    home.change(token, timezone=timezone, hour=hour, paused_until="2026-11-25")
+    seen: list[str] = []
+
+    def answer(number: int, said: str, text: str) -> str | None:
+        if said != "RCPT" or "back@" not in text:
+            return None
+        seen.append(text)
+        return "450 4.2.0 greylisted" if len(seen) == 1 else None
+
+    with scripted(*[Polite(answer) for _ in range(4)]) as there:
+        to(home, there.server, 1).send(due)
+        assert [state for number, state, _ in home.states() if number == 7] == ["deferred"]
+        home.send(later(due, seconds=61))
+    assert [row for row in home.states() if row[0] == 7] == [(7, "sent", None)]
+
+
 def test_a_letter_refused_for_its_content_fails_and_is_not_tried_again(home: House) -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "552 5.3.4 too big" if verb == "." and "p4@" in text else None

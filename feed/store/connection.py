@@ -5,8 +5,10 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
@@ -91,6 +93,7 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
             _write_ahead(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.create_function("local_date", 2, _local_date, deterministic=True)
         return Database(connection, execute_plugins=False, strict=True)
     except BaseException:
         connection.close()
@@ -110,6 +113,11 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             time.sleep(RETRY_SECONDS)
         else:
             return
+
+
+def _local_date(instant: str, timezone: str) -> str:
+    """The calendar date of an instant in a timezone, as ISO 8601: the SQL function `local_date`."""
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(timezone)).date().isoformat()
 
 
 def _make_private(path: Path) -> None:

@@ -62,6 +62,8 @@ _ELIGIBLE = (
     " AND cadence = :cadence AND id > :reached AND id <= :last AND since <= :due"
     " AND (paused_until IS NULL OR paused_until <= :day) AND NOT (workdays AND :weekend)"
 )
+# Whether a subscriber `s` is paused on their own date of a letter that is due at `{due}`.
+PAUSED = "(s.paused_until IS NOT NULL AND s.paused_until > local_date({due}, s.timezone))"
 CLAIM = (
     "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts,"
     f" {MOVES.format('s.id')} AS moves"
@@ -171,8 +173,8 @@ def still(db: Database, given: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
     for claim in given:
         rows = db.query(
             f"{CLAIM} WHERE d.letter = ? AND d.subscriber = ? AND s.status = 'active'"
-            " AND (s.paused_until IS NULL OR s.paused_until <= ?)",
-            [claim.letter, claim.subscriber, claim.due.date().isoformat()],
+            f" AND NOT {PAUSED.format(due='d.due')}",
+            [claim.letter, claim.subscriber],
         )
         for row in rows:
             found[claim.letter, claim.subscriber] = as_claim(row)
@@ -214,7 +216,7 @@ def retries(db: Database, now: datetime, limit: int) -> list[Claim]:
     """Claim what is to be tried again now. Who gets no letters any more is skipped."""
     stays = (
         "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active'"
-        " AND (s.paused_until IS NULL OR s.paused_until <= date(due)))"
+        f" AND NOT {PAUSED.format(due='due')})"
     )
     rows = db.execute(
         "UPDATE deliveries SET next = NULL, at = :now,"

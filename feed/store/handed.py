@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from feed.store import desk_notices as desk
 from feed.store import notices
-from feed.store.deliveries import CLAIM, Claim, as_claim
+from feed.store.deliveries import CLAIM, PAUSED, Claim, as_claim
 from feed.store.desk_notices import DeskNotice
 from feed.store.instants import instant, stamp
 from feed.store.notices import Notice
@@ -79,7 +79,7 @@ def void(db: Database) -> set[str]:
     rows = db.execute(
         "SELECT DISTINCT d.batch FROM deliveries d JOIN batches b ON b.id = d.batch"
         " LEFT JOIN subscribers s ON s.id = d.subscriber"
-        " WHERE s.status IS NOT 'active' OR s.paused_until > date(d.due)"
+        f" WHERE s.status IS NOT 'active' OR {PAUSED.format(due='d.due')}"
         " OR EXISTS (SELECT 1 FROM consents c WHERE c.subscriber = s.id AND c.act = 'moved'"
         " AND c.at >= b.at)"
     )

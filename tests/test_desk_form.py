@@ -20,6 +20,7 @@ from feed.curation import drafting, hints, signing
 from feed.publish import channel, letter
 from feed.store import connection, library, revisions
 from feed.web import create_app
+from feed.web.desk import throttle
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk, Seat
 from tests.test_drafting import LIBRARY, SLUG, SWEDISH
@@ -520,6 +521,33 @@ def test_a_preview_can_be_framed_by_the_desk_alone_and_runs_nothing(desk: Desk) 
     assert seat.post("/desk/preview/poster/sv", {}).status_code == 404
     empty = desk.seat("curator").post("/desk/preview/card/sv", {"sv.title": "Bara\0 titel\u202e"})
     assert "Write a title and a statement" in empty.text
+
+
+@pytest.mark.parametrize("form", ["page", "feed", "widget", "card", "letter"])
+def test_a_preview_refuses_what_saving_refuses_and_names_the_field(desk: Desk, form: str) -> None:
+    seat = desk.seat("curator")
+    typed = {**opened(seat), "sv.title": "ö" * 400_000, "sv.practice": "å" * 2001}
+    started = time.process_time()
+    answer = seat.post(f"/desk/preview/{form}/sv", typed)
+    assert time.process_time() - started < 2
+    assert answer.status_code == 422
+    assert "Title (Svenska): expected at most 200 characters, not 400000" in answer.text
+    assert "To do today (Svenska): expected at most 2000 characters, not 2001" in answer.text
+    typed = {**opened(seat), "source_title": "T" * 301, "locator": "L" * 201}
+    text = seat.post(f"/desk/preview/{form}/sv", typed).text
+    assert "Title of the source: expected at most 300 characters, not 301" in text
+    assert "Place in the source: expected at most 200 characters, not 201" in text
+
+
+def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
+    seat, other = desk.seat("curator"), desk.seat("editor")
+    codes = [
+        seat.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code
+        for _ in range(throttle.MOST_PREVIEWS + 1)
+    ]
+    assert codes[:-1] == [200] * throttle.MOST_PREVIEWS
+    assert codes[-1] == 429
+    assert other.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code == 200
 
 
 def test_any_number_of_languages_stands_side_by_side(install: Install) -> None:

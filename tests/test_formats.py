@@ -1,6 +1,7 @@
 """The day for calendars, screens and previews, and the whole history for feed readers."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -138,6 +139,16 @@ def test_lines_hold_every_letter_and_no_line_is_too_wide() -> None:
     lines = card.wrapped(text, "Regular", 30, 1000)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert all(card._font("Regular", 30).getlength(line) <= 1000 for line in lines)
+
+
+def test_a_word_of_any_length_is_cut_in_linear_time() -> None:
+    started = time.process_time()
+    lines = card.wrapped("ö" * 10_000, "Regular", 30, 1000)
+    assert time.process_time() - started < 2
+    assert "".join(lines) == "ö" * 10_000
+    font = card._font("Regular", 30)
+    assert all(font.getlength(line) <= 1000 for line in lines)
+    assert all(font.getlength(line + "ö") > 1000 for line in lines[:-1])
 
 
 def test_a_page_shows_its_card_to_whoever_links_to_it(devis: Installation) -> None:

@@ -230,14 +230,14 @@ def _checked(
     original = given["original_language"]
     title = entry.get("texts", {}).get(original, {}).get("title", "")
     given["slug"] = entry.get("slug") or naming.free(db, title)
-    typed = {"texts": {}, **_fields(given, PRINCIPLE, "", errors)}
+    typed = {"texts": {}, **checked(given, PRINCIPLE, "", errors)}
     errors.pop("source", None)  # looked up below
     for language, text in {original: {}, **entry["texts"]}.items():
         is_needed = language == original
         parts = {name: text.get(name, "") for name in TEXT if name != "state"}
         filled = {name: value for name, value in parts.items() if value or is_needed}
         if filled or (old and language in old.entry["texts"]):
-            typed["texts"][language] = _fields(filled, TEXT, f"{language}.", errors)
+            typed["texts"][language] = checked(filled, TEXT, f"{language}.", errors)
     if old is None and library.principle(db, given["slug"]) is not None:
         errors["slug"] = InputError(
             mark("There is a principle “%(slug)s” already."), slug=given["slug"]
@@ -252,12 +252,13 @@ def _checked(
     return typed
 
 
-def _fields(
+def checked(
     given: Mapping[str, object],
     checks: Mapping[str, Check],
     prefix: str,
     errors: dict[str, InputError],
 ) -> Entry:
+    """The values as saving takes them; what is wrong with the others goes into `errors`."""
     clean: Entry = {}
     for name, value in given.items():
         try:
@@ -271,8 +272,8 @@ def _source(db: Database, given: Entry, errors: dict[str, InputError], now: date
     """Add a source, unless there is one of that title, author and year; its slug."""
     wrong: dict[str, InputError] = {}
     parts = {name: given[name] for name in SOURCE if given.get(name)}
-    clean = _fields({"title": "", "language": "", **parts}, SOURCE, "", wrong)
-    rights = _fields({"rights": given.get("rights", "")}, SOURCE_TEXT, "", wrong)
+    clean = checked({"title": "", "language": "", **parts}, SOURCE, "", wrong)
+    rights = checked({"rights": given.get("rights", "")}, SOURCE_TEXT, "", wrong)
     errors |= {f"source_{name}": error for name, error in wrong.items()}
     if wrong:
         return ""

@@ -23,6 +23,7 @@ COLOURS = 64  # what anti-aliased text needs; a palette keeps the file small
 SMALL = 26
 LARGEST, SMALLEST = 60, 12  # of the title, in pixels; the statement follows it
 _TITLE_SPACE, _LINE = 1.15, 1.35
+ORDINARY_WORD = 64  # characters; a longer word is measured piece by piece
 
 Weight = Literal["Regular", "Semibold"]
 
@@ -74,13 +75,19 @@ def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
 
 
 def _parts(word: str, font: FreeTypeFont, width: int) -> Iterator[str]:
-    """The word, cut wherever it is wider than a line."""
-    while font.getlength(word) > width:
-        ends = range(1, len(word))
-        fits = bisect_right(ends, width, key=lambda end: ceil(font.getlength(word[:end])))
-        yield word[: max(1, fits)]
-        word = word[max(1, fits) :]
-    yield word
+    """The word, cut wherever it is wider than a line; linear in its length."""
+    if len(word) <= ORDINARY_WORD and font.getlength(word) <= width:
+        yield word
+        return
+    start = 0
+    while start < len(word):
+        reach = 1  # of characters that are measured: about twice as many as fit
+        while start + reach < len(word) and font.getlength(word[start : start + reach]) <= width:
+            reach *= 2
+        ends = range(start + 1, min(start + reach, len(word)) + 1)
+        fits = bisect_right(ends, width, key=lambda end: ceil(font.getlength(word[start:end])))
+        yield word[start : start + max(1, fits)]
+        start += max(1, fits)
 
 
 def _height(title: str, statement: str, size: int) -> float:

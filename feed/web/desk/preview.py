@@ -3,6 +3,7 @@
 These are the only pages that a page of the desk may frame. Nothing runs in them.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from flask import Blueprint, Response, abort, g, render_template
@@ -11,16 +12,17 @@ from sqlite_utils import Database
 
 from feed.curation import drafting
 from feed.editions import EditionView
+from feed.errors import InputError
 from feed.exchange import Entry
-from feed.exchange.fields import without_controls
+from feed.exchange.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, without_controls
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, letter
 from feed.publish.reader import reader
 from feed.store import library
 from feed.web import embedding, widget
-from feed.web.context import db, here, now, site
+from feed.web.context import db, here, now, site, translate
 from feed.web.desk import sheet as sheets
-from feed.web.desk import visit
+from feed.web.desk import throttle, visit
 from feed.web.desk.guard import needs
 from feed.web.desk.sheet import Sheet
 
@@ -39,14 +41,20 @@ def show(form: str, code: str) -> Response:
     """One format in one language, made of the fields of the form."""
     if code not in site().languages:
         abort(404)
+    if throttle.too_many_previews():
+        return _framed(Response(render_template("desk/preview_none.html", busy=True), 429))
     slug = asked.form.get("principle", "")
     languages = here().config.languages
     started = sheets.blank(languages, languages[0])
     if library.principle(db(), slug) is not None:
         started = sheets.of(drafting.working(db(), slug), languages)
-    showing = _showing(db(), sheets.typed(started, visit.me()), slug, now())
-    if showing is None:
-        return _framed(Response(render_template("desk/preview_none.html")))
+    wrong: dict[str, InputError] = {}
+    showing = _showing(db(), sheets.typed(started, visit.me()), slug, now(), wrong)
+    if showing is None or wrong:
+        t = translate()
+        problems = sheets.labelled(t, t.told(wrong)).values()
+        page = render_template("desk/preview_none.html", problems=problems)
+        return _framed(Response(page, 422 if wrong else 200))
     g.language = code
     response = _render(form, code, showing)
     return _framed(response, "'self'" if form in ("page", "feed") else "'unsafe-inline'")
@@ -74,22 +82,27 @@ def _framed(response: Response, style: str = "'self'") -> Response:
     return response
 
 
-def _showing(db: Database, sheet: Sheet, slug: str, now: datetime) -> Showing | None:
-    """What stands in the form as today's edition; None while no text has title and statement."""
+def _showing(
+    db: Database, sheet: Sheet, slug: str, now: datetime, wrong: dict[str, InputError]
+) -> Showing | None:
+    """What stands in the form as today's edition; None while no text has title and statement.
+
+    What saving would refuse, such as a text that is too long, goes into `wrong`, by field.
+    """
     values = {name: without_controls(text).strip() for name, text in sheet.values.items()}
-    texts = {code: text for code in sheet.languages if (text := _text(code, values))}
+    texts = {code: text for code in sheet.languages if (text := _text(code, values, wrong))}
     if not texts:
         return None
     original = sheet.original if sheet.original in texts else next(iter(texts))
     themes = _themes(db, values)
-    source = _source(db, sheet, values)
+    source = _source(db, sheet, values, wrong)
     principle = Principle(
         slug=slug or "new",
         kind="quote" if values.get("kind") == "quote" else "principle",
         source=source.slug,
         themes=tuple(theme.slug for theme in themes),
         original_language=original,
-        locator=values.get("locator", ""),
+        locator=_checked(values, ("locator",), PRINCIPLE, "", wrong).get("locator", ""),
         status="published",
         texts=texts,
     )
@@ -104,26 +117,42 @@ def _themes(db: Database, values: dict[str, str]) -> tuple[Theme, ...]:
     return tuple(known[slug] for slug in slugs if slug in known)
 
 
-def _text(code: str, values: dict[str, str]) -> Text | None:
-    parts: Entry = {name: values.get(f"{code}.{name}", "") for name in TEXT_FIELDS}
-    if not (parts["title"] and parts["statement"]):
+def _text(code: str, values: dict[str, str], wrong: dict[str, InputError]) -> Text | None:
+    parts = _checked(values, TEXT_FIELDS, TEXT, f"{code}.", wrong)
+    if not (parts.get("title") and parts.get("statement")):
         return None
-    return Text(code, **parts, state="approved")
+    return Text(code, **{name: parts.get(name, "") for name in TEXT_FIELDS}, state="approved")
 
 
-def _source(db: Database, sheet: Sheet, values: dict[str, str]) -> Source:
-    given: Entry | None = sheets.new_source(sheet)
+def _source(
+    db: Database, sheet: Sheet, values: dict[str, str], wrong: dict[str, InputError]
+) -> Source:
     known = library.sources(db, [values.get("source", "")])
+    given = sheets.new_source(sheet)
     if given is None:
         return next(iter(known.values()), None) or Source("new", "…", sheet.original)
-    clean = {name: without_controls(str(given[name])) for name in ("title", "author", "language")}
-    year = given["year"] if isinstance(given["year"], int) else None
-    rights = {clean["language"]: SourceText(rights=str(given["rights"]))}
+    typed = {name: without_controls(str(value)) for name, value in given.items()}
+    clean = _checked(typed, ("title", "author", "language"), SOURCE, "source_", wrong)
+    rights = _checked(typed, ("rights",), SOURCE_TEXT, "source_", wrong)
+    language = clean.get("language", sheet.original)
     return Source(
         "new",
-        clean["title"] or "…",
-        clean["language"],
-        author=clean["author"] or None,
-        year=year,
-        texts=rights,
+        clean.get("title", "…"),
+        language,
+        author=clean.get("author"),
+        year=given["year"] if isinstance(given["year"], int) else None,
+        texts={language: SourceText(rights=rights.get("rights", ""))},
     )
+
+
+def _checked(
+    values: Mapping[str, str],
+    names: Iterable[str],
+    checks: Mapping[str, Check],
+    prefix: str,
+    wrong: dict[str, InputError],
+) -> Entry:
+    """The fields that are filled, as saving takes them."""
+    at = "" if prefix == "source_" else prefix
+    given = {name: values[at + name] for name in names if values.get(at + name)}
+    return drafting.checked(given, checks, prefix, wrong)

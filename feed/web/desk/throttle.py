@@ -14,6 +14,7 @@ from feed.web.limits import FILE
 
 SECONDS = 600
 MOST_BY_ACCOUNT, MOST_BY_ADDRESS = 10, 60
+PREVIEW_SECONDS, MOST_PREVIEWS = 60, 120
 
 
 def is_too_much(account: str, curator_id: int | None = None) -> bool:
@@ -25,6 +26,12 @@ def is_too_much(account: str, curator_id: int | None = None) -> bool:
     network, _ = counters.add(f"desk-network {visitors.network()}", SECONDS)
     guesses, _ = counters.add(_key(account, device), SECONDS)
     return guesses > MOST_BY_ACCOUNT or (network > MOST_BY_ADDRESS and device is None)
+
+
+def too_many_previews() -> bool:
+    """Count a preview, and tell whether this person has asked for too many in a minute."""
+    asked, _ = _counters().add(f"desk-preview {visit.me().id}", PREVIEW_SECONDS)
+    return asked > MOST_PREVIEWS
 
 
 def forgive(account: str, curator_id: int | None = None) -> None:

@@ -8,8 +8,9 @@ from email.message import EmailMessage
 import pytest
 
 from feed.mail import tokens
+from feed.mail.returns import Kind
 from feed.subscriptions import returned
-from feed.subscriptions.returned import Handled, is_too_much
+from feed.subscriptions.returned import Handled
 from tests.conftest import Installation
 from tests.house import House, house, moved
 
@@ -25,7 +26,6 @@ def home(devis: Installation) -> House:
 def report(status: str, about: str, to: str = "bounces@example.org", letter: str = "") -> bytes:
     """A delivery status notification (RFC 3464), as Postfix writes one."""
     sent_back = letter.partition("\n\n")[0]
-    action = "failed" if status.startswith("5") else "delayed"
     return f"""\
 From: mailer-daemon@mx.example
 To: {to}
@@ -45,7 +45,7 @@ Content-Type: message/delivery-status
 Reporting-MTA: dns; mx.example
 
 Final-Recipient: rfc822; {about}
-Action: {action}
+Action: failed
 Status: {status}
 Diagnostic-Code: smtp; {status} no
 
@@ -58,7 +58,7 @@ Content-Type: text/rfc822-headers
 """.encode()
 
 
-def complaint(letter: str, kind: str = "abuse") -> bytes:
+def complaint(letter: str, kind: str = "abuse", fields: str = "") -> bytes:
     """A feedback report (RFC 5965), as mail providers pass them on."""
     return f"""\
 From: fbl@mx.example
@@ -78,10 +78,30 @@ Content-Type: message/feedback-report
 Feedback-Type: {kind}
 User-Agent: X/1.0
 Version: 1
+{fields}
 
 --line
 Content-Type: message/rfc822
 
+{letter}
+
+--line--
+""".encode()
+
+
+def jmrp(letter: str) -> bytes:
+    """A complaint as Outlook.com passes it on: the message and no report."""
+    return f"""\
+From: staff@hotmail.com
+To: bounces@example.org
+Subject: complaint about message from 192.0.2.1
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="line"
+
+--line
+Content-Type: message/rfc822
+
+X-HmXmrOriginalRecipient: angry@outlook.example
 {letter}
 
 --line--
@@ -117,8 +137,8 @@ def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
         home.config = replace(home.config, bounce_address=None)
         about = "Gone@example.org"
     message = report("5.1.1", about, to, raw(home) if known_by == "letter" else "")
-    assert handle(home, message) == Handled("hard", known=True, stopped=False)
-    assert handle(home, message) == Handled("hard", known=True, stopped=False)  # the same day
+    assert handle(home, message) == Handled("dead", known=True, stopped=False)
+    assert handle(home, message) == Handled("dead", known=True, stopped=False)  # the same day
     assert handle(home, message, NOW + LATER).stopped is False
     assert status(home) == "active"
     assert handle(home, message, NOW + 2 * LATER).stopped is True
@@ -130,7 +150,7 @@ def test_who_only_knows_an_address_cannot_stop_letters_to_it(home: House) -> Non
     home.subscribe("anna@example.org")
     for day in range(5):
         forged = report("5.1.1", "anna@example.org")
-        assert handle(home, forged, NOW + day * LATER) == Handled("hard", False, stopped=False)
+        assert handle(home, forged, NOW + day * LATER) == Handled("dead", False, stopped=False)
     assert home.rows("SELECT * FROM bounces") == []
 
 
@@ -165,19 +185,24 @@ def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
     assert status(home) == "active"
 
 
-def test_a_full_mailbox_suspends_after_a_fortnight(home: House) -> None:
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *[(status, "later") for status in ("4.2.2", "4.4.7", "5.2.2", "5.3.4")],
+        *[
+            (status, "us")
+            for status in ("5.6.0", "5.7.1", "5.7.26", "5.7.606", "5.4.5 quota for sending")
+        ],
+    ],
+)
+def test_what_may_pass_and_what_is_about_the_sender_suspends_nobody(
+    home: House, status: str, kind: Kind
+) -> None:
     token = home.subscribe("full@example.org")
-    message = report("4.2.2", "full@example.org", f"bounces+{token}@example.org")
-    for day in range(14):
-        assert handle(home, message, NOW + day * LATER) == Handled("soft", True, stopped=False)
-    assert handle(home, message, NOW + 14 * LATER).stopped is True
-
-
-def test_soft_bounces_begin_anew_after_a_week_without() -> None:
-    week = [(NOW + day * LATER, "soft") for day in (0, 5, 10)]
-    assert not is_too_much(week, 3, NOW)
-    assert is_too_much([*week, (NOW + 14 * LATER, "soft")], 3, NOW)
-    assert not is_too_much([*week, (NOW + 18 * LATER, "soft"), (NOW + 20 * LATER, "soft")], 3, NOW)
+    message = report(status, "full@example.org", f"bounces+{token}@example.org")
+    for day in range(30):
+        assert handle(home, message, NOW + day * LATER) == Handled(kind, True, stopped=False)
+    assert home.rows("SELECT * FROM bounces") == []
 
 
 def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
@@ -185,6 +210,29 @@ def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
     home.post("2026-11-23T07:01+01:00")
     assert handle(home, complaint(raw(home))) == Handled("complaint", known=True, stopped=True)
     assert status(home) == "suspended"
+
+
+def test_a_complaint_of_outlook_com_stops_the_letters_at_once(home: House) -> None:
+    home.subscribe("angry@outlook.example")
+    home.post("2026-11-23T07:01+01:00")
+    assert handle(home, jmrp(raw(home))) == Handled("complaint", known=True, stopped=True)
+
+
+def test_a_complaint_is_known_by_the_envelope_sender_that_it_names(home: House) -> None:
+    home.subscribe("angry@example.org")
+    token = tokens.lasting(home.key, "bounce", 1, 0)
+    fields = f"Original-Mail-From: <bounces+{token}@example.org>"
+    report = complaint("Subject: redacted", fields=fields)
+    assert handle(home, report) == Handled("complaint", known=True, stopped=True)
+
+
+def test_apple_mail_unsubscribes_though_it_says_that_it_is_automatic(home: House) -> None:
+    token = home.subscribe("anna@example.org")
+    wish = EmailMessage()
+    wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
+    wish["Auto-Submitted"], wish["X-Apple-Unsubscribe"] = "auto-replied", "true"
+    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert status(home) == "left"
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "Not-Spam", "auth-failure"])
@@ -254,5 +302,5 @@ def test_an_automatic_answer_to_a_letter_is_no_wish_to_leave(home: House) -> Non
     answer["To"], answer["Subject"] = f"bounces+{token}@example.org", "Away: unsubscribe?"
     answer["Auto-Submitted"] = "auto-replied"
     answer.set_content("I am away")
-    assert handle(home, answer.as_bytes()) == Handled("other", known=True, stopped=False)
+    assert handle(home, answer.as_bytes()) == Handled("none", known=True, stopped=False)
     assert status(home) == "active"

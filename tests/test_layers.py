@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 ORDER = (
+    "smtp",
     *("errors", "model", "rotation", "i18n", "publish"),
     *("clock", "config", "exchange", "schema", "store", "mail", "hub"),
     *("editions", "curation", "subscriptions", "digests"),
@@ -37,7 +38,6 @@ HOMES = {
     "apprise": "hub",
     "prometheus_client": "web",
     "requests": "hub",
-    "flufl": "mail",
     "email_validator": "mail",
     "argon2": "curation",
     "zxcvbn": "curation",
@@ -126,5 +126,5 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
-    late = {"email_validator", "flufl", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn"}
+    late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn"}
     assert not loaded("feed.web, feed.worker") & late

@@ -205,9 +205,9 @@ REPORT = (
 
 def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
     report = REPORT.format("")
-    assert house("bounce", given=report, **MONDAY).stdout == "hard, about a subscriber\n"
+    assert house("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
     said = house("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
-    assert said == "hard, about a subscriber: letters stop\n"
+    assert said == "dead, about a subscriber: suspended\n"
     assert rows(house, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
 
 
@@ -219,9 +219,9 @@ def test_whatever_comes_back_is_read_to_its_end_and_costs_little(house: Command)
     done = subprocess.run(
         ["/bin/sh", "-c", " ".join(endless)], cwd=house.folder, env=environ, capture_output=True
     )
-    assert done.stdout.split(b"\n")[:2] == [b"other, about nobody known", b"0"]
+    assert done.stdout.split(b"\n")[:2] == [b"none, about nobody known", b"0"]
     wrapped = "Content-Type: message/rfc822\n\n" * 20_000
-    assert house("bounce", given=wrapped, **MONDAY).stdout == "other, about nobody known\n"
+    assert house("bounce", given=wrapped, **MONDAY).stdout == "none, about nobody known\n"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from feed.config.parsing import Smtp
 from feed.errors import MailRefusedError, MailUnavailableError
 from feed.mail import outbox
 from feed.mail.envelope import Envelope, Outcome
-from feed.mail.reply import plain
 from feed.mail.sending import Record
 from feed.mail.smtp import check, deliver
 from feed.mail.supply import CATCHING_UP
+from feed.smtp.reply import plain
 from tests.conftest import free_port
 from tests.mailservers import (
     DROP,
@@ -357,12 +357,18 @@ def test_what_the_supply_raises_comes_out_once_letters_in_flight_are_settled() -
     [
         ("RCPT", "450 4.2.0 greylisted", "deferred"),
         ("RCPT", "550 5.1.1 <anna.1@example.org>: no such user", "bounced"),
-        ("RCPT", "554 5.7.1 <anna.1@example.org>: Relay access denied", "failed"),
-        ("RCPT", "550 relay not permitted", "failed"),
+        ("RCPT", "554 5.7.1 <anna.1@example.org>: Relay access denied", "deferred"),
+        ("RCPT", "550 relay not permitted", "deferred"),
+        ("RCPT", "550 5.4.5 Daily sending quota exceeded", "deferred"),
+        ("RCPT", "554 Your address 192.0.2.1 is listed at bl.example", "deferred"),
+        ("RCPT", "550 rejected by local policy", "deferred"),
+        ("RCPT", "552 5.2.2 Mailbox full", "failed"),
+        ("DATA", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", "bounced"),
+        (".", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", "bounced"),
         ("DATA", "451 4.3.0 queue file write error", "deferred"),
         ("DATA", "554 5.5.1 no", "failed"),
         (".", "452 4.3.1 full", "deferred"),
-        (".", "554 5.7.1 looks like spam", "failed"),
+        (".", "554 5.7.1 looks like spam", "deferred"),
         ("MAIL", "552 5.3.4 too large", "failed"),
     ],
 )
@@ -422,7 +428,7 @@ def test_content_refused_for_everybody_does_not_burn_the_list() -> None:
     match = r"10 letters in a row: 554 5.7.1 <…> says"
     with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match=match):
         ledger.send(server.server, letters(1000))
-    assert list(ledger.outcomes.values()) == [("failed", 554)] * 10
+    assert list(ledger.outcomes.values()) == [("deferred", 554)] * 10
     assert len(ledger.pulled) == 11
 
 
@@ -432,7 +438,7 @@ def test_a_success_between_makes_it_the_letters_fault() -> None:
 
     with scripted(Polite(answer)) as server:
         ledger = Ledger().send(server.server, letters(19))
-    assert [result for result, _ in ledger.outcomes.values()].count("failed") == 18
+    assert [result for result, _ in ledger.outcomes.values()].count("deferred") == 18
 
 
 def test_relaying_denied_is_not_the_recipients_fault() -> None:
@@ -442,7 +448,7 @@ def test_relaying_denied_is_not_the_recipients_fault() -> None:
     ledger = Ledger()
     with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match="Relay access"):
         ledger.send(server.server, letters(1000), connections=4)
-    assert set(ledger.outcomes.values()) == {("failed", 554)}
+    assert set(ledger.outcomes.values()) == {("deferred", 554)}
     assert len(ledger.outcomes) < 20
 
 

@@ -14,7 +14,7 @@ from feed.config import logs
 # Every command: the module of this package that it is in, and its name there.
 COMMANDS = {
     "backup": ("backup", "backup"),
-    "bounce": ("digest", "bounce"),
+    "bounce": ("bounce", "bounce"),
     "check": ("check", "group"),
     "curator": ("curator", "group"),
     "digest": ("digest", "group"),

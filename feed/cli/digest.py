@@ -1,4 +1,4 @@
-"""The commands about letters: `devis digest …` and `devis bounce`."""
+"""The commands about letters: `devis digest …` and `devis mail-worker`."""
 
 import json
 import sys
@@ -13,9 +13,7 @@ from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import secret
 from feed.digests import proof
 from feed.errors import InstanceError, mark
-from feed.mail import returns
 from feed.model import CADENCES, Cadence
-from feed.subscriptions import returned
 
 FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 
@@ -129,23 +127,6 @@ def preview(
         click.echo(f"{said.result.capitalize()}: {said.code} {said.detail}".rstrip())
         if said.result != "sent":
             raise SystemExit(1)
-
-
-@click.command()
-@setup
-def bounce(base: Setup) -> None:
-    """Read a returned message, a complaint or a wish to leave from standard input.
-
-    For the mail server to pipe into; what it tells is counted, and letters stop where they must.
-    """
-    message = sys.stdin.buffer.read(returns.LARGEST)
-    while sys.stdin.buffer.read(returns.LARGEST):  # a pipe that is left full is a fault to Postfix
-        pass
-    with base.library() as (db, site):
-        key = secret.key(base.config)
-        done = returned.handle(db, site, base.config, key, message, base.clock())
-    about = "a subscriber" if done.known else "nobody known"
-    click.echo(f"{done.kind}, about {about}{': letters stop' if done.stopped else ''}")
 
 
 def _line(item: proof.Proof) -> str:

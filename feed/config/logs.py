@@ -19,7 +19,7 @@ REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the on
 _ADDRESS = re.compile(r"[^\s@<>()\"',:;/=]+@[^\s@<>()\"',:;/]+")
 _TOKEN = re.compile(r"(/subscription/|/desk/link/)[^/\s?]+")
 # They tell of every step they take.
-_TALKATIVE = ("apscheduler", "flufl.bounce", "celery", "kombu", "amqp")
+_TALKATIVE = ("apscheduler", "celery", "kombu", "amqp")
 
 
 def start(form: Form = "text") -> None:

@@ -52,7 +52,7 @@ class Ledger:
         self.count(outcome.result, 1)
         reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
         if outcome.result == "bounced":
-            returned.record(self._db, self._config, claim.subscriber, "hard", self._clock())
+            returned.record(self._db, self._config, claim.subscriber, "dead", self._clock())
         if outcome.result != "deferred":
             return Record(claim, _STATES[outcome.result], reason)
         return Record(claim, "deferred", reason, self._after(claim.attempts))

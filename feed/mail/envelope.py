@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-# sent: accepted; deferred: try again later; bounced: its recipient was refused for good;
-# failed: its content was refused for good.
+# sent: accepted; deferred: try again later, as the server says or because it refuses the sender;
+# bounced: there is no such mailbox or domain; failed: refused for good for any other reason.
 Result = Literal["sent", "deferred", "bounced", "failed"]
 
 

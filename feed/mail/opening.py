@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from feed.config.parsing import Smtp
 from feed.errors import MailError, MailRefusedError, MailUnavailableError, mark
-from feed.mail.reply import plain
 from feed.mail.session import Abilities
+from feed.smtp.reply import plain
 
 _UNREACHABLE = mark("The mail server %(server)s cannot be reached: %(reason)s. The letters wait.")
 

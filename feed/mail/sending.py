@@ -43,6 +43,13 @@ _NOT_NOW = mark("The mail server %(server)s takes no letters now: %(answer)s. Th
 Record = Callable[[Sequence[Outcome]], None]
 
 
+def _is_refused(outcome: Outcome) -> bool:
+    """Whether it was refused for good, because of the message or of the sender."""
+    return (outcome.result == "failed" and outcome.code > 0) or (
+        outcome.result == "deferred" and outcome.code >= 500
+    )
+
+
 @dataclass(slots=True, eq=False)
 class _Connection:
     """`since` is when something last went over it, `wave` the trouble after which it was opened."""
@@ -136,7 +143,7 @@ class Run:
         for outcome in self._outcomes[self._tallied :]:
             if outcome.result == "sent":
                 self._troubles = self._failed = 0
-            elif outcome.result == "failed" and outcome.code:
+            elif _is_refused(outcome):
                 self._failed += 1
                 if self._failed == ROW:
                     answer = f"{outcome.code} {outcome.detail}"

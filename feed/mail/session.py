@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import idna
 
 from feed.mail.envelope import Envelope, Outcome, Result
-from feed.mail.reply import is_about_us, plain
+from feed.smtp.reply import plain
+from feed.smtp.verdict import Stage, judge_reply
 
 TOO_LARGE = 552
 PUT_OFF = 5  # bodies put off in a row: that is the server's trouble, and another connection may do
@@ -152,10 +153,8 @@ class Session:
 
     def _on_recipient(self, line: bytes) -> None:
         self.at_recipient = False
-        if line[:1] == b"5":
-            self._refuse("failed" if is_about_us(plain(line[4:])) else "bounced", line)
-        elif line[:1] == b"4":
-            self._refuse("deferred", line)
+        if line[:1] in (b"4", b"5"):
+            self._refuse(_result(line, "rcpt"), line)
         elif line[:1] != b"2":
             self._close(line)
 
@@ -163,19 +162,19 @@ class Session:
         if line[:1] == b"3":
             self._go_ahead = True
         elif line[:1] in (b"4", b"5"):
-            self._refuse("deferred" if line[:1] == b"4" else "failed", line)
+            self._refuse(_result(line, "data"), line)
         else:
             self._close(line)
 
     def _on_body(self, line: bytes) -> None:
         letter = self.in_doubt
-        result: Result | None = _AFTER_BODY.get(line[:1])
-        if letter is None or result is None or not line[:3].isdigit():
+        if letter is None or line[:1] not in (b"2", b"4", b"5") or not line[:3].isdigit():
             self._close(line)
             return
+        result: Result = "sent" if line[:1] == b"2" else _result(line, "data")
         self.in_doubt = None
         self._outcomes.append(Outcome(letter.key, result, int(line[:3]), plain(line[4:])))
-        self._put_off = self._put_off + 1 if result == "deferred" else 0
+        self._put_off = self._put_off + 1 if line[:1] == b"4" else 0
         if self._put_off == PUT_OFF:
             self._close(line)
 
@@ -203,7 +202,12 @@ class Session:
         self.closed = (code, plain(line[4:])) if sense else (0, "an answer that makes no sense")
 
 
-_AFTER_BODY: dict[bytes, Result] = {b"2": "sent", b"4": "deferred", b"5": "failed"}
+def _result(line: bytes, stage: Stage) -> Result:
+    """What becomes of an e-mail that is refused: a refusal of the sender may be lifted."""
+    if line[:1] == b"4" or not line[:3].isdigit():
+        return "deferred"
+    verdict = judge_reply(int(line[:3]), line[4:].decode("utf-8", "replace"), stage).verdict
+    return {"dead": "bounced", "us": "deferred"}.get(verdict, "failed")  # type: ignore[return-value]
 
 
 def _path(address: str) -> tuple[bytes, bool]:

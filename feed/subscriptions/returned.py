@@ -1,8 +1,9 @@
-"""What comes back: when letters to somebody return for too long, no more are written."""
+"""What comes back: dead addresses and complaints suspend a subscription."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from sqlite_utils import Database
 
@@ -15,8 +16,6 @@ from feed.store import subscribers
 from feed.store.connection import transaction
 from feed.subscriptions import leave_by
 
-SOFT_FOR = timedelta(days=14)  # soft bounces all the time for so long, and nobody is there
-SOFT_GAP = timedelta(days=7)  # without one for so long, and they begin anew
 MEMORY = timedelta(days=60)
 
 
@@ -34,12 +33,13 @@ def handle(
 ) -> Handled:
     """Act on a message that came to the address for returns.
 
-    Bounces are counted; a complaint, and a wish to leave, end the letters at once.
+    Dead addresses are counted; a complaint, and a wish to leave, stop the e-mails at once. What
+    may pass, and what is about the sender, counts against nobody.
     """
     came = returns.read(message)
     with transaction(db):
         found = _about(db, config, key, came, now)
-        if found is None or came.kind == "other":
+        if found is None or came.kind not in ("dead", "complaint", "unsubscribe"):
             return Handled(came.kind, found is not None, stopped=False)
         if came.kind == "unsubscribe":
             leave_by(db, site, found, "mail", now)
@@ -68,25 +68,24 @@ def _about(
     return next((found for found in known if found), None)
 
 
-def record(db: Database, config: Config, number: int, kind: str, now: datetime) -> bool:
-    """Keep that a letter came back from somebody, within the caller's transaction.
+def record(
+    db: Database,
+    config: Config,
+    number: int,
+    verdict: Literal["dead", "complaint"],
+    now: datetime,
+) -> bool:
+    """Record what came back about a subscriber, within the caller's transaction.
 
-    `kind` is hard, soft or complaint. True if no more letters are written because of it.
+    True if the subscription is suspended because of it.
     """
-    subscribers.record_bounce(db, number, kind, now)
+    subscribers.record_bounce(db, number, "hard" if verdict == "dead" else verdict, now)
     found = subscribers.bounces(db, number, now - MEMORY)
-    return is_too_much(found, config.bounce_limit, now) and subscribers.suspend(db, number, now)
+    return is_too_much(found, config.bounce_limit) and subscribers.suspend(db, number, now)
 
 
-def is_too_much(bounces: Sequence[tuple[datetime, str]], limit: int, now: datetime) -> bool:
-    """Whether to stop: hard bounces on `limit` days, soft ones for a fortnight, or a complaint."""
+def is_too_much(bounces: Sequence[tuple[datetime, str]], limit: int) -> bool:
+    """Whether to stop: dead on `limit` different days, or a complaint."""
     if any(kind == "complaint" for _, kind in bounces):
         return True
-    if len({at.date() for at, kind in bounces if kind == "hard"}) >= limit:
-        return True
-    soft = [at for at, kind in bounces if kind == "soft"]
-    began = previous = soft[0] if soft else now
-    for at in soft:
-        began = at if at - previous > SOFT_GAP else began
-        previous = at
-    return bool(soft) and soft[-1] - began >= SOFT_FOR
+    return len({at.date() for at, kind in bounces if kind == "hard"}) >= limit

@@ -17,13 +17,3 @@ def plain(said: bytes) -> str:
     if not text.isprintable():
         text = "".join(letter if letter.isprintable() else " " for letter in text)
     return text[:LONGEST]
-
-
-def is_about_us(detail: str) -> bool:
-    """Whether a recipient was refused because of us, who may not send there, not of the mailbox.
-
-    RFC 3463 gives 5.7.x to that; servers without such codes speak of relaying.
-    """
-    if detail.startswith("5."):
-        return detail.startswith("5.7.")
-    return "#5.7." in detail or "relay" in detail.lower()

@@ -1,0 +1,70 @@
+"""The command `devis bounce`, for the mail server to pipe returned messages into."""
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from feed.cli.base import Setup, setup
+from feed.config import secret
+from feed.errors import DevisError
+from feed.smtp import reports
+from feed.store.connection import DriverError
+from feed.subscriptions import returned
+
+
+class _Retried(click.Command):
+    """A command that exits with EX_TEMPFAIL on errors, so that the mail server tries again."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DevisError, DriverError, OSError) as error:
+            click.echo(f"Error: {error}", err=True)
+            raise SystemExit(os.EX_TEMPFAIL) from error
+
+
+@click.command(cls=_Retried)
+@click.option("--judge", is_flag=True, help="Print what FILES are, as JSON lines; keep nothing.")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.pass_context
+def bounce(ctx: click.Context, judge: bool, files: tuple[str, ...]) -> None:
+    """Read a bounce, a complaint or a wish to unsubscribe from standard input.
+
+    For the mail server to pipe into. Dead addresses are counted, and subscriptions suspended where
+    they must be. Exits with 75 (try again) on anything that may pass, such as a locked database.
+    """
+    if bool(files) != judge:
+        raise click.UsageError("FILES and --judge go together.")
+    if judge:
+        _print_verdicts(files)
+    else:
+        ctx.invoke(_handle)
+
+
+def _print_verdicts(files: tuple[str, ...]) -> None:
+    for name in files:
+        with click.open_file(name, "rb") as file:
+            judged = reports.judge_bytes(file.read(reports.LARGEST))
+        row = {
+            "file": name,
+            "verdict": judged.verdict,
+            "status": judged.status,
+            "reason": judged.reason,
+            "addresses": judged.addresses,
+        }
+        click.echo(json.dumps(row, ensure_ascii=False))
+
+
+@setup
+def _handle(base: Setup) -> None:
+    message = sys.stdin.buffer.read(reports.LARGEST)
+    while sys.stdin.buffer.read(reports.LARGEST):  # a pipe that is left full is an error to Postfix
+        pass
+    with base.library() as (db, site):
+        key = secret.key(base.config)
+        done = returned.handle(db, site, base.config, key, message, base.clock())
+    about = "a subscriber" if done.known else "nobody known"
+    click.echo(f"{done.kind}, about {about}{': suspended' if done.stopped else ''}")

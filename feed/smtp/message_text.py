@@ -1,0 +1,91 @@
+"""The texts of a message that came back: decoded, and without the message that was sent back."""
+
+import re
+from collections.abc import Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
+from email.message import Message
+
+_LONGEST = 20_000  # characters of a text, in which to look for a reason
+_STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
+_SENT_BACK = ("message/rfc822", "message/global", "message/global-headers", "text/rfc822-headers")
+_TAG = re.compile(r"<(?:style|script).*?</(?:style|script)>|<[a-z/!][^>@]*>", re.DOTALL | re.I)
+# Where a notice in plain text goes over to the message that it is about.
+_ORIGINAL = re.compile(
+    r"^[-=*|# ]*\s*(?:(?:below this line|enclosed|included|attached) is a copy|this is a copy of"
+    r"|(?:the )?(?:header|text|copy|body) of (?:the|your) (?:original )?message"
+    r"|(?:your )?(?:original|unsent)[ -](?:message|mail)(?: text| info| follows?| headers?)?\W*$"
+    r"|message (?:headers?|text) follows?|below is a copy|message from \S+ follows"
+    r"|(?:message|e?mail) header\b|return-path: *<|received: *(?:from|by|\()|dkim-signature:)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def notice_and_statuses(message: Message) -> tuple[str, list[str]]:
+    """The notice for people, without the message sent back, and the parts for machines."""
+    plain: list[str] = []
+    html: list[str] = []
+    statuses: list[str] = []
+    for part in _before_original(message):
+        kind = part.get_content_type()
+        if kind in _STATUS_PARTS:
+            statuses.append(text_of(part)[:_LONGEST])
+        elif kind == "text/html":
+            html.append(_TAG.sub(" ", text_of(part)[:_LONGEST]))
+        elif kind.startswith("text/") or (
+            kind.startswith("multipart/") and not part.is_multipart()
+        ):
+            plain.append(
+                text_of(part)[:_LONGEST]
+            )  # a multipart whose boundary is missing is text as well
+    notice = "\n".join(plain if any(text.strip() for text in plain) else html)
+    original = next((hit for hit in _ORIGINAL.finditer(notice) if hit.start()), None)
+    return notice[: original.start()] if original else notice, statuses
+
+
+def _before_original(message: Message) -> Iterator[Message]:
+    """The parts of a message, those of what was sent back left out."""
+    if message.get_content_type() in _SENT_BACK:
+        return
+    yield message
+    if message.is_multipart() and message.get_content_maintype() != "message":
+        for part in message.get_payload():
+            if isinstance(part, Message):
+                yield from _before_original(part)
+
+
+def text_of(part: Message) -> str:
+    """The decoded text of a part; nested parts of a status report as they are written."""
+    if part.is_multipart():
+        inner = part.get_payload()
+        encoding = str(part.get("Content-Transfer-Encoding", "")).lower()
+        text = "\n\n".join(_as_written(block) for block in inner if isinstance(block, Message))
+        if encoding not in ("base64", "quoted-printable"):
+            return text.replace("\r\n", "\n")
+        part = Message()
+        part["Content-Transfer-Encoding"] = encoding
+        part.set_payload(text)
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    charset = part.get_content_charset() or "utf-8"
+    if b"\x1b$" in content:
+        charset = "iso-2022-jp"
+    try:
+        text = content.decode(charset, "replace")
+    except LookupError:
+        text = content.decode("utf-8", "replace")
+    return text.replace("\r\n", "\n")
+
+
+def _as_written(block: Message) -> str:
+    fields = "\n".join(f"{name}: {value}" for name, value in block.items())
+    return fields if block.is_multipart() else f"{fields}\n\n{block.get_payload()}"
+
+
+def header(message: Message, name: str) -> str:
+    """The decoded value of a header; empty if there is none."""
+    value = str(message.get(name, ""))
+    try:
+        return str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, ValueError):
+        return value

@@ -1,0 +1,267 @@
+"""Judges a message that came back: a DSN, an abuse report, or a notice in plain text.
+
+Delivery status notifications (RFC 3464, and RFC 6533 for international addresses), abuse reports
+(RFC 5965, and Outlook.com's JMRP), notifications of Amazon SES, and what other servers write.
+"""
+
+import json
+import re
+from dataclasses import replace
+from email import message_from_bytes
+from email.message import Message
+from typing import Any
+
+from feed.smtp.message_text import header, notice_and_statuses, text_of
+from feed.smtp.verdict import FIRM, Judgement, Stage, Verdict, codes, judge_reply
+
+LARGEST = 1 << 20  # bytes of a message that are looked at
+UNSUBSCRIBES = "X-Apple-Unsubscribe"  # the header of what Apple Mail writes to unsubscribe
+_NO_COMPLAINT = {"not-spam", "auth-failure", "dmarc"}  # RFC 6430, 6591, 7489
+_SEVERITY: tuple[Verdict, ...] = ("dead", "us", "later", "complaint", "none")
+
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'=@]{1,64}@[\w.-]{1,250}\.\w{2,63}", re.UNICODE)
+_FIELD = re.compile(r"^([A-Za-z][A-Za-z-]*):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
+_IS_FIELDS = re.compile(r"^\s*(?:final-recipient|reporting-mta):", re.MULTILINE | re.IGNORECASE)
+_NEXT_REPLY = re.compile(r"\n(?=[^\w\n]*(?:\w+: )?[2-5]\d\d[ -])|: (?=[45]\d\d[ -])")
+_ACCEPTED = re.compile(r"\W*(?:out: )?[23]\d\d[ -]", re.IGNORECASE)
+_FAILURE = re.compile(
+    r"undeliver|not (?:be )?deliver|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
+    r"|fail(?:ed|ure)[^.\n]{0,20}(?:deliver|notice|mail)|returned (?:mail|to sender)|failure notice"
+    r"|mail(?: system)? (?:delivery )?(?:error|fail)|could not (?:be )?(?:send|sent|deliver|reach)"
+    r"|rejected|bounce|unable to deliver|wasn't able to deliver|permanent error|warning: message"
+    r"|nondeliver|non-deliver|unzustellbar|non remis|недоставл|не доставл|no entregad",
+    re.IGNORECASE,
+)
+_AUTOMATIC = re.compile(
+    r"out of (?:the )?office|auto(?:matic|mated)?[- :]*(?:re(?:ply|sponse|sponder)?\b|answer"
+    r"|antwort)|vacation|on holiday|away from|absen[ct]|abwesen|r[ée]ponse automatique"
+    r"|respuesta autom|risposta autom|resposta autom|autosvar|fr[åa]nvar"
+    r"|自動(?:返信|応答)|自动回复|автоответ|afwezig",
+    re.IGNORECASE,
+)
+_CHALLENGE = re.compile(
+    r"(?:confirm|verif|prove|authenticat)\w*[^.]{0,60}(?:your (?:message|e?-?mail|identity)"
+    r"|that you|human|real person)|captcha|challenge|approved senders?|whitelist"
+    r"|to have your (?:message|mail)",
+    re.IGNORECASE,
+)
+_DAEMON = re.compile(
+    r"mailer-?daemon|post_?master|mail.?delivery|no-?reply|system admin|<>|^$", re.IGNORECASE
+)
+_BEFORE = r"(?:pipelined |the |final |our |sending |end of |\W)*"
+_AT = r"(?:reply to|after|like our|following|command|>>>|sent <<<|smtp:|\[)"
+_STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = tuple(
+    (stage, re.compile(rf"(?:{_AT}\s*{_BEFORE}{verb}|{words})", re.IGNORECASE))
+    for stage, verb, words in (
+        ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|\(state 14\)"),
+        ("data", "data", r"\(state 1[78]\)"),
+        ("mail", "(?:mail|helo|ehlo)", r"but (?:sender|my name)|\(state 13\)"),
+    )
+)
+
+
+def judge_bytes(message: bytes) -> Judgement:
+    """Judge a message that came back, from its bytes."""
+    try:
+        return judge(message_from_bytes(message[:LARGEST]))
+    except RecursionError:  # nested more deeply than any mail server does it
+        return Judgement("none", reason="nested too deeply")
+
+
+def judge(message: Message) -> Judgement:
+    """Judge a message that came back. What cannot be understood is "none".
+
+    Raises RecursionError where it is nested too deeply.
+    """
+    complaint = _complaint(message)
+    if complaint is not None:
+        return complaint
+    if _is_receipt(message):
+        return Judgement("none", reason="a receipt")
+    notice, statuses = notice_and_statuses(message)
+    if notice.lstrip().startswith("{"):
+        return _notification(notice)
+    blocks = [block for text in statuses or [notice] for block in _blocks(text)]
+    if blocks:
+        return _dsn(blocks, notice, message)
+    if _is_failure_notice(message, notice):
+        return _plain_text(notice, message)
+    return Judgement("none", reason="not a report of a failed delivery")
+
+
+def _complaint(message: Message) -> Judgement | None:
+    """An abuse report, if it is one: RFC 5965, or Outlook.com's, which sends the message alone."""
+    parts = list(message.walk())
+    jmrp = any(part.get("X-HmXmrOriginalRecipient") for part in parts)
+    report = str(message.get_param("report-type", "")).lower() == "feedback-report"
+    fields = _feedback(parts)
+    subject = header(message, "Subject").lower()
+    wish = message.get(UNSUBSCRIBES)
+    if not (jmrp or report or fields or wish or subject.startswith("complaint about message from")):
+        return None
+    kind = fields.get("feedback-type", "abuse").strip().lower()
+    named = [fields.get("original-rcpt-to", "")]
+    named += [str(part.get("X-HmXmrOriginalRecipient", "")) for part in parts]
+    addresses = _addresses(" ".join(named))
+    if kind in _NO_COMPLAINT:
+        return Judgement("none", reason=f"feedback: {kind}", addresses=addresses)
+    return Judgement("complaint", reason=f"feedback: {kind}", addresses=addresses)
+
+
+def _feedback(parts: list[Message]) -> dict[str, str]:
+    """The fields of the first feedback report, by their names in lower case."""
+    for part in parts:
+        if part.get_content_type() == "message/feedback-report":
+            return _fields(text_of(part))
+    return {}
+
+
+def feedback_senders(message: Message) -> list[str]:
+    """The envelope senders of the messages that an abuse report is about."""
+    found = _feedback(list(message.walk())).get("original-mail-from")
+    return [found] if found else []
+
+
+def _is_receipt(message: Message) -> bool:
+    kind = str(message.get_param("report-type", "")).lower()
+    types = {part.get_content_type() for part in message.walk()}
+    return kind == "disposition-notification" or "message/disposition-notification" in types
+
+
+def _fields(text: str) -> dict[str, str]:
+    return {hit[1].lower(): " ".join(hit[2].split()) for hit in reversed([*_FIELD.finditer(text)])}
+
+
+def _blocks(text: str) -> list[dict[str, str]]:
+    """The fields of each recipient in a status report."""
+    found = [_fields(block) for block in re.split(r"\n[ \t]*\n", text)]
+    return [block for block in found if "action" in block or "diagnostic-code" in block]
+
+
+def _dsn(blocks: list[dict[str, str]], notice: str, message: Message) -> Judgement:
+    """The gravest of what a status report says about its recipients."""
+    return _gravest([_recipient(block, notice) for block in blocks], message, notice)
+
+
+def _gravest(judged: list[Judgement], message: Message, notice: str) -> Judgement:
+    worst = min(judged, key=lambda one: _SEVERITY.index(one.verdict))
+    named = [name for one in judged if one.verdict == worst.verdict for name in one.addresses]
+    return replace(worst, addresses=tuple(dict.fromkeys(named)) or _named(message, notice))
+
+
+def _recipient(block: dict[str, str], notice: str) -> Judgement:
+    """What a status report says about one recipient."""
+    addresses = _addresses(block.get("final-recipient") or block.get("original-recipient", ""))
+    action = (block.get("action") or "failed").split()[0].lower()
+    status = codes(block.get("status", ""))[1]
+    if action in ("delivered", "relayed", "expanded"):
+        return Judgement("none", status, action, addresses)
+    final = action == "failed"
+    kind, diagnostic = _diagnostic(block)
+    stage = _stage(notice) or ("" if kind.startswith("x-") else "unknown")
+    found = judge_reply(codes(diagnostic)[0], diagnostic, stage, status=status, final=final)
+    if found.weight < FIRM or not diagnostic:
+        found = _clearest([found, _in_words(notice, final)])
+    return replace(found, addresses=addresses)
+
+
+def _diagnostic(block: dict[str, str]) -> tuple[str, str]:
+    """The kind and the text of a diagnostic code; "smtp" where the kind is missing."""
+    found = re.match(r"([\w-]+) *;(.*)", block.get("diagnostic-code", ""))
+    return (
+        (found[1].lower(), found[2].strip())
+        if found
+        else ("smtp", block.get("diagnostic-code", ""))
+    )
+
+
+def _plain_text(notice: str, message: Message) -> Judgement:
+    return replace(_in_words(notice, final=True), addresses=_named(message, notice))
+
+
+def _in_words(notice: str, final: bool) -> Judgement:
+    """The most specific of what the passages of a notice say; of equals, the gravest."""
+    stage = _stage(notice)
+    judged = [
+        judge_reply(codes(passage)[0], passage, _stage(passage) or stage, final=final)
+        for passage in _passages(notice)
+    ]
+    return _clearest(judged) if judged else Judgement("later")
+
+
+def _clearest(judged: list[Judgement]) -> Judgement:
+    """The most specific; of equals one that says "dead", then one with a code."""
+    return min(judged, key=lambda one: (-one.weight, one.verdict != "dead", not one.status))
+
+
+def _passages(notice: str) -> list[str]:
+    """Paragraphs, each reply of a server in them by itself."""
+    paragraphs = (text for text in re.split(r"\n[ \t>]*\n", notice) if not _IS_FIELDS.search(text))
+    return [
+        " ".join(passage.split())
+        for paragraph in paragraphs
+        for passage in _replies(paragraph) or _NEXT_REPLY.split(paragraph)
+        if passage.strip() and not _ACCEPTED.match(passage)
+    ]
+
+
+def _replies(paragraph: str) -> list[str]:
+    """The replies of the other server in a transcript; sendmail draws conclusions of its own."""
+    return re.findall(r"^\s*<<< ?(.*)", paragraph, re.MULTILINE)
+
+
+def _stage(text: str) -> Stage:
+    """The SMTP command that a text says was refused: the one that it names first."""
+    found = [(hit.start(), stage) for stage, pattern in _STAGES if (hit := pattern.search(text))]
+    return min(found)[1] if found else ""
+
+
+def _notification(text: str) -> Judgement:
+    """A notification of Amazon SES, in JSON, as it is or in an envelope of Amazon SNS."""
+    try:
+        read = json.JSONDecoder(strict=False).raw_decode  # a footer may follow
+        event: Any = read(text.strip().replace("\n ", ""))[0]
+        event = read(event["Message"])[0] if "Message" in event else event
+        kind = str(event.get("notificationType", event.get("eventType", ""))).lower()
+        recipients = event.get(kind, {}).get(
+            "bouncedRecipients" if kind == "bounce" else "complainedRecipients", []
+        )
+        addresses = tuple(str(one["emailAddress"]) for one in recipients)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return Judgement("none", reason="not a report of a failed delivery")
+    if kind == "complaint":
+        return Judgement("complaint", reason="feedback", addresses=addresses)
+    if kind != "bounce" or not recipients:
+        return Judgement("none", reason=kind)
+    blocks = [
+        {
+            "final-recipient": str(one["emailAddress"]),
+            "status": str(one.get("status", "")),
+            "diagnostic-code": str(one.get("diagnosticCode", "")),
+        }
+        for one in recipients
+    ]
+    return _dsn(blocks, "", Message())
+
+
+def _is_failure_notice(message: Message, notice: str) -> bool:
+    """Whether a mail server wrote this about a message that it could not deliver."""
+    if message.get("X-Failed-Recipients"):
+        return True
+    subject = header(message, "Subject")
+    has_code = any(codes(notice))
+    if _AUTOMATIC.search(subject) or (_CHALLENGE.search(notice) and not has_code):
+        return False
+    null_sender = header(message, "Return-Path").strip() == "<>"
+    by_server = bool(_DAEMON.search(header(message, "From"))) or null_sender
+    return by_server and bool(has_code or _FAILURE.search(f"{subject}\n{notice}"))
+
+
+def _named(message: Message, notice: str) -> tuple[str, ...]:
+    """The addresses that a notice in plain text is about."""
+    failed = _addresses(header(message, "X-Failed-Recipients"))
+    return failed or _addresses(notice)[:1]
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_ADDRESS.findall(text)))

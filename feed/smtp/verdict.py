@@ -1,0 +1,136 @@
+"""Whether a refusal says that an address is dead, to try later, or something about the sender.
+
+Enhanced status codes (RFC 3463) decide first, then reply codes (RFC 5321), then words. Where they
+contradict each other, the more specific one decides: a code that says no more than "failed"
+(5.0.0, 5.1.0, 5.5.0) gives way to words, and so does a code that servers are known to misuse.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from feed.smtp import words
+from feed.smtp.reply import plain
+
+# dead: there is no such mailbox or domain; later: the receiving side may take a later message;
+# us: about the sender; complaint: the recipient reports spam; none: nothing of these.
+Verdict = Literal["dead", "later", "us", "complaint", "none"]
+Stage = Literal["", "mail", "rcpt", "data", "unknown"]
+
+_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+_REPLY = re.compile(r"(?<![\d.:])([245][0-7]\d)(?=[-\s#:]|$)")
+_NO_MAILBOX = re.compile(r"5\.1\.(?:1|2|3|6|10|35[01])$|5\.4\.310$")
+_UNSPECIFIC = re.compile(r"[245]\.0\.\d+$|2\.|[45]\.1\.0$|[45]\.5\.0$")
+_FROM = re.compile(r"5\.1\.[78]$|[45]\.7\.\d+$|5\.6\.\d+$")
+_PASSES = re.compile(r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.1[378]$")
+_LONGEST = 1000  # characters of a text in which to look for a reason
+FIRM, WORDS, GUESS = 3, 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a reply or a message means, and why.
+
+    `status` is the enhanced status code, else the reply code, else empty; `reason` is one
+    printable line without addresses; `addresses` are those that the verdict is about, empty for
+    replies. `weight` says how specific the evidence is: FIRM, WORDS or GUESS.
+    """
+
+    verdict: Verdict
+    status: str = ""
+    reason: str = ""
+    addresses: tuple[str, ...] = ()
+    weight: int = GUESS
+
+
+def judge_reply(
+    code: int, text: str, stage: Stage = "", *, status: str = "", final: bool = False
+) -> Judgement:
+    """Judge one refusal. `code` is 0 if there was none, `stage` the command that was refused.
+
+    `status` is the enhanced status code that a report gives beside the text; a specific one in the
+    text outranks it. `final` marks a report that delivery was given up.
+    """
+    text = text[:_LONGEST]
+    status = codes(f"{text} {status}")[1]
+    verdict, weight = _decide(code, status, words.normalise(text), stage, final)
+    return Judgement(
+        verdict, status or (str(code) if code else ""), plain(text.encode()), (), weight
+    )
+
+
+def codes(text: str) -> tuple[int, str]:
+    """The first reply code (0 if none) and the first specific enhanced code (empty if none)."""
+    reply = _REPLY.search(text)
+    found = [hit[0] for hit in _ENHANCED.finditer(text)]
+    enhanced = next((one for one in found if not _UNSPECIFIC.match(one)), found[0] if found else "")
+    return int(reply[1]) if reply else 0, enhanced
+
+
+def _decide(code: int, status: str, text: str, stage: Stage, final: bool) -> tuple[Verdict, int]:
+    gone = bool(words.MAILBOX.search(text) or words.DOMAIN.search(text))
+    sender = bool(words.SENDER.search(text))
+    if _NO_MAILBOX.match(status):
+        return _no_mailbox(text, gone, sender)
+    if final and not sender and _is_gone_for_good(status, text, gone):
+        return "dead", WORDS
+    if status.startswith("4.") or (not status and 400 <= code < 500):
+        weight = GUESS if _UNSPECIFIC.match(status) else FIRM if status else WORDS
+        return ("us" if sender or status.startswith("4.7.") else "later"), weight
+    if _PASSES.match(status):
+        return "later", FIRM
+    if status.startswith("5.4.1") and "recipient address rejected: access denied" in text:
+        return "dead", FIRM  # Exchange Online to an address that is not in its directory
+    if _FROM.match(status):
+        return _about_sender(status, text, gone, sender, stage)
+    return _by_words(code, status, text, sender, stage)
+
+
+def _is_gone_for_good(status: str, text: str, gone: bool) -> bool:
+    """Whether a temporary status is contradicted by the words of a report that gives up."""
+    if status.startswith("4.1."):
+        return gone
+    return status == "4.0.0" and bool(words.DOMAIN.search(text))
+
+
+def _no_mailbox(text: str, gone: bool, sender: bool) -> tuple[Verdict, int]:
+    if words.UNWRITABLE.search(text):
+        return "later", FIRM
+    if gone:
+        return "dead", FIRM
+    if sender:
+        return "us", WORDS
+    return ("later", WORDS) if words.FULL.search(text) else ("dead", FIRM)
+
+
+def _about_sender(
+    status: str, text: str, gone: bool, sender: bool, stage: Stage
+) -> tuple[Verdict, int]:
+    """5.7.x and 5.6.x: some servers give them to mailboxes that are absent, full or disabled."""
+    if not sender and gone and stage in ("", "rcpt"):
+        return "dead", WORDS
+    if not sender and status.startswith("5.7.") and words.FULL.search(text):
+        return "later", WORDS
+    return "us", FIRM
+
+
+def _by_words(code: int, status: str, text: str, sender: bool, stage: Stage) -> tuple[Verdict, int]:
+    if sender or (stage == "mail" and not words.FULL.search(text)):
+        return "us", WORDS
+    if words.DOMAIN.search(text) or code == 556:
+        return "dead", WORDS
+    if words.FULL.search(text):
+        return "later", WORDS
+    if words.MAILBOX.search(text):
+        # After the message itself, "user unknown" is what filters of a recipient say.
+        if stage == "rcpt":
+            return "dead", FIRM
+        return ("dead" if stage == "" and not code else "later"), WORDS
+    may_be_absent = code == 550 and stage != "data" and not status.startswith("5.2.")
+    if may_be_absent and words.UNAVAILABLE.search(text):
+        return "dead", WORDS
+    if words.OUT_OF_SERVICE.search(text) or status.startswith(("5.2.", "5.3.")):
+        return "later", WORDS
+    if words.REFUSED.search(text):
+        return "us", WORDS
+    return "later", GUESS

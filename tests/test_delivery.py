@@ -355,3 +355,25 @@ def test_a_notice_is_tried_again_for_half_a_day(home: House) -> None:
         assert home.rows("SELECT state, attempts FROM notices") == [("due", 1)]
         home.send((home.now + timedelta(seconds=61)).isoformat())
     assert [mail.recipient for mail in last.mails] == ["new@example.org"]
+
+
+def test_a_server_that_refuses_the_sender_marks_nobody_and_the_run_stops(home: House) -> None:
+    """All that is refused is put off: what waits goes out once the server takes it."""
+    for number in range(24):
+        home.subscribe(f"q{number}@example.org")
+
+    def answer(number: int, verb: str, text: str) -> str | None:
+        return "550 5.7.1 Blocked by local policy" if verb == "RCPT" else None
+
+    with scripted(Polite(answer), Polite(answer)) as there:
+        to(home, there.server, 1)
+        for seconds in (0, 61):
+            with pytest.raises(MailRefusedError, match="in a row: 550 5"):
+                home.send(later(SEVEN, seconds=seconds))
+    assert set(states(home)) <= {"deferred", "claimed", "due"}
+    assert states(home)["deferred"] >= 10
+    assert home.rows("SELECT * FROM bounces") == []
+    with inbox() as box:
+        to(home, box.server).send(later(SEVEN, minutes=10))
+    assert len(box.mails) == 30
+    assert states(home) == {"sent": 30}

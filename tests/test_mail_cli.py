@@ -259,3 +259,39 @@ def test_the_secret_key_is_made_once_for_its_owner_only(house: Command) -> None:
     assert path.read_text() == before
     path.write_text("x")
     assert "restore it from a backup" in refused(house, "digest", "send", **SEVEN)
+
+
+def test_judging_files_prints_json_lines_and_needs_no_database(command: Command) -> None:
+    (command.folder / "dead.eml").write_text(REPORT.format(""))
+    (command.folder / "away.eml").write_text("From: a@example.org\nSubject: Away\n\nBack soon\n")
+    done = command("bounce", "--judge", "dead.eml", "away.eml")
+    dead, away = (json.loads(line) for line in done.stdout.splitlines())
+    assert dead == {
+        "file": "dead.eml",
+        "verdict": "dead",
+        "status": "5.1.1",
+        "reason": "",
+        "addresses": ["anna@example.org"],
+    }
+    assert (away["file"], away["verdict"], away["addresses"]) == ("away.eml", "none", [])
+    assert not (command.folder / DATABASE).exists()
+
+
+@pytest.mark.parametrize("fault", ["missing", "older", "locked", "setting"])
+def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
+    house: Command, fault: str
+) -> None:
+    """Postfix tries again on exit code 75 only; on any other, the message is lost."""
+    path = house.folder / DATABASE
+    with closing(sqlite3.connect(path)) as db:
+        if fault == "missing":
+            path.unlink()
+        elif fault == "older":
+            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'mail_workers'")
+            db.commit()
+        elif fault == "locked":
+            db.execute("BEGIN IMMEDIATE")
+        settings = {"BOUNCE_LIMIT": "many"} if fault == "setting" else {}
+        done = house("bounce", code=75, given=REPORT.format(""), **MONDAY, **settings)
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr

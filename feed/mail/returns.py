@@ -9,6 +9,7 @@ from email.message import Message
 from typing import Literal
 
 from feed.smtp import reports
+from feed.smtp.message_text import text_of
 from feed.smtp.verdict import Judgement, Verdict
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,6 @@ def _links(message: Message) -> Iterator[str]:
     for part in message.walk():
         texts = [str(value) for value in part.get_all("List-Unsubscribe", [])]
         if part.get_content_type() in _HEADERS:
-            texts.append(reports.text_of(part))
+            texts.append(text_of(part))
         for text in texts:
             yield from _LINK.findall(re.sub(r"\s", "", text))

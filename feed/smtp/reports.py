@@ -50,13 +50,14 @@ _DAEMON = re.compile(
 )
 _BEFORE = r"(?:pipelined |the |final |our |sending |end of |\W)*"
 _AT = r"(?:reply to|after|like our|following|command|>>>|sent <<<|smtp:|\[)"
-_STAGES: tuple[tuple[Stage, re.Pattern[str]], ...] = tuple(
-    (stage, re.compile(rf"(?:{_AT}\s*{_BEFORE}{verb}|{words})", re.IGNORECASE))
-    for stage, verb, words in (
-        ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|\(state 14\)"),
-        ("data", "data", r"\(state 1[78]\)"),
-        ("mail", "(?:mail|helo|ehlo)", r"but (?:sender|my name)|\(state 13\)"),
-    )
+_STAGE_WORDS: tuple[tuple[Stage, str, str], ...] = (
+    ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|\(state 14\)"),
+    ("data", "data", r"\(state 1[78]\)"),
+    ("mail", "(?:mail|helo|ehlo)", r"but (?:sender|my name)|\(state 13\)"),
+)
+_STAGES = tuple(
+    (stage, re.compile(rf"{_AT}\s*{_BEFORE}{verb}|{words}", re.IGNORECASE))
+    for stage, verb, words in _STAGE_WORDS
 )
 
 

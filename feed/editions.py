@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from sqlite_utils import Database
 
 from feed import rotation
-from feed.config import Config
+from feed.config import Config, identity
 from feed.errors import InputError, NotFoundError, WithdrawnError, mark
 from feed.model import Edition, Principle, Showing, Site, Source, Theme, Week, Why
 from feed.publish import channel
@@ -25,16 +25,39 @@ _Named = TypeVar("_Named", Theme, Source)
 
 
 def settle(db: Database, config: Config, now: datetime) -> Site:
-    """The site, under the identity that the database keeps from its first start: now, if new."""
-    host = config.base_url.partition("://")[2].rpartition("@")[2]
-    host = host.partition("]")[0].strip("[") if host.startswith("[") else host.partition(":")[0]
-    authority = meta.get(db, "authority")
-    since = meta.get(db, "since")
-    if authority is None or since is None:
+    """The site under its identity, which the database remembers.
+
+    At the first start the database gets an identity and `since`, and remembers whether the clock
+    was rehearsed. A trial has a random authority; the first public base address replaces it.
+    """
+    kept = meta.get(db, "authority")
+    if kept is None or kept != identity.settled(kept, config.base_url):
         with transaction(db):
-            authority = meta.remember(db, "authority", host)
-            since = meta.remember(db, "since", now.isoformat(timespec="seconds"))
-    return config.site(authority, datetime.fromisoformat(since))
+            if config.rehearsal and meta.get(db, "since") is None:
+                meta.put(db, meta.REHEARSAL, "1")
+            meta.remember(db, "since", now.isoformat(timespec="seconds"))
+            meta.put(db, "authority", identity.settled(meta.get(db, "authority"), config.base_url))
+    return site(db, config, now)
+
+
+def site(db: Database, config: Config, now: datetime) -> Site:
+    """The site as `settle` gives it, without writing: for a database that may be read-only."""
+    since = meta.get(db, "since")
+    authority = identity.settled(meta.get(db, "authority"), config.base_url)
+    return config.site(authority, datetime.fromisoformat(since) if since else now)
+
+
+def new_ids(db: Database, config: Config) -> str:
+    """Take the authority of ids from the base address; returns it. Raises InputError on a trial."""
+    if not config.is_public:
+        raise InputError(
+            mark("%(url)s is for this machine only: set DEVIS_BASE_URL to the public address."),
+            url=config.base_url,
+        )
+    authority = identity.authority(config.base_url)
+    with transaction(db):
+        meta.put(db, "authority", authority)
+    return authority
 
 
 def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list[Choice]:

@@ -5,6 +5,7 @@ made, letters are sent and others are told in jobs of their own: neither a long 
 chat holds an edition up.
 """
 
+import fcntl
 import logging
 import threading
 import time
@@ -89,15 +90,18 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
 
 
 def works(config: Config) -> bool:
-    """Whether a worker holds the lock; asking takes it for a moment, where nobody does."""
-    place = config.instance / LOCK_NAME
-    if not place.exists():
-        return False
+    """Whether a worker holds the lock; asking takes it for a moment, where nobody does.
+
+    The file lock itself wants to write the file, which may be read-only here.
+    """
     try:
-        with FileLock(place, blocking=False):
-            return False
-    except Timeout:
+        with (config.instance / LOCK_NAME).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
         return True
+    return False
 
 
 def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:

@@ -60,10 +60,11 @@ def house(folder: Path, **values: str) -> Installation:
 def running(folder: Path) -> Iterator[Running]:
     """A real `devis serve` with two web processes, on a clock that began at noon."""
     port = str(free_port())
-    made = house(folder, PORT=port)
-    given = {"DATABASE": str(made.config.database), "NOW": made.now.isoformat(), "PORT": port}
-    process = Command(folder, outside()).start("serve", WEB_WORKERS="2", **given)
     address = f"http://127.0.0.1:{port}"
+    made = house(folder, PORT=port, BASE_URL=address)
+    given = {"DATABASE": str(made.config.database), "NOW": made.now.isoformat(), "PORT": port}
+    given["BASE_URL"] = address
+    process = Command(folder, outside()).start("serve", WEB_WORKERS="2", **given)
     try:
         wait_until(lambda: answers(address + "/healthz"), 30)
         yield Running(Desk(made), address)

@@ -33,6 +33,7 @@ from sqlite_utils import Database
 from feed import clock, config, curation, editions, server
 from feed.config import Config
 from feed.model import Site
+from feed.store import meta
 from feed.store.connection import connect
 from feed.web import create_app
 
@@ -59,8 +60,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def settings(folder: Path, **values: str) -> Config:
     """The settings of an installation in `folder`; `values` without their DEVIS_ prefix."""
-    given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": NOON.isoformat(), **values}
+    usual = {"NOW": NOON.isoformat(), "BASE_URL": "http://127.0.0.1:8000"}
+    given = {"DATABASE": str(folder / "devis.sqlite3"), **usual, **values}
     return config.load({f"DEVIS_{name}": value for name, value in given.items()})
+
+
+def create(config: Config, clock: clock.Clock) -> None:
+    """Make a database as `server.create` does; a trial's ids are those of the golden files."""
+    server.create(config, clock)
+    if not config.is_public:
+        with connect(config.database) as db:
+            meta.put(db, "authority", "127.0.0.1")
 
 
 class Compiled(BytecodeCache):
@@ -133,7 +143,7 @@ def install(tmp_path: Path) -> Callable[..., Installation]:
 
     def make(folder: str = "instance", **values: str) -> Installation:
         made = Installation(settings(tmp_path / folder, **values))
-        server.create(made.config, clock.Clock(made.now, time.monotonic()))
+        create(made.config, clock.Clock(made.now, time.monotonic()))
         return made
 
     return make
@@ -143,7 +153,7 @@ def install(tmp_path: Path) -> Callable[..., Installation]:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an installation with the shipped library and its editions, to be copied."""
     made = Installation(settings(tmp_path_factory.mktemp("shipped")))
-    server.create(made.config, clock.Clock(made.now, time.monotonic()))
+    create(made.config, clock.Clock(made.now, time.monotonic()))
     made.load(curation.shipped_files())
     made.publish()
     return made.config.instance
@@ -300,8 +310,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real `devis serve` on the shipped library, on the real clock."""
     folder = tmp_path_factory.mktemp("live")
     port = free_port()
-    process = Command(folder, outside()).start("serve", PORT=str(port), WEB_WORKERS="1")
     address = f"http://127.0.0.1:{port}"
+    given = {"PORT": str(port), "BASE_URL": address, "WEB_WORKERS": "1"}
+    process = Command(folder, outside()).start("serve", **given)
     try:
         wait_until(lambda: answers(address + "/healthz"), 30)
         yield address

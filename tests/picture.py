@@ -24,7 +24,7 @@ target = Path(sys.argv[1]).resolve()
 with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
     port = str(free_port())
     process = Command(Path(folder), {"PATH": "/usr/bin"}).start(
-        "serve", PORT=port, NOW="2026-11-22T08:00+01:00"
+        "serve", PORT=port, BASE_URL=f"http://127.0.0.1:{port}", NOW="2026-11-22T08:00+01:00"
     )
     address = f"http://127.0.0.1:{port}"
     browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)

@@ -90,9 +90,10 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "digest": (["preview", "--lang", "sv"], "Att fundera på"),
         "hub": (["status"], "Nobody was to be told of anything."),
         "bounce": ([], "other, about nobody known"),
-        "curator": (["add", "anna@example.org", "--role", "editor"], "/desk/link/"),
+        "curator": (["add", "anna@example.org"], "/desk/link/"),
         "migrate": ([], "Nothing to do."),
         "backup": (["away"], " rows, "),
+        "rehearse": (["copy"], "DEVIS_DATABASE="),
     }
     for name, (arguments, expected) in steps.items():
         done = command(name, *arguments, **TODAY)
@@ -124,8 +125,10 @@ def test_the_serving_commands_work_and_end_when_asked(house: Command) -> None:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['serve']}/sv/feed.rss"))
     finally:
         said = stop(serve)
-    assert f"Devis serves http://127.0.0.1:{ports['serve']}/" in said
-    assert f"http://127.0.0.1:{ports['serve']}/sv/feed.atom" in said
+    home = f"http://localhost:{ports['serve']}"
+    assert f"Devis serves {home}/\n" in said
+    assert f"{home}/sv/feed.atom" in said
+    assert f"This is a trial, at {home}: " in said
 
 
 def test_import_makes_a_database_with_those_principles_only(command: Command) -> None:
@@ -156,7 +159,7 @@ def test_an_import_tells_what_it_left_alone(house: Command) -> None:
 
 def test_an_export_is_utf_8_wherever_it_is_written(house: Command) -> None:
     """Also where the terminal speaks something else."""
-    done = house("export", "--lang", "sv", LANG="C", LC_ALL="C")
+    done = house("export", "--lang", "sv")
     environ = {**house.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     raw = subprocess.run(
         [sys.executable, "-m", "feed", "export", "--lang", "sv"],
@@ -443,6 +446,22 @@ def test_what_may_not_be_written_or_read_is_told_in_one_line(
     public.chmod(0o755)
     assert "Traceback" not in done.stderr
     assert expected in failed(done)
+
+
+@pytest.mark.parametrize("arguments", [["plan", "--days", "1"], ["export"]], ids=" ".join)
+def test_what_only_reads_needs_no_more_than_that(
+    command: Command, public: Path, arguments: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, *arguments],
+        cwd=public,
+        env={**command.environ, "DEVIS_NOW": TODAY["NOW"]},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2031-05-06" in done.stdout or '"principles"' in done.stdout
+    assert [path.name for path in (public / "instance").iterdir()] == ["devis.sqlite3"]
 
 
 def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:

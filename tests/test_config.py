@@ -29,7 +29,7 @@ def test_without_settings_there_is_a_site_on_this_machine(
     made = load()
     assert made.database == tmp_path / "instance" / "devis.sqlite3"
     assert made.instance == tmp_path / "instance"
-    assert (made.host, made.port, made.base_url) == ("127.0.0.1", 8000, "http://127.0.0.1:8000")
+    assert (made.host, made.port, made.base_url) == ("127.0.0.1", 8000, "http://localhost:8000")
     assert made.languages == ("en", "sv")
     assert made.site_names == {"en": "Devis", "sv": "Devis"}
     assert made.timezone.key == "Europe/Stockholm"
@@ -42,10 +42,12 @@ GOOD: list[tuple[dict[str, str], str, Any]] = [
     ({"DATABASE": "~/devis.db"}, "database", Path.home() / "devis.db"),
     ({"DATABASE": " /srv/x.db\n"}, "database", Path("/srv/x.db")),
     ({"HOST": "0.0.0.0"}, "host", "0.0.0.0"),
-    ({"HOST": "0.0.0.0"}, "base_url", "http://127.0.0.1:8000"),
-    ({"HOST": "::", "PORT": "80"}, "base_url", "http://127.0.0.1:80"),
+    ({"HOST": "0.0.0.0"}, "base_url", "http://localhost:8000"),
+    ({"HOST": "::", "PORT": "80"}, "base_url", "http://localhost:80"),
     ({"HOST": "::1"}, "host", "::1"),
-    ({"HOST": "::1"}, "base_url", "http://[::1]:8000"),
+    ({"HOST": "::1"}, "base_url", "http://localhost:8000"),
+    ({"HOST": "10.0.0.1"}, "base_url", "http://10.0.0.1:8000"),
+    ({"HOST": "fe80::1"}, "base_url", "http://[fe80::1]:8000"),
     ({"HOST": "localhost", "PORT": "1"}, "base_url", "http://localhost:1"),
     ({"PORT": "65535"}, "port", 65535),
     ({"PORT": ""}, "port", 8000),

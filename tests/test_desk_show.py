@@ -30,8 +30,8 @@ OTHER = {**TEXTS, "sv.title": "Börja med det lilla", "en.title": "Begin with wh
 @contextmanager
 def serving(command: Command, now: str, port: str) -> Iterator[tuple[str, str]]:
     """A running site, and what it printed at its start."""
-    process = command.start("serve", PORT=port, WEB_WORKERS="1", NOW=now)
     address = f"http://127.0.0.1:{port}"
+    process = command.start("serve", PORT=port, BASE_URL=address, WEB_WORKERS="1", NOW=now)
     said = ""
     try:
         assert process.stdout is not None

@@ -662,7 +662,7 @@ def test_another_language_for_its_readers_moves_updated(
 
 
 def test_ids_outlive_a_change_of_host_and_scheme(install: Install) -> None:
-    old = install(BASE_URL="http://old.example.org:8080")
+    old = install(BASE_URL="http://old.example.org:80")
     old.load(exchange(*map(principle, NAMES)))
     old.publish()
     new = install(BASE_URL="https://new.example.org")

@@ -40,10 +40,16 @@ LETTERS = (
 def old(request: pytest.FixtureRequest, command: Command) -> tuple[str, Command]:
     """The command line beside a kept database, and the name of its schema."""
     name = str(request.param)
-    database = command.folder / DATABASE
+    take_out(name, command.folder / DATABASE)
+    return name, command
+
+
+def take_out(name: str, database: Path) -> None:
+    """Put a kept database in its place, as a copy that may be rehearsed."""
     database.parent.mkdir()
     database.write_bytes(gzip.decompress((KEPT / f"{name}.sqlite3.gz").read_bytes()))
-    return name, command
+    with closing(sqlite3.connect(database)) as db, db:
+        db.execute("INSERT INTO meta VALUES ('rehearsal', '1')")
 
 
 def lasting(command: Command, name: str) -> list[list[tuple[Any, ...]]]:
@@ -101,11 +107,8 @@ def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
 
 def test_an_upgrade_that_cannot_be_backed_up_does_not_happen(command: Command) -> None:
     """Unless that is asked for."""
-    instance = command.folder / "instance"
-    instance.mkdir()
-    kept = gzip.decompress((KEPT / f"{ALL[0]}.sqlite3.gz").read_bytes())
-    (command.folder / DATABASE).write_bytes(kept)
-    (instance / "backups").write_text("in the way")
+    take_out(ALL[0], command.folder / DATABASE)
+    (command.folder / "instance" / "backups").write_text("in the way")
     for call in ("migrate", "serve"):
         assert "backups cannot be written: File exists" in refused(command, call, **THEN)
         assert "older schema" in refused(command, "plan", **THEN)

@@ -28,6 +28,7 @@ COMMANDS = {
     "pin": ("ledger", "pin"),
     "plan": ("ledger", "plan"),
     "publish": ("ledger", "publish"),
+    "rehearse": ("backup", "rehearse"),
     "restore": ("backup", "restore"),
     "serve": ("site", "serve"),
     "web": ("site", "web"),

@@ -1,10 +1,11 @@
-"""The commands `devis backup` and `devis restore`."""
+"""The commands `devis backup`, `devis restore` and `devis rehearse`."""
 
+import shlex
 from pathlib import Path
 
 import click
 
-from feed.cli.base import Setup, setup
+from feed.cli.base import Reading, Setup, reading, setup
 from feed.config import secret
 from feed.store import backups
 
@@ -45,3 +46,18 @@ def restore(base: Setup, source: Path) -> None:
             err=True,
         )
     click.echo("Go on with “devis serve”.")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@reading
+def rehearse(base: Reading, folder: Path) -> None:
+    """Copy the database and its key into FOLDER, to try another date with DEVIS_NOW there.
+
+    The site goes on meanwhile. The copy holds everybody's addresses: delete it afterwards.
+    """
+    path = backups.rehearse(base.config, folder)
+    now = base.clock().astimezone(base.config.timezone)
+    click.echo("Set these two for the copy, the second to the instant at which its clock starts:")
+    click.echo(f"DEVIS_DATABASE={shlex.quote(str(path))}")
+    click.echo(f"DEVIS_NOW={now.isoformat(timespec='seconds')}")

@@ -11,7 +11,7 @@ import click
 from feed import clock, config
 from feed.clock import Clock
 from feed.config import Config, logs
-from feed.errors import DevisError
+from feed.errors import DevisError, InstanceError
 from feed.model import Site
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
+INTERRUPTED = 130  # the exit code of a shell's own commands after Ctrl-C
+
+
 class Commands(click.Group):
-    """Turns the product's errors into one line on stderr and exit code 1."""
+    """Turns the product's errors into one line on stderr and exit code 1, Ctrl-C into 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,11 +36,15 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise click.ClickException(error.strerror or str(error)) from error
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{place}{error.strerror or error}") from error
+        except KeyboardInterrupt:
+            click.echo("Stopped by Ctrl-C; what was not finished was not saved.", err=True)
+            raise SystemExit(INTERRUPTED) from None
 
 
-class Setup:
-    """What every command starts from."""
+class Reading:
+    """What a command that only reads starts from: a database that is read-only will do."""
 
     def __init__(self) -> None:
         self.config: Config = config.load()
@@ -50,11 +57,49 @@ class Setup:
         from feed import editions, schema  # slow to load, and not for every command
         from feed.store.connection import opened
 
+        with opened(self.config.database, reading=True) as db:
+            schema.check(db)
+            yield db, editions.site(db, self.config, self.clock())
+
+
+class Setup(Reading):
+    """What every other command starts from. Raises InstanceError as `_demand_copy`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if self.config.rehearsal is not None:
+            _demand_copy(self.config)
+
+    @contextmanager
+    def library(self) -> Iterator[tuple["Database", Site]]:
+        """The database, refused if its schema is not this program's, and the site."""
+        from feed import editions, schema
+        from feed.store.connection import opened
+
         with opened(self.config.database) as db:
             schema.check(db)
             yield db, editions.settle(db, self.config, self.clock())
 
 
+def _demand_copy(config: Config) -> None:
+    """Raise InstanceError if the database exists and was made on the real clock."""
+    from feed import schema
+    from feed.store import meta
+    from feed.store.connection import exists, opened
+
+    if not exists(config.database):
+        return
+    with opened(config.database, reading=True) as db:
+        is_real = bool(schema.applied(db)) and meta.is_real(db)
+    if is_real:
+        raise InstanceError(
+            "DEVIS_NOW is for rehearsals, and %(path)s was made on the real clock. Unset DEVIS_NOW,"
+            " or copy the database with “devis rehearse FOLDER” and use the copy.",
+            path=config.database,
+        )
+
+
+reading = click.make_pass_decorator(Reading, ensure=True)
 setup = click.make_pass_decorator(Setup, ensure=True)
 
 

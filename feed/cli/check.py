@@ -5,7 +5,7 @@ import json
 import click
 
 from feed import clock, config, curation
-from feed.cli.base import Commands, Setup, setup
+from feed.cli.base import Commands, Reading, reading
 from feed.i18n import translator
 from feed.store import library
 
@@ -41,8 +41,8 @@ def _everything(form: str) -> None:
 
 
 @group.command("library")
-@setup
-def check_library(base: Setup) -> None:
+@reading
+def check_library(base: Reading) -> None:
     """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
     from feed.curation import checks
 

@@ -29,24 +29,35 @@ def group() -> None:
 @group.command()
 @click.argument("address")
 @click.option("--name", help="What they are called; the first part of the address if not given.")
-@click.option("--role", type=_ROLE, default="curator", show_default=True)
+@click.option(
+    "--role", type=_ROLE, help="Curator if not given, or administrator while there is none."
+)
 @click.option("--language", help="That the desk speaks to them; the site's first if not given.")
 @_LANGUAGES
 @setup
 def add(
-    base: Setup, address: str, name: str | None, role: str, language: str | None, languages: str
+    base: Setup,
+    address: str,
+    name: str | None,
+    role: str | None,
+    language: str | None,
+    languages: str,
 ) -> None:
-    """Add somebody, and print the link that signs them in."""
+    """Add somebody, and print the link that signs them in. The first one is administrator."""
     codes = base.config.languages
-    given = {
-        "address": address,
-        "name": name or address.partition("@")[0],
-        "role": role,
-        "languages": languages.replace(",", " "),
-        "language": language or codes[0],
-    }
     with base.library() as (db, site), _told():
+        lacks = not people.has_administrator(db)
+        given = {
+            "address": address,
+            "name": name or address.partition("@")[0],
+            "role": role or ("administrator" if lacks else "curator"),
+            "languages": languages.replace(",", " "),
+            "language": language or codes[0],
+        }
         _link(base, site, people.add(db, given, codes, base.clock(), mailed=False))
+    click.echo(f"{address} is {given['role']}.")
+    if lacks and given["role"] != "administrator":
+        click.echo("The desk still has no administrator: add one, too.", err=True)
 
 
 @group.command("list")

@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from feed import editions
-from feed.cli.base import DAY, Setup, setup
+from feed.cli.base import DAY, Reading, Setup, reading, setup
 from feed.curation import pins
 
 
@@ -16,8 +16,8 @@ from feed.curation import pins
 )
 @click.option("--from", "first", type=DAY, help="The first date; tomorrow if not given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@setup
-def plan(base: Setup, days: int, first: datetime | None, form: str) -> None:
+@reading
+def plan(base: Reading, days: int, first: datetime | None, form: str) -> None:
     """Print what is coming: dates, principles, and whether a pin or the rotation says so."""
     start = first.date() if first else None
     with base.library() as (db, site):
@@ -64,6 +64,8 @@ def pin(base: Setup, day: datetime, slug: str | None) -> None:
 @setup
 def withdraw(base: Setup, day: datetime, reason: str, slug: str | None, leave_empty: bool) -> None:
     """Withdraw a date's edition everywhere; today's is replaced by the next in the rotation."""
+    if slug is not None and leave_empty:
+        raise click.UsageError("--replace-with and --leave-empty exclude each other: give one.")
     with base.library() as (db, site):
         choice = editions.withdraw(
             db, site, base.config, day.date(), reason, base.clock(), slug, replace=not leave_empty

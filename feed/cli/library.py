@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from feed import curation, exchange, server
-from feed.cli.base import Setup, setup, told
+from feed import curation, editions, exchange, server
+from feed.cli.base import Reading, Setup, reading, setup, told
 from feed.errors import InstanceError
 from feed.store.connection import exists, opened
 
@@ -21,11 +21,20 @@ def init(base: Setup) -> None:
 
 @click.command()
 @click.option("--no-backup", "backup", flag_value=False, default=True, help="Do not back up first.")
+@click.option(
+    "--new-ids", is_flag=True, help="Take the ids in feeds from DEVIS_BASE_URL from now on."
+)
 @setup
-def migrate(base: Setup, backup: bool) -> None:
-    """Bring an older database up to the schema of this program; it is backed up first."""
+def migrate(base: Setup, backup: bool, new_ids: bool) -> None:
+    """Bring an older database up to the schema of this program; it is backed up first.
+
+    With --new-ids feed readers show every edition once more, as new.
+    """
     with opened(base.config.database) as db:
         applied, made = server.migrate(db, base.config, base.clock(), backup=backup)
+        authority = editions.new_ids(db, base.config) if new_ids else None
+    if authority is not None:
+        click.echo(f"Ids now begin with: tag:{authority}")
     if made is not None:
         click.echo(f"Backed up first: {made.path}")
     click.echo(f"Applied: {', '.join(applied)}" if applied else "Nothing to do.")
@@ -52,9 +61,16 @@ def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
 @click.command()
 @click.option("--format", "form", type=click.Choice(exchange.FORMATS), default="json")
 @click.option("--lang", "languages", multiple=True, help="Only texts in this language; repeatable.")
-@setup
-def export(base: Setup, form: str, languages: tuple[str, ...]) -> None:
+@reading
+def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
     """Write the library to standard output; CSV holds the principles only."""
+    known = base.config.languages
+    for language in languages:
+        if language not in known:
+            raise click.BadParameter(
+                f"The site has no language “{language}”. It has: {', '.join(known)}.",
+                param_hint="--lang",
+            )
     with base.library() as (db, _):
         text = exchange.write(curation.export(db, languages or None), form)
     sys.stdout.buffer.write(text.encode())

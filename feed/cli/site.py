@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from feed import server
-from feed.cli.base import Setup, setup, stop_on_signal, told
+from feed.cli.base import Reading, Setup, reading, setup, stop_on_signal, told
+from feed.config import Config
 from feed.model import Site
 
 
@@ -48,8 +49,8 @@ def serve(base: Setup) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@setup
-def freeze(base: Setup, folder: Path) -> None:
+@reading
+def freeze(base: Reading, folder: Path) -> None:
     """Write the whole public site into FOLDER, as files that any static host serves."""
     from feed.web import frozen
 
@@ -69,12 +70,29 @@ def _prepare(base: Setup) -> None:
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
         first = people.first(db, base.clock())
+        has_administrator = people.has_administrator(db)
     _addresses(site)
+    _kind(base.config)
     if first is not None:
         click.echo("The desk is empty. This link makes you its administrator, once:")
         click.echo(f"  {site.url(signing.link(secret.key(base.config), first))}")
+    elif not has_administrator:
+        click.echo(
+            "The desk has no administrator yet: “devis curator add ADDRESS” prints a link for one."
+        )
     click.echo("Stop with Ctrl-C.")
     sys.stdout.flush()
+
+
+def _kind(config: Config) -> None:
+    """Say whether this is a trial or a public site."""
+    if config.is_public:
+        click.echo(f"This site is public, at {config.base_url}. “devis check” says what it lacks.")
+    else:
+        click.echo(
+            f"This is a trial, at {config.base_url}: only this machine can open its links. To go"
+            " public, set DEVIS_BASE_URL to the address that people use."
+        )
 
 
 def _addresses(site: Site) -> None:

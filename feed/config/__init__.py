@@ -1,24 +1,30 @@
 """One typed Config, read once from the environment. Nothing else looks there.
 
 Every setting is named DEVIS_…; the README lists them all. A malformed value raises `SettingError`
-naming the setting and what was expected.
+naming the setting and what was expected, and so does a name that no setting has.
 """
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from feed.config import brokers, logs, parsing
+from feed.config import brokers, identity, logs, parsing
 from feed.config.brokers import Broker
 from feed.config.parsing import Network, Smtp, Webhook
 from feed.errors import SettingError, mark
 from feed.model import Site
 
+log = logging.getLogger(__name__)
+
 PREFIX = "DEVIS_"
+# Names of settings that no longer exist, each with what to use instead: a start only warns of them.
+RETIRED: dict[str, str] = {}
 
 Value = TypeVar("Value")
 
@@ -71,6 +77,16 @@ class Config:
         return self.smtp is not None or self.broker is not None
 
     @property
+    def is_public(self) -> bool:
+        """Whether the base address is for other machines, too; otherwise this is a trial."""
+        return identity.is_public(self.base_url)
+
+    @property
+    def takes_sign_ups(self) -> bool:
+        """Whether sign-up is offered: mail goes out, or the outbox will do (trial, rehearsal)."""
+        return self.delivers or not self.is_public or self.rehearsal is not None
+
+    @property
     def instance(self) -> Path:
         """The folder of the database, with everything else that belongs to this installation."""
         return self.database.parent
@@ -91,11 +107,20 @@ class Config:
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Config:
-    """Read the settings from a mapping such as the environment.
+    """Read the settings from a mapping such as the environment, and log a warning of retired names.
 
-    Raises SettingError at the first malformed value.
+    Raises SettingError at the first malformed value, or at a name that no setting has.
     """
+    looked = _Looked(environ)
+    config = _load(looked)
+    if unknown := looked.unknown():
+        raise unknown[0]
+    for name in looked.retired():
+        log.warning("%s is no longer a setting: use %s.", name, RETIRED[name])
+    return config
 
+
+def _load(environ: Mapping[str, str]) -> Config:
     def read(name: str, default: str, parse: Callable[[str], Value]) -> Value:
         text = environ.get(PREFIX + name, "").strip() or default
         try:
@@ -114,9 +139,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
     host = read("HOST", "127.0.0.1", parsing.host)
     port = read("PORT", "8000", parsing.whole(1, 65535))
     languages = read("LANGUAGES", "en,sv", parsing.languages)
-    shown_host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  # nosec B104
-    shown_host = f"[{shown_host}]" if ":" in shown_host else shown_host
-    base_url = read("BASE_URL", f"http://{shown_host}:{port}", parsing.base_url)
+    base_url = read("BASE_URL", identity.default_base_url(host, port), parsing.base_url)
     rehearsal = read("NOW", "", parsing.instant)
     smtp = read_secret("SMTP_URL", parsing.smtp)
     broker = read_secret("BROKER_URL", brokers.broker)
@@ -190,12 +213,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Config:
 class Examined:
     """The settings with each malformed one as if it were not set, and what is wrong with them.
 
-    `unknown` are the names in the environment that no setting has.
+    `errors` include the names that no setting has; `retired` are the names of RETIRED that are set.
     """
 
     config: Config
     errors: tuple[SettingError, ...]
-    unknown: tuple[str, ...]
+    retired: tuple[str, ...]
 
 
 class _Looked(dict[str, str]):
@@ -209,21 +232,43 @@ class _Looked(dict[str, str]):
         self.names.add(name)
         return super().get(name, default)
 
+    def retired(self) -> list[str]:
+        """The retired names that are set."""
+        return sorted(self.keys() & RETIRED.keys())
+
+    def unknown(self) -> list[SettingError]:
+        """An error for each DEVIS_ name that is set and that no setting has."""
+        given = {name for name in self if name.startswith(PREFIX)}
+        return [_unknown(name, self.names) for name in sorted(given - self.names - RETIRED.keys())]
+
 
 def examine(environ: Mapping[str, str] = os.environ) -> Examined:
     """Read the settings as `load` does, past everything that is malformed."""
     looked, errors = _Looked(environ), []
     while True:
         try:
-            config = load(looked)
+            config = _load(looked)
             break
         except SettingError as error:
             errors.append(error)
             name = str(error.values["setting"]).removesuffix("_FILE")
             if looked.pop(name, None) is None and looked.pop(f"{name}_FILE", None) is None:
                 raise  # it was not set: nothing that could be left out
-    unknown = (name for name in environ if name.startswith(PREFIX) and name not in looked.names)
-    return Examined(config, tuple(errors), tuple(sorted(unknown)))
+    return Examined(config, (*errors, *looked.unknown()), tuple(looked.retired()))
+
+
+def _unknown(name: str, known: set[str]) -> SettingError:
+    names = sorted(each.removeprefix(PREFIX) for each in known)
+    nearest = get_close_matches(name.removeprefix(PREFIX), names, 1)
+    if not nearest:
+        return SettingError(
+            mark("There is no setting %(setting)s: the README lists all of them."), setting=name
+        )
+    return SettingError(
+        mark("There is no setting %(setting)s: did you mean %(nearest)s?"),
+        setting=name,
+        nearest=PREFIX + nearest[0],
+    )
 
 
 def _malformed(name: str, text: str, expected: str) -> SettingError:

@@ -31,6 +31,13 @@ def first(db: Database, now: datetime) -> DeskNotice | None:
         return desk_notices.by_id(db, number)
 
 
+def has_administrator(db: Database) -> bool:
+    """Whether anybody at the desk is administrator, and may sign in."""
+    return any(
+        each.role == "administrator" and not each.disabled for each in curators.everybody(db)
+    )
+
+
 def add(
     db: Database,
     given: Mapping[str, str],

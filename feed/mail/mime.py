@@ -239,11 +239,11 @@ def _tagged(address: str, token: str) -> str:
 
 
 def _is_domain(authority: str) -> bool:
-    """Whether the authority can end an id: not an IP address, nor this machine's own name."""
+    """Whether the authority can end an id: not an IP address, this machine's name, or a trial's."""
     try:
         ip_address(authority)
     except ValueError:
-        return authority != "localhost"
+        return authority != "localhost" and not authority.endswith(".invalid")
     return False
 
 

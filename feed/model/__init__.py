@@ -190,7 +190,8 @@ class Week:
 class Site:
     """Everything that makes an absolute address or a date.
 
-    `base_url` has no trailing slash; `authority` and `since`, the first start, never change.
+    `base_url` has no trailing slash. `since` is the first start. `authority` begins every id, and
+    no longer changes once the site is public.
     """
 
     base_url: str

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -125,6 +125,31 @@ def restore(config: Config, source: Path) -> Manifest:
         _put(draft, config.database)
         _settle(config.instance)
     return manifest
+
+
+def rehearse(config: Config, folder: Path) -> Path:
+    """Copy database and key into a folder without a database, for a rehearsed clock; where it is.
+
+    Raises StoreError, SchemaError or BackupError.
+    """
+    target = replace(config, database=folder.absolute() / DATABASE)
+    _demand_room(target)
+    with _alone(target.instance) as drafts:
+        draft = drafts / DATABASE
+        with opened(config.database, reading=True) as db:
+            schema.check(db)
+            snapshot.copy(db, draft, lambda: None)
+        with opened(draft) as db, transaction(db):
+            meta.put(db, meta.REHEARSAL, "1")
+        key = secret.known(config)
+        if key is not None:
+            (drafts / secret.FILE).touch(mode=0o600)
+            (drafts / secret.FILE).write_bytes(key + b"\n")
+            _put_key(target, drafts / secret.FILE)
+        draft.chmod(0o600)
+        _put(draft, target.database)
+        _settle(target.instance)
+    return target.database
 
 
 def _draft(

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
@@ -71,10 +72,13 @@ def exists(path: Path) -> bool:
         ) from error
 
 
-def connect(path: Path, *, create: bool = False, shared: bool = False) -> Database:
+def connect(
+    path: Path, *, create: bool = False, shared: bool = False, reading: bool = False
+) -> Database:
     """Open the database file; the connection belongs to the calling thread, unless `shared`.
 
-    Raises StoreError when there is no such file (unless `create`) or it cannot be opened.
+    With `reading` it cannot write, and neither the file nor its folder need be writable. Raises
+    StoreError when there is no such file (unless `create`) or it cannot be opened.
     """
     if not create and not exists(path):
         raise StoreError(mark("There is no database at %(path)s: run “devis init”."), path=path)
@@ -82,7 +86,11 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
         _make_private(path)
     try:
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, factory=_Connection, check_same_thread=not shared
+            _read_only(path) if reading else path,
+            timeout=BUSY_SECONDS,
+            factory=_Connection,
+            check_same_thread=not shared,
+            uri=reading,
         )
     except sqlite3.DatabaseError as error:
         raise StoreError(
@@ -94,10 +102,26 @@ def connect(path: Path, *, create: bool = False, shared: bool = False) -> Databa
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.create_function("local_date", 2, _local_date, deterministic=True)
+        if reading:
+            connection.execute("PRAGMA query_only = ON")
         return Database(connection, execute_plugins=False, strict=True)
     except BaseException:
         connection.close()
         raise
+
+
+def _read_only(path: Path) -> str:
+    """The URI that opens a database for reading.
+
+    Where the folder can be written, SQLite opens the file as usual: a strictly read-only connection
+    would leave the -wal and -shm files of write-ahead logging behind. Where it cannot, SQLite needs
+    those two of a writer, or the promise that there is none (immutable).
+    """
+    uri = f"file:{quote(str(path))}"
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        return f"{uri}?mode=rw"
+    log = path.with_name(f"{path.name}-wal")
+    return f"{uri}?mode=ro" if log.exists() and log.stat().st_size else f"{uri}?immutable=1"
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -131,9 +155,9 @@ def _make_private(path: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path, *, create: bool = False) -> Iterator[Database]:
+def opened(path: Path, *, create: bool = False, reading: bool = False) -> Iterator[Database]:
     """Open the database for the length of a `with` block, as `connect` does."""
-    db = connect(path, create=create)
+    db = connect(path, create=create, reading=reading)
     try:
         yield db
     except sqlite3.DatabaseError as error:  # that came with a later row

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+REHEARSAL = "rehearsal"  # the key of databases that were made, or copied, for a rehearsed clock
+
 
 def get(db: Database, key: str) -> str | None:
     """A remembered value, None if there is none."""
@@ -20,6 +22,11 @@ def remember(db: Database, key: str, value: str) -> str:
 def put(db: Database, key: str, value: str) -> None:
     """Keep `value` under `key`, in place of what was there."""
     db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = ?2", [key, value])
+
+
+def is_real(db: Database) -> bool:
+    """Whether the database was made on the real clock."""
+    return get(db, "since") is not None and get(db, REHEARSAL) is None
 
 
 def content_version(db: Database) -> int:

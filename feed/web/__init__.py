@@ -80,13 +80,16 @@ def _languages(codes: tuple[str, ...]) -> type[BaseConverter]:
     return type("_LanguageConverter", (BaseConverter,), {"regex": "|".join(codes)})
 
 
-def create_app(settings: Config, clock: Clock) -> Flask:
-    """The Flask application. Raises SchemaError or StoreError unless the database is ready."""
-    with opened(settings.database) as db:
+def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flask:
+    """The Flask application; with `reading` it leaves the database as it is.
+
+    Raises SchemaError or StoreError unless the database is ready.
+    """
+    with opened(settings.database, reading=reading) as db:
         schema.check(db)
     app = Flask(__name__)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    context = Context(app, settings, clock)
+    context = Context(app, settings, clock, reading=reading)
     app.url_map.converters.update(
         date=_DateConverter,
         month=_MonthConverter,

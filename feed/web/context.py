@@ -19,8 +19,9 @@ FROZEN = "devis.frozen"  # in the WSGI environment: the answer becomes a file, a
 class Context:
     """The application's side of it; `here()` finds it from within a request."""
 
-    def __init__(self, app: Flask, config: Config, clock: Clock) -> None:
+    def __init__(self, app: Flask, config: Config, clock: Clock, *, reading: bool = False) -> None:
         self.config = config
+        self.reading = reading
         self.clock = clock
         self._site: Site | None = None
         app.extensions["devis"] = self
@@ -31,7 +32,8 @@ class Context:
     def site(self, db: Database, now: datetime) -> Site:
         """The site; its identity is read from the database once."""
         if self._site is None:
-            self._site = editions.settle(db, self.config, now)
+            identify = editions.site if self.reading else editions.settle
+            self._site = identify(db, self.config, now)
         return self._site
 
 
@@ -52,7 +54,7 @@ def now() -> datetime:
 def db() -> Database:
     """This request's connection, opened when first asked for."""
     if "db" not in g:
-        g.db = connection.connect(here().config.database)
+        g.db = connection.connect(here().config.database, reading=here().reading)
     database: Database = g.db
     return database
 

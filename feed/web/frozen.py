@@ -25,7 +25,7 @@ from feed.store import ledger, library
 from feed.store.connection import opened
 from feed.web import create_app
 from feed.web.context import FROZEN
-from feed.web.headers import kept_endpoints
+from feed.web.headers import OPENER, PUBLIC, STRICT_TRANSPORT, kept_endpoints
 
 OWN_FOLDER = ".devis"  # in the target: what it holds, and files that are being written
 NOWHERE = "/404.html"
@@ -48,8 +48,10 @@ class Frozen:
         self._folder = folder.absolute()
         self._own = self._folder / OWN_FOLDER
         self._types: dict[str, str] = {}
+        # Patterns of pages, each with their policy; the front page and 404.html have the usual one.
+        self._policies = dict.fromkeys(("/", NOWHERE), PUBLIC["Content-Security-Policy"])
         self._rewrites: dict[str, None] = {}  # in their order, once each
-        self._app = create_app(config, clock)
+        self._app = create_app(config, clock, reading=True)
         self._client = self._app.test_client()
         self.addresses = [*_addresses(self._app, _values(config, clock)), NOWHERE]
         self._known = frozenset(self.addresses)
@@ -84,7 +86,7 @@ class Frozen:
 
     def _page(self, address: str) -> Iterator[str]:
         environ = {FROZEN: True}
-        answer = self._client.get(address, environ_overrides=environ)
+        answer = self._client.get(address, environ_overrides=environ, buffered=True)
         if address == NOWHERE:
             yield self._file("404.html", answer.data)
         elif answer.status_code == 200:
@@ -110,7 +112,9 @@ class Frozen:
         return f"{name}/index{suffix}"
 
     def _note(self, name: str, answer: TestResponse) -> None:
-        """Remember a media type that the name does not tell."""
+        """Remember a page's policy, and a media type that the name does not tell."""
+        if answer.mimetype == "text/html":
+            self._policies[_pattern(name)] = answer.headers["Content-Security-Policy"]
         if mimetypes.guess_type(name)[0] != answer.mimetype:
             parts = name.split("/")
             place = f"*/{parts[-1]}" if parts[0] in self._config.languages else name
@@ -149,21 +153,44 @@ class Frozen:
         return [*(f"/ /{code}/ 302 Language={code}" for code in others), f"/ /{first}/ 302"]
 
     def _head(self) -> Iterator[str]:
+        """The headers that the site itself sends, in the form of Netlify and Cloudflare Pages.
+
+        Those hosts send the headers of every pattern that fits, and browsers obey each policy of
+        several: so a page has a policy from one pattern only.
+        """
         yield from (
             "/*",
-            "  X-Content-Type-Options: nosniff",
-            "  Referrer-Policy: strict-origin-when-cross-origin",
+            *(
+                f"  {name}: {PUBLIC[name]}"
+                for name in ("X-Content-Type-Options", "Referrer-Policy")
+            ),
             "  Access-Control-Allow-Origin: *",
             "  Cache-Control: max-age=300",
         )
+        if self._config.base_url.startswith("https://"):
+            yield f"  Strict-Transport-Security: {STRICT_TRANSPORT}"
+        for place, policy in sorted(self._policies.items()):
+            yield from (place, f"  Content-Security-Policy: {policy}")
+            yield f"  Cross-Origin-Opener-Policy: {OPENER}"
         for place, media_type in sorted(self._types.items()):
             yield from (place, f"  Content-Type: {media_type}")
 
 
+def _pattern(name: str) -> str:
+    """The pattern of `_headers` for the page in a file and its siblings: those of one section of
+    one language, or the editions of one year.
+    """
+    language, _, rest = name.removesuffix("index.html").partition("/")
+    section = rest.partition("/")[0]
+    if not section:
+        return f"/{language}/" if language else "/"
+    return f"/{language}/{section[:4] if section[0].isdigit() else section}*"
+
+
 def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
     """What each part of an address can be."""
-    with opened(config.database) as db:
-        today = editions.settle(db, config, clock()).today(clock())
+    with opened(config.database, reading=True) as db:
+        today = editions.site(db, config, clock()).today(clock())
         principles = library.principles(db)
         return {
             "language": config.languages,

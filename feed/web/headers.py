@@ -22,6 +22,8 @@ PUBLIC = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Server": "Devis",  # in place of the name and version of what it is built on
 }
+OPENER = "same-origin"  # no other page holds the window of one
+STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 # What is between the site and one person: nobody keeps it, and nobody is told its address.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|{DESK}|/[^/]+/subscribe/")
@@ -101,9 +103,9 @@ def init(app: Flask, context: Context) -> None:
         for name, value in PUBLIC.items():
             response.headers.setdefault(name, value)
         if response.mimetype == "text/html":  # nothing else has a window that could be held
-            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            response.headers["Cross-Origin-Opener-Policy"] = OPENER
         if https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+            response.headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         if "Location" in response.headers:
             location = _relative(response.headers["Location"])
             response.headers["Location"] = location

@@ -21,6 +21,15 @@ STALE = mark("The form had been open for too long. Nothing is lost: send it agai
 TOO_MANY = mark("Many people are signing up from your network just now. Send it again in a minute.")
 
 
+@blueprint.before_request
+def not_set_up() -> Response | None:
+    """Where no mail can go out, every page here says so, and no address is taken."""
+    if here().config.takes_sign_ups:
+        return None
+    status = 200 if request.method in ("GET", "HEAD") else 503
+    return make_response(render_template("subscribe_closed.html"), status)
+
+
 @blueprint.get("/")
 def form() -> Response:
     """The form, as most people would fill it in."""

@@ -4,14 +4,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from feed import clock, server
+from feed import clock
 from feed.publish import FORMATS
-from tests.conftest import Installation, settings
+from tests.conftest import Installation, create, settings
 from tests.golden import FEEDS, FOLDER
 
 with tempfile.TemporaryDirectory() as folder:
     made = Installation(settings(Path(folder), SITE_NAME="en=The Daily,sv=Dagens"))
-    server.create(made.config, clock.Clock(made.now, time.monotonic()))
+    create(made.config, clock.Clock(made.now, time.monotonic()))
     made.load({"library.toml": (FOLDER / "library.toml").read_bytes()})
     made.publish()
     client = made.client()

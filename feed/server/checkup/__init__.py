@@ -47,6 +47,7 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "disk": machine.disk,
     "clock": machine.clock,
     "address": machine.address,
+    "contact": machine.contact,
     "worker": machine.working,
     "sender": letters.sender,
     "returns": letters.returns,
@@ -55,6 +56,7 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
 }
 SLOW = frozenset({"mail server", "broker"})  # they are asked over the network
 CONTENT: dict[str, content.Check] = {
+    "ids": content.ids,
     "time": content.time,
     "edition": content.edition,
     "languages": content.languages,
@@ -84,17 +86,18 @@ def quick(config: Config, now: datetime) -> list[Told]:
 
 
 def settings_told(examined: settings.Examined) -> Iterable[Finding]:
-    """The settings that are malformed, and those that do not exist."""
+    """The settings that are malformed, those that do not exist, and those that are retired."""
     again = mark("Correct it; the rest was checked as if it were not set.")
     for error in examined.errors:
         yield bad(error.message, again, **error.values)
-    for name in examined.unknown:
+    for name in examined.retired:
         yield warn(
-            mark("There is no setting %(name)s."),
-            mark("See the README for what they are called."),
+            mark("%(name)s is no longer a setting."),
+            mark("Use %(instead)s."),
             name=name,
+            instead=settings.RETIRED[name],
         )
-    if not examined.errors and not examined.unknown:
+    if not examined.errors and not examined.retired:
         yield good(mark("All of them are well formed."))
 
 
@@ -102,12 +105,12 @@ def _database(config: Config, now: datetime, *, whole: bool = True) -> list[Told
     """What needs the database; only that it is away, if it is."""
     told: list[Told] = []
     try:
-        with opened(config.database) as db:
+        with opened(config.database, reading=True) as db:
             schema.check(db)
             told.append(Told("schema", good(mark("It is that of this program."))))
             if whole:
                 told.append(_tried("database", lambda: _integrity(snapshot.fault(db))))
-            site = editions.settle(db, config, now)
+            site = editions.site(db, config, now)
             place = content.Place(db, site, config, now)
             return told + [_tried(name, partial(check, place)) for name, check in CONTENT.items()]
     except DevisError as error:

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
-from feed.config import Config
+from feed.config import Config, identity
 from feed.curation import coming
 from feed.errors import mark
 from feed.model import Site
 from feed.server.checkup.finding import Finding, bad, good, warn
-from feed.store import backups, ledger
+from feed.store import backups, ledger, meta
 
 AHEAD = coming.NEAR
 OLDEST_BACKUP = timedelta(days=2)
@@ -28,6 +28,30 @@ class Place:
 
 
 Check = Callable[[Place], Finding]
+
+
+def ids(place: Place) -> Finding:
+    """The ids of a public site are not those of a trial."""
+    kept, config = meta.get(place.db, "authority") or "", place.config
+    values = {"ids": f"tag:{kept}"}
+    if not config.is_public:
+        return good(mark("They begin with %(ids)s."), **values)
+    if identity.is_trial(kept):
+        return bad(
+            mark("Those in feeds are still a trial’s: %(ids)s."),
+            mark("Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good."),
+            **values,
+        )
+    if identity.is_loopback(kept):
+        return bad(
+            mark("Those in feeds begin with %(ids)s, which every trial of older versions has."),
+            mark(
+                "Run “devis migrate --new-ids” and restart: feed readers then show every edition"
+                " once more, as new."
+            ),
+            **values,
+        )
+    return good(mark("They begin with %(ids)s."), **values)
 
 
 def time(place: Place) -> Finding:
@@ -89,10 +113,17 @@ def languages(place: Place) -> Finding:
 
 
 def backup(place: Place) -> Finding:
-    """The last backup is not too old."""
+    """The last backup is not too old. A public site has one every day."""
     last, hour = backups.last(place.db), place.config.backup_hour
-    if last is None:
+    is_public = place.config.is_public
+    if last is None and hour is not None:
         return warn(
+            mark("There is no backup yet."),
+            mark("Run “devis backup”, or wait for the one of %(hour)s o’clock."),
+            hour=hour,
+        )
+    if last is None:
+        return (bad if is_public else warn)(
             mark("There is no backup yet."),
             mark("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
         )
@@ -101,6 +132,12 @@ def backup(place: Place) -> Finding:
         return bad(
             mark("The last backup is of %(at)s UTC, though there should be one every day."),
             mark("Run “devis backup”, and see what the worker says about it."),
+            **values,
+        )
+    if is_public and hour is None and place.now - last.at > OLDEST_BACKUP:
+        return bad(
+            mark("The last backup is of %(at)s UTC, and none is scheduled."),
+            mark("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
             **values,
         )
     return good(mark("The last one is of %(at)s UTC: %(path)s."), **values)

@@ -71,6 +71,11 @@ def server(config: Config, now: datetime) -> Finding:
     """The mail server lets us in; nothing is sent."""
     if config.smtp is None and config.broker is not None:
         return good(mark("There is none here: the mail workers have theirs."))
+    if not config.takes_sign_ups:
+        return bad(
+            mark("There is none: sign-up pages say that email is not set up."),
+            mark("Set DEVIS_SMTP_URL."),
+        )
     if config.smtp is None:
         folder = config.instance / digests.OUTBOX
         return good(mark("There is none: letters go to %(folder)s."), folder=folder)

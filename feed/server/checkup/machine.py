@@ -4,8 +4,6 @@ import shlex
 import shutil
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from feed import worker
@@ -95,19 +93,30 @@ def clock(config: Config, now: datetime) -> Finding:
 
 def address(config: Config, now: datetime) -> Finding:
     """The address that every link begins with."""
-    local, secure = is_local(config.base_url), config.base_url.startswith("https://")
     values = {"url": config.base_url}
-    if secure:
-        return good(mark("It is %(url)s."), **values)
-    if local:
-        return good(mark("It is %(url)s, for this machine only."), **values)
-    return warn(
+    if not config.is_public:
+        return good(mark("It is %(url)s, for this machine only: a trial."), **values)
+    if config.base_url.startswith("https://"):
+        return good(mark("It is %(url)s: a public site."), **values)
+    return bad(
         mark("It is %(url)s, without TLS."),
         mark(
             "Put a web server with TLS in front, and set DEVIS_BASE_URL to https://…: letters that"
             " one click unsubscribes from need it, and so do many intranets."
         ),
         **values,
+    )
+
+
+def contact(config: Config, now: datetime) -> Finding:
+    """Where readers can write to."""
+    if config.contact is not None:
+        return good(mark("Readers are shown %(contact)s."), contact=config.contact)
+    if not config.is_public:
+        return good(mark("None is set, and a trial needs none."))
+    return bad(
+        mark("The site does not say how to reach those who run it."),
+        mark("Set DEVIS_CONTACT to an email or web address."),
     )
 
 
@@ -119,12 +128,3 @@ def working(config: Config, now: datetime) -> Finding:
         mark("No worker is running: nothing is published or sent."),
         mark("Run “devis serve”, or “devis worker” beside “devis web”."),
     )
-
-
-def is_local(url: str) -> bool:
-    """Whether an address means this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

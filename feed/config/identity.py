@@ -1,0 +1,59 @@
+"""What a base address says about a site: whether it is public, and the authority of its ids."""
+
+import secrets
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+TRIAL = "trial-"  # begins the authority of a trial; `.invalid` is nobody's domain (RFC 2606)
+
+
+def default_base_url(host: str, port: int) -> str:
+    """The base address of a server that listens on `host`; browsers allow passkeys on localhost."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{'localhost' if is_loopback(host) else shown}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host means this machine: [*.]localhost, 127.0.0.0/8, ::1, or any (0.0.0.0, ::)."""
+    name = host.lower().rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+def authority(base_url: str) -> str:
+    """The authority of ids for a public address: its host, as a domain name of RFC 4151.
+
+    A tag has no room for a port, so one that is not the scheme's own becomes the first label:
+    `https://h.example:8443` gives `port-8443.h.example`. An IPv6 address is written out with
+    hyphens.
+    """
+    parts = urlsplit(base_url)
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        host = ip_address(host).exploded.replace(":", "-")
+    if parts.port in (None, 443 if parts.scheme == "https" else 80):
+        return host
+    return f"port-{parts.port}.{host}"
+
+
+def is_public(base_url: str) -> bool:
+    """Whether a base address is for other machines, too."""
+    return not is_loopback(urlsplit(base_url).hostname or "")
+
+
+def is_trial(authority: str) -> bool:
+    """Whether an authority is the random one of a trial, which going public replaces."""
+    return authority.startswith(TRIAL) and authority.endswith(".invalid")
+
+
+def settled(kept: str | None, base_url: str) -> str:
+    """The authority of a site whose database remembers `kept`: that, but for a trial gone public.
+
+    Without one, it is that of a public base address, or a new random one for a trial.
+    """
+    if kept is not None and not (is_trial(kept) and is_public(base_url)):
+        return kept
+    return authority(base_url) if is_public(base_url) else f"{TRIAL}{secrets.token_hex(8)}.invalid"

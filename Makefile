@@ -1,11 +1,17 @@
-# Nothing but Python ≥ 3.11 (with venv) and make is needed; the rest goes into .venv.
+# Nothing but Python ≥ 3.11.2 (with venv) and make is needed; the rest goes into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+INSTALL := $(PYTHON) requirements/install.py
+SOURCES := pyproject.toml pdm_build.py requirements/install.py \
+  $(wildcard translations/*/LC_MESSAGES/*.po)
 
-.PHONY: run test bench endurance faults audit messages picture clean
+.PHONY: run extras test lock bench endurance faults audit messages picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
+
+# Mail workers and chats, which the core leaves out.
+extras: .venv/extras
 
 test: .venv/tests
 	$(BIN)/ruff check .
@@ -37,7 +43,20 @@ audit:
 	@test -x .venv/audit/bin/pip || $(PYTHON) -m venv .venv/audit
 	@.venv/audit/bin/pip install --quiet --disable-pip-version-check --upgrade bandit pip-audit
 	.venv/audit/bin/bandit -q -ll -r feed -c pyproject.toml
-	.venv/audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip --strict
+	.venv/audit/bin/pip-audit -r requirements/test.txt --no-deps --disable-pip --strict
+
+# Pin everything anew, for every Python from 3.11.2 on. What is pinned stays while it fits, unless
+# it is asked for: make lock UPGRADE=--upgrade, or UPGRADE='--upgrade-package flask'.
+BUILD := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+COMPILE = $(PYTHON) -c '$(BUILD)' | .venv/lock/bin/uv pip compile --quiet --no-config --universal \
+  --python-version 3.11.2 --fork-strategy fewest --generate-hashes --no-emit-index-url --no-annotate \
+  --custom-compile-command 'make lock' pyproject.toml -
+lock:
+	@test -x .venv/lock/bin/pip || $(PYTHON) -m venv .venv/lock
+	@.venv/lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
+	@$(COMPILE) $(UPGRADE) --extra test -o requirements/test.txt
+	@$(COMPILE) --extra workers --extra chats -c requirements/test.txt -o requirements/extras.txt
+	@$(COMPILE) -c requirements/test.txt -o requirements/core.txt
 
 # Bring the message catalogues up to date with the code.
 messages: .venv/tests
@@ -47,19 +66,17 @@ messages: .venv/tests
 picture: .venv/tests
 	$(BIN)/python -m tests.picture docs
 
-.venv/installed: pyproject.toml constraints.txt hatch_build.py $(wildcard translations/*/LC_MESSAGES/*.po)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "Devis needs Python 3.11 or newer as $(PYTHON); name another with: make PYTHON=python3.12" >&2; exit 1; }
-	@test -w . || { echo "This folder cannot be written by you: $(CURDIR). Clone Devis into a folder of your own." >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv >/dev/null 2>&1 \
-	  || { rm -rf .venv; echo "Python cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)." >&2; exit 1; }
-	@echo "Installing into .venv (once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+.venv/installed: $(SOURCES) requirements/core.txt
+	@$(INSTALL) $(if $(wildcard .venv/tests),test,$(if $(wildcard .venv/extras),extras,core))
 	@touch $@
 
-.venv/tests: .venv/installed
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	@touch $@
+.venv/extras: $(SOURCES) requirements/extras.txt
+	@$(INSTALL) extras
+	@touch .venv/installed $@
+
+.venv/tests: $(SOURCES) requirements/test.txt
+	@$(INSTALL) test
+	@touch .venv/installed .venv/extras $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .pdm-build build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

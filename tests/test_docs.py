@@ -19,11 +19,13 @@ NAMES = re.findall(r'read(?:_secret)?\("([A-Z_]+)"', SETTINGS)
 SECRETS = re.findall(r'read_secret\("([A-Z_]+)"', SETTINGS)
 BUILT_ON = README.partition("\n## Built on\n")[2].partition("\n## ")[0]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+CORE = PROJECT["dependencies"]
 RUNTIME, TESTS = (
     [re.split(r"[<>=\[ ]", requirement)[0] for requirement in requirements]
-    for requirements in (PROJECT["dependencies"], PROJECT["optional-dependencies"]["test"])
+    for requirements in (CORE + EXTRAS["workers"] + EXTRAS["chats"], EXTRAS["test"][1:])
 )
-PINS = (ROOT / "constraints.txt").read_text().splitlines()
+PINS = (ROOT / "requirements" / "test.txt").read_text().splitlines()
 UNIMPORTED = {  # what is of use without being imported, and where it is
     "tzdata": ("feed/config/parsing.py", "ZoneInfo("),
     "sgmllib3k": ("tests/test_feeds.py", "make_reader("),

@@ -10,7 +10,7 @@ import click
 
 from feed import digests, editions, tasks
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
-from feed.config import secret
+from feed.config import extras, secret
 from feed.digests import proof
 from feed.errors import InstanceError, mark
 from feed.model import CADENCES, Cadence
@@ -150,6 +150,7 @@ def _print(rows: list[dict[str, Any]], form: str, empty: str) -> None:
 @setup
 def mail_worker(base: Setup) -> None:
     """Send letters that another machine hands over; it needs no database."""
+    extras.require("workers", "devis mail-worker")
     from feed.tasks import hands  # Celery takes its time to import
 
     hands.run(base.config, base.clock, stop_on_signal())

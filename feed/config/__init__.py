@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from feed.config import brokers, identity, logs, parsing
+from feed.config import brokers, extras, identity, logs, parsing
 from feed.config.brokers import Broker
 from feed.config.parsing import Network, Smtp, Webhook
 from feed.errors import SettingError, mark
@@ -144,6 +144,8 @@ def _load(environ: Mapping[str, str]) -> Config:
     smtp = read_secret("SMTP_URL", parsing.smtp)
     broker = read_secret("BROKER_URL", brokers.broker)
     reports = read_secret("REPORTS_URL", brokers.store)
+    if broker or reports:
+        extras.require("workers", PREFIX + ("BROKER_URL" if broker else "REPORTS_URL"))
     if rehearsal and smtp:
         raise SettingError(
             mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."),
@@ -151,6 +153,8 @@ def _load(environ: Mapping[str, str]) -> Config:
         )
     hubs = read("WEBSUB_HUBS", "", parsing.hubs)
     webhooks = read_secret("WEBHOOKS", parsing.webhooks(languages))
+    if webhooks:
+        extras.require("chats", f"{PREFIX}WEBHOOKS")
     if rehearsal and (hubs or webhooks):
         raise SettingError(
             mark("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),

@@ -1,0 +1,32 @@
+"""The extras of the distribution: packages that only some settings and commands need."""
+
+from importlib.util import find_spec
+
+from feed.errors import SettingError, mark
+
+PACKAGES = {"workers": ("celery", "redis"), "chats": ("apprise",)}
+
+
+def require(extra: str, setting: str) -> None:
+    """Raise SettingError, which says how to install it, unless an extra is installed.
+
+    `setting` is the setting or the command that needs it.
+    """
+    if not all(map(_installed, PACKAGES[extra])):
+        raise SettingError(
+            mark(
+                "%(setting)s needs “devis[%(extra)s]”, which is not installed. Install it with:"
+                " %(command)s (in a checkout: make extras)."
+            ),
+            setting=setting,
+            extra=extra,
+            command=f"pip install 'devis[{extra}]'",
+        )
+
+
+def _installed(package: str) -> bool:
+    """Whether a package can be imported; looks for it without importing it."""
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False

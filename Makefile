@@ -5,7 +5,7 @@ INSTALL := $(PYTHON) requirements/install.py
 SOURCES := pyproject.toml pdm_build.py requirements/install.py \
   $(wildcard translations/*/LC_MESSAGES/*.po)
 
-.PHONY: run extras test lock bench endurance faults audit messages picture clean
+.PHONY: run extras test lock bench endurance faults container audit messages picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
@@ -37,6 +37,11 @@ faults: .venv/tests
 	$(BIN)/python -m tests.faults.mail
 	$(BIN)/python -m tests.faults.workers
 	$(BIN)/python -m tests.faults.site
+
+# Build the image and try it, as root, with Debian’s buildah: make container BASE=image-or-folder.
+BASE ?= docker.io/library/python:3.13-slim
+container: .venv/tests
+	$(BIN)/python -m tests.container $(BASE)
 
 # What is known against the code and what it is built on, by today’s tools and data: asks the network.
 audit:

@@ -1,3 +1,3 @@
 """Devis: one leadership principle a day, published everywhere its readers already look."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

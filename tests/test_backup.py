@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock
 
-from feed import subscriptions
+from feed import __version__, subscriptions
 from feed.clock import Clock
 from feed.config import secret
 from feed.errors import BackupError, SchemaError, StoreError
@@ -304,7 +304,7 @@ def forged(name: str, value: Any, about: dict[str, Any]) -> dict[str, Any]:
             "manifest.json",
             lambda about: {**about, "schema": [*about["schema"], "from_the_future"]},
             SchemaError,
-            "newer program, version 0.1.0",
+            f"newer program, version {__version__}",
         ),
         ("manifest.json", lambda about: {**about, "format": 2}, SchemaError, "newer program"),
         ("manifest.json", partial(forged, "schema", [[1]]), SchemaError, "newer program"),

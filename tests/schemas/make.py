@@ -94,9 +94,10 @@ def make(checkout: Path) -> Path:
             subprocess.run(command, cwd=checkout, env={**environ, "DEVIS_NOW": now}, check=True)
 
         desk = (checkout / "feed" / "cli" / "curator.py").exists()
+        if desk:
+            devis("init")  # with the shipped library
         devis("import", str(HERE / "library.toml"))
         if desk:
-            devis("init")
             for role in ROLES:
                 devis("curator", "add", f"{role}@example.org", "--role", role, "--languages", "sv")
         devis("publish")

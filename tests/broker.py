@@ -1,7 +1,5 @@
 """A broker of the tests' own, and mail workers: real ones, as processes, or one as a thread."""
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,12 +25,9 @@ from feed.store import handed
 from feed.tasks import carrier, hands
 from feed.tasks.reports import Reports
 from tests.conftest import ROOT, free_port, outside, wait_until
+from tests.needs import program
 
-SERVER = shutil.which("redis-server")
-needed = pytest.mark.skipif(
-    SERVER is None and not os.environ.get("CI"),
-    reason="redis-server is not installed: nothing can be handed to mail workers",
-)
+SERVER = program("redis-server")
 PASSWORD = "a-word-that-nobody-may-see"
 
 

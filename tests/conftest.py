@@ -4,6 +4,8 @@ Three roles stand in every test: a *curator* who fills the library, a *subscribe
 and a *stranger* who may ask for anything.
 """
 
+import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -14,35 +16,34 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
+from unittest.mock import patch
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
-from playwright.sync_api import Browser, sync_playwright
 from sqlite_utils import Database
 
-from feed import clock, config, curation, editions, server
+from feed import cli, clock, config, curation, editions, server
 from feed.config import Config
 from feed.model import Site
 from feed.store import meta
 from feed.store.connection import connect
 from feed.web import create_app
 
-pytest_plugins = ["tests.broker"]
+pytest_plugins = ["tests.needs", "tests.broker"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm
-# Without a window there is less of it to start and to draw.
-CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
 # The files that take longest: they begin first, so that no core waits for the last of them.
 LONGEST = (
     *("test_backup", "test_cli", "test_mail_cli", "test_tasks", "test_freeze", "test_hub"),
@@ -168,7 +169,7 @@ def devis(shipped: Path, tmp_path: Path) -> Installation:
 
 @dataclass
 class Command:
-    """The real command line, in a folder of its own."""
+    """The command line, in a folder of its own: called, in this process; else as a process."""
 
     folder: Path
     environ: dict[str, str]
@@ -176,15 +177,32 @@ class Command:
     def __call__(
         self, *arguments: str, code: int = 0, given: str = "", **values: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run `devis …` and demand its exit code; `values` are settings without their prefix.
+        """Run `devis …` in this process and demand its exit code.
 
-        `given` comes from its standard input.
+        `values` are settings without their prefix; `given` comes from its standard input.
         """
+        runner = CliRunner()
+        with (
+            patch.dict(os.environ, self._environ(arguments, values), clear=True),
+            contextlib.chdir(self.folder),
+            process_state_restored(),
+        ):
+            result = runner.invoke(cli.main, arguments, input=given, prog_name="devis")
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == code, result.output
+        return subprocess.CompletedProcess(
+            arguments, result.exit_code, result.stdout, result.stderr
+        )
+
+    def run(
+        self, *arguments: str, code: int = 0, **values: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `devis …` as a process and demand its exit code: for threads, and for servers."""
         done = subprocess.run(
             [sys.executable, "-m", "feed", *arguments],
             cwd=self.folder,
-            env={**self.environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
-            input=given,
+            env=self._environ(arguments, values),
             capture_output=True,
             text=True,
             timeout=60,
@@ -192,17 +210,37 @@ class Command:
         assert done.returncode == code, done.stdout + done.stderr
         return done
 
+    def _environ(self, arguments: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
+        """The environment with these settings; what listens does so on a free port."""
+        port = {"PORT": str(free_port())} if arguments[0] in ("serve", "web") else {}
+        given = {f"DEVIS_{name}": text for name, text in {**port, **values}.items()}
+        return {**self.environ, **given}
+
     def start(self, *arguments: str, **values: str) -> subprocess.Popen[str]:
-        """Start `devis …` and leave it running."""
+        """Start `devis …` as a process and leave it running."""
         return subprocess.Popen(
             [sys.executable, "-m", "feed", *arguments],
             cwd=self.folder,
-            env={**self.environ, **{f"DEVIS_{name}": text for name, text in values.items()}},
+            env=self._environ(arguments, values),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
+
+
+@contextmanager
+def process_state_restored() -> Iterator[None]:
+    """Undoes what a command does to its process: signal handlers, and where the log goes."""
+    numbers, root = (signal.SIGTERM, signal.SIGINT), logging.getLogger()
+    handlers, level = root.handlers, root.level
+    signals = [signal.getsignal(number) for number in numbers]
+    try:
+        yield
+    finally:
+        root.handlers, root.level = handlers, level
+        for number, handler in zip(numbers, signals, strict=True):
+            signal.signal(number, handler)
 
 
 def outside() -> dict[str, str]:
@@ -306,7 +344,7 @@ def listening(app: Any, port: int = 0) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def live(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[str]:
     """The address of a real `devis serve` on the shipped library, on the real clock."""
     folder = tmp_path_factory.mktemp("live")
     port = free_port()
@@ -319,15 +357,3 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all."""
-    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *quiet]
-        )
-        yield chromium
-        chromium.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.conftest import CHROMIUM, Command, answers, free_port, wait_until
+from tests.conftest import Command, answers, free_port, wait_until
+from tests.needs import CHROMIUM
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ALL = "title+statement+reflection+practice+credit"

@@ -330,6 +330,7 @@ def test_kept_answers_differ_by_what_is_asked_and_by_nothing_else(devis: Install
     assert client.get("/api/v1/principles?lang=sv&x=1").status_code == 400
 
 
+@pytest.mark.served
 def test_the_rate_is_shared_by_the_processes_and_never_counts_kept_answers(
     command: Command,
 ) -> None:

@@ -4,8 +4,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.bench import PAGES
 from tests.conftest import ROOT
+
+pytestmark = pytest.mark.served
 
 
 def test_an_old_house_costs_less_than_twice_a_young_one() -> None:

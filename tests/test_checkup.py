@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from feed import config as settings
-from feed import editions
+from feed import editions, worker
 from feed.config import secret
 from feed.errors import DevisError
 from feed.i18n import translator
@@ -43,11 +43,13 @@ def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, s
     return found
 
 
+@pytest.mark.served
 def test_a_running_site_with_a_backup_is_well_and_the_exit_code_says_so(command: Command) -> None:
-    port = str(free_port())
+    port, database = str(free_port()), str(command.folder / DATABASE)
     serving = command.start("serve", PORT=port, WEB_WORKERS="1")
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
+        wait_until(lambda: worker.works(settings.load({"DEVIS_DATABASE": database})), 30)
         assert "→ Run “devis backup”" in command("check", code=1, PORT=port).stdout
         command("backup")
         said = command("check", PORT=port).stdout

@@ -73,6 +73,7 @@ def commands(text: str) -> set[str]:
     return set(re.findall(r"^  ([\w-]+)", listed, re.MULTILINE))
 
 
+@pytest.mark.served
 def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Command) -> None:
     """What a curator and an operator do on their first day."""
     odd = command.folder / "odd.json"
@@ -107,6 +108,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
     assert commands(command("--help").stdout) == {*steps, *serving}
 
 
+@pytest.mark.served
 def test_the_serving_commands_work_and_end_when_asked(house: Command) -> None:
     """Each serves its part: the web the pages, the worker the editions, and `serve` both."""
     editions = "SELECT count(*) FROM editions WHERE date <= '2031-05-05'"
@@ -157,6 +159,7 @@ def test_an_import_tells_what_it_left_alone(house: Command) -> None:
     assert "principles: 0 new, 1 changed, 0 unchanged, 0 left alone" in told
 
 
+@pytest.mark.served
 def test_an_export_is_utf_8_wherever_it_is_written(house: Command) -> None:
     """Also where the terminal speaks something else."""
     done = house("export", "--lang", "sv")
@@ -225,6 +228,7 @@ def test_what_is_withdrawn_stays_in_the_ledger_with_its_reason(house: Command) -
     assert (number, reason, withdrawn[:10]) == (1, "Fel ord", "2031-05-05")
 
 
+@pytest.mark.served
 def test_a_day_to_come_can_be_rehearsed_in_every_command(house: Command) -> None:
     """Each on a day of its own, one after the other, and the real clock is in none of them."""
     house("publish", NOW="2031-05-05T23:59:00+02:00")
@@ -349,7 +353,18 @@ def damaged(content: bytes, damage: str, title: bytes) -> bytes:
     return content[:start] + b"\xff" * 4096 + content[start + 4096 :]
 
 
-@pytest.mark.parametrize(("damage", "arguments"), DAMAGES, ids=[f"{d} {c[0]}" for d, c in DAMAGES])
+@pytest.mark.parametrize(
+    ("damage", "arguments"),
+    [
+        pytest.param(
+            damage,
+            call,
+            id=f"{damage} {call[0]}",
+            marks=[pytest.mark.served] if call == ["serve"] else [],
+        )
+        for damage, call in DAMAGES
+    ],
+)
 def test_a_damaged_database_is_told_in_one_line(
     house: Command, damage: str, arguments: list[str]
 ) -> None:
@@ -359,7 +374,7 @@ def test_a_damaged_database_is_told_in_one_line(
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
     path.write_bytes(damaged(path.read_bytes(), damage, title.encode()))
-    said = refused(house, *arguments, **TODAY)
+    said = failed((house.run if arguments == ["serve"] else house)(*arguments, code=1, **TODAY))
     assert said == (
         "Error: The file is not a database of Devis, or is damaged: move it away, and run"
         " “devis restore” if there is a backup.\n"
@@ -369,6 +384,7 @@ def test_a_damaged_database_is_told_in_one_line(
     )
 
 
+@pytest.mark.served
 def test_a_locked_database_can_be_read_and_writing_tells_why_it_waited(house: Command) -> None:
     house.folder.joinpath("a.json").write_text(json.dumps(ODD))
     with closing(sqlite3.connect(house.folder / DATABASE)) as other:
@@ -394,11 +410,11 @@ def public(filled: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="devis-") as name:
         folder = Path(name)
         shutil.copytree(filled / "instance", folder / "instance")
-        for path in (folder, folder / "instance"):
-            path.chmod(0o555)
-        (folder / DATABASE).chmod(0o444)
         folder.joinpath("a.json").write_text("{}")
         folder.joinpath("a.json").chmod(0)
+        (folder / DATABASE).chmod(0o444)
+        for path in (folder, folder / "instance"):
+            path.chmod(0o555)
         yield folder
 
 
@@ -414,6 +430,7 @@ feed.cli.main()
 """
 
 
+@pytest.mark.served
 @pytest.mark.parametrize(
     ("arguments", "database", "expected"),
     [
@@ -443,11 +460,11 @@ def test_what_may_not_be_written_or_read_is_told_in_one_line(
         capture_output=True,
         text=True,
     )
-    public.chmod(0o755)
     assert "Traceback" not in done.stderr
     assert expected in failed(done)
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("arguments", [["plan", "--days", "1"], ["export"]], ids=" ".join)
 def test_what_only_reads_needs_no_more_than_that(
     command: Command, public: Path, arguments: list[str]
@@ -464,6 +481,7 @@ def test_what_only_reads_needs_no_more_than_that(
     assert [path.name for path in (public / "instance").iterdir()] == ["devis.sqlite3"]
 
 
+@pytest.mark.served
 def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:
     """As in `devis export | head`."""
     process = subprocess.Popen(
@@ -480,6 +498,7 @@ def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:
         assert told.read() == b""
 
 
+@pytest.mark.served
 def test_a_full_disk_is_told_in_one_line(house: Command) -> None:
 
     with Path("/dev/full").open("w") as full:

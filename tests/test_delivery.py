@@ -11,7 +11,6 @@ from feed import digests, editions, subscriptions
 from feed.config.parsing import Smtp
 from feed.curation import people
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
-from tests import broker
 from tests.conftest import Installation, free_port
 from tests.house import WISHES, House, house, later, parse
 from tests.mailservers import DROP, Polite, inbox, scripted
@@ -20,7 +19,7 @@ SEVEN = "2026-11-23T07:00:02+01:00"
 EDITOR = {"address": "eva@example.org", "name": "Eva", "role": "editor", "language": "en"}
 
 
-@pytest.fixture(params=["here", pytest.param("workers", marks=broker.needed)])
+@pytest.fixture(params=["here", pytest.param("workers", marks=pytest.mark.needs("redis"))])
 def home(request: pytest.FixtureRequest, devis: Installation) -> House:
     """Three who read Swedish and three who read English, all at seven.
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 import trustme
 
 from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, outside, wait_until
+from tests.needs import program
 
 DEPLOY = ROOT / "docs" / "deploy"
 UNITS = [
@@ -47,13 +47,18 @@ scgi_temp_path {folder}/scgi;
 """
 
 
+@pytest.mark.needs("systemd")
 def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     assert sorted((path.name for path in DEPLOY.glob("*.[st]*e*")), key=UNITS.index) == UNITS
     for name in UNITS:
         text = (DEPLOY / name).read_text()
         (tmp_path / name).write_text(text.replace("/opt/devis/.venv/bin/devis", sys.executable))
     done = subprocess.run(
-        ["systemd-analyze", "verify", *(str(tmp_path / name) for name in UNITS)],
+        [
+            program("systemd-analyze") or "systemd-analyze",
+            "verify",
+            *(str(tmp_path / name) for name in UNITS),
+        ],
         capture_output=True,
         text=True,
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
@@ -145,7 +150,7 @@ def configured(folder: Path, front: int, origin: int, second: int | None = None)
 @contextmanager
 def nginx(path: Path) -> Iterator[None]:
     """A real one, which finds no fault in the configuration, while the block runs."""
-    call = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(path.parent), "-c", str(path)]
+    call = [program("nginx") or "nginx", "-p", str(path.parent), "-c", str(path)]
     tested = subprocess.run([*call, "-t"], capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr
     assert "[warn]" not in tested.stderr
@@ -158,7 +163,7 @@ def nginx(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def site(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[Front]:
     folder = tmp_path_factory.mktemp("deploy")
     origin, front = free_port(), free_port()
     found = Front(Command(folder, outside()), origin, front)
@@ -173,6 +178,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
             found.process.communicate(timeout=15)
 
 
+@pytest.mark.needs("nginx")
 def test_nginx_gives_devis_own_answers_in_each_coding(site: Front) -> None:
     for path in ("/en/feed.atom", "/sv/", "/en/widget/"):
         for coding in ("identity", "gzip", "br", "gzip, br;q=0", "deflate, gzip;q=0.5"):
@@ -189,6 +195,7 @@ def test_nginx_gives_devis_own_answers_in_each_coding(site: Front) -> None:
                 assert "nginx/" not in through.headers["server"]
 
 
+@pytest.mark.needs("nginx")
 def test_nginx_answers_304_with_what_a_reader_needs(site: Front) -> None:
     first = site.get("/en/feed.rss", Accept_Encoding="gzip")
     for _ in range(2):
@@ -205,6 +212,7 @@ def test_nginx_answers_304_with_what_a_reader_needs(site: Front) -> None:
     assert other.status == 200
 
 
+@pytest.mark.needs("nginx")
 def test_what_depends_on_the_visitor_is_not_kept(site: Front) -> None:
     asked = {tag: site.get("/nothing/", Accept_Language=tag).body for tag in ("en", "sv")}
     assert b'lang="en"' in asked["en"]
@@ -214,6 +222,7 @@ def test_what_depends_on_the_visitor_is_not_kept(site: Front) -> None:
     assert site.get("/metrics").status == 401  # allowed from here, but without a token
 
 
+@pytest.mark.needs("nginx")
 def test_without_its_origin_readers_keep_reading_and_then_get_what_is_new(site: Front) -> None:
     paths = ("/en/", "/sv/feed.rss", "/en/feed.json", "/sv/widget/", "/api/v1/today?lang=sv")
     before = {path: site.get(path) for path in paths}
@@ -230,12 +239,14 @@ def test_without_its_origin_readers_keep_reading_and_then_get_what_is_new(site: 
     wait_until(lambda: site.get("/en/principles/").status == 200)
 
 
+@pytest.mark.needs("nginx")
 def test_each_visitor_has_a_rate_and_cannot_have_more_by_forging(site: Front) -> None:
     asked = [site.get("/api/v1/today?lang=!", X_Forwarded_For=f"192.0.2.{n}") for n in range(12)]
     assert asked[0].status == 400
     assert {answer.status for answer in asked[6:]} == {429}
 
 
+@pytest.mark.needs("nginx")
 def test_the_first_reader_of_a_day_gets_that_day_from_nginx(command: Command) -> None:
     front = Front(command, free_port(), free_port())
     front.start(NOW="2026-11-22T23:59:40+01:00")
@@ -252,6 +263,7 @@ def test_the_first_reader_of_a_day_gets_that_day_from_nginx(command: Command) ->
         front.kill()
 
 
+@pytest.mark.needs("nginx")
 def test_two_web_processes_can_be_restarted_in_turn_and_no_request_is_lost(
     command: Command,
 ) -> None:

@@ -462,9 +462,9 @@ def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     values = {"sv.title": "Nytt", "sv.statement": said[77] + "!", "slug": "", "themes": ""}
     with made.open() as db:
         hints.of(db, values, None, None)
-        started = time.perf_counter()
+        started = time.process_time()
         found = hints.of(db, values, None, None)
-        took = time.perf_counter() - started
+        took = time.process_time() - started
     assert "p77" in {hint.slug for hint in found}
     assert took < 0.5
 

@@ -31,7 +31,7 @@ def desk(devis: Installation) -> Desk:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[Running]:
     with boards.running(tmp_path_factory.mktemp("sending")) as made:
         made.desk.person("editor")
         subscribe(house(made.desk.house))

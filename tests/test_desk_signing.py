@@ -474,6 +474,7 @@ def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> Non
     assert "Domain" not in cookie
 
 
+@pytest.mark.served
 def test_a_running_site_prints_the_first_link_once(command: Command) -> None:
     port = str(free_port())
     said = []

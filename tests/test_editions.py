@@ -695,6 +695,7 @@ def _publish_in_step(folder: Path, barrier: Barrier, report: Path) -> None:
     report.write_text(json.dumps(made))
 
 
+@pytest.mark.served
 def test_eight_processes_at_once_make_one_edition_of_each_date(
     house: Installation, tmp_path: Path
 ) -> None:

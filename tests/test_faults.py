@@ -1,12 +1,15 @@
 """The short form of `make faults`."""
 
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests import broker
+from tests.conftest import ROOT
 from tests.faults import mail, site, workers
+
+pytestmark = pytest.mark.served
 
 
 def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
@@ -16,7 +19,7 @@ def test_a_sender_that_is_killed_loses_nobody(tmp_path: Path) -> None:
     assert found.doubled <= found.kills * found.most
 
 
-@broker.needed
+@pytest.mark.needs("redis")
 def test_what_befalls_mail_workers_loses_nobody(tmp_path: Path) -> None:
     names = [workers.WORKER, "kill -9 of the brain", workers.WORKER]
     found, done, bound = workers.run(tmp_path, 1500, names, every=0.5, rate=300, seed=7)
@@ -30,7 +33,10 @@ def test_a_fault_of_the_machine_loses_nothing(name: str) -> None:
     assert site.run(name, rounds=1, seed=7) == []
 
 
-if not os.geteuid():  # only root may have a disk of its own
-
-    def test_a_full_disk_loses_nothing() -> None:
-        assert site.run("disk full", rounds=1, seed=7) == []
+@pytest.mark.needs("mount")
+def test_a_full_disk_loses_nothing() -> None:
+    own = ["unshare", "-rm", sys.executable, "-m", "tests.faults.site"]
+    options = ["--fault", "disk full", "--rounds", "1", "--seed", "7"]
+    done = subprocess.run([*own, *options], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| disk full | 1 | none |" in done.stdout

@@ -278,6 +278,7 @@ def test_an_unknown_feed_is_not_found(devis: Installation, path: str) -> None:
     assert devis.client().get(path).status_code == 404
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_feed_reader_takes_it_in_and_finds_nothing_new_the_second_time(
     command: Command, tmp_path: Path, form: str

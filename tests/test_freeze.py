@@ -129,6 +129,7 @@ def test_a_folder_of_somebody_else_is_left_alone(
     assert [path.name for path in precious.parent.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.served
 def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
     devis: Installation, command: Command, tmp_path: Path
 ) -> None:

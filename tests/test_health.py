@@ -232,7 +232,9 @@ def test_threads_and_a_failing_disk_lose_no_count(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Answer]]:
+def site(
+    tmp_path_factory: pytest.TempPathFactory, processes: None
+) -> Iterator[Callable[..., Answer]]:
     """Asks a `devis serve` with two web processes."""
 
     port = free_port()

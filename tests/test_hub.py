@@ -883,6 +883,7 @@ def test_a_wrong_address_stops_the_start(command: Command, verb: tuple[str, ...]
     assert SECRET not in failed.stderr + failed.stdout
 
 
+@pytest.mark.served
 def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
     command: Command, world: Others
 ) -> None:
@@ -904,6 +905,7 @@ def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
     assert len(world.came) == 1
 
 
+@pytest.mark.served
 def test_a_worker_tells_others_and_a_second_start_is_silent(
     command: Command, world: Others
 ) -> None:
@@ -926,6 +928,7 @@ def test_a_worker_tells_others_and_a_second_start_is_silent(
     assert SECRET not in said_by_them
 
 
+@pytest.mark.served
 def test_a_silent_chat_holds_no_edition_up(command: Command, world: Others) -> None:
     """The site is served with today's edition while a chat keeps the worker waiting."""
     world.answer = lambda told: None

@@ -122,6 +122,7 @@ def loaded(module: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
+@pytest.mark.served
 def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}

@@ -146,6 +146,7 @@ def test_what_is_kept_for_everybody_has_no_id(devis: Installation) -> None:
 # A real site
 
 
+@pytest.mark.served
 def test_a_site_logs_lines_of_json_without_a_name(command: Command, tmp_path: Path) -> None:
     """Somebody signs up and tries links and passwords, while the mail server is away."""
     port, away = free_port(), free_port()

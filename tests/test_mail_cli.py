@@ -183,6 +183,7 @@ def test_a_server_that_is_away_is_one_clear_line(command: Command) -> None:
     assert rows(command, "SELECT count(*) FROM deliveries WHERE state = 'sent'") == [(0,)]
 
 
+@pytest.mark.served
 def test_the_worker_sends_what_is_due(house: Command) -> None:
     worker = house.start("worker", NOW="2031-05-05T06:59:57+02:00")
     try:
@@ -211,6 +212,7 @@ def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
     assert rows(house, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
 
 
+@pytest.mark.served
 def test_whatever_comes_back_is_read_to_its_end_and_costs_little(house: Command) -> None:
     """More than a message ever is, from a mail server that wants to be rid of it; and wrappings."""
     endless = ["cat endless | (", sys.executable, "-m feed bounce; cat | wc -c)"]

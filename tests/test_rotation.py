@@ -370,6 +370,7 @@ open(1, "w").write(" ".join(choice.slug for choice in plan(library, [], {}, days
 """
 
 
+@pytest.mark.served
 def test_two_machines_come_to_the_same_answer() -> None:
     """Python's own hashes differ from process to process: nothing may hang on them."""
     told = {

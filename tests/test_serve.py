@@ -91,7 +91,7 @@ class Running:
 
 
 @pytest.fixture
-def start(command: Command) -> Iterator[Callable[..., Running]]:
+def start(command: Command, processes: None) -> Iterator[Callable[..., Running]]:
     """Starts `devis …` on a free port, waits until it answers, and leaves nothing behind."""
     made: list[subprocess.Popen[str]] = []
 
@@ -271,7 +271,8 @@ def test_a_second_worker_stands_by_and_takes_over(
     wait_until(lambda: shows(web.get("/en/"), "2026-11-22"), 10)
 
     second = start("worker", ready=False, NOW=on_the_eve(time.monotonic() - began))
-    time.sleep(1.5)  # it has tried to work by now
+    threads = Path("/proc", str(second.process.pid), "task")
+    wait_until(lambda: len([*threads.iterdir()]) > 1)  # its scheduler starts after the first try
     first.process.kill()
     assert "published 2026-11-22" in first.process.communicate()[0]
     wait_until(lambda: shows(web.get("/en/"), "2026-11-23"), 20)

@@ -1,6 +1,7 @@
 """Mail workers: whatever happens to them, or to what carries letters to them, nobody is lost."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ from feed.store import handed
 from feed.store.connection import opened
 from feed.tasks import batch, carrier, hands
 from feed.tasks.reports import Reports
-from tests.broker import PASSWORD, RedisServer, needed, redis_server, workers
+from tests.broker import PASSWORD, RedisServer, redis_server, workers
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
 from tests.faults import mail
 from tests.faults import workers as faults
@@ -35,7 +36,7 @@ from tests.test_cli import refused
 from tests.test_delivery import EDITOR
 from tests.test_mail_cli import due_now
 
-pytestmark = needed
+pytestmark = pytest.mark.needs("redis")
 SEVEN, MORNING = "2026-11-23T07:00:02+01:00", "2026-11-23T06:00:00+01:00"
 NOBODY = Smtp("127.0.0.1", 1, "none")
 
@@ -394,10 +395,10 @@ def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_ba
         given = settings(redis_of_one, port)
         with workers(tmp_path, 1, **given, MAIL_RATE="50") as (slow,):
             wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
-            began = time.monotonic()
             said = slow.stop()
-            assert time.monotonic() - began < 5
-        assert "of 200 sent" in said
+        sent = re.search(r"(\d+) of 200 sent", said)
+        assert sent is not None, said
+        assert 0 < int(sent[1]) < 200
         with workers(tmp_path, 1, **given):
             wait_until(lambda: faults.settled(tmp_path, 400), 30)
     found = mail.result(tmp_path, 400, 0)

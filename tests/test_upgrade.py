@@ -83,6 +83,7 @@ def test_an_upgrade_keeps_everything_and_backs_up_first(old: tuple[str, Command]
     assert rows(command, "PRAGMA foreign_key_check") == []
 
 
+@pytest.mark.served
 def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     old: tuple[str, Command],
 ) -> None:

@@ -72,6 +72,7 @@ def test_a_malformed_network_stops_the_start() -> None:
         settings(Path("/"), TRUSTED_PROXIES="10.0.0.1/8")
 
 
+@pytest.mark.served
 def test_a_running_site_believes_its_proxy(command: Command) -> None:
     port = str(free_port())
     values = {"PORT": port, "WEB_WORKERS": "1", "API_RATE": "1", "TRUSTED_PROXIES": "127.0.0.1"}

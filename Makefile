@@ -5,7 +5,8 @@ INSTALL := $(PYTHON) requirements/install.py
 SOURCES := pyproject.toml pdm_build.py requirements/install.py \
   $(wildcard translations/*/LC_MESSAGES/*.po)
 
-.PHONY: run extras test lock bench endurance faults container audit messages picture clean
+.PHONY: run extras check test lint types tests tests-in-process lock bench endurance faults container audit messages \
+  picture clean
 
 run: .venv/installed
 	@$(BIN)/devis serve
@@ -13,10 +14,25 @@ run: .venv/installed
 # Mail workers and chats, which the core leaves out.
 extras: .venv/extras
 
-test: .venv/tests
+# What to run while working: formats, lint, types, and the tests that start no other process.
+check: .venv/tests
+	@$(MAKE) --no-print-directory -j 3 lint types tests-in-process
+
+# All of it. Programs that are missing are named at the end; with CI=true they fail the run.
+test: .venv/tests lint
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types:
 	$(BIN)/mypy
+
+tests-in-process:
+	$(BIN)/pytest -n 2 --dist worksteal -m "not served"
+
+tests:
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/tests

@@ -298,11 +298,12 @@ def test_a_taken_port_is_one_clear_line(command: Command, name: str) -> None:
     assert (command.folder / "instance").exists() == (name == "web")
 
 
+@pytest.mark.served
 def test_what_cannot_be_prepared_is_one_clear_line_and_leaves_nothing(command: Command) -> None:
     instance = command.folder / "instance"
     instance.mkdir()
     (instance / "devis.sqlite3").write_text("This is a letter to somebody, and no database. " * 99)
-    done = command("serve", code=1, PORT=str(free_port()))
+    done = command.run("serve", code=1)
     assert done.stderr == (
         "Error: The file is not a database of Devis, or is damaged: move it away, and run"
         " “devis restore” if there is a backup.\n"

@@ -37,7 +37,7 @@ from feed import cli, clock, config, curation, editions, server
 from feed.config import Config
 from feed.model import Site
 from feed.store import meta
-from feed.store.connection import connect
+from feed.store.connection import connect, opened
 from feed.web import create_app
 
 pytest_plugins = ["tests.needs", "tests.broker"]
@@ -138,12 +138,24 @@ class Installation:
         return self._made[2].test_client()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema and without a site, to be copied."""
+    config = settings(tmp_path_factory.mktemp("migrated"))
+    with opened(config.database, create=True) as db:
+        server.migrate(db, config, NOON)
+    return config.database
+
+
 @pytest.fixture
-def install(tmp_path: Path) -> Callable[..., Installation]:
+def install(tmp_path: Path, migrated: Path) -> Callable[..., Installation]:
     """Makes an installation with an empty library; settings by name, without their prefix."""
 
     def make(folder: str = "instance", **values: str) -> Installation:
         made = Installation(settings(tmp_path / folder, **values))
+        if not made.config.database.exists():
+            made.config.instance.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shutil.copy(migrated, made.config.database)
         create(made.config, clock.Clock(made.now, time.monotonic()))
         return made
 

@@ -26,6 +26,7 @@ def forms(message: Message) -> tuple[str, ...]:
     return tuple(said) if isinstance(said, list | tuple) else (str(said or ""),)
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.parts[-3])
 def test_a_language_has_every_message_of_the_code_and_no_other(path: Path, tmp_path: Path) -> None:
     template = tmp_path / "messages.pot"

@@ -875,10 +875,11 @@ def test_before_anything_was_told_the_status_says_so(command: Command) -> None:
     assert command("hub", "send").stdout == "Nothing.\n"
 
 
+@pytest.mark.served
 @pytest.mark.parametrize("verb", [("serve",), ("worker",), ("hub", "send")])
 def test_a_wrong_address_stops_the_start(command: Command, verb: tuple[str, ...]) -> None:
     command("init")
-    failed = command(*verb, code=1, WEBHOOKS=f"nosuch://{SECRET}", PORT=str(free_port()))
+    failed = command.run(*verb, code=1, WEBHOOKS=f"nosuch://{SECRET}")
     assert failed.stderr.startswith("Error: DEVIS_WEBHOOKS: of its addresses, number 1 ")
     assert SECRET not in failed.stderr + failed.stdout
 

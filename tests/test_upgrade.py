@@ -12,7 +12,7 @@ import pytest
 
 from feed import schema
 from tests.conftest import Command, answers, fetch, free_port, wait_until
-from tests.test_cli import DATABASE, refused, rows, stop
+from tests.test_cli import DATABASE, failed, refused, rows, stop
 
 KEPT = Path(__file__).parent / "schemas"
 ALL = [migration.name for migration in schema.migrations._migrations]
@@ -106,12 +106,14 @@ def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     assert ("the database was backed up: " in said) == (name != ALL[-1])
 
 
+@pytest.mark.served
 def test_an_upgrade_that_cannot_be_backed_up_does_not_happen(command: Command) -> None:
     """Unless that is asked for."""
     take_out(ALL[0], command.folder / DATABASE)
     (command.folder / "instance" / "backups").write_text("in the way")
-    for call in ("migrate", "serve"):
-        assert "backups cannot be written: File exists" in refused(command, call, **THEN)
+    for run, call in ((command, "migrate"), (command.run, "serve")):
+        said = failed(run(call, code=1, **THEN))
+        assert "backups cannot be written: File exists" in said
         assert "older schema" in refused(command, "plan", **THEN)
     assert "Applied: " in command("migrate", "--no-backup", **THEN).stdout
 

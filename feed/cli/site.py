@@ -18,11 +18,11 @@ from feed.model import Site
 def web(base: Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
     with server.loading():
-        from feed.web import wsgi
+        from feed.web.gateway import rsgi
 
     if supervised:
         server.follow_supervisor()
-    server.web(base.config, base.clock, wsgi)
+    server.web(base.config, base.clock, rsgi)
 
 
 @click.command()

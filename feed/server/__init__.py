@@ -43,7 +43,7 @@ STOP_SECONDS = 8.0  # then a child that has not stopped is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a child that ended is started again
 STEADY_SECONDS = 30.0  # a child that ran so long starts again after the first pause
 WORKER_SECONDS = 1.0  # by which the worker starts later: what is due is done, and web is awaited
-BLOCKING_THREADS = 4
+HEADER_SECONDS = 20  # for the headers of a request, and for the next request on a connection
 
 
 @contextlib.contextmanager
@@ -108,22 +108,25 @@ def migrate(
     return schema.migrate(db), made
 
 
-def web(config: Config, clock: Clock, wsgi: Factory) -> None:
-    """Serve what `wsgi` makes in `config.web_workers` processes until SIGTERM or SIGINT."""
-    from granian.constants import HTTPModes, Interfaces
+def web(config: Config, clock: Clock, rsgi: Factory) -> None:
+    """Serve what `rsgi` makes in `config.web_workers` processes until SIGTERM or SIGINT."""
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server import Server
 
-    app = wsgi(config, clock)  # what is wrong shows here, in one process and with a clear message
+    app = rsgi(config, clock)  # what is wrong shows here, in one process and with a clear message
     check_port(config)
     server = Server(
         "devis",
         address=config.host,
         port=config.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        loop=Loops.uvloop,
         workers=config.web_workers,
-        blocking_threads=BLOCKING_THREADS,
+        websockets=False,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
         log_level=LogLevels.warning,
         # Granian's own words go where all others go, in their form.
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},
@@ -132,16 +135,16 @@ def web(config: Config, clock: Clock, wsgi: Factory) -> None:
     )
     # A process that is forked has the application already; one that is spawned makes its own.
     made = app if multiprocessing.get_start_method() == "fork" else None
-    load = partial(_worker_app, config, clock, wsgi, made)
+    load = partial(_worker_app, config, clock, rsgi, made)
     server.serve(target_loader=load, wrap_loader=False)
 
 
-def _worker_app(config: Config, clock: Clock, wsgi: Factory, made: App | None) -> App:
+def _worker_app(config: Config, clock: Clock, rsgi: Factory, made: App | None) -> App:
     """What each web process runs; it ends with the process that started it."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return made or wsgi(config, clock)
+    return made or rsgi(config, clock)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
@@ -31,6 +31,7 @@ UNKNOWN = "unknown"  # where there is nothing at an address
 CACHE_BYTES = 26 * 1024 * 1024
 ENTRY_BYTES = 2000  # what an answer takes beside its bodies
 MOST_READY = 256
+SHORT = 256  # characters of a query or an Accept-Encoding that take no time to read
 WORTH_COMPRESSING = 1400
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
 OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
@@ -41,6 +42,7 @@ CONDITIONS = {
 }
 
 Header = tuple[str, str]
+Reply = tuple[str, list[Header], bytes]  # status line, headers, body
 StartResponse = Callable[..., Any]
 Known = Callable[[str], tuple[str, ...] | None]
 
@@ -78,6 +80,10 @@ class _Entry:
     def size(self) -> int:
         """In bytes, with every coding that it may come to have."""
         return ENTRY_BYTES + len(self._bodies["identity"]) * (2 if self._compresses else 1)
+
+    def has_coding(self, accepted: str) -> bool:
+        """Whether the body for an Accept-Encoding is there, and need not be compressed first."""
+        return not self._compresses or coding(accepted) in self._bodies
 
     def ready(
         self, accepted: str, state: State | None, now: datetime, due: float, tally: Tally | None
@@ -136,39 +142,62 @@ class PageCache:
         self._ready: dict[tuple[str, str, str], _Ready] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        method = environ["REQUEST_METHOD"]
-        if method not in ("GET", "HEAD"):
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._write(environ, start_response)
-        path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
-        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
-        ready = self._ready.get((path, query, accepted))
-        is_new = False
-        if ready is None or time.monotonic() >= ready.due:
-            found = self._find(path, query, accepted, environ)
-            if isinstance(found, _Answer):
-                self._count(environ[ROUTE], found.status[:3], "app")
-                start_response(found.status, found.headers)
-                return [b"" if method == "HEAD" else found.body]
-            ready = found
-            is_new = ROUTE in environ  # it was rendered just now
-        is_known = unchanged(environ, ready.etag, ready.changed)
-        if is_new:
-            self._count(ready.route, "304" if is_known else "200", "app")
-        else:
-            ready.counts[is_known][0] += 1
-        if is_known:
-            start_response("304 Not Modified", ready.short)
-            return [b""]
-        start_response("200 OK", ready.whole)
-        return [b"" if method == "HEAD" else ready.body]
+        status, headers, body = self.hit(environ) or self._miss(environ)
+        start_response(status, headers)
+        return [body]
 
-    def _count(self, route: str, status: str, origin: str) -> None:
+    def hit(self, environ: Mapping[str, Any]) -> Reply | None:
+        """The answer to a GET or HEAD from memory, within microseconds.
+
+        None where it takes the application, a look at the database, or work on long headers. Of
+        `environ` it reads method, path, query, Accept-Encoding and the conditions.
+        """
+        key = path, query, accepted = _key(environ)
+        ready = self._ready.get(key)
+        if ready is None or time.monotonic() >= ready.due:
+            if len(query) > SHORT or len(accepted) > SHORT:
+                return None
+            due = time.monotonic() + LOOK_SECONDS
+            now = self.content.clock()
+            state, entry = self.content.seen(now), self._entry(path, self._reduced(path, query))
+            if state is None or entry is None or entry.state is not state:
+                return None
+            if not entry.has_coding(accepted):
+                return None
+            ready = self._keep(key, entry.ready(accepted, state, now, due, self._tally))
+        is_known = unchanged(environ, ready.etag, ready.changed)
+        ready.counts[is_known][0] += 1
+        return _reply(environ, ready, is_known)
+
+    def reply(self, environ: dict[str, Any]) -> Reply:
+        """The whole answer to any request; blocks while the application makes it."""
+        answer = _Answer()
+        answer.collect(self(environ, answer))
+        return answer.status, answer.headers, answer.body
+
+    def _miss(self, environ: dict[str, Any]) -> Reply:
+        found = self._find(environ)
+        if isinstance(found, _Answer):
+            self.count(environ[ROUTE], found.status)
+            body = b"" if environ["REQUEST_METHOD"] == "HEAD" else found.body
+            return found.status, found.headers, body
+        is_known = unchanged(environ, found.etag, found.changed)
+        if ROUTE in environ:  # it was rendered just now
+            self.count(found.route, "304" if is_known else "200")
+        else:
+            found.counts[is_known][0] += 1
+        return _reply(environ, found, is_known)
+
+    def count(self, route: str, status: str) -> None:
+        """Count an answer that is not from memory; `status` begins with its code."""
         if self._tally is not None:
-            self._tally.add(("requests", route, status, origin))
+            self._tally.add(("requests", route, status[:3], "app"))
 
     def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         def answer(status: str, headers: list[Header], exc_info: Any = None) -> Any:
-            self._count(environ.get(ROUTE, UNKNOWN), status[:3], "app")
+            self.count(environ.get(ROUTE, UNKNOWN), status)
             return start_response(status, headers, exc_info)
 
         parts = self.app(environ, answer)
@@ -176,17 +205,21 @@ class PageCache:
         self._ready.clear()
         return parts
 
-    def _find(
-        self, path: str, given: str, accepted: str, environ: dict[str, Any]
-    ) -> "_Ready | _Answer":
-        """The answer from memory, or from the application; ready until the next look."""
+    def _reduced(self, path: str, given: str) -> str:
         names = self._known(path) if given else ()
-        query = given if names is None else reduced(given, names)
+        return given if names is None else reduced(given, names)
+
+    def _entry(self, path: str, query: str) -> _Entry | None:
+        with self._lock:
+            return self._entries.get((path, query))
+
+    def _find(self, environ: dict[str, Any]) -> "_Ready | _Answer":
+        """The answer from memory, or from the application; ready until the next look."""
+        key = path, given, accepted = _key(environ)
+        query = self._reduced(path, given)
         due = time.monotonic() + LOOK_SECONDS
         now = self.content.clock()
-        state = self.content.state(now)
-        with self._lock:
-            entry = self._entries.get((path, query))
+        state, entry = self.content.state(now), self._entry(path, query)
         if entry is None or entry.state is not state:
             inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
             inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
@@ -198,10 +231,12 @@ class PageCache:
             if isinstance(found, _Answer):
                 return found
             entry = found
-        ready = entry.ready(accepted, state, now, due, self._tally)
+        return self._keep(key, entry.ready(accepted, state, now, due, self._tally))
+
+    def _keep(self, key: tuple[str, str, str], ready: _Ready) -> _Ready:
         if len(self._ready) >= MOST_READY:
             self._ready.clear()
-        self._ready[path, given, accepted] = ready
+        self._ready[key] = ready
         return ready
 
     def _rendered(
@@ -253,6 +288,17 @@ class _Answer:
     @property
     def code(self) -> int:
         return int(self.status[:3])
+
+
+def _key(environ: Mapping[str, Any]) -> tuple[str, str, str]:
+    accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+    return environ["PATH_INFO"], environ["QUERY_STRING"], accepted
+
+
+def _reply(environ: Mapping[str, Any], ready: _Ready, is_known: bool) -> Reply:
+    if is_known:
+        return "304 Not Modified", ready.short, b""
+    return "200 OK", ready.whole, b"" if environ["REQUEST_METHOD"] == "HEAD" else ready.body
 
 
 def _compressed(name: str, body: bytes) -> bytes:

@@ -71,10 +71,17 @@ class Content:
         self._seen: int | None = None
         self._state: State | None = None
 
-    def state(self, now: datetime) -> State | None:
-        """The present state; the last known one while the database fails, None before any."""
+    def seen(self, now: datetime) -> State | None:
+        """The present state as it was seen just now; None if the database must be looked at."""
         known = self._state
         if known is not None and now < known.until and time.monotonic() < self._next_look:
+            return known
+        return None
+
+    def state(self, now: datetime) -> State | None:
+        """The present state; the last known one while the database fails, None before any."""
+        known = self.seen(now)
+        if known is not None:
             return known
         with self._lock:
             pause = LOOK_SECONDS

@@ -13,7 +13,7 @@ from werkzeug.test import Client, TestResponse
 
 from feed import curation, editions
 from feed.clock import Clock
-from feed.web import wsgi
+from feed.web import content, wsgi
 from feed.web.cache import PageCache
 from feed.web.conditions import coding, reduced
 from feed.web.content import State
@@ -143,3 +143,19 @@ def test_readers_who_poll_while_a_curator_saves_see_whole_and_new_answers(
         found = re.search(rb"Title (\d+) of many", body)
         shown = int(found[1]) if found else -1
         assert shown >= max(number for when, number in saved if when <= asked - 0.5 or number < 0)
+
+
+def test_while_one_request_looks_at_the_database_others_are_answered_from_memory(
+    cache: PageCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "LATE_SECONDS", 60)
+    known = cache.content.state(NOON)
+    time.sleep(2 * content.LOOK_SECONDS)
+    assert cache.content.seen(NOON) is None
+    assert cache.content.seen(NOON) is known
+    monkeypatch.setattr(content, "LATE_SECONDS", 0)  # that look takes too long
+    assert cache.content.seen(NOON) is None
+    monkeypatch.setattr(content, "LATE_SECONDS", 60)
+    cache.content.expect_change()
+    assert cache.content.seen(NOON) is None
+    assert cache.content.seen(NOON) is None

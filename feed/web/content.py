@@ -22,6 +22,7 @@ from feed.store.connection import connect
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01
+LATE_SECONDS = 0.25  # for which the known state serves others while one thread looks
 FAILED_SECONDS = 1.0  # after a look that failed, which may have taken its time to
 LONGEST_MAX_AGE = 300
 WAITING_MAX_AGE = 5  # while today's edition is not out yet
@@ -68,20 +69,28 @@ class Content:
         self._db: Database | None = None
         self._lock = threading.Lock()
         self._next_look = 0.0
+        self._looking = 0.0  # the due time of the look that somebody takes now
         self._seen: int | None = None
         self._state: State | None = None
 
     def seen(self, now: datetime) -> State | None:
-        """The present state as it was seen just now; None if the database must be looked at."""
-        known = self._state
-        if known is not None and now < known.until and time.monotonic() < self._next_look:
-            return known
-        return None
+        """The present state without a look; None if the caller is to call `state`, which looks.
+
+        When a look is due the first caller gets None, and the others the known state meanwhile.
+        """
+        known, due = self._state, self._next_look
+        if known is None or now >= known.until:
+            return None
+        late = time.monotonic() - due
+        if late >= 0 and (late > LATE_SECONDS or self._looking != due):
+            self._looking = due
+            return None
+        return known
 
     def state(self, now: datetime) -> State | None:
         """The present state; the last known one while the database fails, None before any."""
-        known = self.seen(now)
-        if known is not None:
+        known = self._state
+        if known is not None and now < known.until and time.monotonic() < self._next_look:
             return known
         with self._lock:
             pause = LOOK_SECONDS

@@ -14,6 +14,8 @@ EXTRAS = {
 }
 BLOCK = """
 import sys
+
+pytestmark = pytest.mark.served
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {names!r}:

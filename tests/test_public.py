@@ -306,6 +306,7 @@ def test_whoever_adds_only_editors_is_reminded_of_an_administrator(install: Inst
     assert "still has no administrator" in said
 
 
+@pytest.mark.served
 def test_ctrl_c_while_importing_is_one_line_and_imports_nothing(
     devis: Installation, command: Command, tmp_path: Path
 ) -> None:

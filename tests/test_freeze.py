@@ -33,11 +33,17 @@ class Rehearsal(TypedDict):
     """The settings of an installation for the command line."""
 
     DATABASE: str
+    BASE_URL: str
     NOW: str
 
 
 def rehearsal(devis: Installation) -> Rehearsal:
-    return {"DATABASE": str(devis.config.database), "NOW": NOON.isoformat()}
+    config = devis.config
+    return {
+        "DATABASE": str(config.database),
+        "BASE_URL": config.base_url,
+        "NOW": NOON.isoformat(),
+    }
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ INSTALL := $(PYTHON) requirements/install.py
 SOURCES := pyproject.toml pdm_build.py requirements/install.py \
   $(wildcard translations/*/LC_MESSAGES/*.po)
 
-.PHONY: run extras check test lint types tests tests-in-process lock bench endurance faults container audit messages \
+.PHONY: run extras check test lint types tests tests-in-process mutants lock bench endurance faults container audit messages \
   picture clean
 
 run: .venv/installed
@@ -34,6 +34,10 @@ tests-in-process:
 
 tests:
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# Plant faults, one at a time, and see the tests notice each.
+mutants: .venv/tests
+	$(BIN)/python -m tests.mutants
 
 bench: .venv/tests
 	$(BIN)/python -m tests.bench

@@ -447,6 +447,21 @@ def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
     assert send(seat, NEW, given).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("statement", "score"),
+    [("Den som lyssnar noga får veta mera.", 83), ("Den som väntar först får veta mer.", None)],
+    ids=["alike-by-83-percent", "alike-by-78-percent"],
+)
+def test_a_statement_is_nearly_another_from_80_percent_on(
+    desk: Desk, statement: str, score: int | None
+) -> None:
+    seat = desk.seat("curator")
+    given = {**opened(seat, NEW), **FIRST, "sv.statement": statement}
+    page = send(seat, NEW, given, act="check").text
+    found = re.findall(r"is nearly that of “listen-first” \((\d+) %\)", page)
+    assert found == ([str(score)] if score else [])
+
+
 def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     """Ten thousand principles: looking for what says nearly the same takes no time one notices."""
     made = install()

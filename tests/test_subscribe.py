@@ -4,6 +4,7 @@ import html
 import json
 import logging
 import re
+from base64 import b32decode, b32encode
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -649,6 +650,17 @@ def spoilt(door: Door) -> dict[str, str]:
     }
 
 
+HEAD = 10  # bytes of a token before its signature: six of whose it is, four of until when
+
+
+def raw(token: str) -> bytes:
+    return b32decode(token.upper() + "======")
+
+
+def written(token: bytes) -> str:
+    return b32encode(token).decode().rstrip("=").lower()
+
+
 PATHS = [
     *[("GET", path) for path in ("", "unsubscribe", "confirm", "move", "export", "erase")],
     *[("POST", path) for path in ("", "unsubscribe", "confirm", "move", "erase")],
@@ -689,6 +701,20 @@ def test_a_token_opens_what_it_was_made_for_and_nothing_else(door: Door) -> None
             assert answer.status_code == 404, (purpose, method, path)
     for purpose in ("private", "confirm", "move"):
         assert door.post(door.link(anna, purpose) + "/", WISHES).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/subscription/%s/", "/subscription/%s/export"])
+def test_the_signature_of_a_link_covers_whose_it_is_and_until_when(door: Door, path: str) -> None:
+    """The signature of Anna's link opens neither Bo's page nor her own an hour longer."""
+    anna, bo = door.person("known"), door.person("known", "bo@example.org")
+    kind = "private" if path.endswith("export") else "letter"
+    mine, other = (door.link(each, kind).rpartition("/")[2] for each in (anna, bo))
+    assert door.get(path % mine).status_code == door.get(path % other).status_code == 200
+    signed, others = raw(mine), raw(other)
+    stolen = others[:HEAD] + signed[HEAD:]
+    longer = signed[: HEAD - 4] + (int.from_bytes(signed[HEAD - 4 : HEAD]) + 3600).to_bytes(4)
+    for forged in (stolen, longer + signed[HEAD:]):
+        assert door.get(path % written(forged)).status_code == 404
 
 
 def test_a_link_to_confirm_runs_out(door: Door) -> None:

@@ -196,7 +196,7 @@ def edition(reader: Reader, showing: model.Showing) -> Edition:
         credit=markup.credit(reader.translator, showing.source, principle),
         url=reader.edition_url(showing),
         image=reader.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
-        updated=showing.updated(shown.language),
+        updated=showing.updated(reader.language or shown.language),
         text=text(reader, shown),
     )
 

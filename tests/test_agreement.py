@@ -94,7 +94,7 @@ def in_api(made: Installation, language: str, path: str = "editions") -> Seen:
 
 
 def in_calendar(made: Installation, language: str) -> Seen:
-    calendar = Calendar.from_ical(made.client().get(f"/{language}/calendar.ics").data)
+    calendar: Any = Calendar.from_ical(made.client().get(f"/{language}/calendar.ics").data)
     found = {}
     for event in calendar.walk("VEVENT"):
         code, _, key = str(event["uid"]).partition("@")[0].partition("-")

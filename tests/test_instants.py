@@ -117,7 +117,7 @@ def fillers(rule: Rule, site: Installation) -> Iterator[dict[str, object]]:
     today, language = today_of(site), language_of(site)
     last_month = (today.replace(day=1) - DAY).replace(day=1)
     slug = rule.endpoint.partition(".")[2]
-    known = {
+    known: dict[str, object] = {
         "language": language,
         "tag": language,
         "day": today.isoformat() if rule.endpoint.startswith("api.") else today,
@@ -167,7 +167,7 @@ def check_dates(endpoint: str, path: str, content: bytes, today: date) -> None:
 def answer(client: FlaskClient, path: str, statuses: tuple[int, ...]) -> bytes:
     with client.get(path) as found:
         assert found.status_code in statuses, (path, found.status_code)
-        return found.data
+        return bytes(found.data)
 
 
 def test_no_public_address_names_a_later_date_or_a_dead_link(then: Installation) -> None:
@@ -213,7 +213,7 @@ def whole_weeks(first: date, today: date) -> list[str]:
     """The last thirty whole ISO weeks since the first date, newest first: a week has the year of
     its Thursday."""
     monday = today - timedelta(days=today.weekday() + 7)
-    found = []
+    found: list[str] = []
     while monday + 6 * DAY >= first and len(found) < 30:
         thursday = monday + 3 * DAY
         number = (thursday - date(thursday.year, 1, 1)).days // 7 + 1

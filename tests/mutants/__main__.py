@@ -1,79 +1,105 @@
 """Plant each fault and run its tests: `python -m tests.mutants [WORD …]`, or `make mutants`.
 
-Each fault is planted in a copy of the repository, two at a time. Exit code 1 if a fault survives
-its tests, or if they cannot run.
+Each fault is planted in a copy of the repository; two at a time run in processes forked from this
+one, which has loaded the libraries. Exit code 1 if a fault survives its tests, or if they cannot
+run.
 """
 
+import importlib
 import os
 import shlex
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import pytest
 
-from tests.conftest import ROOT, outside
 from tests.mutants import Mutant, read
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+OURS = ("feed", "tests")
+LIBRARIES = (
+    *("flask", "sqlite_utils", "pydantic", "feedgen.feed", "lxml.etree", "PIL.Image", "babel"),
+    *("playwright.sync_api", "html5lib", "icalendar", "feedparser", "hypothesis", "css_inline"),
+)
 AT_ONCE = 2
 SECONDS = 300
-FAILED = 1  # pytest's exit code where it ran, and a test failed
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line")
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "dist", "build")
 
 
-def outcome(mutant: Mutant, folder: Path) -> str:
-    """What the tests make of a fault: caught, SURVIVED, or why they cannot run."""
-    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
-    path = folder / mutant.file
-    try:
-        path.write_text(mutant.planted(path.read_text(encoding="utf-8")), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        return f"CANNOT RUN: {error}"
-    options = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
-    parts = shlex.split(mutant.tests)
-    tests = [f"tests/{part}" if part.endswith(".py") else part for part in parts]
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *tests],
-            cwd=folder,
-            env={**outside(), "PYTHONPATH": str(folder), "TMPDIR": str(folder.parent)},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return f"CANNOT RUN: not done after {SECONDS} seconds"
-    if done.returncode == FAILED:
-        return "caught"
-    return (
-        "SURVIVED" if done.returncode == 0 else f"CANNOT RUN: {(done.stdout + done.stderr)[-800:]}"
-    )
+@dataclass
+class Run:
+    """A fault whose tests run in a process, in a folder that goes with it."""
 
+    mutant: Mutant
+    folder: Path
+    began: float
 
-def report(mutant: Mutant) -> bool:
-    """Plant a fault, print what became of it, and say whether it was caught."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="devis-mutant-") as folder:
-        said = outcome(mutant, Path(folder) / "tree")
-    seconds = time.monotonic() - began
-    click.echo(f"{seconds:5.1f} s  {said:9} {mutant.name}")
-    if said != "caught":
-        click.echo(f"         pytest {mutant.tests}")
-    return said == "caught"
+    @classmethod
+    def start(cls, mutant: Mutant) -> tuple[int, "Run"]:
+        """Plant a fault and start its tests; the number of the process, and the run."""
+        run = cls(mutant, Path(tempfile.mkdtemp(prefix="devis-mutant-")), time.monotonic())
+        number = os.fork()
+        if number == 0:
+            run.test()
+        return number, run
+
+    def test(self) -> None:
+        """Plant the fault and run its tests, in a process of their own; its exit code is theirs."""
+        output = os.open(self.folder / "output", os.O_WRONLY | os.O_CREAT)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        signal.alarm(SECONDS)
+        tree = self.folder / "tree"
+        shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+        path = tree / self.mutant.file
+        path.write_text(self.mutant.planted(path.read_text(encoding="utf-8")), encoding="utf-8")
+        os.chdir(tree)
+        os.environ |= {"PYTHONPATH": str(tree), "TMPDIR": str(self.folder)}
+        tempfile.tempdir = None
+        for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
+            del sys.modules[name]
+        sys.path.insert(0, str(tree))
+        parts = shlex.split(self.mutant.tests)
+        tests = [f"tests/{part}" if part.endswith(".py") else part for part in parts]
+        code = int(pytest.main([*OPTIONS, *tests]))
+        sys.stdout.flush()
+        os._exit(code)
+
+    def report(self, status: int) -> bool:
+        """Say what became of it, and whether the fault was caught."""
+        code = os.waitstatus_to_exitcode(status)
+        caught = code == pytest.ExitCode.TESTS_FAILED
+        output = (self.folder / "output").read_text(encoding="utf-8", errors="replace")
+        said = "caught" if caught else "SURVIVED" if code == 0 else "CANNOT RUN"
+        click.echo(f"{time.monotonic() - self.began:5.1f} s  {said:10}  {self.mutant.name}")
+        if not caught:
+            click.echo(f"    pytest {self.mutant.tests}: exit code {code}\n{output[-1500:]}")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return caught
 
 
 def main(words: list[str]) -> int:
-    chosen = [m for m in read() if not words or any(word in m.name for word in words)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        caught = list(pool.map(report, chosen))
-    click.echo(f"{sum(caught)} of {len(chosen)} faults were caught")
-    return 0 if chosen and all(caught) else 1
+    waiting = [each for each in read() if not words or any(word in each.name for word in words)]
+    running: dict[int, Run] = {}
+    caught, number = 0, len(waiting)
+    for name in LIBRARIES:
+        importlib.import_module(name)
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            process, run = Run.start(waiting.pop(0))
+            running[process] = run
+        process, status = os.wait()
+        caught += running.pop(process).report(status)
+    click.echo(f"{caught} of {number} faults were caught")
+    return 0 if number and caught == number else 1
 
 
 if __name__ == "__main__":
-    os.chdir(ROOT)
     sys.exit(main(sys.argv[1:]))

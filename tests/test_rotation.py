@@ -102,6 +102,13 @@ def test_each_cycle_has_an_order_of_its_own(library: list[Candidate]) -> None:
     assert len({tuple(order) for order in orders}) > 0.9 * len(orders)
 
 
+def test_the_second_cycle_has_another_order_than_the_first() -> None:
+    library = [Candidate(f"p{n}", f"source-{n}", frozenset()) for n in range(12)]
+    orders = cycles(plan(library, [], {}, TEN_YEARS[:24]))
+    assert sorted(orders[1]) == sorted(orders[2])
+    assert orders[1] != orders[2]
+
+
 # The rules, as a model that says what is allowed on a date, against a library that changes.
 
 

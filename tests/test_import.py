@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from feed.errors import ExchangeError, NotFoundError
 from feed.model import Principle
 from feed.store import library, meta
 from tests.conftest import NOON, Installation
+from tests.golden import FOLDER
 from tests.test_exchange import ODD, contents, exported
 
 Install = Callable[..., Installation]
@@ -392,3 +394,21 @@ def test_a_language_of_a_text_is_refused_or_is_shown(install: Install, code: str
 
     for path in ("/en/", "/en/principles/p/", "/en/feed.rss", "/en/sources/s/"):
         assert made.client().get(path).status_code == 200
+
+
+def test_an_import_that_fails_in_the_middle_changes_nothing(install: Install) -> None:
+    made = install()
+    with made.open() as db:
+        db.execute(
+            "CREATE TRIGGER fails BEFORE INSERT ON principles WHEN NEW.slug = 'both'"
+            " BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        )
+    files = {"library.toml": (FOLDER / "library.toml").read_bytes()}
+    with pytest.raises(sqlite3.IntegrityError, match="no room"):
+        made.load(files)
+    for name in ("themes", "sources", "principles"):
+        assert made.client().get(f"/api/v1/{name}").get_json()["total"] == 0
+    with made.open() as db:
+        db.execute("DROP TRIGGER fails")
+    made.load(files)
+    assert made.client().get("/api/v1/principles").get_json()["total"] == 3

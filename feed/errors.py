@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
-def mark(message: str) -> str:
+def gettext_noop(message: str) -> str:
     """Mark a template for the catalogue without translating it here."""
     return message
 
@@ -39,7 +39,7 @@ class ParameterError(InputError):
     def __init__(self, parameter: str, value: str, expected: str) -> None:
         self.expected = expected  # a message of the catalogue, without values
         super().__init__(
-            mark("“%(parameter)s” is “%(value)s”: expected %(expected)s."),
+            gettext_noop("“%(parameter)s” is “%(value)s”: expected %(expected)s."),
             parameter=parameter,
             value=value,
             expected=expected,
@@ -51,7 +51,7 @@ class LinkError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__(
-            mark("This link is incomplete, has run out, or was used up: ask for a new one.")
+            gettext_noop("This link is incomplete, has run out, or was used up: ask for a new one.")
         )
 
 
@@ -60,7 +60,7 @@ class FormError(InputError):
 
     def __init__(self, fields: Mapping[str, InputError]) -> None:
         self.fields = fields
-        super().__init__(mark("Something in the form is missing or wrong."))
+        super().__init__(gettext_noop("Something in the form is missing or wrong."))
 
 
 class ConflictError(DevisError):
@@ -119,7 +119,9 @@ class ExchangeError(DevisError):
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
-        super().__init__(mark("%(count)s problems; nothing was imported."), count=len(problems))
+        super().__init__(
+            gettext_noop("%(count)s problems; nothing was imported."), count=len(problems)
+        )
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.problems), super().__str__()])

@@ -5,7 +5,6 @@ made, letters are sent and others are told in jobs of their own: neither a long 
 chat holds an edition up.
 """
 
-import fcntl
 import logging
 import threading
 import time
@@ -17,15 +16,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from feed import digests, editions, hub, schema, subscriptions, tasks
+from feed import digests, editions
+from feed.accounts import authentication
+from feed.checks.worker_lock import LOCK_NAME
 from feed.clock import Clock
 from feed.config import Config
-from feed.curation import coming, signing, uploads
-from feed.errors import BackupError, DevisError, MailError, StoreError, mark
+from feed.editions import upcoming
+from feed.errors import BackupError, DevisError, MailError, StoreError, gettext_noop
+from feed.library import uploads
 from feed.model import Site
-from feed.store import backups
+from feed.notify import announcements
+from feed.store import backups, migrations
 from feed.store.connection import opened
-from feed.subscriptions import audience
+from feed.subscribers import statistics, subscriptions
+from feed.workers import dispatch
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +39,6 @@ TIDY_PAUSE = 0.05  # seconds between two batches that are forgotten: others writ
 BACKUP_PAUSE = 900  # seconds before one that failed is tried again
 QUIET = 60  # seconds before a job says the same error again
 MAIL_PAUSE = 60  # seconds before a mail server that takes nothing is asked again
-LOCK_NAME = "worker.lock"
 
 
 def run(config: Config, clock: Clock, stop: threading.Event) -> None:
@@ -44,7 +47,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     Raises SchemaError, StoreError or SettingError at the start.
     """
     with opened(config.database) as db:
-        schema.check(db)
+        migrations.check(db)
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
     others = [job(config, clock, lock, stop) for job in (Mail, Backup, Announcing)]
@@ -87,21 +90,6 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
         log.error("tick: %s", error)
     except Exception:
         log.exception("tick failed")
-
-
-def works(config: Config) -> bool:
-    """Whether a worker holds the lock; asking takes it for a moment, where nobody does.
-
-    The file lock itself wants to write the file, which may be read-only here.
-    """
-    try:
-        with (config.instance / LOCK_NAME).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:
@@ -171,7 +159,7 @@ class Mail(Job):
                 return
             with digests.sender(config) as alone:
                 if alone:
-                    numbers = tasks.send(db, site, config, clock, self.stop)
+                    numbers = dispatch.send(db, site, config, clock, self.stop)
                     if numbers:
                         log.info("letters: %s", _counted(numbers))
 
@@ -191,7 +179,7 @@ class Backup(Job):
 
     def _look(self) -> None:
         if self.stop.is_set():
-            raise BackupError(mark("The backup was stopped before its end."))
+            raise BackupError(gettext_noop("The backup was stopped before its end."))
 
 
 class Announcing(Job):
@@ -201,7 +189,7 @@ class Announcing(Job):
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         super().__init__(config, clock, lock, stop)
-        self._announcer = hub.Announcer(config, editions.feed)
+        self._announcer = announcements.Announcer(config, editions.feed)
 
     def do(self) -> None:
         with opened(self.config.database) as db:
@@ -227,10 +215,10 @@ def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) ->
             now = clock()
             site = editions.settle(db, config, now)
             subscriptions.tidy(db, now)
-            signing.forget(db, now)
+            authentication.forget(db, now)
             uploads.forget(db, now)
-            audience.keep(db, site, now)
-            coming.notify(db, site, config, now)
+            statistics.keep(db, site, now)
+            upcoming.notify(db, site, config, now)
             while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
                 pass
     except StoreError as error:

@@ -10,7 +10,9 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from feed import clock, curation, server
+from feed import clock
+from feed.library import exchange
+from feed.server import processes
 from feed.store.connection import transaction
 from tests.conftest import Command, Installation, answers, free_port, outside, settings, wait_until
 from tests.desk import Desk
@@ -50,8 +52,8 @@ class Running:
 def house(folder: Path, **values: str) -> Installation:
     """An installation with the shipped library and its editions."""
     made = Installation(settings(folder, **values))
-    server.create(made.config, clock.Clock(made.now, time.monotonic()))
-    made.load(curation.shipped_files())
+    processes.create(made.config, clock.Clock(made.now, time.monotonic()))
+    made.load(exchange.shipped_files())
     made.publish()
     return made
 

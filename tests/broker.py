@@ -16,14 +16,13 @@ import pytest
 import redis
 from sqlite_utils import Database
 
-from feed import tasks
 from feed.clock import Clock
 from feed.config import Config
 from feed.config.brokers import Broker, broker
 from feed.model import Site
-from feed.store import handed
-from feed.tasks import carrier, hands
-from feed.tasks.reports import Reports
+from feed.store import mail_batches
+from feed.workers import celery_app, dispatch, mail_worker
+from feed.workers.redis_leases import RedisLeases
 from tests.conftest import ROOT, free_port, outside, wait_until
 from tests.needs import program
 
@@ -111,9 +110,9 @@ def by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[s
     stop = threading.Event()
     with crew(config, clock):
         while True:
-            for what, number in tasks.send(db, site, config, clock, stop).items():
+            for what, number in dispatch.send(db, site, config, clock, stop).items():
                 total[what] = total.get(what, 0) + number
-            if not handed.batches(db):
+            if not mail_batches.batches(db):
                 total.pop("handed", None)
                 return total
             time.sleep(0.02)
@@ -124,8 +123,8 @@ def crew(config: Config, clock: Clock) -> Iterator[None]:
     """A worker as a thread: it takes what Celery brings, for the length of a `with` block."""
     assert config.broker is not None
     assert config.reports is not None
-    stop, reports = threading.Event(), Reports(config.reports)
-    worker = hands.Worker(config, clock, reports, stop, rest=0)
+    stop, reports = threading.Event(), RedisLeases(config.reports)
+    worker = mail_worker.MailWorker(config, clock, reports, stop, rest=0)
     worker.attend()
 
     def handle(body: Any, message: Any) -> None:
@@ -133,8 +132,8 @@ def crew(config: Config, clock: Clock) -> Iterator[None]:
         message.ack()
 
     def take() -> None:
-        celery = carrier.app(config.broker)  # type: ignore[arg-type]
-        queues = [celery.amqp.queues[name] for name in (carrier.NOTICES, carrier.LETTERS)]
+        celery = celery_app.app(config.broker)  # type: ignore[arg-type]
+        queues = [celery.amqp.queues[name] for name in (celery_app.NOTICES, celery_app.LETTERS)]
         with celery.connection() as line, line.Consumer(queues, callbacks=[handle]) as consumer:
             consumer.channel.brpop_timeout = 0.05  # so that the thread ends at once, too
             while not stop.is_set():

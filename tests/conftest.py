@@ -33,12 +33,14 @@ from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlite_utils import Database
 
-from feed import cli, clock, config, curation, editions, server
+from feed import cli, clock, config, editions
+from feed.app import create_app
 from feed.config import Config
+from feed.library import exchange
 from feed.model import Site
+from feed.server import processes as server_processes
 from feed.store import meta
 from feed.store.connection import connect, opened
-from feed.web import create_app
 
 pytest_plugins = ["tests.needs", "tests.broker"]
 
@@ -68,7 +70,7 @@ def settings(folder: Path, **values: str) -> Config:
 
 def create(config: Config, clock: clock.Clock) -> None:
     """Make a database as `server.create` does; a trial's ids are those of the golden files."""
-    server.create(config, clock)
+    server_processes.create(config, clock)
     if not config.is_public:
         with connect(config.database) as db:
             meta.put(db, "authority", "127.0.0.1")
@@ -120,7 +122,7 @@ class Installation:
             name: text.encode() if isinstance(text, str) else text for name, text in files.items()
         }
         with self.open() as db:
-            return curation.import_files(db, contents, self.now, **options)
+            return exchange.import_files(db, contents, self.now, **options)
 
     def publish(self) -> list[str]:
         """Make what is due; the slugs, oldest first."""
@@ -143,7 +145,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the schema and without a site, to be copied."""
     config = settings(tmp_path_factory.mktemp("migrated"))
     with opened(config.database, create=True) as db:
-        server.migrate(db, config, NOON)
+        server_processes.migrate(db, config, NOON)
     return config.database
 
 
@@ -167,7 +169,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an installation with the shipped library and its editions, to be copied."""
     made = Installation(settings(tmp_path_factory.mktemp("shipped")))
     create(made.config, clock.Clock(made.now, time.monotonic()))
-    made.load(curation.shipped_files())
+    made.load(exchange.shipped_files())
     made.publish()
     return made.config.instance
 

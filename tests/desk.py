@@ -9,10 +9,10 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from feed.config import secret
-from feed.curation import people, signing
-from feed.model.desk import Curator
-from feed.store import curators, desk_notices
+from feed.accounts import authentication, people
+from feed.config import signing_key
+from feed.model.people import Curator
+from feed.store import curators, staff_notices
 from tests.conftest import Installation
 
 MARK = re.compile(r'name="mark" value="([0-9a-f]{64})"')
@@ -71,7 +71,7 @@ class Desk:
         """A browser in which somebody with that role has just signed in."""
         found = self.person(role, name)
         with self.house.open() as db:
-            token = signing.begin(db, found, now or self.house.now)
+            token = authentication.begin(db, found, now or self.house.now)
         client = self.house.client()
         client.set_cookie("devis-desk", token)
         return Seat(client, found)
@@ -83,9 +83,9 @@ class Desk:
     def link(self, curator: Curator | None, kind: str = "invitation") -> str:
         """The path of the newest link of somebody."""
         with self.house.open() as db:
-            notice = desk_notices.newest(db, curator.id if curator else None, kind)
+            notice = staff_notices.newest(db, curator.id if curator else None, kind)
         assert notice is not None
-        return signing.link(secret.key(self.house.config), notice)
+        return authentication.link(signing_key.key(self.house.config), notice)
 
 
 def wrongs(page: TestResponse) -> list[str]:

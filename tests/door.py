@@ -9,13 +9,13 @@ from typing import Any
 
 from werkzeug.test import Client, TestResponse
 
+from feed.app import wsgi
 from feed.clock import Clock
 from feed.model import Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.subscriptions.links import of_letter, token_for
-from feed.web import wsgi
-from feed.web.cache import PageCache
+from feed.subscribers.links import of_letter, token_for
+from feed.web.middleware.page_cache import PageCache
 from tests.conftest import Installation
 from tests.house import WISHES, House, house
 

@@ -15,14 +15,14 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed import digests, editions, subscriptions
+from feed import digests, editions
 from feed.clock import Clock
-from feed.config import Config, secret
-from feed.mail import addresses
-from feed.model import Site
+from feed.config import Config, signing_key
+from feed.model import Site, email_addresses
 from feed.store import subscribers
 from feed.store.connection import opened
-from feed.subscriptions.links import of_letter, token_for
+from feed.subscribers import subscriptions
+from feed.subscribers.links import of_letter, token_for
 from tests import broker
 from tests.conftest import Installation
 
@@ -52,7 +52,7 @@ class House:
 
     @property
     def key(self) -> bytes:
-        return secret.key(self.config)
+        return signing_key.key(self.config)
 
     @contextmanager
     def library(self) -> Iterator[tuple[Database, Site]]:
@@ -72,7 +72,9 @@ class House:
         with self.library() as (db, site):
             given = {"address": address, **WISHES, **wishes}
             subscriptions.ask(db, site, self.config, given, "/en/subscribe/", self.now)
-            found = subscribers.by_identity(db, addresses.identity(addresses.read(address)))
+            found = subscribers.by_identity(
+                db, email_addresses.identity(email_addresses.read(address))
+            )
             assert found is not None
             link = token_for(self.key, found, "confirm", self.now, self.now)
             subscriptions.confirm(db, site, self.key, link, "/subscription/", self.now)

@@ -17,7 +17,8 @@ import feedparser
 import pytest
 from icalendar import Calendar
 
-from feed import curation, editions
+from feed import editions
+from feed.library import exchange
 from tests.conftest import NOON, Installation
 from tests.golden import FOLDER
 from tests.house import House
@@ -161,7 +162,7 @@ def newest_of(made: Installation, wanted: Callable[[dict[str, Any]], bool]) -> d
 
 def revise(made: Installation, changes: dict[str, Any], *, typo_only: bool = False) -> None:
     with made.open() as db:
-        curation.revise(db, changes, CHANGED, typo_only=typo_only)
+        exchange.revise(db, changes, CHANGED, typo_only=typo_only)
 
 
 def withdraw(made: Installation, **options: Any) -> None:

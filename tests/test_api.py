@@ -17,10 +17,12 @@ from schemathesis import GenerationMode
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from feed import clock, curation, editions, server
-from feed.publish import openapi, query
-from feed.store.counters import Counters
-from feed.web import wsgi
+from feed import clock, editions
+from feed.app import wsgi
+from feed.library import exchange
+from feed.publish import api_query, openapi
+from feed.server import processes
+from feed.store.rate_counters import Counters
 from tests.conftest import (
     NOON,
     Command,
@@ -209,7 +211,7 @@ def test_only_reading_is_answered_and_any_origin_may_read(small: Installation) -
 
 def test_lists_are_complete_in_order_and_linked(install: Install) -> None:
     made = install(BACKFILL_DAYS="70")
-    made.load(curation.shipped_files())
+    made.load(exchange.shipped_files())
     made.publish()
     client, seen, path = made.client(), list[str](), "/editions?from=2026-09-14&lang=sv"
     while path:
@@ -289,7 +291,7 @@ def test_without_any_edition_today_is_not_there(install: Install) -> None:
 
 def test_nothing_that_is_not_public_leaves(small: Installation) -> None:
     with small.open() as db:
-        curation.revise(db, {"slug": "swedish", "status": "draft"}, small.now)
+        exchange.revise(db, {"slug": "swedish", "status": "draft"}, small.now)
     client = small.client()
     assert [item["slug"] for item in get(client, "/principles")["items"]] == ["both"]
     get(client, "/principles/swedish", 404)
@@ -312,7 +314,7 @@ def test_the_description_is_valid_and_covers_every_address(devis: Installation) 
     Draft202012Validator(schema).validate(today)
     for path in document["paths"].values():
         for parameter in path["get"]["parameters"]:
-            assert parameter["name"] in query.EXPECTED
+            assert parameter["name"] in api_query.EXPECTED
 
 
 def test_kept_answers_differ_by_what_is_asked_and_by_nothing_else(devis: Installation) -> None:
@@ -366,7 +368,7 @@ def test_while_counting_fails_nobody_is_stopped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = Installation(settings(tmp_path, API_RATE="1"))
-    server.create(made.config, clock.Clock(made.now, 0))
+    processes.create(made.config, clock.Clock(made.now, 0))
     (made.config.instance / "limits.sqlite3").mkdir()
     client = made.client()
     for _ in range(3):
@@ -380,8 +382,8 @@ def test_while_counting_fails_nobody_is_stopped(
 def description(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The shipped library's API, as its own document describes it."""
     made = Installation(settings(tmp_path_factory.mktemp("schema"), API_RATE="1000000"))
-    server.create(made.config, clock.Clock(made.now, 0))
-    made.load(curation.shipped_files())
+    processes.create(made.config, clock.Clock(made.now, 0))
+    made.load(exchange.shipped_files())
     made.publish()
     app = made.client().application
     return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)

@@ -26,12 +26,13 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock
 
-from feed import __version__, subscriptions
+from feed import __version__
 from feed.clock import Clock
-from feed.config import secret
+from feed.config import signing_key
 from feed.errors import BackupError, SchemaError, StoreError
 from feed.store import backups
 from feed.store.backups import Last
+from feed.subscribers import subscriptions
 from feed.worker import Backup
 from tests.conftest import (
     NOON,
@@ -175,7 +176,7 @@ def test_a_backup_of_a_running_site_under_writes_restores_to_the_same_site(
 @pytest.fixture
 def kept(devis: Installation) -> Path:
     """A backup of an installation with a secret key."""
-    secret.key(devis.config)
+    signing_key.key(devis.config)
     return backups.make(devis.config, NOON).path
 
 
@@ -204,7 +205,7 @@ def test_a_backup_says_what_is_in_it(kept: Path, devis: Installation) -> None:
     assert (about["counts"]["editions"], about["counts"]["principles"]) == (15, 80)
     for name, part in about["files"].items():
         assert part == {"size": len(found[name]), "sha256": sha256(found[name]).hexdigest()}
-    assert found["secret_key"].strip() == secret.key(devis.config)
+    assert found["secret_key"].strip() == signing_key.key(devis.config)
     with devis.open() as db:
         assert backups.last(db) == Last(NOON, kept)
 

@@ -7,10 +7,10 @@ from email.message import EmailMessage
 
 import pytest
 
-from feed.mail import tokens
-from feed.mail.returns import Kind
-from feed.subscriptions import returned
-from feed.subscriptions.returned import Handled
+from feed.digests import bounces
+from feed.digests.bounce_messages import Kind
+from feed.digests.bounces import BounceResult
+from feed.model import tokens
 from tests.conftest import Installation
 from tests.house import House, house, moved
 
@@ -108,9 +108,9 @@ X-HmXmrOriginalRecipient: angry@outlook.example
 """.encode()
 
 
-def handle(home: House, message: bytes, now: datetime = NOW) -> Handled:
+def handle(home: House, message: bytes, now: datetime = NOW) -> BounceResult:
     with home.library() as (db, site):
-        return returned.handle(db, site, home.config, home.key, message, now)
+        return bounces.handle(db, site, home.config, home.key, message, now)
 
 
 def raw(home: House) -> str:
@@ -137,8 +137,8 @@ def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
         home.config = replace(home.config, bounce_address=None)
         about = "Gone@example.org"
     message = report("5.1.1", about, to, raw(home) if known_by == "letter" else "")
-    assert handle(home, message) == Handled("dead", known=True, stopped=False)
-    assert handle(home, message) == Handled("dead", known=True, stopped=False)  # the same day
+    assert handle(home, message) == BounceResult("dead", known=True, stopped=False)
+    assert handle(home, message) == BounceResult("dead", known=True, stopped=False)  # the same day
     assert handle(home, message, NOW + LATER).stopped is False
     assert status(home) == "active"
     assert handle(home, message, NOW + 2 * LATER).stopped is True
@@ -150,7 +150,7 @@ def test_who_only_knows_an_address_cannot_stop_letters_to_it(home: House) -> Non
     home.subscribe("anna@example.org")
     for day in range(5):
         forged = report("5.1.1", "anna@example.org")
-        assert handle(home, forged, NOW + day * LATER) == Handled("dead", False, stopped=False)
+        assert handle(home, forged, NOW + day * LATER) == BounceResult("dead", False, stopped=False)
     assert home.rows("SELECT * FROM bounces") == []
 
 
@@ -171,7 +171,7 @@ def test_a_wish_to_leave_counts_from_any_letter_however_old(home: House) -> None
     moved(home, "anna@new.example")
     wish = EmailMessage()
     wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
-    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
     assert status(home) == "left"
 
 
@@ -181,7 +181,7 @@ def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
     wish = EmailMessage()
     wish["To"] = f"bounces+{tokens.lasting(home.key, 'bounce', 1, 0)}@example.org"
     wish["Subject"] = "unsubscribe"
-    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=False, stopped=False)
+    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=False, stopped=False)
     assert status(home) == "active"
 
 
@@ -201,21 +201,21 @@ def test_what_may_pass_and_what_is_about_the_sender_suspends_nobody(
     token = home.subscribe("full@example.org")
     message = report(status, "full@example.org", f"bounces+{token}@example.org")
     for day in range(30):
-        assert handle(home, message, NOW + day * LATER) == Handled(kind, True, stopped=False)
+        assert handle(home, message, NOW + day * LATER) == BounceResult(kind, True, stopped=False)
     assert home.rows("SELECT * FROM bounces") == []
 
 
 def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
     home.subscribe("angry@example.org")
     home.post("2026-11-23T07:01+01:00")
-    assert handle(home, complaint(raw(home))) == Handled("complaint", known=True, stopped=True)
+    assert handle(home, complaint(raw(home))) == BounceResult("complaint", known=True, stopped=True)
     assert status(home) == "suspended"
 
 
 def test_a_complaint_of_outlook_com_stops_the_letters_at_once(home: House) -> None:
     home.subscribe("angry@outlook.example")
     home.post("2026-11-23T07:01+01:00")
-    assert handle(home, jmrp(raw(home))) == Handled("complaint", known=True, stopped=True)
+    assert handle(home, jmrp(raw(home))) == BounceResult("complaint", known=True, stopped=True)
 
 
 def test_a_complaint_is_known_by_the_envelope_sender_that_it_names(home: House) -> None:
@@ -223,7 +223,7 @@ def test_a_complaint_is_known_by_the_envelope_sender_that_it_names(home: House) 
     token = tokens.lasting(home.key, "bounce", 1, 0)
     fields = f"Original-Mail-From: <bounces+{token}@example.org>"
     report = complaint("Subject: redacted", fields=fields)
-    assert handle(home, report) == Handled("complaint", known=True, stopped=True)
+    assert handle(home, report) == BounceResult("complaint", known=True, stopped=True)
 
 
 def test_apple_mail_unsubscribes_though_it_says_that_it_is_automatic(home: House) -> None:
@@ -231,7 +231,7 @@ def test_apple_mail_unsubscribes_though_it_says_that_it_is_automatic(home: House
     wish = EmailMessage()
     wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
     wish["Auto-Submitted"], wish["X-Apple-Unsubscribe"] = "auto-replied", "true"
-    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
     assert status(home) == "left"
 
 
@@ -251,7 +251,7 @@ def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) 
     wish = EmailMessage()
     wish["From"], wish["To"], wish["Subject"] = "leaver@example.org", address, subject
     wish.set_content("")
-    assert handle(home, wish.as_bytes()) == Handled("unsubscribe", known=True, stopped=True)
+    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
     assert status(home) == "left"
     assert handle(home, wish.as_bytes()).stopped is True  # again, and nothing changes
 
@@ -302,5 +302,5 @@ def test_an_automatic_answer_to_a_letter_is_no_wish_to_leave(home: House) -> Non
     answer["To"], answer["Subject"] = f"bounces+{token}@example.org", "Away: unsubscribe?"
     answer["Auto-Submitted"] = "auto-replied"
     answer.set_content("I am away")
-    assert handle(home, answer.as_bytes()) == Handled("none", known=True, stopped=False)
+    assert handle(home, answer.as_bytes()) == BounceResult("none", known=True, stopped=False)
     assert status(home) == "active"

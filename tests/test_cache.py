@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from feed import curation, editions
+from feed import editions
+from feed.app import wsgi
 from feed.clock import Clock
-from feed.web import content, wsgi
-from feed.web.cache import PageCache
-from feed.web.conditions import coding, reduced
-from feed.web.content import State
+from feed.library import exchange
+from feed.web.middleware import content_version
+from feed.web.middleware.conditional import coding, reduced
+from feed.web.middleware.content_version import State
+from feed.web.middleware.page_cache import PageCache
 from tests.conftest import NOON, Installation, fetch
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -132,7 +134,7 @@ def test_readers_who_poll_while_a_curator_saves_see_whole_and_new_answers(
         with devis.open() as db:
             for number in range(40):
                 changes = {"slug": slug, "texts": {"en": {"title": f"Title {number} of many"}}}
-                curation.revise(db, changes, devis.now + timedelta(seconds=number))
+                exchange.revise(db, changes, devis.now + timedelta(seconds=number))
                 saved.append((time.monotonic(), number))
                 time.sleep(0.01)
         stop.set()
@@ -148,14 +150,14 @@ def test_readers_who_poll_while_a_curator_saves_see_whole_and_new_answers(
 def test_while_one_request_looks_at_the_database_others_are_answered_from_memory(
     cache: PageCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "LATE_SECONDS", 60)
+    monkeypatch.setattr(content_version, "LATE_SECONDS", 60)
     known = cache.content.state(NOON)
-    time.sleep(2 * content.LOOK_SECONDS)
+    time.sleep(2 * content_version.LOOK_SECONDS)
     assert cache.content.seen(NOON) is None
     assert cache.content.seen(NOON) is known
-    monkeypatch.setattr(content, "LATE_SECONDS", 0)  # that look takes too long
+    monkeypatch.setattr(content_version, "LATE_SECONDS", 0)  # that look takes too long
     assert cache.content.seen(NOON) is None
-    monkeypatch.setattr(content, "LATE_SECONDS", 60)
+    monkeypatch.setattr(content_version, "LATE_SECONDS", 60)
     cache.content.expect_change()
     assert cache.content.seen(NOON) is None
     assert cache.content.seen(NOON) is None

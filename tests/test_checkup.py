@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from feed import checks, editions
 from feed import config as settings
-from feed import editions, worker
-from feed.config import secret
+from feed.checks import worker_lock
+from feed.config import signing_key
 from feed.errors import DevisError
 from feed.i18n import translator
-from feed.server import checkup
 from feed.store import backups
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
 from tests.house import House, house
@@ -25,7 +25,7 @@ from tests.mailservers import inbox
 from tests.test_cli import DATABASE, rows, stop
 from tests.test_mail_cli import MONDAY, enter
 
-NAMES = {"settings", *checkup.MACHINE, "schema", "database", *checkup.CONTENT}
+NAMES = {"settings", *checks.MACHINE, "schema", "database", *checks.CONTENT}
 
 
 def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, str]]:
@@ -33,7 +33,7 @@ def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, s
     config = replace(installation.config, **values)
     t = translator("en")
     found: dict[str, tuple[str, str]] = {}
-    for each in checkup.run(settings.Examined(config, (), ()), installation.now):
+    for each in checks.run(settings.Examined(config, (), ()), installation.now):
         said = f"{each.finding.say(t)} {each.finding.advise(t)}"
         level, before = found.get(each.check, ("good", ""))
         found[each.check] = (
@@ -49,7 +49,7 @@ def test_a_running_site_with_a_backup_is_well_and_the_exit_code_says_so(command:
     serving = command.start("serve", PORT=port, WEB_WORKERS="1")
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
-        wait_until(lambda: worker.works(settings.load({"DEVIS_DATABASE": database})), 30)
+        wait_until(lambda: worker_lock.is_held(settings.load({"DEVIS_DATABASE": database})), 30)
         assert "→ Run “devis backup”" in command("check", code=1, PORT=port).stdout
         command("backup")
         said = command("check", PORT=port).stdout
@@ -67,7 +67,7 @@ def test_without_a_database_everything_else_is_still_looked_at(command: Command)
     done = command("check", "--format", "json", code=1, SMTP_URI="smtp://x", **given)
     told = json.loads(done.stdout)
     found = {entry["check"]: entry for entry in told}
-    assert set(found) == NAMES - {"schema"} - set(checkup.CONTENT)
+    assert set(found) == NAMES - {"schema"} - set(checks.CONTENT)
     said = [entry["message"] for entry in told if entry["check"] == "settings"]
     assert said[0] == "DEVIS_PORT is “x”: expected a whole number from 1 to 65535."
     assert said[1].startswith("DEVIS_TIMEZONE is “Mars”: ")
@@ -99,14 +99,14 @@ def test_every_malformed_setting_is_told_and_no_secret_is(
 def test_a_failing_check_hides_no_other(
     devis: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def failing(*arguments: object) -> checkup.Finding:
+    def failing(*arguments: object) -> checks.Finding:
         raise ZeroDivisionError("so it goes")
 
-    def refusing(*arguments: object) -> checkup.Finding:
+    def refusing(*arguments: object) -> checks.Finding:
         raise DevisError("not %(now)s", now="now")
 
-    monkeypatch.setitem(checkup.MACHINE, "disk", failing)
-    monkeypatch.setitem(checkup.CONTENT, "edition", refusing)
+    monkeypatch.setitem(checks.MACHINE, "disk", failing)
+    monkeypatch.setitem(checks.CONTENT, "edition", refusing)
     found = checked(devis)
     assert set(found) == NAMES
     assert found["disk"] == ("bad", "This check failed: ZeroDivisionError: so it goes. ")
@@ -276,7 +276,7 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
         examined = settings.examine(environ)
         real = replace(examined.config, smtp=SMTP)
         now = datetime.fromisoformat(given["NOW"])
-        run = checkup.run(replace(examined, config=real), now)
+        run = checks.run(replace(examined, config=real), now)
         (found,) = (each.finding for each in run if each.check == "letters")
         return f"{found.level} {found.say(translator('en'))}"
 
@@ -302,7 +302,7 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
 def test_letters_that_a_wrong_clock_keeps_from_going_out_are_told(devis: Installation) -> None:
     made = house(devis, smtp=SMTP)
     made.subscribe("anna@example.org")
-    secret.key(devis.config)
+    signing_key.key(devis.config)
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
     made.at("2026-12-24T11:00:00+00:00").begin()
     level, said = checked(devis, smtp=SMTP)["letters"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from feed import config
-from feed.config import secret
+from feed.config import signing_key
 from feed.errors import SettingError
 from tests.conftest import NOON, Installation
 
@@ -221,7 +221,7 @@ def test_threads_that_need_the_secret_key_first_get_the_same(tmp_path: Path) -> 
 
     def key() -> bytes:
         together.wait()
-        return secret.key(settings)
+        return signing_key.key(settings)
 
     with ThreadPoolExecutor(8) as pool:
         found = {asked.result() for asked in [pool.submit(key) for _ in range(8)]}

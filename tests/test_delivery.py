@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from feed import digests, editions, subscriptions
+from feed import digests, editions
+from feed.accounts import people
 from feed.config.parsing import Smtp
-from feed.curation import people
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
+from feed.subscribers import subscriptions
 from tests.conftest import Installation, free_port
 from tests.house import WISHES, House, house, later, parse
 from tests.mailservers import DROP, Polite, inbox, scripted

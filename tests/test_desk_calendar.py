@@ -11,9 +11,11 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from feed import editions, worker
-from feed.curation import coming, people, press
+from feed.accounts import people
+from feed.checks.worker_lock import LOCK_NAME
+from feed.editions import upcoming, withdrawals
 from feed.errors import WithdrawnError
-from feed.store import curators, desk_notices, ledger, library
+from feed.store import curators, ledger, library, staff_notices
 from feed.store.connection import transaction
 from tests import boards, house
 from tests.boards import Running
@@ -40,9 +42,9 @@ def after(days: int) -> date:
     return TODAY + timedelta(days=days)
 
 
-def plan(desk: Desk) -> list[coming.Day]:
+def plan(desk: Desk) -> list[upcoming.Day]:
     with desk.house.open() as db:
-        return coming.days(db, desk.house.site(), desk.house.config, desk.house.now)
+        return upcoming.days(db, desk.house.site(), desk.house.config, desk.house.now)
 
 
 def slug_on(desk: Desk, days: int) -> str:
@@ -218,7 +220,7 @@ def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) ->
 
 def tidied(made: house.House) -> list[str]:
     """Whom the worker's hourly job has mailed; each mail leads to the calendar."""
-    lock = FileLock(made.config.instance / worker.LOCK_NAME)
+    lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
         worker.tidy(made.config, made.clock(), lock, threading.Event())
     messages = made.post()
@@ -267,10 +269,10 @@ def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
     site, config = desk.house.site(), desk.house.config
     first, second = desk.person("editor"), desk.person("editor", "Another Editor")
     with desk.house.open() as db:
-        wanted = [press.read(db, site, config, form, "en", NOON) for _ in range(2)]
-        done = press.stop(db, site, config, first, wanted[0], NOON)
+        wanted = [withdrawals.read(db, site, config, form, "en", NOON) for _ in range(2)]
+        done = withdrawals.stop(db, site, config, first, wanted[0], NOON)
         with pytest.raises(WithdrawnError):
-            press.stop(db, site, config, second, wanted[1], NOON)
+            withdrawals.stop(db, site, config, second, wanted[1], NOON)
         ((_, who),) = ledger.withdrawn(db, 10)
     assert done is not None
     assert (today(desk), who) == (done.slug, first.name)
@@ -355,7 +357,7 @@ def test_who_withdrew_is_not_known_of_the_command_line(desk: Desk) -> None:
         editions.withdraw(db, desk.house.site(), desk.house.config, TODAY, "By hand", NOON)
         ((edition, who),) = ledger.withdrawn(db, 10)
         assert (edition.principle, who) == (edition.principle, None)
-        assert desk_notices.due(db, NOON, 10) == []
+        assert staff_notices.due(db, NOON, 10) == []
         assert curators.is_empty(db)
     assert "By hand" in desk.seat("translator").get(BOARD).text
 

@@ -16,8 +16,10 @@ import pytest
 from filelock import FileLock
 from werkzeug.test import TestResponse
 
-from feed import clock, curation, server, worker
-from feed.curation import drafting
+from feed import clock, worker
+from feed.checks.worker_lock import LOCK_NAME
+from feed.library import editing, exchange
+from feed.server import processes
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
 from tests.desk import Desk, Seat
@@ -32,7 +34,7 @@ CODES = ("sv", "en")
 def desk(tmp_path: Path) -> Desk:
     """A desk on a library with a published and a draft principle."""
     house = Installation(settings(tmp_path))
-    server.create(house.config, clock.Clock(NOON, 0))
+    processes.create(house.config, clock.Clock(NOON, 0))
     house.load({"odd.json": json.dumps(ODD)})
     made = Desk(house)
     for role in ("curator", "editor"):
@@ -93,9 +95,9 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     """What happens is then exactly what was shown: by row, with the fields that change."""
     with desk.house.open() as db:
         editor = desk.person("editor")
-        changed = {**drafting.working(db, "007").entry, "locator": "by hand"}
-        base = drafting.working(db, "007").revision
-        drafting.save(db, editor, changed, base, NOON)
+        changed = {**editing.working(db, "007").entry, "locator": "by hand"}
+        base = editing.working(db, "007").revision
+        editing.save(db, editor, changed, base, NOON)
     table = (
         "slug,source,language,title,statement,locator\n"
         "brand-new,handbook,sv,Ny,Först,\n"
@@ -122,7 +124,7 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     assert "1 is new, 1 has changed." in told
     assert (title(desk, "brand-new"), title(desk, SLUG)) == ("Ny", "Annan rubrik")
     with desk.house.open() as db:
-        assert drafting.working(db, "007").entry["locator"] == "by hand"
+        assert editing.working(db, "007").entry["locator"] == "by hand"
         who = db.execute("SELECT curator, origin FROM revisions ORDER BY id DESC").fetchone()
     assert seat.me is not None
     assert who == (seat.me.id, "import")
@@ -140,7 +142,7 @@ def test_looking_is_reading(desk: Desk) -> None:
 
 def test_what_the_desk_has_edited_is_replaced_only_when_told_to(desk: Desk) -> None:
     with desk.house.open() as db:
-        curation.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
+        exchange.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
     seat = desk.seat("editor")
     page = bring(seat, "a.json", entry(locator="file"))
     assert rows(page)[0][2] == "Left alone"
@@ -149,7 +151,7 @@ def test_what_the_desk_has_edited_is_replaced_only_when_told_to(desk: Desk) -> N
     assert rows(again)[0][2:] == ["Changed", "Place in the source"]
     confirm(seat, again, overwrite="1")
     with desk.house.open() as db:
-        assert drafting.working(db, SLUG).entry["locator"] == "file"
+        assert editing.working(db, SLUG).entry["locator"] == "file"
 
 
 REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
@@ -241,7 +243,7 @@ def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk
     assert two.post(path + "forget").status_code == 303
     assert one.post(path, {"seen": "0" * 64}).status_code == 409
     with desk.house.open() as db:
-        curation.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
+        exchange.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
     late = confirm(one, page)
     assert late.status_code == 409
     assert "has changed meanwhile" in late.text
@@ -274,7 +276,7 @@ def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
     config = desk.house.config
     for hours, left in ((23, 1), (25, 0)):
         later = clock.Clock(NOON + timedelta(hours=hours), time.monotonic())
-        with FileLock(config.instance / worker.LOCK_NAME) as lock:
+        with FileLock(config.instance / LOCK_NAME) as lock:
             worker.tidy(config, later, lock, threading.Event())
         assert waiting(desk) == left
     seat = desk.seat("editor")  # the session is over, too

@@ -15,12 +15,14 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from werkzeug.test import TestResponse
 
-from feed import clock, curation, editions, server
-from feed.curation import drafting, hints, signing
-from feed.publish import channel, letter
+from feed import clock, editions
+from feed.accounts import authentication
+from feed.app import create_app
+from feed.desk import rate_limits
+from feed.library import editing, exchange, hints
+from feed.publish import channel, digest
+from feed.server import processes
 from feed.store import connection, library, revisions
-from feed.web import create_app
-from feed.web.desk import throttle
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk, Seat
 from tests.test_drafting import LIBRARY, SLUG, SWEDISH
@@ -74,9 +76,9 @@ def stored(desk: Desk, slug: str = SLUG) -> Any:
         return library.principle(db, slug)
 
 
-def working(desk: Desk, slug: str = SLUG) -> drafting.Working:
+def working(desk: Desk, slug: str = SLUG) -> editing.Working:
     with desk.house.open() as db:
-        return drafting.working(db, slug)
+        return editing.working(db, slug)
 
 
 def steps(desk: Desk, slug: str = SLUG) -> list[str]:
@@ -377,7 +379,7 @@ def test_a_session_that_ran_out_brings_the_text_back(desk: Desk) -> None:
     packed = re.search(r'name="kept" value="([^"]*)"', page.text)
     assert packed
     with desk.house.open() as db:
-        token = signing.begin(db, desk.person("curator"), desk.house.now)
+        token = authentication.begin(db, desk.person("curator"), desk.house.now)
     again = Seat(desk.house.client())
     again.client.set_cookie("devis-desk", token)
     kept = dict(json.loads(html.unescape(packed[1])))
@@ -510,7 +512,7 @@ def test_a_preview_is_what_the_publishers_give_after_publishing(desk: Desk) -> N
                 .partition(">")[2]
             )
         )
-        assert shown["letter", code].text == letter.daily(site, code, view.showing).html
+        assert shown["letter", code].text == digest.daily(site, code, view.showing).html
         (item,) = channel.daily(site, code, [view.showing]).items
         assert item.html in shown["feed", code].text
         page = stranger.get(f"/{code}/{day}/").text
@@ -558,9 +560,9 @@ def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
     seat, other = desk.seat("curator"), desk.seat("editor")
     codes = [
         seat.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code
-        for _ in range(throttle.MOST_PREVIEWS + 1)
+        for _ in range(rate_limits.MOST_PREVIEWS + 1)
     ]
-    assert codes[:-1] == [200] * throttle.MOST_PREVIEWS
+    assert codes[:-1] == [200] * rate_limits.MOST_PREVIEWS
     assert codes[-1] == 429
     assert other.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code == 200
 
@@ -581,8 +583,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str
     port = free_port()
     house = Installation(settings(tmp_path_factory.mktemp("form"), PORT=str(port)))
     ticking = clock.Clock(house.now, time.monotonic())
-    server.create(house.config, ticking)
-    house.load(curation.shipped_files())
+    processes.create(house.config, ticking)
+    house.load(exchange.shipped_files())
     house.publish()
     with listening(create_app(house.config, ticking), port) as address:
         yield Desk(house), address
@@ -594,7 +596,7 @@ def signed_in(
     """A page of somebody at the desk, and what its browser complains of."""
     desk, address = served
     with desk.house.open() as db:
-        token = signing.begin(db, desk.person(role), desk.house.now)
+        token = authentication.begin(db, desk.person(role), desk.house.now)
     context = browser.new_context(base_url=address, **options)
     context.add_cookies([{"name": "devis-desk", "value": token, "url": address}])
     page, complaints = context.new_page(), []
@@ -647,11 +649,11 @@ def test_everybody_can_use_the_form(
     me, editor = desk.person("curator"), desk.person("editor")
     with desk.house.open() as db:
         for who, part in ((editor, "statement"), (me, "title")):
-            found = drafting.working(db, slug)
+            found = editing.working(db, slug)
             texts = dict(found.entry["texts"])
             texts["sv"] = {**texts["sv"], part: f"{texts['sv'][part]} {language}{role}"}
             now = desk.house.now + timedelta(minutes=1)
-            drafting.save(db, who, {**found.entry, "texts": texts}, found.revision, now)
+            editing.save(db, who, {**found.entry, "texts": texts}, found.revision, now)
         db.execute("UPDATE curators SET language = ?", [language])
         db.conn.commit()
     size = {"width": width, "height": 800}

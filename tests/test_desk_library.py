@@ -14,11 +14,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FilePayload, Page
 from werkzeug.test import TestResponse
 
-from feed import clock, server
-from feed.curation import drafting, signing
-from feed.store import boards, translations
+from feed import clock
+from feed.accounts import authentication
+from feed.app import create_app
+from feed.library import editing
+from feed.server import processes
+from feed.store import desk_queries, translations
 from feed.store.connection import transaction, undone
-from feed.web import create_app
 from tests.conftest import NOON, Installation, listening, settings
 from tests.desk import Desk, Seat
 from tests.test_browser import AXE, OPTIONS
@@ -88,15 +90,15 @@ def found(seat: Seat, **given: str) -> list[str]:
 
 def act(desk: Desk, role: str, slug: str, deed: str, **more: Any) -> None:
     with desk.house.open() as db:
-        drafting.act(db, desk.person(role), slug, deed, desk.house.now, **more)
+        editing.act(db, desk.person(role), slug, deed, desk.house.now, **more)
 
 
 def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
     """Change texts, as the form does."""
     with desk.house.open() as db:
-        known = drafting.working(db, slug)
+        known = editing.working(db, slug)
         entry = {**known.entry, "texts": {**known.entry["texts"], **texts}}
-        drafting.save(db, desk.person(role), entry, known.revision, desk.house.now)
+        editing.save(db, desk.person(role), entry, known.revision, desk.house.now)
 
 
 @pytest.mark.parametrize(
@@ -149,9 +151,9 @@ def test_a_step_that_waits_is_seen_and_the_library_is_not(desk: Desk) -> None:
     act(desk, "editor", "change", "decline", reason="No")
     assert found(seat, waiting="1") == ["asked"]
     with desk.house.open() as db:
-        known = drafting.working(db, "old")
+        known = editing.working(db, "old")
         moved = {**known.entry, "source": "paper"}
-        drafting.save(db, desk.person("curator"), moved, known.revision, desk.house.now)
+        editing.save(db, desk.person("curator"), moved, known.revision, desk.house.now)
     assert found(seat, waiting="1") == ["old", "asked"]
     assert found(seat, state="outdated") == ["old"]
 
@@ -193,7 +195,7 @@ def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
 
 def states(desk: Desk, slug: str) -> tuple[str, dict[str, str]]:
     with desk.house.open() as db:
-        entry = drafting.working(db, slug).entry
+        entry = editing.working(db, slug).entry
     return entry["status"], {code: text["state"] for code, text in entry["texts"].items()}
 
 
@@ -217,7 +219,7 @@ def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
     assert states(desk, "asked") == ("published", {"sv": "approved", "en": "draft"})
     assert states(desk, "begun") == before["begun"]
     with desk.house.open() as db:
-        assert boards.lines(db, ["asked"], "en")[0].by == "Editor Åström"
+        assert desk_queries.lines(db, ["asked"], "en")[0].by == "Editor Åström"
 
 
 @pytest.mark.parametrize(
@@ -262,7 +264,7 @@ def test_a_role_does_no_more_to_many_than_to_one(desk: Desk) -> None:
 def themes(desk: Desk, slug: str) -> tuple[list[str], list[str]]:
     """The themes of a principle, as its writers and as readers have them."""
     with desk.house.open() as db:
-        known = drafting.working(db, slug)
+        known = editing.working(db, slug)
     assert known.live is not None
     return known.entry["themes"], known.live["themes"]
 
@@ -346,7 +348,7 @@ def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
 def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(desk: Desk) -> None:
     write(desk, "editor", "change", en={"title": "T", "statement": "S"})
     with desk.house.open() as db:
-        drafting.act(db, desk.person("editor"), "asked", "approve", NOON, languages=("sv",))
+        editing.act(db, desk.person("editor"), "asked", "approve", NOON, languages=("sv",))
     desk.house.now = LATER
     late = principle("later", "Adam", "published", sv="approved")
     desk.house.load({"b.json": json.dumps({"principles": [late]})})
@@ -395,7 +397,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, st
     """A desk that a browser can visit."""
     house = Installation(settings(tmp_path_factory.mktemp("boards")))
     ticking = clock.Clock(house.now, time.monotonic())
-    server.create(house.config, ticking)
+    processes.create(house.config, ticking)
     made = desk_of(house)
     with listening(create_app(house.config, ticking)) as url:
         yield made, url
@@ -440,7 +442,7 @@ def test_every_board_is_sound_narrow_and_wide_without_a_script(
     with desk.house.open() as db:
         with transaction(db):
             db.execute("UPDATE curators SET language = ?", [language])
-        token = signing.begin(db, me, desk.house.now)
+        token = authentication.begin(db, me, desk.house.now)
     with browser.new_context(color_scheme=scheme) as context:
         context.add_cookies([{"name": "devis-desk", "value": token, "url": url}])
         page = context.new_page()

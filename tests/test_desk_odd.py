@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from feed import clock, curation, server
-from feed.curation import comparing, drafting
-from feed.exchange import examine
-from feed.model.desk import ROLES
+from feed import clock
+from feed.files import examine
+from feed.library import diff, editing, exchange
+from feed.model.people import ROLES
+from feed.server import processes
 from tests.conftest import NOON, Installation, settings
 from tests.desk import Desk, wrongs
 from tests.test_desk_exchange import bring
@@ -24,8 +25,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
     folder: Path = tmp_path_factory.mktemp("odd")
     house = Installation(settings(folder))
-    server.create(house.config, clock.Clock(NOON, 0))
-    house.load(curation.shipped_files())
+    processes.create(house.config, clock.Clock(NOON, 0))
+    house.load(exchange.shipped_files())
     house.publish()
     made = Desk(house)
     for role in ROLES:
@@ -100,7 +101,7 @@ def test_nothing_that_one_can_send_takes_minutes(desk: Desk) -> None:
 def test_a_long_text_in_another_order_is_told_apart_in_time() -> None:
     old, new = "a b " * 2500, "b a " * 2500
     begun = time.monotonic()
-    found = comparing.pieces(old, new)
+    found = diff.pieces(old, new)
     assert time.monotonic() - begun < IN_TIME
     assert "".join(piece.text for piece in found if piece.kind != "new") == old
     assert "".join(piece.text for piece in found if piece.kind != "old") == new
@@ -119,6 +120,6 @@ def test_readers_hear_of_a_new_source_with_the_first_principle_from_it(desk: Des
     assert not any("hispered" in reader.get(path).text for path in (*lists, "/en/principles/"))
     assert [reader.get(path).status_code for path in pages] == [404, 404]
     with desk.house.open() as db:
-        drafting.act(db, desk.person("editor"), "rights-first", "publish", desk.house.now)
+        editing.act(db, desk.person("editor"), "rights-first", "publish", desk.house.now)
     assert all("hispered" in reader.get(path).text for path in lists)
     assert [reader.get(path).status_code for path in pages] == [200, 200]

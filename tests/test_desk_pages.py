@@ -11,9 +11,11 @@ import html5lib
 import pytest
 from playwright.sync_api import Browser, BrowserContext
 
-from feed import clock, curation, server
-from feed.curation import people, signing
-from feed.web import create_app
+from feed import clock
+from feed.accounts import authentication, people
+from feed.app import create_app
+from feed.library import exchange
+from feed.server import processes
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.desk import Desk
 from tests.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
@@ -59,7 +61,7 @@ class Room:
             found = self.desk.person(role)
             with self.desk.house.open() as db:
                 people.speak(db, found, language)
-                token = signing.begin(db, found, NOON)
+                token = authentication.begin(db, found, NOON)
             context.add_cookies([{"name": "devis-desk", "value": token, "url": self.address}])
 
 
@@ -68,8 +70,8 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     """On the shipped library, with today's edition."""
     port = free_port()
     made = Installation(settings(tmp_path_factory.mktemp("room"), PORT=str(port)))
-    server.create(made.config, clock.Clock(NOON, 0))
-    made.load(curation.shipped_files())
+    processes.create(made.config, clock.Clock(NOON, 0))
+    made.load(exchange.shipped_files())
     made.publish()
     app = create_app(made.config, lambda: NOON)  # type: ignore[arg-type]
     with listening(app, port) as address:

@@ -5,10 +5,12 @@ import re
 
 import pytest
 
-from feed import clock, curation, server
-from feed.model.desk import ROLES
-from feed.web import create_app
-from feed.web.desk import guard
+from feed import clock
+from feed.app import create_app
+from feed.desk import permissions
+from feed.library import exchange
+from feed.model.people import ROLES
+from feed.server import processes
 from tests.conftest import NOON, ROOT, Installation, settings
 from tests.desk import Desk
 
@@ -22,8 +24,8 @@ LEVELS = ("everybody", *ROLES)
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
     house = Installation(settings(tmp_path_factory.mktemp("roles")))
-    server.create(house.config, clock.Clock(NOON, 0))
-    house.load(curation.shipped_files())
+    processes.create(house.config, clock.Clock(NOON, 0))
+    house.load(exchange.shipped_files())
     house.publish()
     made = Desk(house)
     for role in ROLES:
@@ -52,7 +54,7 @@ def test_the_table_has_every_address(desk: Desk) -> None:
     app = create_app(desk.house.config, clock.Clock(NOON, 0))
     rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/desk/")]
     found = {
-        (rule.rule, method, guard.needed(app.view_functions[rule.endpoint]) or "everybody")
+        (rule.rule, method, permissions.needed(app.view_functions[rule.endpoint]) or "everybody")
         for rule in rules
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }

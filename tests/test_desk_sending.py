@@ -10,10 +10,11 @@ from filelock import FileLock
 from playwright.sync_api import Browser
 
 from feed import editions, worker
-from feed.curation import drafting
-from feed.store import audience
-from feed.store.audience import Share
+from feed.checks.worker_lock import LOCK_NAME
+from feed.library import editing
+from feed.store import subscriber_counts
 from feed.store.connection import transaction
+from feed.store.subscriber_counts import Share
 from tests import boards
 from tests.boards import Running
 from tests.conftest import NOON, Installation
@@ -54,7 +55,7 @@ def grow(desk: Desk, days: int) -> None:
     with desk.house.open() as db, transaction(db):
         for n in range(1, days + 1):
             share = Share("en", "daily", days - n)
-            audience.keep(db, TODAY - timedelta(days=n), [share])
+            subscriber_counts.keep(db, TODAY - timedelta(days=n), [share])
 
 
 def letters(desk: Desk) -> None:
@@ -144,7 +145,9 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
     subscribe(made)
     tidy(made.at("2026-11-20T22:30:00+00:00"))
     with made.library() as (db, _):
-        assert audience.totals(db, TODAY - timedelta(days=9)) == [(TODAY - timedelta(days=2), 4, 2)]
+        assert subscriber_counts.totals(db, TODAY - timedelta(days=9)) == [
+            (TODAY - timedelta(days=2), 4, 2)
+        ]
     page = desk.seat("editor").get(BOARD).text
     assert cells(page, "The same as a table")[1:] == [
         ["Sun 22 Nov", "4", "2", "6"],
@@ -154,7 +157,7 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
 
 
 def tidy(made: House) -> None:
-    lock = FileLock(made.config.instance / worker.LOCK_NAME)
+    lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
         worker.tidy(made.config, made.clock(), lock, threading.Event())
 
@@ -186,11 +189,11 @@ def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
             db.execute(
                 "DELETE FROM texts WHERE principle = ? AND language = 'sv'", [plan[1].principle]
             )
-        working = drafting.working(db, plan[2].principle)
+        working = editing.working(db, plan[2].principle)
         texts = {**working.entry["texts"]}
         texts["en"] = {**texts["en"], "title": "Another title"}
         entry = {**working.entry, "texts": texts}
-        saved = drafting.save(db, curator.me, entry, working.revision, NOON, act="review")
+        saved = editing.save(db, curator.me, entry, working.revision, NOON, act="review")
         assert saved.waiting
     expected = {
         "translator": [("2", "texts to write in Swedish"), ("2", "days")],

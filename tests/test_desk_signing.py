@@ -14,7 +14,7 @@ import pyotp
 import pytest
 
 from feed import clock, digests
-from feed.curation import passwords, people, signing
+from feed.accounts import authentication, passwords, people
 from feed.store import curators, sessions
 from tests.conftest import NOON, Command, Installation, free_port
 from tests.desk import MARK, Desk, Seat, wrongs
@@ -180,7 +180,7 @@ def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
         False
     ]
     with desk.house.open() as db:
-        signing.forget(db, NOON + timedelta(hours=13))
+        authentication.forget(db, NOON + timedelta(hours=13))
         assert sessions.count(db, 1) == 0
 
 
@@ -209,7 +209,7 @@ def test_a_link_comes_by_mail_and_tells_nobody_who_is_there(desk: Desk) -> None:
     assert signed_in(seat)
     for _ in range(5):
         desk.stranger().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
-    assert len(mail(desk)) == signing.MOST_LINKS - 1
+    assert len(mail(desk)) == authentication.MOST_LINKS - 1
 
 
 def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from feed import digests, editions
-from feed.digests import proof
+from feed.digests import delivery_report
 from feed.digests.queue import Queue
 from feed.store import meta
 from feed.store.connection import opened
@@ -255,13 +255,13 @@ def test_the_proof_counts_what_was_due_and_why_it_was_not_sent(home: House) -> N
     home.at(MONDAY_7).begin()
     with home.library() as (db, site):
         today = site.today(home.now)
-        waiting = {(p.language, p.due, p.waiting) for p in proof.proof(db, today, today)}
+        waiting = {(p.language, p.due, p.waiting) for p in delivery_report.proof(db, today, today)}
     assert waiting == {("en", 2, 2), ("sv", 1, 1)}
     home.leave(leaving)
     home.send(MONDAY_7)
     home.send("2026-11-24T20:00+01:00")
     with home.library() as (db, site):
-        found = proof.proof(db, today, site.today(home.now))
+        found = delivery_report.proof(db, today, site.today(home.now))
     told = [(p.date, p.language, p.due, p.sent, p.skipped, p.why) for p in found]
     assert sorted(told) == [
         ("2026-11-23", "en", 1, 1, 0, {}),

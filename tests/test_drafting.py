@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 
-from feed import curation
-from feed.curation import comparing, drafting, naming, uploads
-from feed.curation.drafting import Saved, Working
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
-from feed.exchange import Entry
+from feed.files import Entry
+from feed.library import diff, editing, exchange, slugs, uploads
+from feed.library.editing import Saved, Working
 from feed.model import Principle
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
@@ -61,7 +60,7 @@ class Bench:
 
     def working(self, slug: str = SLUG) -> Working:
         with self.house.open() as db:
-            return drafting.working(db, slug)
+            return editing.working(db, slug)
 
     def stored(self, slug: str = SLUG) -> Principle:
         with self.house.open() as db:
@@ -77,7 +76,7 @@ class Bench:
         self.house.now += timedelta(minutes=1)
         me = self.desk.person(role)
         with self.house.open() as db:
-            return drafting.save(db, me, entry, base, self.house.now, **more)
+            return editing.save(db, me, entry, base, self.house.now, **more)
 
     def write(self, role: str, language: str, slug: str = SLUG, /, **parts: Any) -> Saved:
         """Change parts of a text; those with `typo_only`, `act` or `languages` say how."""
@@ -95,7 +94,7 @@ class Bench:
         self.house.now += timedelta(minutes=1)
         me = self.desk.person(role)
         with self.house.open() as db:
-            return drafting.act(db, me, slug, act, self.house.now, **more)
+            return editing.act(db, me, slug, act, self.house.now, **more)
 
     def states(self, slug: str = SLUG) -> dict[str, str]:
         return {code: text["state"] for code, text in self.working(slug).entry["texts"].items()}
@@ -293,7 +292,7 @@ def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> No
 
 def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: Bench) -> None:
     def then() -> str | None:
-        found = comparing.original_then(bench.history(), "en")
+        found = diff.original_then(bench.history(), "en")
         return found["statement"] if found else None
 
     bench.write("editor", "sv", statement="Lyssna längre.")
@@ -304,19 +303,19 @@ def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: B
     assert then() == "Lyssna längst."
     bench.write("editor", "en", statement="Always listen.")
     assert then() == "Lyssna alltid."
-    assert comparing.original_then(bench.history(), "fi") is None
+    assert diff.original_then(bench.history(), "fi") is None
 
 
 def test_differences_are_told_word_by_word() -> None:
-    found = comparing.pieces("Den som lyssnar vet.", "Den som frågar vet.")
+    found = diff.pieces("Den som lyssnar vet.", "Den som frågar vet.")
     assert [(piece.kind, piece.text) for piece in found] == [
         ("same", "Den som "),
         ("old", "lyssnar"),
         ("new", "frågar"),
         ("same", " vet."),
     ]
-    assert comparing.pieces("", "Nytt") == [comparing.Piece("new", "Nytt")]
-    assert comparing.pieces("lika", "lika") == [comparing.Piece("same", "lika")]
+    assert diff.pieces("", "Nytt") == [diff.Piece("new", "Nytt")]
+    assert diff.pieces("lika", "lika") == [diff.Piece("same", "lika")]
 
 
 def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
@@ -332,7 +331,7 @@ def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
         assert answer.status_code == 200
         assert "Mind the verb" not in answer.text
     with bench.house.open() as db:
-        assert curation.export(db).principles[SLUG]["notes"] == "Mind the verb"
+        assert exchange.export(db).principles[SLUG]["notes"] == "Mind the verb"
 
 
 def test_a_typo_in_an_outdated_translation_leaves_it_outdated(bench: Bench) -> None:
@@ -438,7 +437,7 @@ def test_of_many_at_once_one_saves_and_the_others_hear_of_it(bench: Bench) -> No
         with bench.house.open() as db:
             try:
                 entry = {**found.entry, "texts": texts}
-                drafting.save(db, me, entry, found.revision, bench.house.now)
+                editing.save(db, me, entry, found.revision, bench.house.now)
                 heard.append("saved")
             except ConflictError:
                 heard.append("conflict")
@@ -554,7 +553,7 @@ def test_what_does_not_exist_cannot_be_saved(bench: Bench) -> None:
     ],
 )
 def test_slugs_are_made_of_titles(title: str, slug: str) -> None:
-    assert naming.slug(title) == slug
+    assert slugs.slug(title) == slug
 
 
 def test_a_form_names_one_step_only(bench: Bench) -> None:

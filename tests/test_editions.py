@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from feed import curation, editions
-from feed.curation import pins
-from feed.editions import Planned
+from feed import editions
+from feed.editions import Planned, pins
 from feed.errors import InputError, NotFoundError, WithdrawnError
+from feed.library import exchange as library_exchange
 from feed.model import Edition
-from feed.publish.channel import Item
+from feed.publish.channel import FeedItem
 from feed.store import ledger
 from feed.store.connection import opened
 from tests.conftest import NOON, Installation, settings
@@ -89,7 +89,7 @@ def planned(made: Installation, number: int, first: date | None = None) -> list[
         return editions.plan(db, made.site(), made.config, made.now, number, first)
 
 
-def items(made: Installation, language: str = "en") -> list[Item]:
+def items(made: Installation, language: str = "en") -> list[FeedItem]:
     with made.open() as db:
         return list(editions.feed(db, made.site(), language, made.now).items)
 
@@ -169,11 +169,11 @@ def test_missed_days_get_what_they_would_have_got_in_time(
 def test_nothing_is_published_from_an_empty_library_until_it_fills(house: Installation) -> None:
     with house.open() as db:
         for slug in NAMES:
-            curation.revise(db, {"slug": slug, "status": "draft"}, house.now)
+            library_exchange.revise(db, {"slug": slug, "status": "draft"}, house.now)
     assert house.publish() == []
     with house.open() as db:
         assert editions.today(db, house.site(), house.now) is None
-        curation.revise(db, {"slug": "p3", "status": "published"}, house.now)
+        library_exchange.revise(db, {"slug": "p3", "status": "published"}, house.now)
     assert house.publish() == ["p3"] * 15
 
 
@@ -304,7 +304,7 @@ def test_a_pin_waits_until_its_principle_is_eligible(house: Installation) -> Non
     pin(house, TODAY + DAY, "later")
     assert planned(house, 1)[0].why == "rotation"
     with house.open() as db:
-        curation.revise(db, {"slug": "later", "status": "published"}, house.now)
+        library_exchange.revise(db, {"slug": "later", "status": "published"}, house.now)
     assert planned(house, 1) == [Planned(TODAY + DAY, "later", "pin")]
 
 
@@ -551,8 +551,10 @@ def test_the_past_is_never_rewritten(house: Installation) -> None:
         house.load(exchange(principle(f"new-{number}"), title=f"A Book, {number}"))
         with house.open() as db:
             status = ("retired", "draft", "published")[number // len(NAMES)]
-            curation.revise(db, {"slug": slug, "status": status}, house.now)
-            curation.revise(db, {"slug": "p0", "texts": {"en": {"title": f"{number}"}}}, house.now)
+            library_exchange.revise(db, {"slug": slug, "status": status}, house.now)
+            library_exchange.revise(
+                db, {"slug": "p0", "texts": {"en": {"title": f"{number}"}}}, house.now
+            )
         pin(house, TODAY + number * DAY, f"new-{number}" if number % 2 else "p0")
         house.publish()
         assert stored(house)[:-1] == before
@@ -581,7 +583,7 @@ def test_new_principles_come_within_the_running_cycle(house: Installation) -> No
 
 def _revise_text(made: Installation, slug: str) -> None:
     with made.open() as db:
-        curation.revise(db, {"slug": slug, "texts": {"en": {"practice": "Ask."}}}, made.now)
+        library_exchange.revise(db, {"slug": slug, "texts": {"en": {"practice": "Ask."}}}, made.now)
 
 
 def _import_text(made: Installation, slug: str) -> None:
@@ -635,7 +637,7 @@ def test_importing_the_same_again_or_a_typo_moves_nothing(house: Installation) -
     slug = standing(house).principle
     with house.open() as db:
         changes = {"slug": slug, "texts": {"en": {"statement": "A typo less."}}}
-        curation.revise(db, changes, house.now, typo_only=True)
+        library_exchange.revise(db, changes, house.now, typo_only=True)
     assert [item.updated for item in items(house)] == before
     assert items(house)[0].summary == "A typo less."
 

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from feed import curation, exchange
+from feed import files as exchange_files
 from feed.errors import ExchangeError
-from feed.exchange.fields import TEXT
+from feed.files.fields import TEXT
+from feed.library import exchange
 from feed.store import library
 from tests.conftest import Installation
 
@@ -122,7 +123,7 @@ def vocabulary(made: dict[str, Any]) -> str:
 def exported(installation: Installation, form: str = "json", *languages: str) -> str:
     """What `devis export` writes."""
     with installation.open() as db:
-        return exchange.write(curation.export(db, languages or None), form)
+        return exchange_files.write(exchange.export(db, languages or None), form)
 
 
 def contents(installation: Installation) -> str:
@@ -140,7 +141,7 @@ def test_the_json_export_is_the_document_it_was_imported_from(install: Install) 
         assert told[kind] == sorted(ODD[kind], key=lambda entry: entry["slug"])
 
 
-@pytest.mark.parametrize("form", exchange.FORMATS)
+@pytest.mark.parametrize("form", exchange_files.FORMATS)
 def test_an_export_makes_the_same_library_elsewhere(install: Install, form: str) -> None:
     one, two = install("one"), install("two")
     one.load({"odd.json": json.dumps(ODD)})
@@ -154,7 +155,7 @@ def test_an_export_makes_the_same_library_elsewhere(install: Install, form: str)
         assert library.principles(second) == library.principles(first)
 
 
-@pytest.mark.parametrize("form", exchange.FORMATS)
+@pytest.mark.parametrize("form", exchange_files.FORMATS)
 def test_the_shipped_library_survives_its_export(
     devis: Installation, install: Install, form: str
 ) -> None:
@@ -204,9 +205,9 @@ def test_any_text_survives_every_format(install: Install) -> None:
             stored = library.principles(db)["listen-first"].texts["en"]
         for field, written in given.items():
             assert getattr(stored, field) == unicodedata.normalize("NFC", written).strip()
-        for form in exchange.FORMATS:
+        for form in exchange_files.FORMATS:
             file = {f"library.{form}": exported(made, form).encode()}
-            told = exchange.read(file).principles["listen-first"]["texts"]["en"]
+            told = exchange_files.read(file).principles["listen-first"]["texts"]["en"]
             assert told == {name: getattr(stored, name) for name in TEXT}
 
     survives()

@@ -14,7 +14,8 @@ import jsonschema
 import pytest
 from reader import make_reader
 
-from feed import curation, editions
+from feed import editions
+from feed.library import exchange
 from feed.publish import FORMATS
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.golden import FEEDS, FOLDER
@@ -202,7 +203,7 @@ def test_a_missing_language_shows_the_original_and_says_so(small: Installation) 
 
 def test_a_feed_is_bounded_and_new_first(install: Install) -> None:
     made = install(BACKFILL_DAYS="400")
-    made.load(curation.shipped_files())
+    made.load(exchange.shipped_files())
     made.publish()
     client = made.client()
     for path, most in (("/sv/feed", 100_000), ("/sv/weekly", 250_000)):
@@ -237,7 +238,7 @@ def test_a_correction_keeps_id_and_date_and_moves_updated(small: Installation, f
     before, bytes_before = item(), small.client().get(f"/sv/feed.{form}").data
     small.now += timedelta(minutes=5)
     with small.open() as db:
-        curation.revise(db, {"slug": "both", "texts": {"sv": {"practice": "Håll två."}}}, small.now)
+        exchange.revise(db, {"slug": "both", "texts": {"sv": {"practice": "Håll två."}}}, small.now)
     after = item()
     assert (after["id"], after["date_published"]) == (before["id"], before["date_published"])
     assert after["date_modified"] == small.now.isoformat()

@@ -13,9 +13,9 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-from feed.web import frozen
+from feed.web import frozen_site
 from feed.web.context import FROZEN
-from feed.web.headers import kept_endpoints
+from feed.web.middleware.headers import cacheable_endpoints
 from tests.conftest import (
     NOON,
     Command,
@@ -154,7 +154,9 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
 def test_every_view_that_is_kept_is_frozen(devis: Installation, tmp_path: Path) -> None:
     client = devis.client()
     app = client.application
-    site = frozen.Frozen(devis.config, app.extensions["devis"].clock, tmp_path / "site")
+    site = frozen_site.Frozen(app, devis.config, app.extensions["devis"].clock, tmp_path / "site")
     routes = app.url_map.bind("")
-    reached = {routes.match(address)[0] for address in site.addresses if address != frozen.NOWHERE}
-    assert reached == kept_endpoints(app) | {"static"}
+    reached = {
+        routes.match(address)[0] for address in site.addresses if address != frozen_site.NOWHERE
+    }
+    assert reached == cacheable_endpoints(app) | {"static"}

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlite_utils import Database
 
-from feed.server import checkup
-from feed.server.checkup import letters, pulse
-from feed.store.tally import Tally
+from feed import checks as health_checks
+from feed.checks import email, health
+from feed.store.metric_counters import MetricCounters
 from tests.conftest import (
     Answer,
     Command,
@@ -100,7 +100,7 @@ def test_a_day_without_an_edition_is_an_alarm(devis: Installation) -> None:
     config = public(devis).config
     just_begun = Installation(config, midnight).client().get("/healthz?full")
     assert just_begun.status_code == 200  # a worker looks every few seconds
-    answer = Installation(config, midnight + pulse.GRACE).client().get("/healthz?full")
+    answer = Installation(config, midnight + health.GRACE).client().get("/healthz?full")
     assert answer.status_code == 503
     assert answer.json is not None
     assert answer.json["today"]["languages"] == {"en": "missing", "sv": "missing"}
@@ -131,7 +131,7 @@ def test_letters_that_wait_too_long_are_an_alarm(
     devis: Installation, late: int, status: int
 ) -> None:
     with devis.open() as db:
-        wait_for_letters(db, devis.now - letters.PATIENCE - timedelta(seconds=late))
+        wait_for_letters(db, devis.now - email.PATIENCE - timedelta(seconds=late))
     answer = public(devis).client().get("/healthz?full")
     assert answer.status_code == status
     assert answer.json is not None
@@ -214,7 +214,7 @@ def test_threads_and_a_failing_disk_lose_no_count(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     blocked = tmp_path / "folder"
-    tally = Tally(blocked / "tally")  # no such folder, yet
+    tally = MetricCounters(blocked / "tally")  # no such folder, yet
 
     def count() -> None:
         for _ in range(5000):
@@ -226,9 +226,9 @@ def test_threads_and_a_failing_disk_lose_no_count(tmp_path: Path) -> None:
     tally.keep()
     assert tally.sums() == {("requests", "/x"): 40_000}
     blocked.mkdir()
-    assert Tally(blocked / "tally").sums() == {}
+    assert MetricCounters(blocked / "tally").sums() == {}
     tally.keep()
-    assert Tally(blocked / "tally").sums() == {("requests", "/x"): 40_000}
+    assert MetricCounters(blocked / "tally").sums() == {("requests", "/x"): 40_000}
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +292,6 @@ def test_a_site_that_was_just_begun_is_well(site: Callable[..., Answer]) -> None
 
 
 def test_the_quick_checks_are_those_of_devis_check(devis: Installation) -> None:
-    quick = {told.check for told in checkup.quick(devis.config, devis.now)}
-    assert quick == {*checkup.MACHINE, *checkup.CONTENT, "schema"} - checkup.SLOW
-    assert {*checkup.MACHINE} > checkup.SLOW
+    quick = {told.check for told in health_checks.quick(devis.config, devis.now)}
+    assert quick == {*health_checks.MACHINE, *health_checks.CONTENT, "schema"} - health_checks.SLOW
+    assert {*health_checks.MACHINE} > health_checks.SLOW

@@ -21,12 +21,13 @@ import html5lib
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from feed import curation, editions
+from feed import editions
+from feed.app import wsgi
 from feed.clock import Clock
-from feed.curation import pins
-from feed.web import wsgi
-from feed.web.cache import PageCache
-from feed.web.content import LOOK_SECONDS
+from feed.editions import pins
+from feed.library import exchange
+from feed.web.middleware.content_version import LOOK_SECONDS
+from feed.web.middleware.page_cache import PageCache
 from tests.conftest import NOON, Answer, Installation, fetch
 
 HTML = "text/html; charset=utf-8"
@@ -524,7 +525,7 @@ def test_an_edition_made_late_is_news_to_a_reader_who_asks_by_date(
     install: Callable[..., Installation],
 ) -> None:
     made = install()
-    made.load(curation.shipped_files())
+    made.load(exchange.shipped_files())
     visited = visit(made)
     empty = visited.get("/en/")
     made.publish()
@@ -549,7 +550,7 @@ def test_a_curators_edit_is_in_the_next_answer(site: Visited) -> None:
     before = {path: site.get(path) for path in paths}
     with site.installation.open() as db:
         changes = {"slug": slug, "texts": {"en": {"title": "Aardvarks lead"}}}
-        curation.revise(db, changes, NOON + timedelta(minutes=1))
+        exchange.revise(db, changes, NOON + timedelta(minutes=1))
     site.set(NOON + timedelta(minutes=2))
     for path in paths:
         answer = site.get(path, If_None_Match=str(before[path].headers["etag"]))

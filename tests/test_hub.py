@@ -16,15 +16,16 @@ import feedparser
 import jsonschema
 import pytest
 
-from feed import config, curation, editions, hub, worker
+from feed import config, editions, worker
 from feed.clock import Clock
 from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
-from feed.hub import chat, limits, websub
+from feed.library import exchange
+from feed.notify import announcements, chat, retry, websub
 from feed.publish import FORMATS
 from feed.publish import chat as message
-from feed.store import ledger, posts
+from feed.store import chat_posts, ledger
 from feed.store.connection import opened
 from tests.conftest import Command, Installation, answers, free_port, wait_until
 from tests.golden import FOLDER
@@ -60,11 +61,11 @@ class Place:
     def begin(self) -> None:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)
-            hub.Announcer(self.config, editions.feed).begin(db, site, self.now)
+            announcements.Announcer(self.config, editions.feed).begin(db, site, self.now)
 
     def tell(self, stop: threading.Event | None = None) -> dict[str, int]:
         """What a worker does that was started just now: all that is due."""
-        announcer = hub.Announcer(self.config, editions.feed)
+        announcer = announcements.Announcer(self.config, editions.feed)
         clock = still(self.now)
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)
@@ -80,7 +81,7 @@ class Place:
 
     def revise(self, slug: str, language: str, **fields: str) -> None:
         with opened(self.config.database) as db:
-            curation.revise(db, {"slug": slug, "texts": {language: fields}}, self.now)
+            exchange.revise(db, {"slug": slug, "texts": {language: fields}}, self.now)
 
     def slug(self, day: str) -> str:
         with opened(self.config.database) as db:
@@ -375,7 +376,7 @@ def test_a_worker_that_died_over_a_ping_is_made_up_for(small: Installation, worl
     here = place(small, (world.hub,))
     here.tell()
     world.take()
-    until = (here.now.astimezone(UTC) + limits.CLAIM).isoformat(timespec="seconds")
+    until = (here.now.astimezone(UTC) + retry.CLAIM).isoformat(timespec="seconds")
     with opened(here.config.database) as db:
         db.execute(
             "UPDATE pings SET state = 'claimed', next = ? WHERE topic LIKE '%/en/feed.rss'", [until]
@@ -444,7 +445,7 @@ def test_what_is_withdrawn_just_after_it_was_claimed_is_not_posted_under_its_nam
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = place(small, hooks=(world.hook("a"),))
-    claim = posts.claim
+    claim = chat_posts.claim
 
     def claimed(*given: Any) -> bool:
         done: bool = claim(*given)
@@ -452,7 +453,7 @@ def test_what_is_withdrawn_just_after_it_was_claimed_is_not_posted_under_its_nam
         here.withdraw("2026-11-22", replace=True)
         return done
 
-    monkeypatch.setattr(posts, "claim", claimed)
+    monkeypatch.setattr(chat_posts, "claim", claimed)
     assert here.tell() == {"skipped": 1}
     assert here.tell() == {"sent": 1}
     assert [row[1:3] for row in here.posts()] == [(1, "skipped"), (2, "sent")]
@@ -635,7 +636,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, small: Installation, address: str) -> 
 
     def take(*given: Any, data: Any = None, **more: Any) -> Fine:
         assert more["allow_redirects"] is False
-        assert more["timeout"] == (limits.ANSWER_SECONDS, limits.ANSWER_SECONDS)
+        assert more["timeout"] == (retry.ANSWER_SECONDS, retry.ANSWER_SECONDS)
         bodies.append(json.loads(data))
         return Fine()
 
@@ -789,7 +790,7 @@ def test_an_address_that_apprise_cannot_use_is_told_by_its_number(
     caplog.set_level(logging.DEBUG)
     made = place(small, hooks=("json://localhost", url)).config
     with pytest.raises(SettingError, match=r"DEVIS_WEBHOOKS.* number 2 ") as caught:
-        hub.check(made)
+        announcements.check(made)
     assert SECRET not in str(caught.value) + caplog.text
 
 
@@ -954,7 +955,7 @@ def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
     here = place(small, hooks=(world.hook("a"),))
     with FileLock(tmp_path / "lock") as lock:
         job = worker.Announcing(here.config, still(here.now), lock, threading.Event())
-        monkeypatch.setattr(posts, "due", lambda *given: 1 / 0)
+        monkeypatch.setattr(chat_posts, "due", lambda *given: 1 / 0)
         job.tick()
         monkeypatch.undo()
         job.tick()

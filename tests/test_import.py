@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from feed import curation, exchange
+from feed import files as exchange_files
 from feed.errors import ExchangeError, NotFoundError
+from feed.library import exchange
 from feed.model import Principle
 from feed.store import library, meta
 from tests.conftest import NOON, Installation
@@ -52,7 +53,7 @@ def revise(installation: Installation, *, typo_only: bool = False, **fields: Any
     """What a curator does at the desk, an hour later."""
     with installation.open() as db:
         changes = {"slug": SLUG, **fields}
-        curation.revise(db, changes, LATER, typo_only=typo_only)
+        exchange.revise(db, changes, LATER, typo_only=typo_only)
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def house(install: Install) -> Installation:
     return made
 
 
-@pytest.mark.parametrize("form", exchange.FORMATS)
+@pytest.mark.parametrize("form", exchange_files.FORMATS)
 def test_importing_an_export_again_changes_nothing(house: Installation, form: str) -> None:
     before = contents(house)
     report = house.load({f"library.{form}": exported(house, form)})
@@ -75,7 +76,7 @@ def test_importing_an_export_again_changes_nothing(house: Installation, form: st
 
 def test_importing_the_shipped_library_again_changes_nothing(devis: Installation) -> None:
     before, devis.now = contents(devis), LATER
-    report = devis.load(curation.shipped_files())
+    report = devis.load(exchange.shipped_files())
     assert contents(devis) == before
     assert not any(kind.new or kind.changed or kind.left_alone for kind in report.values())
 
@@ -165,7 +166,7 @@ def test_a_file_that_agrees_with_the_desk_is_no_quarrel(house: Installation) -> 
 
 def test_the_desk_cannot_revise_what_does_not_exist(house: Installation) -> None:
     with house.open() as db, pytest.raises(NotFoundError, match="nobody"):
-        curation.revise(db, {"slug": "nobody"}, LATER)
+        exchange.revise(db, {"slug": "nobody"}, LATER)
 
 
 def test_what_a_file_leaves_out_stays(house: Installation) -> None:
@@ -254,7 +255,7 @@ def test_a_typo_put_right_makes_nothing_outdated_and_corrects_nothing(house: Ins
     assert origins(house)[-1] == "desk"
 
 
-@pytest.mark.parametrize("form", exchange.FORMATS)
+@pytest.mark.parametrize("form", exchange_files.FORMATS)
 def test_outdated_is_still_outdated_elsewhere(
     house: Installation, install: Install, form: str
 ) -> None:

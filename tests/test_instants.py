@@ -19,7 +19,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from feed import clock, server
+from feed import clock
+from feed.server import processes
 from tests.conftest import Installation, settings
 from tests.golden import FOLDER
 from tests.house import House
@@ -71,7 +72,7 @@ def ahead(tmp_path_factory: pytest.TempPathFactory) -> dict[date, Installation]:
 def seeded(folder: Path, first: date, last: date) -> Installation:
     made = Installation(settings(folder, CONTACT="anna@example.org"))
     made.now = datetime.combine(first, time(12), STOCKHOLM).astimezone(UTC)
-    server.create(made.config, clock.Clock(made.now, monotonic()))
+    processes.create(made.config, clock.Clock(made.now, monotonic()))
     made.load({"library.toml": (FOLDER / "library.toml").read_bytes()})
     made.publish()
     made.now = datetime.combine(last, time(12), STOCKHOLM).astimezone(UTC)

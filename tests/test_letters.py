@@ -19,21 +19,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from feed import curation, editions
+from feed import editions
 from feed.clock import Clock
+from feed.digests.mime import MessageTemplate, Recipient, Sender, sender
 from feed.errors import InputError
 from feed.i18n import translator
-from feed.mail.mime import Form, Recipient, Sender, sender
-from feed.model import TOKEN, Letter, Showing, Site, Week
-from feed.publish import letter
-from feed.server import create
+from feed.library import exchange
+from feed.model import TOKEN, Digest, Showing, Site, Week
+from feed.publish import digest
+from feed.server.processes import create
 from tests.conftest import NOON, Installation
 from tests.conftest import settings as configured
 from tests.test_browser import AXE, COLOURS, PAPER
 
 LANGUAGES = ("en", "sv", "fi")  # the last has no text and no catalogue of its own
 DIGESTS = ("daily", "quote", "weekly")
-KINDS = (*DIGESTS, *letter.NOTICES)
+KINDS = (*DIGESTS, *digest.NOTICES)
 ADDRESS = "https://devis.example.org"
 LEAVE = "g2h3i4j5k6" * 4 + "l7"
 ANNA = Recipient("anna@example.net", "a2b3c4d5e6" * 4 + "f7", "2026-11-25.daily.sv.k3j", LEAVE)
@@ -58,18 +59,18 @@ class House:
     quote: Showing
     week: Week
 
-    def letter(self, kind: str, language: str) -> Letter:
+    def letter(self, kind: str, language: str) -> Digest:
         if kind in ("daily", "quote"):
             showing = self.showing if kind == "daily" else self.quote
-            return letter.daily(self.site, language, showing)
+            return digest.daily(self.site, language, showing)
         if kind == "weekly":
-            return letter.weekly(self.site, language, self.week)
+            return digest.weekly(self.site, language, self.week)
         values = {
             "confirm": {"url": PRIVATE, "choice": "every day at 07:00, in English", "days": "7"},
             "moved": {"contact": "help@example.org"},
-            **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in letter.DESK_NOTICES},
+            **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in digest.DESK_NOTICES},
         }
-        return letter.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
+        return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     )
     made = Installation(config)
     create(config, Clock(NOON, perf_counter()))
-    made.load(curation.shipped_files())
+    made.load(exchange.shipped_files())
     made.publish()
     site = made.site()
     with made.open() as db:
@@ -149,8 +150,8 @@ def squeezed(text: str) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_message_is_what_the_standards_ask(house: House, kind: str, language: str) -> None:
     made = house.letter(kind, language)
-    data = Form(made, house.sender).fill(ANNA, NOON)
-    assert Form(house.letter(kind, language), house.sender).fill(ANNA, NOON) == data
+    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
+    assert MessageTemplate(house.letter(kind, language), house.sender).fill(ANNA, NOON) == data
     assert data.isascii()
     assert b"\0" not in data
     assert b"\n" not in data.replace(b"\r\n", b"")
@@ -182,7 +183,7 @@ def test_a_message_is_what_the_standards_ask(house: House, kind: str, language: 
 def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, language: str) -> None:
     made = house.letter(kind, language)
     now = datetime(2026, 11, 25, 7, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))
-    message = parsed(Form(made, house.sender).fill(ANNA, now))
+    message = parsed(MessageTemplate(made, house.sender).fill(ANNA, now))
     assert list(message.keys())[:5] == ["From", "To", "Subject", "Date", "Message-ID"]
     writer = message["From"].addresses[0]
     assert writer.display_name == ("Dagens åtanke" if language == "sv" else "The Daily")
@@ -204,7 +205,7 @@ def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, lan
 @pytest.mark.parametrize("kind", DIGESTS)
 def test_a_digest_is_a_list_that_one_click_leaves(house: House, kind: str, language: str) -> None:
     made = house.letter(kind, language)
-    message = parsed(Form(made, house.sender).fill(ANNA, NOON))
+    message = parsed(MessageTemplate(made, house.sender).fill(ANNA, NOON))
     rhythm = "weekly" if kind == "weekly" else "daily"
     leave = f"{ADDRESS}/subscription/{ANNA.token}/unsubscribe"
     name, _, list_id = str(make_header(decode_header(message["List-Id"]))).rpartition(" ")
@@ -241,7 +242,7 @@ def test_the_html_is_sound_small_and_loads_nothing(house: House, kind: str, lang
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in links)
     assert not [link for link in links if "utm_" in link or urlsplit(link).fragment]
     assert not [link for link in links if link.startswith(ADDRESS) and "?" in link]
-    if kind in letter.NOTICES:
+    if kind in digest.NOTICES:
         wanted = "mailto:help@example.org" if kind == "moved" else PRIVATE
         assert links == [wanted]
     else:
@@ -293,7 +294,7 @@ def test_the_subject_of_a_week_tells_how_much_is_in_it(house: House) -> None:
     ):
         assert house.letter("weekly", language).subject == subject
     short = replace(house.week, showings=(house.quote,))
-    made = letter.weekly(house.site, "en", short)
+    made = digest.weekly(house.site, "en", short)
     assert made.subject == "Week 46: “On beginning”"
     assert "Last week’s principle. Take it with you into the new week." in squeezed(made.text)
     assert "– Åsa Öst, “Small & Old”, 1999" in made.text
@@ -387,7 +388,7 @@ def test_the_text_reads_as_somebody_would_type_it(house: House) -> None:
     assert house.letter("quote", "en").text == ENGLISH
     assert house.letter("quote", "sv").text == SWEDISH
     values = {"url": PRIVATE, "choice": "varje dag klockan 07:00", "days": "7"}
-    assert letter.notice(house.site, "sv", "confirm", **values).text == CONFIRM
+    assert digest.notice(house.site, "sv", "confirm", **values).text == CONFIRM
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -395,7 +396,7 @@ def test_a_long_line_of_text_is_an_address(house: House, kind: str) -> None:
     for language in LANGUAGES:
         text = house.letter(kind, language).text
         assert not re.search(r"\n\n\n|<|&amp;|&#", text)
-        long = [line for line in text.splitlines() if len(line) > letter.WIDTH]
+        long = [line for line in text.splitlines() if len(line) > digest.WIDTH]
         assert all(re.fullmatch(r"https://\S+", line) for line in long)
 
 
@@ -432,12 +433,12 @@ def test_a_notice_says_the_same_in_both_parts(
 
 def test_a_notice_lacks_no_value_and_is_of_a_kind(house: House) -> None:
     with pytest.raises(ValueError, match="birthday"):
-        letter.notice(house.site, "en", "birthday", url=PRIVATE)
+        digest.notice(house.site, "en", "birthday", url=PRIVATE)
     with pytest.raises(Exception, match="url"):
-        letter.notice(house.site, "en", "known")
-    one = letter.notice(house.site, "en", "move", url=PRIVATE, days="1")
+        digest.notice(house.site, "en", "known")
+    one = digest.notice(house.site, "en", "move", url=PRIVATE, days="1")
     assert "The link works for 1 day." in one.text
-    week = letter.notice(house.site, "en", "confirm", url=PRIVATE, choice="every day")
+    week = digest.notice(house.site, "en", "confirm", url=PRIVATE, choice="every day")
     assert "The link works for 7 days." in week.text
 
 
@@ -447,7 +448,7 @@ def test_whoever_did_not_move_is_told_whom_to_tell(house: House) -> None:
         (replace(house.site, contact="https://example.org/help"), "know: https://example.org/help"),
         (replace(house.site, contact=None), "reply to this message."),
     ):
-        made = letter.notice(site, "en", "moved")
+        made = digest.notice(site, "en", "moved")
         assert told in squeezed(made.text)
         assert told in visible(made.html)
         assert ("mailto:" in made.html) == (site.contact == "help@example.org")
@@ -471,12 +472,12 @@ def test_what_a_curator_writes_stays_text(house: House) -> None:
     )
     showing = replace(house.quote, principle=replace(house.quote.principle, texts={"en": odd}))
     far = "https://example.org/" + "a-long-way-off/" * 8
-    made = letter.daily(house.site, "en", replace(showing, source=replace(showing.source, url=far)))
+    made = digest.daily(house.site, "en", replace(showing, source=replace(showing.source, url=far)))
     assert f"\n{far}\n" in made.text
     assert made.subject == "Ask <b>first</b> & last"
     assert "Ask <b>first</b> & last\n" in made.text
     assert "<b>" not in made.html
-    data = Form(made, house.sender).fill(ANNA, NOON)
+    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
     assert b"\r\n." not in data  # nothing for a server to stuff, or to forget about
     assert b"\r\nFrom me" not in data
     assert "\n.\n\nFrom me\n" in bodies(parsed(data))[0]
@@ -485,7 +486,7 @@ def test_what_a_curator_writes_stays_text(house: House) -> None:
 def test_a_token_goes_to_nobody_else(house: House) -> None:
     trap = f"https://elsewhere.example.com/subscription/{TOKEN}/"
     made = replace(house.letter("daily", "en"), text=f"{trap} {ADDRESS}/subscription/{TOKEN}/\n")
-    text, _ = bodies(parsed(Form(made, house.sender).fill(ANNA, NOON)))
+    text, _ = bodies(parsed(MessageTemplate(made, house.sender).fill(ANNA, NOON)))
     assert text == f"{trap} {ADDRESS}/subscription/{ANNA.token}/\n"
 
 
@@ -506,7 +507,7 @@ TITLES = [
 def test_any_title_arrives_as_subject_and_name(house: House, title: str) -> None:
     made = replace(house.letter("daily", "sv"), subject=title)
     by = replace(house.sender, name=title)
-    data = Form(made, by).fill(ANNA, NOON)
+    data = MessageTemplate(made, by).fill(ANNA, NOON)
     message = parsed(data)
     assert message["Subject"] == title.strip()
     assert message["Subject"].defects == ()
@@ -525,13 +526,13 @@ def test_any_title_arrives_as_subject_and_name(house: House, title: str) -> None
 def test_no_value_breaks_into_the_headers(house: House, bad: str) -> None:
     trap = f"Hello{bad}Bcc: eve@example.com{bad}{bad}Body"
     made = replace(house.letter("daily", "en"), subject=trap)
-    data = Form(made, replace(house.sender, name=trap)).fill(ANNA, NOON)
+    data = MessageTemplate(made, replace(house.sender, name=trap)).fill(ANNA, NOON)
     message = parsed(data)
     assert "Bcc" not in message
     assert message["Subject"] == "Hello Bcc: eve@example.com Body"
     assert message["From"].addresses[0].addr_spec == "letters@example.org"
     assert len(list(message.iter_parts())) == 2
-    form = Form(made, house.sender)
+    form = MessageTemplate(made, house.sender)
     for address in (f"anna@example.net{bad}Bcc: eve@example.com", f"{bad}anna@example.net"):
         with pytest.raises(InputError):
             form.fill(replace(ANNA, address=address), NOON)
@@ -550,7 +551,7 @@ def test_no_value_breaks_into_the_headers(house: House, bad: str) -> None:
     ],
 )
 def test_an_address_is_one_and_whole(house: House, address: str) -> None:
-    form = Form(house.letter("daily", "en"), house.sender)
+    form = MessageTemplate(house.letter("daily", "en"), house.sender)
     with pytest.raises(InputError):
         form.fill(replace(ANNA, address=address), NOON)
 
@@ -560,7 +561,7 @@ def test_an_address_is_one_and_whole(house: House, address: str) -> None:
     ["anna+list@example.net", "o'hara@example.net", '"anna b, c"@example.net', "åsa@öst.example"],
 )
 def test_an_unusual_address_stands_as_it_is(house: House, address: str) -> None:
-    data = Form(house.letter("daily", "en"), house.sender).fill(
+    data = MessageTemplate(house.letter("daily", "en"), house.sender).fill(
         replace(ANNA, address=address), NOON
     )
     assert f"\r\nTo: {address}\r\n".encode() in data
@@ -572,7 +573,7 @@ def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(house: H
     assert house.sender.envelope("abc") == "bounces+abc@example.org"
     plain = replace(house.sender, bounce_address=None, reply_to=None, address="a&b@example.org")
     assert plain.envelope("abc") == "a&b@example.org"
-    message = parsed(Form(house.letter("daily", "en"), plain).fill(ANNA, NOON))
+    message = parsed(MessageTemplate(house.letter("daily", "en"), plain).fill(ANNA, NOON))
     assert "Reply-To" not in message
     mail = f"mailto:a%26b@example.org?subject=unsubscribe%20{LEAVE}"
     assert message["List-Unsubscribe"].endswith(f", <{mail}>")
@@ -583,7 +584,7 @@ def test_an_id_ends_with_a_domain(house: House, tmp_path: Path, authority: str) 
     config = configured(tmp_path, MAIL_FROM="Devis <devis@mail.example>")
     by = sender(replace(house.site, authority=authority), config)
     assert (by.name, by.address, by.domain) == ("Devis", "devis@mail.example", "mail.example")
-    message = parsed(Form(house.letter("daily", "sv"), by).fill(ANNA, NOON))
+    message = parsed(MessageTemplate(house.letter("daily", "sv"), by).fill(ANNA, NOON))
     assert message["Message-ID"].endswith("@mail.example>")
     assert message["From"] == "Devis <devis@mail.example>"
     assert message["List-Id"].endswith("<daily.sv.mail.example>")
@@ -602,7 +603,7 @@ _BODY = st.lists(
 def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None:
     text = "".join(pieces) + "\n"
     made = replace(house.letter("known", "en"), text=text, html=text)
-    data = Form(made, house.sender).fill(ANNA, NOON)
+    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
     body = data.partition(b"\r\n\r\n")[2]
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert not re.search(rb"(?m)^(\.|From )", body)
@@ -615,13 +616,13 @@ def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None
 def test_a_letter_of_a_list_cannot_be_filled_in_without_the_token_to_leave_it(
     house: House,
 ) -> None:
-    form = Form(house.letter("daily", "en"), house.sender)
+    form = MessageTemplate(house.letter("daily", "en"), house.sender)
     with pytest.raises(ValueError, match="token to leave"):
         form.fill(replace(ANNA, leaving=""), NOON)
 
 
 def test_filling_in_costs_next_to_nothing(house: House) -> None:
-    form = Form(house.letter("weekly", "sv"), house.sender)
+    form = MessageTemplate(house.letter("weekly", "sv"), house.sender)
     start = process_time()
     for _ in range(2_000):
         form.fill(ANNA, NOON)

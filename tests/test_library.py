@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from feed import curation, editions
-from feed.curation import checks
+from feed import editions
+from feed.library import exchange, style_checks
 from feed.model import Principle, Text
 from feed.store import library
 from tests.conftest import ROOT, Command, Installation
@@ -88,7 +88,7 @@ def test_every_theme_carries_enough_principles(devis: Installation) -> None:
     with devis.open() as db:
         counts = library.theme_counts(db)
         assert set(counts) == set(library.themes(db))
-    assert min(counts.values()) >= checks.FEWEST_OF_A_THEME
+    assert min(counts.values()) >= style_checks.FEWEST_OF_A_THEME
 
 
 def test_openings_vary(entries: list[dict[str, Any]]) -> None:
@@ -141,7 +141,7 @@ def passage(**parts: str) -> Text:
 
 
 def test_a_text_without_fault_passes() -> None:
-    assert list(checks.text(passage())) == []
+    assert list(style_checks.text(passage())) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_text_without_fault_passes() -> None:
     ],
 )
 def test_each_fault_of_a_text_is_found(name: str, value: str, message: str) -> None:
-    found = list(checks.text(passage(**{name: value})))
+    found = list(style_checks.text(passage(**{name: value})))
     assert [(where, message in said) for where, said, _ in found] == [(name, True)]
 
 
@@ -177,7 +177,7 @@ def faults(
     with devis.open() as db:
         principles = library.principles(db)
         change(principles)
-        found = checks.library(
+        found = style_checks.library(
             principles.values(), library.sources(db), library.themes(db), ("en", "sv")
         )
     return [f"{finding.entry} {finding.field} {finding.message}" for finding in found]
@@ -222,5 +222,5 @@ def test_accepted_words_are_still_in_use() -> None:
     for language in ("en", "sv"):
         files = sorted((ROOT / "data").glob("*.toml"))
         written = " ".join(path.read_text(encoding="utf-8") for path in files)
-        for word in curation.known_words(language):
+        for word in exchange.known_words(language):
             assert word in written, word

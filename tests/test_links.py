@@ -9,16 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from feed import subscriptions
-from feed.config import secret
+from feed.config import signing_key
 from feed.digests.queue import Queue
 from feed.errors import LinkError
-from feed.mail import tokens
-from feed.mail.envelope import Envelope
-from feed.model import Subscriber
+from feed.model import Subscriber, tokens
+from feed.smtp.envelope import Envelope
 from feed.store import backups, subscribers
 from feed.store.connection import transaction
-from feed.subscriptions.links import token_for
+from feed.subscribers import subscriptions
+from feed.subscribers.links import token_for
 from tests.conftest import Installation
 from tests.door import door_of
 from tests.house import WISHES, House, house, links, moved, parse
@@ -178,7 +177,7 @@ def test_after_a_restore_no_link_of_a_lost_day_opens_what_is_a_newcomers(
     home: House, known: int
 ) -> None:
     """Whether anybody had subscribed before the backup or not; old links go on working."""
-    secret.key(home.config)
+    signing_key.key(home.config)
     kept = [home.subscribe(f"kept{number}@example.org") for number in range(known)]
     backup = backups.make(home.config, home.now).path
     lost = [home.subscribe(f"lost{number}@example.org") for number in range(3)]

@@ -17,14 +17,16 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from feed import cli, clock, config, editions, server
+from feed import cli, clock, config, editions
+from feed.app import create_app
 from feed.config import Config, identity
+from feed.digests.mime import sender
 from feed.errors import InputError, SettingError, StoreError
-from feed.mail.mime import sender
 from feed.model import Site
+from feed.server import processes
 from feed.store import backups, meta
 from feed.store.connection import opened
-from feed.web import frozen
+from feed.web import frozen_site
 from tests.conftest import NOON, Command, Installation, settings, wait_until
 from tests.test_checkup import checked
 from tests.test_cli import DATABASE, refused, rows
@@ -36,7 +38,7 @@ HOME = "https://motto.example.org"
 def started(folder: Path, base_url: str) -> Site:
     """The site after a start with this base address."""
     made = settings(folder, BASE_URL=base_url)
-    server.create(made, clock.Clock(NOON, time.monotonic()))
+    processes.create(made, clock.Clock(NOON, time.monotonic()))
     with opened(made.database) as db:
         return editions.settle(db, made, NOON)
 
@@ -140,12 +142,12 @@ def test_a_retired_setting_only_warns(
 
 def server_settings(examined: config.Examined) -> list[tuple[str, str]]:
     """What a check says about the settings."""
+    from feed import checks
     from feed.i18n import translator
-    from feed.server import checkup
 
     t = translator("en")
     return [
-        (each.level, f"{each.say(t)} {each.advise(t)}") for each in checkup.settings_told(examined)
+        (each.level, f"{each.say(t)} {each.advise(t)}") for each in checks.settings_told(examined)
     ]
 
 
@@ -254,7 +256,8 @@ def test_reading_commands_need_no_writable_database(sealed: Config, tmp_path: Pa
     assert run(sealed, "plan", "--days", "1").startswith("2026-11-23")
     assert '"principles"' in run(sealed, "export")
     assert "good  edition: " in run(sealed, "check", code=1)
-    site = frozen.Frozen(sealed, clock.Clock(NOON, time.monotonic()), tmp_path / "site")
+    at_noon = clock.Clock(NOON, time.monotonic())
+    site = frozen_site.Frozen(create_app(sealed, at_noon), sealed, at_noon, tmp_path / "site")
     site.write(["/en/", "/en/feed.rss"])
     assert (tmp_path / "site/en/index.html").exists()
     assert sealed.database.read_bytes() == before
@@ -332,7 +335,10 @@ def test_ctrl_c_while_importing_is_one_line_and_imports_nothing(
 
 def test_a_frozen_page_has_the_policy_of_the_site(devis: Installation, tmp_path: Path) -> None:
     """From one pattern only: hosts send the headers of each that fits, and browsers obey all."""
-    made = frozen.Frozen(devis.config, clock.Clock(NOON, time.monotonic()), tmp_path / "site")
+    at_noon = clock.Clock(NOON, time.monotonic())
+    made = frozen_site.Frozen(
+        create_app(devis.config, at_noon), devis.config, at_noon, tmp_path / "site"
+    )
     made.write(address for address in made.addresses if "/card" not in address)
     policies: dict[str, str] = {}
     for line in (tmp_path / "site/_headers").read_text().splitlines():

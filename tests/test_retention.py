@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from feed import digests, subscriptions
+from feed import digests
 from feed.store.connection import opened
+from feed.subscribers import subscriptions
 from feed.worker import tidy
 from tests.conftest import Installation
 from tests.house import WISHES, House, house, recipients

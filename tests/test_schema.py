@@ -12,10 +12,10 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from feed import schema, server
 from feed.clock import Clock
 from feed.errors import DevisError, SchemaError
-from feed.store import library, meta
+from feed.server import processes
+from feed.store import library, meta, migrations
 from feed.store.connection import connect
 from feed.store.library import Query
 from tests.conftest import NOON, Command, Installation
@@ -43,7 +43,7 @@ def test_a_database_with_a_migration_pending_is_refused(devis: Installation) -> 
     with devis.open() as db:
         db.execute("DELETE FROM _sqlite_migrations")
         with pytest.raises(SchemaError, match="devis migrate"):
-            schema.check(db)
+            migrations.check(db)
 
 
 def test_a_newer_database_is_refused_by_everything(devis: Installation) -> None:
@@ -53,24 +53,24 @@ def test_a_newer_database_is_refused_by_everything(devis: Installation) -> None:
             " VALUES ('devis', 'from_the_future', '2030-01-01')"
         )
         with pytest.raises(SchemaError, match="newer program"):
-            schema.check(db)
+            migrations.check(db)
         with pytest.raises(SchemaError, match="newer program"):
-            schema.migrate(db)
+            migrations.migrate(db)
     with pytest.raises(SchemaError, match="newer program"):
-        server.prepare(devis.config, Clock())
+        processes.prepare(devis.config, Clock())
 
 
 def test_migrating_twice_changes_nothing(devis: Installation) -> None:
     with devis.open() as db:
         before = list(db.conn.iterdump())
-        assert schema.migrate(db) == []
+        assert migrations.migrate(db) == []
         assert list(db.conn.iterdump()) == before
 
 
 def test_the_names_that_are_known_are_the_migrations_there_are(install: Install) -> None:
     with install().open() as db:
-        applied = {migration.name for migration in schema.migrations.applied(db)}
-    assert applied == schema.NAMES
+        applied = {migration.name for migration in migrations.migrations.applied(db)}
+    assert applied == migrations.NAMES
 
 
 def test_a_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
     with connect(path) as db:
         before = list(db.conn.iterdump())
         with pytest.raises(DevisError):
-            schema.migrate(db)
+            migrations.migrate(db)
         assert [line for line in db.conn.iterdump() if "_sqlite_migrations" not in line] == before
 
 

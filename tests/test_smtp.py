@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from feed.config.parsing import Smtp
+from feed.digests import outbox_folder
 from feed.errors import MailRefusedError, MailUnavailableError
-from feed.mail import outbox
-from feed.mail.envelope import Envelope, Outcome
-from feed.mail.sending import Record
-from feed.mail.smtp import check, deliver
-from feed.mail.supply import CATCHING_UP
+from feed.smtp.client import Record
+from feed.smtp.delivery import check, deliver
+from feed.smtp.envelope import Envelope, Outcome
 from feed.smtp.reply import plain
+from feed.smtp.source import CATCHING_UP
 from tests.conftest import free_port
 from tests.mailservers import (
     DROP,
@@ -821,7 +821,7 @@ def test_the_outbox_has_one_file_for_each_letter_however_often_it_is_written(
     odd = letter(2, message=b"To: a\r\nmessage-id:\r\n <../../up@example.org>\r\n\r\nbody\r\n")
     for _ in range(2):
         ledger.batches.clear()
-        outbox.deliver(folder, iter([*letters(2), odd]), ledger.record, stop)
+        outbox_folder.deliver(folder, iter([*letters(2), odd]), ledger.record, stop)
     assert ledger.outcomes == dict.fromkeys(range(3), SENT)
     assert sorted(path.name for path in folder.iterdir()) == [
         "..%2F..%2Fup.eml",
@@ -840,7 +840,7 @@ def test_the_outbox_stops_when_told(tmp_path: Path) -> None:
                 stop.set()
             yield envelope
 
-    outbox.deliver(tmp_path, give(), ledger.record, stop)
+    outbox_folder.deliver(tmp_path, give(), ledger.record, stop)
     assert ledger.outcomes == dict.fromkeys(range(71), SENT)
     assert len(list(tmp_path.iterdir())) == 71
 
@@ -850,6 +850,6 @@ def test_an_outbox_that_cannot_be_written_names_its_folder(tmp_path: Path) -> No
     folder.mkdir()
     (folder / "l1.eml").mkdir()
     with pytest.raises(MailUnavailableError, match=f"written into {folder}: Is a directory"):
-        outbox.deliver(folder, iter(letters(3)), ledger.record, threading.Event())
+        outbox_folder.deliver(folder, iter(letters(3)), ledger.record, threading.Event())
     assert ledger.outcomes == {0: SENT}
     assert sorted(path.name for path in folder.iterdir()) == ["l0.eml", "l1.eml"]

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from feed.server import HEADER_SECONDS
-from feed.web.gateway import BLOCKING_THREADS, BODY_SECONDS, HELD_BYTES
-from feed.web.headers import LARGEST_BODY
+from feed.server.processes import HEADER_SECONDS
+from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, HELD_BYTES
+from feed.web.middleware.headers import LARGEST_BODY
 from tests.conftest import fetch
 from tests.house import WISHES
 from tests.test_serve import Running, start

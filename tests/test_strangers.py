@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from feed import schema, subscriptions
 from feed.model import Subscriber
-from feed.store import subscribers
+from feed.store import migrations, subscribers
 from feed.store.connection import connect, transaction
-from feed.subscriptions.links import token_for
+from feed.subscribers import subscriptions
+from feed.subscribers.links import token_for
 from tests.conftest import NOON, Installation
 from tests.house import WISHES, House, house
 
@@ -174,7 +174,7 @@ def test_leaving_anew_lets_somebody_ask_anew(home: House) -> None:
 def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: Path) -> None:
     """As the schema before had it."""
     db = connect(tmp_path / "old.sqlite3", create=True)
-    schema.migrations.apply(db, stop_before="desk_and_announcements")
+    migrations.migrations.apply(db, stop_before="desk_and_announcements")
     asked = datetime(2026, 11, 20, 12, tzinfo=NOON.tzinfo)
     db.execute(
         "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour, timezone,"
@@ -188,7 +188,7 @@ def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: P
         " ?1, ?1)",
         [asked.isoformat()],
     )
-    assert schema.migrate(db) == ["desk_and_announcements", "mail_workers"]
+    assert migrations.migrate(db) == ["desk_and_announcements", "mail_workers"]
     assert [tuple(row) for row in db.execute("SELECT status FROM subscribers ORDER BY id")] == [
         ("left",),
         ("pending",),

@@ -13,13 +13,13 @@ from itsdangerous import Signer
 from sqlite_utils import Database
 from werkzeug.test import Client, TestResponse
 
-from feed import server
 from feed.clock import Clock
 from feed.i18n import translator
-from feed.mail import tokens
+from feed.model import tokens
+from feed.server import processes
 from feed.store.connection import connect
-from feed.subscriptions import forms
-from feed.web import humans, timezones
+from feed.subscribers import forms
+from feed.web import honeypot, timezones
 from tests.conftest import NOON, Installation, settings
 from tests.door import Door, door_of
 from tests.house import WISHES
@@ -37,7 +37,7 @@ def door(install: Callable[..., Installation]) -> Door:
 def still(tmp_path_factory: pytest.TempPathFactory) -> Door:
     """The door for those who change nothing; Anna gets letters there."""
     made = Installation(settings(tmp_path_factory.mktemp("still"), SIGNUP_RATE="100000"))
-    server.create(made.config, Clock(NOON))
+    processes.create(made.config, Clock(NOON))
     door = door_of(made)
     door.person("known")
     return door
@@ -843,7 +843,7 @@ def test_no_token_ever_comes_into_a_log(
     token = letter.rpartition("/")[2]
 
     with monkeypatch.context() as broken:
-        broken.setattr("feed.web.addressed.render_template", lambda *_, **__: 1 / 0)
+        broken.setattr("feed.web.subscriber_pages.render_template", lambda *_, **__: 1 / 0)
         assert door.get(letter + "/unsubscribe").status_code == 500
         broken.setattr("feed.web.errors.render_template", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):  # not even an error page
@@ -903,7 +903,7 @@ def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(door: D
 
 def test_the_stamp_needs_the_key(door: Door) -> None:
     key = door.house.key
-    given = {humans.STAMP: humans.stamp(key, NOON)}
-    assert humans.is_fresh(key, given, NOON)
-    assert not humans.is_fresh(b"another key, as long", given, NOON)
-    assert not humans.is_fresh(key, {}, NOON)
+    given = {honeypot.STAMP: honeypot.stamp(key, NOON)}
+    assert honeypot.is_fresh(key, given, NOON)
+    assert not honeypot.is_fresh(b"another key, as long", given, NOON)
+    assert not honeypot.is_fresh(key, {}, NOON)

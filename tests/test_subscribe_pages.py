@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from feed import server
 from feed.clock import Clock
+from feed.server import processes
 from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
@@ -57,7 +57,7 @@ class Home:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """With people of every state, in both languages."""
     made = Installation(settings(tmp_path_factory.mktemp("home"), SIGNUP_RATE="100000"))
-    server.create(made.config, Clock(NOON))
+    processes.create(made.config, Clock(NOON))
     door = door_of(made)
     for language in LANGUAGES:
         for kind in PEOPLE:

@@ -15,17 +15,19 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from feed import editions, subscriptions, tasks, worker
+from feed import editions, worker
+from feed.accounts import people
+from feed.checks.worker_lock import LOCK_NAME
 from feed.config.brokers import broker
 from feed.config.parsing import Smtp
-from feed.curation import people
-from feed.digests import handing
+from feed.digests import handover
 from feed.errors import MailUnavailableError
-from feed.mail.envelope import Outcome
-from feed.store import handed
+from feed.smtp.envelope import Outcome
+from feed.store import mail_batches
 from feed.store.connection import opened
-from feed.tasks import batch, carrier, hands
-from feed.tasks.reports import Reports
+from feed.subscribers import subscriptions
+from feed.workers import batch, celery_app, dispatch, mail_worker
+from feed.workers.redis_leases import RedisLeases
 from tests.broker import PASSWORD, RedisServer, redis_server, workers
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
 from tests.faults import mail
@@ -52,8 +54,8 @@ def home(devis: Installation, redis_of_one: RedisServer) -> House:
 
 
 @pytest.fixture
-def reports(redis_of_one: RedisServer) -> Iterator[Reports]:
-    made = Reports(redis_of_one.broker)
+def reports(redis_of_one: RedisServer) -> Iterator[RedisLeases]:
+    made = RedisLeases(redis_of_one.broker)
     yield made
     made.close()
 
@@ -62,12 +64,12 @@ def hand_over(home: House, instant: str = SEVEN) -> None:
     """Hand over what is due, to nobody: there is no worker, and the operator is told."""
     home.at(instant).begin()
     with home.library() as (db, site), pytest.raises(MailUnavailableError, match="mail-worker"):
-        tasks.send(db, site, home.config, home.clock(), threading.Event())
+        dispatch.send(db, site, home.config, home.clock(), threading.Event())
 
 
 def batches(home: House) -> list[str]:
     with home.library() as (db, _):
-        return [each.id for each in handed.batches(db)]
+        return [each.id for each in mail_batches.batches(db)]
 
 
 def states(home: House) -> Counter[tuple[str, str | None]]:
@@ -76,8 +78,8 @@ def states(home: House) -> Counter[tuple[str, str | None]]:
 
 def taken(redis_of_one: RedisServer) -> dict[str, Any]:
     """The batch that waits at the broker, as a worker gets it."""
-    with carrier.app(redis_of_one.broker).connection() as line:
-        box = line.SimpleQueue(carrier.LETTERS)
+    with celery_app.app(redis_of_one.broker).connection() as line:
+        box = line.SimpleQueue(celery_app.LETTERS)
         message = box.get(timeout=5)
         message.ack()
         box.close()
@@ -107,7 +109,7 @@ def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
     with home.library() as (db, _):
         for expected in ({"sent": 2, "bounced": 1, "deferred": 1}, {}):
             clock = home.clock()
-            told = handing.settle(db, home.config, clock, name, report, clock())
+            told = handover.settle(db, home.config, clock, name, report, clock())
             assert told == expected
     rows = home.rows("SELECT state, attempts, batch FROM deliveries ORDER BY subscriber")
     assert rows == [
@@ -119,7 +121,7 @@ def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
 
 
 def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
-    home: House, reports: Reports
+    home: House, reports: RedisLeases
 ) -> None:
     hand_over(home)
     (name,) = batches(home)
@@ -127,8 +129,8 @@ def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
     sent = [("1.1", Outcome(0, "sent", 250, "ok")), ("1.2", Outcome(0, "failed", 552, "no"))]
     with home.library() as (db, _):
         clock = home.clock()
-        handing.settle(db, home.config, clock, name, [], clock())
-        assert handing.settle(db, home.config, clock, name, sent, clock()) == {"sent": 1}
+        handover.settle(db, home.config, clock, name, [], clock())
+        assert handover.settle(db, home.config, clock, name, sent, clock()) == {"sent": 1}
     with inbox() as box:
         home.config = replace(home.config, smtp=box.server)
         home.send(later(SEVEN, minutes=1))
@@ -159,7 +161,7 @@ def test_notices_are_handed_over_and_sent_again_where_nobody_tells_of_them(
 
 
 def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
-    home: House, reports: Reports, redis_of_one: RedisServer
+    home: House, reports: RedisLeases, redis_of_one: RedisServer
 ) -> None:
     hand_over(home)
     values = taken(redis_of_one)
@@ -178,21 +180,23 @@ def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
 
 
 def test_a_batch_is_begun_once_whoever_gets_it(
-    home: House, reports: Reports, redis_of_one: RedisServer
+    home: House, reports: RedisLeases, redis_of_one: RedisServer
 ) -> None:
     hand_over(home)
     values = taken(redis_of_one)
     with inbox() as box:
         config = replace(home.config, smtp=box.server)
         for _ in range(3):
-            worker = hands.Worker(config, home.clock(), reports, threading.Event(), rest=0)
+            worker = mail_worker.MailWorker(
+                config, home.clock(), reports, threading.Event(), rest=0
+            )
             worker.take(values)
     assert len(box.mails) == 6
     assert len(reports.done()) == 1
 
 
 def test_a_batch_that_nobody_began_in_time_is_void(
-    home: House, reports: Reports, redis_of_one: RedisServer
+    home: House, reports: RedisLeases, redis_of_one: RedisServer
 ) -> None:
     hand_over(home)
     values = taken(redis_of_one)
@@ -265,7 +269,7 @@ def test_a_broker_that_is_away_leaves_all_in_the_ledger(home: House, scheme: str
     home.config = replace(home.config, broker=there, reports=reports)
     home.at(SEVEN).begin()
     with home.library() as (db, site), pytest.raises(MailUnavailableError) as told:
-        tasks.send(db, site, home.config, home.clock(), threading.Event())
+        dispatch.send(db, site, home.config, home.clock(), threading.Event())
     assert f"The broker {scheme}://127.0.0.1:" in str(told.value)
     assert PASSWORD not in str(told.value)
     assert not [row for row in home.states() if row[1] != "claimed"]
@@ -281,10 +285,10 @@ def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
         raise MailUnavailableError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(carrier.Carrier, "hand_over", fail)
+        patch.setattr(celery_app.BatchPublisher, "hand_over", fail)
         home.at(SEVEN).begin()
         with home.library() as (db, site), pytest.raises(MailUnavailableError, match="gone"):
-            tasks.send(db, site, home.config, home.clock(), threading.Event())
+            dispatch.send(db, site, home.config, home.clock(), threading.Event())
     with inbox() as box:
         home.config = replace(home.config, smtp=box.server)
         assert home.send(later(SEVEN, seconds=4)) == {"sent": 6}
@@ -296,7 +300,7 @@ def test_a_fault_that_lasts_is_told_once_a_minute(
 ) -> None:
     """What workers tell is listened to all the time; the log need not be."""
     home.at(SEVEN).begin()
-    lock = FileLock(home.config.instance / worker.LOCK_NAME, thread_local=False)
+    lock = FileLock(home.config.instance / LOCK_NAME, thread_local=False)
     job = worker.Mail(home.config, home.clock(), lock, threading.Event())
     with lock:
         for _ in range(3):
@@ -329,11 +333,11 @@ def test_a_batch_travels_as_data_and_names_nobody_but_in_addresses(
     envelope = there.envelope(0, home.now)
     assert envelope is not None
     assert envelope.message.count(b"p0@example.org") == 1
-    assert carrier.app(redis_of_one.broker).conf.accept_content == ["json"]
+    assert celery_app.app(redis_of_one.broker).conf.accept_content == ["json"]
     assert len(json.dumps(values["letters"])) / len(values["letters"]) < 300  # octets a letter
 
 
-def test_an_address_that_no_header_can_hold_fails_alone(home: House, reports: Reports) -> None:
+def test_an_address_that_no_header_can_hold_fails_alone(home: House, reports: RedisLeases) -> None:
     with home.library() as (db, _):
         db.execute("UPDATE subscribers SET address = 'two words@example.org' WHERE id = 2")
     with inbox() as box:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from feed import schema
+from feed.store import migrations
 from tests.conftest import Command, answers, fetch, free_port, wait_until
 from tests.test_cli import DATABASE, failed, refused, rows, stop
 
 KEPT = Path(__file__).parent / "schemas"
-ALL = [migration.name for migration in schema.migrations._migrations]
+ALL = [migration.name for migration in migrations.migrations._migrations]
 OLD = sorted(path.name.partition(".")[0] for path in KEPT.glob("*.sqlite3.gz"))
 # The moment after the letters of that morning were sent.
 THEN: dict[str, Any] = {"NOW": "2026-03-02T07:00:30+01:00", "BASE_URL": "https://new.example"}

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from feed import clock
+from feed.app import create_app
 from feed.errors import SettingError
-from feed.web import create_app, visitors
+from feed.web.middleware import client_ip
 from tests.conftest import (
     Command,
     Installation,
@@ -42,7 +43,7 @@ def test_a_proxy_is_believed_if_it_is_trusted(
     app = create_app(install(TRUSTED_PROXIES=trusted).config, clock.Clock(install().now, 0))
     headers = {"X-Forwarded-For": told} if told else {}
     with app.test_request_context(headers=headers, environ_base={"REMOTE_ADDR": peer}):
-        assert visitors.network() == counted
+        assert client_ip.network() == counted
 
 
 def test_limits_count_people_behind_a_trusted_proxy(install: Install) -> None:

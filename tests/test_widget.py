@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from feed.config import load
 from feed.errors import SettingError
-from feed.web.embed import framable
+from feed.web.embed_builder import framable
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.hosts import RESETS, Host, hosting
 from tests.test_browser import AXE, COLOURS

@@ -12,7 +12,7 @@ from pathlib import Path
 from babel.messages.pofile import read_po, write_po
 
 FOLDER = Path(__file__).resolve().parent
-KEYWORDS = ("mark", "gettext", "ngettext:1,2", "say")
+KEYWORDS = ("gettext_noop", "gettext", "ngettext:1,2", "say")
 
 
 def extract(template: Path) -> None:

@@ -20,7 +20,7 @@ COMMANDS = {
     "digest": ("digest", "group"),
     "export": ("library", "export"),
     "freeze": ("site", "freeze"),
-    "hub": ("told", "group"),
+    "hub": ("hub", "group"),
     "import": ("library", "import_"),
     "init": ("library", "init"),
     "mail-worker": ("digest", "mail_worker"),

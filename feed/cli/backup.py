@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from feed.cli.base import Reading, Setup, reading, setup
-from feed.config import secret
+from feed.config import signing_key
 from feed.store import backups
 
 
@@ -37,7 +37,7 @@ def restore(base: Setup, source: Path) -> None:
     """Bring a backup back, where there is no database; it is looked at first, all of it."""
     about = backups.restore(base.config, source)
     click.echo(f"Restored {base.config.database}, as it was at {about.made:%Y-%m-%d %H:%M:%S} UTC.")
-    kept = base.config.instance / secret.FILE
+    kept = base.config.instance / signing_key.FILE
     given = base.config.secret
     if given and kept.exists() and kept.read_text().strip() != given:
         click.echo(

@@ -17,7 +17,7 @@ from feed.model import Site
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from feed.curation import Report
+    from feed.library.exchange import ImportReport
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -54,11 +54,12 @@ class Reading:
     @contextmanager
     def library(self) -> Iterator[tuple["Database", Site]]:
         """The database, refused if its schema is not this program's, and the site."""
-        from feed import editions, schema  # slow to load, and not for every command
+        from feed import editions
+        from feed.store import migrations  # slow to load, and not for every command
         from feed.store.connection import opened
 
         with opened(self.config.database, reading=True) as db:
-            schema.check(db)
+            migrations.check(db)
             yield db, editions.site(db, self.config, self.clock())
 
 
@@ -73,24 +74,24 @@ class Setup(Reading):
     @contextmanager
     def library(self) -> Iterator[tuple["Database", Site]]:
         """The database, refused if its schema is not this program's, and the site."""
-        from feed import editions, schema
+        from feed import editions
+        from feed.store import migrations
         from feed.store.connection import opened
 
         with opened(self.config.database) as db:
-            schema.check(db)
+            migrations.check(db)
             yield db, editions.settle(db, self.config, self.clock())
 
 
 def _demand_copy(config: Config) -> None:
     """Raise InstanceError if the database exists and was made on the real clock."""
-    from feed import schema
-    from feed.store import meta
+    from feed.store import meta, migrations
     from feed.store.connection import exists, opened
 
     if not exists(config.database):
         return
     with opened(config.database, reading=True) as db:
-        is_real = bool(schema.applied(db)) and meta.is_real(db)
+        is_real = bool(migrations.applied(db)) and meta.is_real(db)
     if is_real:
         raise InstanceError(
             "DEVIS_NOW is for rehearsals, and %(path)s was made on the real clock. Unset DEVIS_NOW,"
@@ -111,7 +112,7 @@ def stop_on_signal() -> threading.Event:
     return stop
 
 
-def told(reports: dict[str, "Report"]) -> None:
+def print_reports(reports: dict[str, "ImportReport"]) -> None:
     """Print what an import did."""
     for kind, report in reports.items():
         click.echo(

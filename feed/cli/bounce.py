@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from feed.cli.base import Setup, setup
-from feed.config import secret
+from feed.config import signing_key
+from feed.digests import bounces
 from feed.errors import DevisError
 from feed.smtp import reports
 from feed.store.connection import DriverError
-from feed.subscriptions import returned
 
 
 class _Retried(click.Command):
@@ -64,7 +64,7 @@ def _handle(base: Setup) -> None:
     while sys.stdin.buffer.read(reports.LARGEST):  # a pipe that is left full is an error to Postfix
         pass
     with base.library() as (db, site):
-        key = secret.key(base.config)
-        done = returned.handle(db, site, base.config, key, message, base.clock())
+        key = signing_key.key(base.config)
+        done = bounces.handle(db, site, base.config, key, message, base.clock())
     about = "a subscriber" if done.known else "nobody known"
     click.echo(f"{done.kind}, about {about}{': suspended' if done.stopped else ''}")

@@ -4,9 +4,10 @@ import json
 
 import click
 
-from feed import clock, config, curation
+from feed import clock, config
 from feed.cli.base import Commands, Reading, reading
 from feed.i18n import translator
+from feed.library import exchange
 from feed.store import library
 
 
@@ -23,10 +24,10 @@ def group(ctx: click.Context, form: str) -> None:
 
 
 def _everything(form: str) -> None:
-    from feed.server import checkup
+    from feed import checks
 
     examined = config.examine()
-    told = checkup.run(examined, clock.start(examined.config.rehearsal)())
+    told = checks.run(examined, clock.start(examined.config.rehearsal)())
     t = translator("en")
     rows = [each.row(t) for each in told]
     if form == "json":
@@ -44,17 +45,17 @@ def _everything(form: str) -> None:
 @reading
 def check_library(base: Reading) -> None:
     """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
-    from feed.curation import checks
+    from feed.library import style_checks
 
     t = translator("en")
     with base.library() as (db, _):
         principles, sources = library.principles(db), library.sources(db)
         themes = library.themes(db)
     languages = base.config.languages
-    found = checks.library(principles.values(), sources, themes, languages)
+    found = style_checks.library(principles.values(), sources, themes, languages)
     for language in languages:
-        known = curation.known_words(language)
-        unknown = checks.spelling(
+        known = exchange.known_words(language)
+        unknown = style_checks.spelling(
             principles.values(), sources.values(), themes.values(), language, known
         )
         if unknown is None:

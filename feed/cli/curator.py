@@ -5,15 +5,15 @@ from contextlib import contextmanager
 
 import click
 
+from feed.accounts import authentication, people
 from feed.cli.base import Commands, Setup, setup
-from feed.config import secret
-from feed.curation import people, signing
+from feed.config import signing_key
 from feed.errors import FormError
 from feed.i18n import translator
 from feed.model import Site
-from feed.model.desk import ROLES, Curator
+from feed.model.people import ROLES, Curator
 from feed.store import curators
-from feed.store.desk_notices import DeskNotice
+from feed.store.staff_notices import DeskNotice
 
 _ROLE = click.Choice(ROLES)
 _LANGUAGES = click.option(
@@ -119,7 +119,7 @@ def _told() -> Iterator[None]:
 
 
 def _link(base: Setup, site: Site, notice: DeskNotice) -> None:
-    path = signing.link(secret.key(base.config), notice)
+    path = authentication.link(signing_key.key(base.config), notice)
     click.echo("This link signs them in, once, for seven days:")
     click.echo(site.url(path))
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from feed import digests, editions, tasks
+from feed import digests, editions
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
-from feed.config import extras, secret
-from feed.digests import proof
-from feed.errors import InstanceError, mark
+from feed.config import extras, signing_key
+from feed.digests import delivery_report
+from feed.errors import InstanceError, gettext_noop
 from feed.model import CADENCES, Cadence
+from feed.workers import dispatch
 
 FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 
@@ -56,13 +57,15 @@ def send(base: Setup, dry_run: bool) -> None:
         if dry_run:
             click.echo(f"{total} letters would be sent.")
             return
-        secret.key(base.config)  # what is wrong with it shows here, and not half-way
+        signing_key.key(base.config)  # what is wrong with it shows here, and not half-way
         editions.publish_due(db, site, base.config, now)
         with digests.sender(base.config) as alone:
             if not alone:
-                raise InstanceError(mark("Another process is sending letters: let it finish."))
+                raise InstanceError(
+                    gettext_noop("Another process is sending letters: let it finish.")
+                )
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
-                numbers = tasks.send(db, site, base.config, base.clock, stop, bar.update)
+                numbers = dispatch.send(db, site, base.config, base.clock, stop, bar.update)
     said = {"handed": "handed to the workers"}
     told = [f"{number} {said.get(what, what)}" for what, number in numbers.items()]
     click.echo(", ".join(told) or "Nothing.")
@@ -76,7 +79,7 @@ def status(base: Setup, days: int, form: str) -> None:
     """Print the proof of sending: for each letter how many were sent or not, and why."""
     with base.library() as (db, site):
         today = site.today(base.clock())
-        found = proof.proof(db, today - timedelta(days=days - 1), today)
+        found = delivery_report.proof(db, today - timedelta(days=days - 1), today)
     if form == "json":
         _print([asdict(item) for item in found], form, empty="")
         return
@@ -129,7 +132,7 @@ def preview(
             raise SystemExit(1)
 
 
-def _line(item: proof.Proof) -> str:
+def _line(item: delivery_report.DeliveryReport) -> str:
     parts = [f"{item.date}  {item.cadence:<6}  {item.language}  {item.due} due, {item.sent} sent"]
     others = ("waiting", "bounced", "failed", "skipped")
     parts += [f"{getattr(item, name)} {name}" for name in others if getattr(item, name)]
@@ -151,6 +154,6 @@ def _print(rows: list[dict[str, Any]], form: str, empty: str) -> None:
 def mail_worker(base: Setup) -> None:
     """Send letters that another machine hands over; it needs no database."""
     extras.require("workers", "devis mail-worker")
-    from feed.tasks import hands  # Celery takes its time to import
+    from feed.workers import mail_worker as worker_process  # Celery takes its time to import
 
-    hands.run(base.config, base.clock, stop_on_signal())
+    worker_process.run(base.config, base.clock, stop_on_signal())

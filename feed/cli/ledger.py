@@ -7,7 +7,7 @@ import click
 
 from feed import editions
 from feed.cli.base import DAY, Reading, Setup, reading, setup
-from feed.curation import pins
+from feed.editions import pins
 
 
 @click.command()

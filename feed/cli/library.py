@@ -5,9 +5,12 @@ from pathlib import Path
 
 import click
 
-from feed import curation, editions, exchange, server
-from feed.cli.base import Reading, Setup, reading, setup, told
+from feed import editions
+from feed import files as exchange_files
+from feed.cli.base import Reading, Setup, print_reports, reading, setup
 from feed.errors import InstanceError
+from feed.library import exchange
+from feed.server import processes
 from feed.store.connection import exists, opened
 
 
@@ -15,7 +18,7 @@ from feed.store.connection import exists, opened
 @setup
 def init(base: Setup) -> None:
     """Create the database, and load the shipped library into one that is empty."""
-    told(server.prepare(base.config, base.clock))
+    print_reports(processes.prepare(base.config, base.clock))
     click.echo(f"The database is ready: {base.config.database}")
 
 
@@ -31,7 +34,7 @@ def migrate(base: Setup, backup: bool, new_ids: bool) -> None:
     With --new-ids feed readers show every edition once more, as new.
     """
     with opened(base.config.database) as db:
-        applied, made = server.migrate(db, base.config, base.clock(), backup=backup)
+        applied, made = processes.migrate(db, base.config, base.clock(), backup=backup)
         authority = editions.new_ids(db, base.config) if new_ids else None
     if authority is not None:
         click.echo(f"Ids now begin with: tag:{authority}")
@@ -53,13 +56,13 @@ def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
     """Import TOML, JSON or CSV files: all of them, or nothing at all."""
     contents = {str(path): _content(path) for path in files}
     if not exists(base.config.database):
-        server.create(base.config, base.clock)
+        processes.create(base.config, base.clock)
     with base.library() as (db, _):
-        told(curation.import_files(db, contents, base.clock(), overwrite=overwrite))
+        print_reports(exchange.import_files(db, contents, base.clock(), overwrite=overwrite))
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(exchange.FORMATS), default="json")
+@click.option("--format", "form", type=click.Choice(exchange_files.FORMATS), default="json")
 @click.option("--lang", "languages", multiple=True, help="Only texts in this language; repeatable.")
 @reading
 def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
@@ -72,7 +75,7 @@ def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
                 param_hint="--lang",
             )
     with base.library() as (db, _):
-        text = exchange.write(curation.export(db, languages or None), form)
+        text = exchange_files.write(exchange.export(db, languages or None), form)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from feed import server
-from feed.cli.base import Reading, Setup, reading, setup, stop_on_signal, told
+from feed.cli.base import Reading, Setup, print_reports, reading, setup, stop_on_signal
 from feed.config import Config
 from feed.model import Site
+from feed.server import processes
 
 
 @click.command()
@@ -17,12 +17,12 @@ from feed.model import Site
 @setup
 def web(base: Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
-    with server.loading():
-        from feed.web.gateway import rsgi
+    with processes.loading():
+        from feed.app import rsgi
 
     if supervised:
-        server.follow_supervisor()
-    server.web(base.config, base.clock, rsgi)
+        processes.follow_supervisor()
+    processes.web(base.config, base.clock, rsgi)
 
 
 @click.command()
@@ -30,12 +30,12 @@ def web(base: Setup, supervised: bool) -> None:
 @setup
 def worker(base: Setup, supervised: bool) -> None:
     """Make editions when they are due; a second worker on the same database stands by."""
-    with server.loading():
+    with processes.loading():
         from feed import worker as scheduler
 
     stop = stop_on_signal()
     if supervised:
-        server.follow_supervisor()
+        processes.follow_supervisor()
     scheduler.run(base.config, base.clock, stop)
 
 
@@ -44,7 +44,7 @@ def worker(base: Setup, supervised: bool) -> None:
 def serve(base: Setup) -> None:
     """Do everything: prepare the database, make today's edition, run web and worker."""
     stop = stop_on_signal()
-    server.supervise(base.config, base.clock, stop, partial(_prepare, base))
+    processes.supervise(base.config, base.clock, stop, partial(_prepare, base))
 
 
 @click.command()
@@ -52,21 +52,24 @@ def serve(base: Setup) -> None:
 @reading
 def freeze(base: Reading, folder: Path) -> None:
     """Write the whole public site into FOLDER, as files that any static host serves."""
-    from feed.web import frozen
+    from feed.app import create_app
+    from feed.web import frozen_site
 
-    site = frozen.Frozen(base.config, base.clock, folder)
+    app = create_app(base.config, base.clock, reading=True)
+    site = frozen_site.Frozen(app, base.config, base.clock, folder)
     with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
         site.write(addresses)
     click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
 
 
 def _prepare(base: Setup) -> None:
-    from feed import editions, hub  # slow to load: see `server.supervise`
-    from feed.config import secret
-    from feed.curation import people, signing
+    from feed import editions
+    from feed.accounts import authentication, people
+    from feed.config import signing_key
+    from feed.notify import announcements  # slow to load: see `server.supervise`
 
-    hub.check(base.config)
-    told(server.prepare(base.config, base.clock))
+    announcements.check(base.config)
+    print_reports(processes.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
         first = people.first(db, base.clock())
@@ -75,7 +78,7 @@ def _prepare(base: Setup) -> None:
     _kind(base.config)
     if first is not None:
         click.echo("The desk is empty. This link makes you its administrator, once:")
-        click.echo(f"  {site.url(signing.link(secret.key(base.config), first))}")
+        click.echo(f"  {site.url(authentication.link(signing_key.key(base.config), first))}")
     elif not has_administrator:
         click.echo(
             "The desk has no administrator yet: “devis curator add ADDRESS” prints a link for one."

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from feed.config import brokers, extras, identity, logs, parsing
 from feed.config.brokers import Broker
 from feed.config.parsing import Network, Smtp, Webhook
-from feed.errors import SettingError, mark
+from feed.errors import SettingError, gettext_noop
 from feed.model import Site
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,9 @@ def _load(environ: Mapping[str, str]) -> Config:
         extras.require("workers", PREFIX + ("BROKER_URL" if broker else "REPORTS_URL"))
     if rehearsal and smtp:
         raise SettingError(
-            mark("DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."),
+            gettext_noop(
+                "DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."
+            ),
             setting=f"{PREFIX}NOW",
         )
     hubs = read("WEBSUB_HUBS", "", parsing.hubs)
@@ -157,17 +159,19 @@ def _load(environ: Mapping[str, str]) -> Config:
         extras.require("chats", f"{PREFIX}WEBHOOKS")
     if rehearsal and (hubs or webhooks):
         raise SettingError(
-            mark("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),
+            gettext_noop("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),
             setting=PREFIX + ("WEBSUB_HUBS" if hubs else "WEBHOOKS"),
         )
     if rehearsal and broker:
         raise SettingError(
-            mark("DEVIS_NOW is for rehearsals, and DEVIS_BROKER_URL for real letters: unset one."),
+            gettext_noop(
+                "DEVIS_NOW is for rehearsals, and DEVIS_BROKER_URL for real letters: unset one."
+            ),
             setting=f"{PREFIX}NOW",
         )
     if broker and not broker.keeps_reports and reports is None:
         raise SettingError(
-            mark(
+            gettext_noop(
                 "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent."
             ),
             setting=f"{PREFIX}BROKER_URL",
@@ -266,10 +270,11 @@ def _unknown(name: str, known: set[str]) -> SettingError:
     nearest = get_close_matches(name.removeprefix(PREFIX), names, 1)
     if not nearest:
         return SettingError(
-            mark("There is no setting %(setting)s: the README lists all of them."), setting=name
+            gettext_noop("There is no setting %(setting)s: the README lists all of them."),
+            setting=name,
         )
     return SettingError(
-        mark("There is no setting %(setting)s: did you mean %(nearest)s?"),
+        gettext_noop("There is no setting %(setting)s: did you mean %(nearest)s?"),
         setting=name,
         nearest=PREFIX + nearest[0],
     )
@@ -277,7 +282,7 @@ def _unknown(name: str, known: set[str]) -> SettingError:
 
 def _malformed(name: str, text: str, expected: str) -> SettingError:
     return SettingError(
-        mark("%(setting)s is “%(value)s”: expected %(expected)s."),
+        gettext_noop("%(setting)s is “%(value)s”: expected %(expected)s."),
         setting=PREFIX + name,
         value="".join(sign if sign.isprintable() else "�" for sign in text),
         expected=expected,

@@ -11,16 +11,16 @@ from sqlite_utils import Database
 
 from feed import editions
 from feed.clock import Clock
-from feed.config import Config, secret
-from feed.digests import handing, rendering, schedule
+from feed.config import Config, signing_key
+from feed.digests import handover, mime, outbox_folder, rendering, schedule
 from feed.digests.queue import Progress, Queue
-from feed.errors import InputError, NotFoundError, mark
-from feed.mail import addresses, mime, outbox, smtp
-from feed.mail.envelope import Envelope, Outcome
-from feed.model import Cadence, Letter, Site
-from feed.store import deliveries, desk_notices, handed, ledger, meta, notices, subscribers
+from feed.errors import InputError, NotFoundError, gettext_noop
+from feed.model import Cadence, Digest, Site, email_addresses
+from feed.smtp import delivery
+from feed.smtp.envelope import Envelope, Outcome
+from feed.store import deliveries, ledger, mail_batches, meta, notices, staff_notices, subscribers
 from feed.store.connection import transaction, undone
-from feed.store.instants import instant
+from feed.store.timestamps import instant
 
 LOCK_NAME = "mail.lock"
 OUTBOX = "outbox"
@@ -31,7 +31,7 @@ FORGET_AT_ONCE = 5000  # some hundredths of a second, in which nobody else can w
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DueDigest:
     """Letters that are due: so many of a cadence, date and language, and why they are not sent."""
 
     cadence: Cadence
@@ -67,7 +67,7 @@ def ahead(db: Database, now: datetime) -> datetime | None:
     return until if until is not None and until > now + AHEAD else None
 
 
-def due(db: Database, site: Site, config: Config, now: datetime) -> list[Waiting]:
+def due(db: Database, site: Site, config: Config, now: datetime) -> list[DueDigest]:
     """What waits to be handed out now, as `send` would; oldest first. Nothing is written."""
     found = []
     with undone(db):
@@ -78,7 +78,7 @@ def due(db: Database, site: Site, config: Config, now: datetime) -> list[Waiting
             if now - run.due > config.mail_latest:
                 reason = "late"
             for language, number in deliveries.counted(db, run):
-                found.append(Waiting(run.cadence, run.date, language, number, reason))
+                found.append(DueDigest(run.cadence, run.date, language, number, reason))
     return found
 
 
@@ -111,8 +111,8 @@ def send(
     server takes nothing: what is left is sent the next time.
     """
     begin(db, site, clock())
-    handing.take_back(db, clock() - STRANDED, clock())
-    queue = Queue(db, site, config, secret.key(config), clock, progress)
+    handover.take_back(db, clock() - STRANDED, clock())
+    queue = Queue(db, site, config, signing_key.key(config), clock, progress)
     _deliver(site, config, queue, queue.record, stop)
     return queue.numbers
 
@@ -123,8 +123,8 @@ def is_idle(db: Database, now: datetime) -> bool:
         deliveries.runs(db)
         or deliveries.waiting(db, now)
         or notices.due(db, now, limit=1)
-        or desk_notices.due(db, now, limit=1)
-        or handed.batches(db)
+        or staff_notices.due(db, now, limit=1)
+        or mail_batches.batches(db)
     )
 
 
@@ -140,10 +140,12 @@ def forget(db: Database, config: Config, now: datetime) -> bool:
 
 def preview(
     db: Database, site: Site, cadence: Cadence, language: str, day: date | None, now: datetime
-) -> Letter:
+) -> Digest:
     """A letter as it would be sent: of a date, or the newest. Raises NotFoundError."""
     if language not in site.languages:
-        raise InputError(mark("“%(language)s” is not a language of this site."), language=language)
+        raise InputError(
+            gettext_noop("“%(language)s” is not a language of this site."), language=language
+        )
     if day is None:
         newest = ledger.latest(db, site.today(now))
         today = site.today(now)
@@ -153,20 +155,20 @@ def preview(
     reason = rendering.obstacle(db, cadence, day)
     if reason is not None or day > site.today(now):
         raise NotFoundError(
-            mark("There is no %(cadence)s letter of %(date)s."),
+            gettext_noop("There is no %(cadence)s letter of %(date)s."),
             cadence=cadence,
             date=day.isoformat(),
         )
     return rendering.render(db, site, cadence, day, language)
 
 
-def as_message(site: Site, config: Config, letter: Letter, address: str, now: datetime) -> Envelope:
+def as_message(site: Site, config: Config, letter: Digest, address: str, now: datetime) -> Envelope:
     """A letter to an address that is no subscriber's: its links lead nowhere."""
     token, number = "a" * 42, f"preview.{int(now.timestamp())}.{letter.kind}"
-    to = mime.Recipient(addresses.read(address, ()), token, number, token)
+    to = mime.Recipient(email_addresses.read(address, ()), token, number, token)
     sender = mime.sender(site, config)
     return Envelope(
-        1, sender.envelope(to.token), to.address, mime.Form(letter, sender).fill(to, now)
+        1, sender.envelope(to.token), to.address, mime.MessageTemplate(letter, sender).fill(to, now)
     )
 
 
@@ -174,7 +176,9 @@ def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
     """Send a message now, beside the ledger. Raises MailError, and InputError without a server."""
     if config.smtp is None and config.broker is not None:
         raise InputError(
-            mark("It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it.")
+            gettext_noop(
+                "It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it."
+            )
         )
     outcomes: list[Outcome] = []
     _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())
@@ -194,9 +198,9 @@ def _deliver(
 ) -> None:
     """Over SMTP where a server is set, else into the instance's outbox."""
     if config.smtp is None:
-        outbox.deliver(config.instance / OUTBOX, envelopes, record, stop)
+        outbox_folder.deliver(config.instance / OUTBOX, envelopes, record, stop)
         return
-    smtp.deliver(
+    delivery.deliver(
         config.smtp,
         envelopes,
         record,

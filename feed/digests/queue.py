@@ -15,18 +15,17 @@ from sqlite_utils import Database
 
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import desk
-from feed.digests.copies import About, Copy
-from feed.digests.rendering import Press
-from feed.digests.settling import Ledger
-from feed.mail import mime, tokens
-from feed.mail.envelope import Envelope, Outcome
-from feed.model import Site
+from feed.digests import mime, staff_mail
+from feed.digests.message import About, OutgoingMessage
+from feed.digests.outcomes import DeliveryRecorder
+from feed.digests.rendering import DigestRenderer
+from feed.model import Site, tokens
+from feed.smtp.envelope import Envelope, Outcome
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
-from feed.store.deliveries import Claim, Run
+from feed.store.deliveries import Claim, DigestRun
 from feed.store.notices import Notice
-from feed.subscriptions import links
+from feed.subscribers import links
 
 CLAIM_AT_ONCE = 200
 SKIP_AT_ONCE = 10_000
@@ -50,9 +49,9 @@ class Queue(Iterator[Envelope]):
     ) -> None:
         self._db, self._config, self._key, self._clock = db, config, key, clock
         self._sender = mime.sender(site, config)
-        self._press = Press(db, site, self._sender)
-        self._desk = desk.Post(db, site, self._sender, key, clock)
-        self._ledger = Ledger(db, config, clock)
+        self._press = DigestRenderer(db, site, self._sender)
+        self._desk = staff_mail.StaffMail(db, site, self._sender, key, clock)
+        self._ledger = DeliveryRecorder(db, config, clock)
         self._progress = progress
         self._keys = count(1)
         self._open: dict[int, About] = {}
@@ -77,7 +76,7 @@ class Queue(Iterator[Envelope]):
         message = copy.form.fill(copy.to, self._clock())
         return Envelope(key, copy.sender, copy.to.address, message)
 
-    def notice(self) -> Copy | None:
+    def notice(self) -> OutgoingMessage | None:
         """The next notice that is due, to the desk's people first; None if there is none."""
         self._look()
         copy = self._desk.next()
@@ -89,7 +88,7 @@ class Queue(Iterator[Envelope]):
             copy = self._notice(self._notices.popleft())
         return copy
 
-    def letter(self) -> Copy | None:
+    def letter(self) -> OutgoingMessage | None:
         """The next letter that is due, claimed; None if there is none."""
         copy = None
         while copy is None:
@@ -150,7 +149,7 @@ class Queue(Iterator[Envelope]):
                     taken = deliveries.hand_out(db, run, CLAIM_AT_ONCE, now, "claimed")
                     self._claims.extend(deliveries.claims(db, run.letter, taken))
 
-    def _letter(self, claim: Claim) -> Copy | None:
+    def _letter(self, claim: Claim) -> OutgoingMessage | None:
         """The copy of a claim; None where there is nothing to send any more."""
         reason = self._obstacle(claim, self._clock())
         if reason is not None:
@@ -166,9 +165,9 @@ class Queue(Iterator[Envelope]):
         sender = self._sender.returns_to
         if self._sender.bounce_address is not None:
             sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *whose))
-        return Copy(claim, sender, to, form)
+        return OutgoingMessage(claim, sender, to, form)
 
-    def _notice(self, notice: Notice) -> Copy | None:
+    def _notice(self, notice: Notice) -> OutgoingMessage | None:
         """The copy of a notice; None where its person or address is another one by now."""
         found = subscribers.by_id(self._db, notice.subscriber)
         if found is None or notice.address != notices.address(found, notice.kind):
@@ -178,9 +177,9 @@ class Queue(Iterator[Envelope]):
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{mark}")
         form = self._press.notice(notice, subscribers.proposed(self._db, found))
         # Its link is nothing for the envelope, which every server on the way writes down.
-        return Copy(notice, self._sender.returns_to, to, form)
+        return OutgoingMessage(notice, self._sender.returns_to, to, form)
 
-    def _obstacle(self, letter: Run | Claim, now: datetime) -> str | None:
+    def _obstacle(self, letter: DigestRun | Claim, now: datetime) -> str | None:
         """Why a letter is not sent now; None if it is."""
         if now - letter.due > self._config.mail_latest:
             return "late"

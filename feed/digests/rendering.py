@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 from sqlite_utils import Database
 
+from feed.digests.mime import MessageTemplate, Sender
 from feed.i18n import translator
-from feed.mail.mime import Form, Sender
-from feed.model import TOKEN, Cadence, Edition, Letter, Site, Subscriber, Week
-from feed.publish import letter
+from feed.model import TOKEN, Cadence, Digest, Edition, Site, Subscriber, Week
+from feed.publish import digest
 from feed.store import ledger, meta
 from feed.store.notices import Notice
-from feed.subscriptions import wording
-from feed.subscriptions.links import CONFIRM_DAYS
+from feed.subscribers import consent_texts
+from feed.subscribers.links import CONFIRM_DAYS
 
 # What an obstacle is called in the ledger.
 WITHDRAWN, NOTHING = "withdrawn", "nothing to send"
@@ -21,14 +21,14 @@ _PAGES = {"confirm": "confirm", "move": "move"}
 MOST_NOTICES = 200  # kept at once
 
 
-class Press:
+class DigestRenderer:
     """Renders letters, and keeps them until the content changes."""
 
     def __init__(self, db: Database, site: Site, sender: Sender) -> None:
         self._db, self._site, self._sender = db, site, sender
-        self._forms: dict[tuple[Cadence, date, str], Form] = {}
+        self._forms: dict[tuple[Cadence, date, str], MessageTemplate] = {}
         self._obstacles: dict[tuple[Cadence, date], str | None] = {}
-        self._notices: dict[tuple[str, str, str], Form] = {}
+        self._notices: dict[tuple[str, str, str], MessageTemplate] = {}
         self._version: int | None = None
 
     def look(self) -> None:
@@ -46,22 +46,22 @@ class Press:
             self._obstacles[key] = obstacle(self._db, cadence, day)
         return self._obstacles[key]
 
-    def form(self, cadence: Cadence, day: date, language: str) -> Form:
+    def form(self, cadence: Cadence, day: date, language: str) -> MessageTemplate:
         """The letter in a language, ready for each person's own parts."""
         key = (cadence, day, language)
         if key not in self._forms:
             made = render(self._db, self._site, cadence, day, language)
-            self._forms[key] = Form(made, self._sender)
+            self._forms[key] = MessageTemplate(made, self._sender)
         return self._forms[key]
 
-    def notice(self, notice: Notice, found: Subscriber) -> Form:
+    def notice(self, notice: Notice, found: Subscriber) -> MessageTemplate:
         """A notice to one person; the same for all who chose alike, but for the token."""
-        choice = wording.described(translator(notice.language), found.preferences)
+        choice = consent_texts.described(translator(notice.language), found.preferences)
         key = (notice.kind, notice.language, choice)
         if key not in self._notices:
             if len(self._notices) >= MOST_NOTICES:
                 self._notices.clear()
-            made = letter.notice(
+            made = digest.notice(
                 self._site,
                 notice.language,
                 notice.kind,
@@ -69,7 +69,7 @@ class Press:
                 choice=choice,
                 days=str(CONFIRM_DAYS),
             )
-            self._notices[key] = Form(made, self._sender)
+            self._notices[key] = MessageTemplate(made, self._sender)
         return self._notices[key]
 
 
@@ -83,17 +83,17 @@ def obstacle(db: Database, cadence: Cadence, day: date) -> str | None:
     return WITHDRAWN if edition.withdrawn else None
 
 
-def render(db: Database, site: Site, cadence: Cadence, day: date, language: str) -> Letter:
+def render(db: Database, site: Site, cadence: Cadence, day: date, language: str) -> Digest:
     """The letter of a date, of which `obstacle` finds none, with the editions that stand now."""
     code = language if language in site.languages else site.languages[0]
     if cadence == "weekly":
         showings = tuple(ledger.showings(db, _week(db, day)))
         year, number, _ = (day - timedelta(days=7)).isocalendar()
-        return letter.weekly(site, code, Week(year, number, showings))
+        return digest.weekly(site, code, Week(year, number, showings))
     edition = ledger.on(db, day)
     assert edition is not None  # noqa: S101 – the caller asked for obstacles first
     (showing,) = ledger.showings(db, [edition])
-    return letter.daily(site, code, showing)
+    return digest.daily(site, code, showing)
 
 
 def _week(db: Database, monday: date) -> list[Edition]:

@@ -242,7 +242,7 @@ TOKEN = "x" * 42
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Digest:
     """A rendered e-mail in one language, the same for everybody but for `TOKEN` in its addresses.
 
     `kind` is `daily`, `weekly`, or what a notice to one person is about. Digests have a `date` (of

@@ -12,7 +12,7 @@ from feed.publish import markup
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class FeedItem:
     """One entry. `html` has absolute addresses only; `summary` is plain text."""
 
     id: str
@@ -48,7 +48,7 @@ class Channel:
     language: str
     author: str
     updated: datetime
-    items: tuple[Item, ...]
+    items: tuple[FeedItem, ...]
     older: str | None = None
     current: str | None = None
     hubs: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ def weekly(site: Site, language: str, weeks: Sequence[Week]) -> Channel:
 def _channel(
     site: Site,
     language: str,
-    items: tuple[Item, ...],
+    items: tuple[FeedItem, ...],
     path: str,
     home: str,
     about: str | None,
@@ -138,10 +138,10 @@ def _channel(
     )
 
 
-def _edition(site: Site, showing: Showing, t: Translator) -> Item:
+def _edition(site: Site, showing: Showing, t: Translator) -> FeedItem:
     edition, text = showing.edition, showing.text(t.language)
     quote = showing.principle.kind == "quote"
-    return Item(
+    return FeedItem(
         id=site.tag(edition.date.year, f"{t.language}/{edition.key}"),
         url=site.url(markup.edition_path(t.language, showing)),
         title=text.title,
@@ -158,7 +158,7 @@ def _edition(site: Site, showing: Showing, t: Translator) -> Item:
     )
 
 
-def _week(site: Site, week: Week, t: Translator) -> Item:
+def _week(site: Site, week: Week, t: Translator) -> FeedItem:
     following = site.start(week.monday + timedelta(days=7))
     thursday = week.monday + timedelta(days=3)
     entries = [
@@ -173,7 +173,7 @@ def _week(site: Site, week: Week, t: Translator) -> Item:
         for showing in week.showings
     ]
     titles = [showing.text(t.language).title for showing in week.showings]
-    return Item(
+    return FeedItem(
         id=site.tag(week.year, f"{t.language}/{week.key}"),
         url=site.url(f"/{t.language}/archive/{thursday:%Y/%m}/#{week.key}"),
         title=t.say("Week %(number)s, %(year)s", number=week.number, year=week.year),

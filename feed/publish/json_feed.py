@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from feed.publish.channel import Channel, Item
+from feed.publish.channel import Channel, FeedItem
 
 
 def render(channel: Channel) -> bytes:
@@ -26,7 +26,7 @@ def render(channel: Channel) -> bytes:
     return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: FeedItem) -> dict[str, Any]:
     document: dict[str, Any] = {
         "id": item.id,
         "url": item.url,

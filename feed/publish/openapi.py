@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from feed.errors import mark
+from feed.errors import gettext_noop
 from feed.model import Site
-from feed.publish import api, query
+from feed.publish import api_models, api_query
 
 PREFIX = "/api/v1"
 
@@ -20,39 +20,39 @@ class Operation:
     path: str
     name: str
     summary: str
-    asked: type[query.Languages]
-    answer: type[api.Answer]
+    asked: type[api_query.LanguagesQuery]
+    answer: type[api_models.Answer]
     known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     missing: bool = False  # whether it may be 404
     withdrawn: bool = False  # whether it may be 410
 
 
 _DAY = {"date": {"type": "string", "format": "date", "examples": ["2026-11-22"]}}
-_SLUG = {"slug": {"type": "string", "pattern": query.SLUG, "examples": ["leave-a-space"]}}
+_SLUG = {"slug": {"type": "string", "pattern": api_query.SLUG, "examples": ["leave-a-space"]}}
 
 OPERATIONS = (
     Operation(
         "/today",
         "today",
-        mark("Today’s principle: the newest standing edition."),
-        query.Languages,
-        api.Edition,
+        gettext_noop("Today’s principle: the newest standing edition."),
+        api_query.LanguagesQuery,
+        api_models.Edition,
         missing=True,
     ),
     Operation(
         "/editions",
         "editions",
-        mark("The editions between two dates, newest first."),
-        query.Editions,
-        api.Editions,
+        gettext_noop("The editions between two dates, newest first."),
+        api_query.EditionsQuery,
+        api_models.Editions,
         missing=True,
     ),
     Operation(
         "/editions/{date}",
         "edition",
-        mark("The edition of a date; 410 if it was withdrawn."),
-        query.Languages,
-        api.Edition,
+        gettext_noop("The edition of a date; 410 if it was withdrawn."),
+        api_query.LanguagesQuery,
+        api_models.Edition,
         _DAY,
         missing=True,
         withdrawn=True,
@@ -60,28 +60,40 @@ OPERATIONS = (
     Operation(
         "/principles",
         "principles",
-        mark("The published principles: by theme, source, kind, words or length."),
-        query.Principles,
-        api.Principles,
+        gettext_noop("The published principles: by theme, source, kind, words or length."),
+        api_query.PrinciplesQuery,
+        api_models.Principles,
         missing=True,
     ),
     Operation(
         "/principles/{slug}",
         "principle",
-        mark("One principle, with the dates on which it was shown."),
-        query.Languages,
-        api.PrincipleDetail,
+        gettext_noop("One principle, with the dates on which it was shown."),
+        api_query.LanguagesQuery,
+        api_models.PrincipleDetail,
         _SLUG,
         missing=True,
     ),
-    Operation("/themes", "themes", mark("Every theme."), query.Languages, api.Themes),
-    Operation("/sources", "sources", mark("Every source."), query.Languages, api.Sources),
+    Operation(
+        "/themes",
+        "themes",
+        gettext_noop("Every theme."),
+        api_query.LanguagesQuery,
+        api_models.Themes,
+    ),
+    Operation(
+        "/sources",
+        "sources",
+        gettext_noop("Every source."),
+        api_query.LanguagesQuery,
+        api_models.Sources,
+    ),
     Operation(
         "/languages",
         "languages",
-        mark("The languages of the site, and whether today’s principle is there in each."),
-        query.Languages,
-        api.Languages,
+        gettext_noop("The languages of the site, and whether today’s principle is there in each."),
+        api_query.LanguagesQuery,
+        api_models.Languages,
     ),
 )
 
@@ -105,7 +117,7 @@ def document(site: Site) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": site.name(site.languages[0]),
-            "version": api.VERSION,
+            "version": api_models.VERSION,
             "description": _DESCRIPTION.format(timezone=site.timezone.key),
             "license": {"name": "CC BY 4.0", "identifier": "CC-BY-4.0"},
             "contact": {"name": site.name(site.languages[0]), "url": site.url("/")},
@@ -146,7 +158,7 @@ def _path(item: Operation) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": query.EXPECTED[name],
+            "description": api_query.EXPECTED[name],
             "schema": dict(schema),
         }
         for name, schema in item.known.items()
@@ -158,21 +170,23 @@ def _query(item: Operation) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "description": query.EXPECTED[name],
+            "description": api_query.EXPECTED[name],
             "schema": {
                 key: value
                 for key, value in schema.items()
                 if key != "title" and not (key == "default" and value is None)
             },
         }
-        for name, schema in query.parameters(item.asked).items()
+        for name, schema in api_query.parameters(item.asked).items()
     ]
 
 
 def _problem(code: str) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "description": _PROBLEMS[code],
-        "content": {"application/problem+json": {"schema": _reference("schemas", api.Problem)}},
+        "content": {
+            "application/problem+json": {"schema": _reference("schemas", api_models.Problem)}
+        },
     }
     if code in ("429", "503"):
         seconds = {"type": "string", "pattern": "^[0-9]+$"}
@@ -181,7 +195,7 @@ def _problem(code: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    models = {item.answer for item in OPERATIONS} | {api.Problem}
+    models = {item.answer for item in OPERATIONS} | {api_models.Problem}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, found = models_json_schema(
         [(model, "serialization") for model in ordered],
@@ -190,5 +204,5 @@ def _schemas() -> dict[str, Any]:
     return dict(found["$defs"])
 
 
-def _reference(place: str, model: type[api.Answer]) -> dict[str, str]:
+def _reference(place: str, model: type[api_models.Answer]) -> dict[str, str]:
     return {"$ref": f"#/components/{place}/{model.__name__}"}

@@ -11,7 +11,7 @@ from feed.publish.channel import Channel
 ATOM, HISTORY = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/history/1.0"
 
 
-class _History(BaseExtension):  # type: ignore[misc]
+class _HistoryExtension(BaseExtension):  # type: ignore[misc]
     """RFC 5005: which archive goes on where a feed ends, and which feed an archive belongs to.
 
     And WebSub: which hubs are told of each change. Written as an extension, for feedgen leaves
@@ -49,7 +49,7 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     """
     generator = FeedGenerator()
     generator.load_extension("dc")
-    generator.register_extension("history", _History, None)
+    generator.register_extension("history", _HistoryExtension, None)
     generator.history.is_archive = channel.current is not None
     for rel, address in (("prev-archive", channel.older), ("current", channel.current)):
         if address:

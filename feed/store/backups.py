@@ -16,11 +16,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from feed import __version__, schema
-from feed.config import Config, secret
-from feed.errors import BackupError, SchemaError, StoreError, mark
-from feed.store import archive, meta, snapshot
-from feed.store.archive import Manifest
+from feed import __version__
+from feed.config import Config, signing_key
+from feed.errors import BackupError, SchemaError, StoreError, gettext_noop
+from feed.store import backup_archive, backup_copy, meta, migrations
+from feed.store.backup_archive import Manifest
 from feed.store.connection import exists, opened, transaction
 
 FOLDER = "backups"  # in the instance
@@ -69,7 +69,8 @@ def make(
     """
     if not exists(config.database):
         raise StoreError(
-            mark("There is no database at %(path)s: run “devis init”."), path=config.database
+            gettext_noop("There is no database at %(path)s: run “devis init”."),
+            path=config.database,
         )
     folder = (folder or config.instance / FOLDER).absolute()
     with _alone(folder) as drafts:
@@ -111,15 +112,15 @@ def restore(config: Config, source: Path) -> Manifest:
     """
     _demand_room(config)
     with _alone(config.instance) as drafts:
-        manifest = archive.unpack(source, drafts, _acceptable)
+        manifest = backup_archive.unpack(source, drafts, _acceptable)
         draft = drafts / DATABASE
         if not draft.exists():
-            raise archive.damaged(source, f"no {DATABASE}")
-        flaw = snapshot.flaw(draft, manifest.counts)
+            raise backup_archive.damaged(source, f"no {DATABASE}")
+        flaw = backup_copy.flaw(draft, manifest.counts)
         if flaw is not None:
-            raise archive.damaged(source, flaw)
-        snapshot.skip_numbers(draft)
-        key = drafts / secret.FILE
+            raise backup_archive.damaged(source, flaw)
+        backup_copy.skip_numbers(draft)
+        key = drafts / signing_key.FILE
         if key.exists():
             _put_key(config, key)
         _put(draft, config.database)
@@ -137,15 +138,15 @@ def rehearse(config: Config, folder: Path) -> Path:
     with _alone(target.instance) as drafts:
         draft = drafts / DATABASE
         with opened(config.database, reading=True) as db:
-            schema.check(db)
-            snapshot.copy(db, draft, lambda: None)
+            migrations.check(db)
+            backup_copy.copy(db, draft, lambda: None)
         with opened(draft) as db, transaction(db):
             meta.put(db, meta.REHEARSAL, "1")
-        key = secret.known(config)
+        key = signing_key.known(config)
         if key is not None:
-            (drafts / secret.FILE).touch(mode=0o600)
-            (drafts / secret.FILE).write_bytes(key + b"\n")
-            _put_key(target, drafts / secret.FILE)
+            (drafts / signing_key.FILE).touch(mode=0o600)
+            (drafts / signing_key.FILE).write_bytes(key + b"\n")
+            _put_key(target, drafts / signing_key.FILE)
         draft.chmod(0o600)
         _put(draft, target.database)
         _settle(target.instance)
@@ -158,37 +159,37 @@ def _draft(
     """A whole backup among the drafts, read back and found right."""
     copy = drafts / DATABASE
     with opened(config.database) as db:
-        applied = schema.applied(db)
+        applied = migrations.applied(db)
         if not applied:
-            raise SchemaError(mark("The file is not a database of Devis."))
-        counts = snapshot.copy(db, copy, look)
-    flaw = snapshot.flaw(copy, counts)
+            raise SchemaError(gettext_noop("The file is not a database of Devis."))
+        counts = backup_copy.copy(db, copy, look)
+    flaw = backup_copy.flaw(copy, counts)
     if flaw is not None:
         raise StoreError(
-            mark(
+            gettext_noop(
                 "The database is damaged (%(detail)s), and was not backed up: move it away and run"
                 " “devis restore” with an earlier backup."
             ),
             detail=flaw,
         )
     with opened(copy) as db:
-        applied, authority = schema.applied(db), meta.get(db, "authority")
+        applied, authority = migrations.applied(db), meta.get(db, "authority")
     files = [copy]
-    key = secret.known(config)
+    key = signing_key.known(config)
     if key is not None:
-        files.append(drafts / secret.FILE)
+        files.append(drafts / signing_key.FILE)
         files[-1].write_bytes(key + b"\n")
-    parts = {path.name: archive.part(path, look) for path in files}
+    parts = {path.name: backup_archive.part(path, look) for path in files}
     manifest = Manifest(now, __version__, authority or "", applied, counts, parts)
     draft = drafts / "backup"
-    archive.write(draft, manifest, files, look)
+    backup_archive.write(draft, manifest, files, look)
     return manifest, draft
 
 
 def _acceptable(manifest: Manifest) -> None:
-    if manifest.format > archive.FORMAT or set(manifest.schema) - schema.NAMES:
+    if manifest.format > backup_archive.FORMAT or set(manifest.schema) - migrations.NAMES:
         raise SchemaError(
-            mark(
+            gettext_noop(
                 "The backup was made by a newer program, version %(version)s: install that version."
             ),
             version=manifest.version,
@@ -201,7 +202,7 @@ def _demand_room(config: Config) -> None:
         path = config.database.with_name(config.database.name + suffix)
         if exists(path):
             raise BackupError(
-                mark(
+                gettext_noop(
                     "There is a database at %(path)s already, and nothing was restored: move it"
                     " away, or set DEVIS_DATABASE to a file elsewhere."
                 ),
@@ -210,12 +211,12 @@ def _demand_room(config: Config) -> None:
 
 
 def _put_key(config: Config, draft: Path) -> None:
-    place = config.instance / secret.FILE
+    place = config.instance / signing_key.FILE
     if place.exists():
         if place.read_bytes().strip() == draft.read_bytes().strip():
             return
         raise BackupError(
-            mark(
+            gettext_noop(
                 "The secret key %(path)s is not that of the backup, and nothing was restored: move"
                 " it away."
             ),
@@ -230,7 +231,7 @@ def _put(draft: Path, place: Path) -> None:
         os.link(draft, place)
     except FileExistsError:
         raise BackupError(
-            mark("There is a file %(path)s already, and nothing was restored."), path=place
+            gettext_noop("There is a file %(path)s already, and nothing was restored."), path=place
         ) from None
 
 
@@ -284,12 +285,12 @@ def _alone(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(drafts, ignore_errors=True)
     except Timeout:
         raise BackupError(
-            mark("Another process is writing a backup in %(folder)s: let it finish."),
+            gettext_noop("Another process is writing a backup in %(folder)s: let it finish."),
             folder=folder,
         ) from None
     except OSError as error:
         raise BackupError(
-            mark("The folder %(folder)s cannot be written: %(detail)s."),
+            gettext_noop("The folder %(folder)s cannot be written: %(detail)s."),
             folder=folder,
             detail=error.strerror or error,
         ) from error

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed.model.desk import Curator
-from feed.store.instants import instant, stamp
+from feed.model.people import Curator
+from feed.store.timestamps import instant, stamp
 
 Row = dict[str, Any]
 

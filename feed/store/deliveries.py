@@ -12,12 +12,12 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Cadence, Day
-from feed.store.instants import stamp
 from feed.store.subscribers import MOVES
+from feed.store.timestamps import stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DigestRun:
     """A letter to those of one timezone and hour, for whom it is the date `day`."""
 
     id: int
@@ -100,7 +100,7 @@ def open_run(
     )
 
 
-def runs(db: Database) -> list[Run]:
+def runs(db: Database) -> list[DigestRun]:
     """The runs that are not finished, in the order in which they became due."""
     rows = db.query(
         "SELECT r.id, r.letter, l.cadence, l.date, r.timezone, r.hour, r.day, r.due, r.reached"
@@ -108,7 +108,7 @@ def runs(db: Database) -> list[Run]:
         " ORDER BY r.due, r.id"
     )
     return [
-        Run(
+        DigestRun(
             **{
                 **row,
                 "date": date.fromisoformat(row["date"]),
@@ -120,7 +120,7 @@ def runs(db: Database) -> list[Run]:
     ]
 
 
-def counted(db: Database, run: Run) -> list[tuple[str, int]]:
+def counted(db: Database, run: DigestRun) -> list[tuple[str, int]]:
     """How many are still to get the letter of a run, by language."""
     rows = db.execute(
         f"SELECT language, count(*) {_ELIGIBLE} GROUP BY language", {**_given(run), "last": 2**62}
@@ -129,7 +129,7 @@ def counted(db: Database, run: Run) -> list[tuple[str, int]]:
 
 
 def hand_out(
-    db: Database, run: Run, limit: int, now: datetime, state: str, reason: str | None = None
+    db: Database, run: DigestRun, limit: int, now: datetime, state: str, reason: str | None = None
 ) -> list[int]:
     """Enter the next of a run, `limit` numbers at most, as claimed or skipped; who they are.
 
@@ -285,7 +285,7 @@ def waiting(db: Database, now: datetime) -> bool:
     return bool(row[0])
 
 
-def _given(run: Run) -> dict[str, Any]:
+def _given(run: DigestRun) -> dict[str, Any]:
     return {
         "letter": run.letter,
         "timezone": run.timezone,

@@ -17,7 +17,7 @@ from feed.model import (
     ThemeText,
 )
 from feed.rotation import Candidate
-from feed.store.instants import instant
+from feed.store.timestamps import instant
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Subscriber
-from feed.store.instants import stamp
+from feed.store.timestamps import stamp
 
 # Which of a subscriber's addresses a kind of notice goes to; all others go to `address`.
 _TO = {"move": "new_address", "moved": "old_address"}

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed.exchange import Entry
-from feed.store.instants import stamp
+from feed.files import Entry
+from feed.store.timestamps import stamp
 
 Row = dict[str, Any]
 _SELECT = (

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.model.desk import Session
+from feed.model.people import Session
 from feed.store import curators
-from feed.store.instants import stamp
+from feed.store.timestamps import stamp
 
 
 def add(db: Database, digest: str, curator: int, now: datetime, *, whole: bool) -> None:

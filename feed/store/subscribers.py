@@ -10,7 +10,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Preferences, Subscriber
-from feed.store.instants import instant, stamp
+from feed.store.timestamps import instant, stamp
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store.cells import BORN, CELLS, SAVED, SOME_CELLS
+from feed.store.translation_status import BORN, CELLS, SAVED, SOME_CELLS
 
 # What waits for a translator, the most pressing first.
 OPEN = ("missing", "outdated", "draft")

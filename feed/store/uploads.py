@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store.instants import stamp
+from feed.store.timestamps import stamp
 
 MOST = 5  # of one person: older ones give way
 

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from feed import editions
 from feed.clock import Clock
-from feed.config import Config, secret
+from feed.config import Config, signing_key
 from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
 from feed.store import connection
@@ -66,7 +66,7 @@ def site() -> Site:
 
 def key() -> bytes:
     """The key that signs links and forms. Raises SettingError."""
-    return secret.key(here().config)
+    return signing_key.key(here().config)
 
 
 def language() -> str:

@@ -15,12 +15,12 @@ from feed.errors import (
     ParameterError,
     StoreError,
     WithdrawnError,
-    mark,
+    gettext_noop,
 )
 from feed.store.connection import DriverError
 from feed.web import problems
 from feed.web.context import Context, language, translate
-from feed.web.paths import DESK, told
+from feed.web.middleware.redact import DESK, redacted
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +33,40 @@ STATUS = {
     StoreError: 503,
 }
 WORDS = {
-    400: (mark("That request could not be read"), mark("Something in the address is malformed.")),
-    403: (mark("That is not open to you"), mark("Somebody else may be able to do it.")),
-    404: (mark("There is nothing here"), mark("The page does not exist, or not yet.")),
-    405: (mark("That cannot be done here"), mark("This address only answers to reading.")),
-    409: (mark("Somebody was faster"), mark("It has changed since you opened it.")),
-    410: (mark("This edition was withdrawn"), mark("It was published, and taken back.")),
-    413: (mark("That is too much at once"), mark("What was sent is larger than can be taken.")),
-    429: (mark("Too many requests"), mark("More was asked for than this address may have.")),
-    500: (mark("Something went wrong"), mark("The fault is ours, and it has been logged.")),
-    503: (mark("Back in a moment"), mark("The library cannot be read right now.")),
+    400: (
+        gettext_noop("That request could not be read"),
+        gettext_noop("Something in the address is malformed."),
+    ),
+    403: (
+        gettext_noop("That is not open to you"),
+        gettext_noop("Somebody else may be able to do it."),
+    ),
+    404: (
+        gettext_noop("There is nothing here"),
+        gettext_noop("The page does not exist, or not yet."),
+    ),
+    405: (
+        gettext_noop("That cannot be done here"),
+        gettext_noop("This address only answers to reading."),
+    ),
+    409: (gettext_noop("Somebody was faster"), gettext_noop("It has changed since you opened it.")),
+    410: (
+        gettext_noop("This edition was withdrawn"),
+        gettext_noop("It was published, and taken back."),
+    ),
+    413: (
+        gettext_noop("That is too much at once"),
+        gettext_noop("What was sent is larger than can be taken."),
+    ),
+    429: (
+        gettext_noop("Too many requests"),
+        gettext_noop("More was asked for than this address may have."),
+    ),
+    500: (
+        gettext_noop("Something went wrong"),
+        gettext_noop("The fault is ours, and it has been logged."),
+    ),
+    503: (gettext_noop("Back in a moment"), gettext_noop("The library cannot be read right now.")),
 }
 
 
@@ -55,7 +79,7 @@ def init(app: Flask, context: Context) -> None:
     def ours(error: DevisError) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
         if status >= 500:
-            log.error("%s %s: %s", request.method, told(request.path), error)
+            log.error("%s %s: %s", request.method, redacted(request.path), error)
         if isinstance(error, ParameterError):
             error.values["expected"] = translate().gettext(error.expected)
         return _page(status, translate().say(error.message, **error.values), error.values)
@@ -67,7 +91,7 @@ def init(app: Flask, context: Context) -> None:
 
     @app.errorhandler(DriverError)
     def damage(error: Exception) -> Response:
-        log.error("%s %s: %s", request.method, told(request.path), error)
+        log.error("%s %s: %s", request.method, redacted(request.path), error)
         return _page(503)
 
     @app.errorhandler(HTTPException)
@@ -86,12 +110,12 @@ def init(app: Flask, context: Context) -> None:
 
     @app.errorhandler(Exception)
     def fault(error: Exception) -> Response:
-        log.exception("%s %s failed", request.method, told(request.path))
+        log.exception("%s %s failed", request.method, redacted(request.path))
         return _page(InternalServerError.code)
 
 
 def _without_tokens(record: logging.LogRecord) -> bool:
-    record.msg = told(str(record.msg))
+    record.msg = redacted(str(record.msg))
     return True
 
 

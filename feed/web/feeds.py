@@ -12,7 +12,7 @@ from feed.publish import FORMATS, opml
 from feed.publish.channel import Channel
 from feed.store import library
 from feed.web.context import db, here, language, now, site
-from feed.web.headers import kept, open_to_all
+from feed.web.middleware.headers import allow_any_origin, cacheable
 
 blueprint = Blueprint("feeds", __name__)
 
@@ -20,42 +20,42 @@ FORM = "<any(rss, atom, json):form>"
 
 
 @blueprint.get(f"/<language:language>/feed.{FORM}")
-@kept
+@cacheable
 def everything(form: str) -> Response:
     """The newest editions."""
     return _answer(form, editions.feed(db(), site(), language(), now()))
 
 
 @blueprint.get(f"/<language:language>/archive/<month:first>/feed.{FORM}")
-@kept
+@cacheable
 def archived(first: date, form: str) -> Response:
     """The editions of a month that is over."""
     return _answer(form, editions.archived(db(), site(), language(), first, now()))
 
 
 @blueprint.get(f"/<language:language>/weekly.{FORM}")
-@kept
+@cacheable
 def weekly(form: str) -> Response:
     """The newest weeks."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="weekly"))
 
 
 @blueprint.get(f"/<language:language>/themes/<slug:slug>/feed.{FORM}")
-@kept
+@cacheable
 def theme(slug: str, form: str) -> Response:
     """The newest editions of one theme."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="theme", slug=slug))
 
 
 @blueprint.get(f"/<language:language>/sources/<slug:slug>/feed.{FORM}")
-@kept
+@cacheable
 def source(slug: str, form: str) -> Response:
     """The newest editions that come from one source."""
     return _answer(form, editions.feed(db(), site(), language(), now(), kind="source", slug=slug))
 
 
 @blueprint.get("/<language:language>/feeds/")
-@kept
+@cacheable
 def for_people() -> str:
     """What feeds there are, and what to do with them."""
     return render_template(
@@ -66,14 +66,14 @@ def for_people() -> str:
 
 
 @blueprint.get("/feeds.opml")
-@kept
+@cacheable
 def as_opml() -> Response:
     """Every feed in every language, as OPML."""
     groups = [(own_name(code), list(_outlines(code))) for code in here().config.languages]
     title = site().name(here().config.languages[0])
     # The list has no date of its own: it is as old as the site.
     body = opml.render(title, site().since, groups)
-    return open_to_all(Response(body, mimetype="text/x-opml"))
+    return allow_any_origin(Response(body, mimetype="text/x-opml"))
 
 
 def _outlines(code: str) -> Iterator[opml.Outline]:
@@ -104,4 +104,4 @@ def _answer(form: str, channel: Channel) -> Response:
         # WebSub looks into XML, but not into JSON. A feed names itself once, so XML gets no header.
         links = [("hub", hub) for hub in channel.hubs] + [("self", channel.url + form)]
         response.headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links)
-    return open_to_all(response)
+    return allow_any_origin(response)

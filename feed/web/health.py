@@ -5,12 +5,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from feed import schema
 from feed.errors import DevisError
 from feed.i18n import translator
+from feed.store import migrations
 from feed.store.connection import DriverError
-from feed.web import operator
 from feed.web.context import db, here, now, site
+from feed.web.middleware import ops_auth
 
 blueprint = Blueprint("health", __name__)
 
@@ -20,7 +20,7 @@ def healthz() -> Response:
     """Says ok while the process answers. With `?full`, 503 unless the site is well, and why."""
     if "full" not in request.args:
         return Response("ok\n", content_type="text/plain; charset=utf-8")
-    asks = operator.asks()
+    asks = ops_auth.asks()
     facts, is_well = _facts(in_full=asks)
     if asks:
         facts["checks"] = _checks()
@@ -32,11 +32,11 @@ def healthz() -> Response:
 
 def _facts(*, in_full: bool) -> tuple[dict[str, Any], bool]:
     """What everybody may know, and with `in_full` more of the letters; and whether all is well."""
-    from feed.server.checkup import pulse  # slow to load, and not for every process
+    from feed.checks import health  # slow to load, and not for every process
 
     try:
-        schema.check(db())
-        felt = pulse.feel(db(), site(), now())
+        migrations.check(db())
+        felt = health.measure(db(), site(), now())
     except (DevisError, DriverError):
         return {"status": "bad", "database": "bad"}, False
     facts: dict[str, Any] = {
@@ -51,10 +51,10 @@ def _facts(*, in_full: bool) -> tuple[dict[str, Any], bool]:
 
 def _checks() -> list[dict[str, str]]:
     """What `devis check` says, but for what takes its time."""
-    from feed.server import checkup
+    from feed import checks
 
     t = translator("en")  # as the command line
-    return [each.row(t) for each in checkup.quick(here().config, now())]
+    return [each.row(t) for each in checks.quick(here().config, now())]
 
 
 def _stamp(instant: datetime | None) -> str | None:

@@ -7,13 +7,13 @@ from flask import Blueprint, render_template
 
 from feed import editions
 from feed.web.context import db, now, site
-from feed.web.headers import kept
+from feed.web.middleware.headers import cacheable
 
 blueprint = Blueprint("pages", __name__)
 
 
 @blueprint.get("/<language:language>/")
-@kept
+@cacheable
 def today() -> str:
     """The newest standing edition; a friendly page while there is none."""
     view = editions.today(db(), site(), now())
@@ -24,7 +24,7 @@ def today() -> str:
 
 
 @blueprint.get("/<language:language>/<date:day>/")
-@kept
+@cacheable
 def edition(day: date) -> str:
     """One edition."""
     view = editions.on(db(), site(), day, now())
@@ -32,7 +32,7 @@ def edition(day: date) -> str:
 
 
 @blueprint.get("/<language:language>/archive/")
-@kept
+@cacheable
 def archive() -> str:
     """Every month that has editions, by year."""
     found = editions.months(db(), site(), now())
@@ -41,7 +41,7 @@ def archive() -> str:
 
 
 @blueprint.get("/<language:language>/archive/<month:first>/")
-@kept
+@cacheable
 def month(first: date) -> str:
     """The editions of one month, week by week."""
     return render_template("month.html", view=editions.month(db(), site(), first, now()))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from flask import Response
 
-from feed.publish.api import Problem
+from feed.publish.api_models import Problem
 from feed.web.context import here, language
-from feed.web.headers import open_to_all
+from feed.web.middleware.headers import allow_any_origin
 
 PREFIX = "/api/"
 
@@ -25,7 +25,7 @@ def answer(status: int, title: str, detail: str, values: Mapping[str, object]) -
         problem.model_dump_json(exclude_none=True), status, content_type="application/problem+json"
     )
     response.headers["Content-Language"] = language()
-    return open_to_all(response)
+    return allow_any_origin(response)
 
 
 def _text(value: object) -> str | None:

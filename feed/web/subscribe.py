@@ -6,19 +6,20 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed import subscriptions
-from feed.errors import FormError, mark
-from feed.subscriptions import wording
-from feed.subscriptions.links import CONFIRM_DAYS
-from feed.web import filled, humans, timezones
+from feed.errors import FormError, gettext_noop
+from feed.subscribers import consent_texts, subscriptions
+from feed.subscribers.links import CONFIRM_DAYS
+from feed.web import form_state, honeypot, timezones
 from feed.web.context import db, here, key, language, now, site, translate
-from feed.web.filled import Filled
-from feed.web.headers import CONTENT_SECURITY_POLICY
+from feed.web.form_state import FormState
+from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
 
 blueprint = Blueprint("subscribe", __name__, url_prefix="/<language:language>/subscribe")
 
-STALE = mark("The form had been open for too long. Nothing is lost: send it again.")
-TOO_MANY = mark("Many people are signing up from your network just now. Send it again in a minute.")
+STALE = gettext_noop("The form had been open for too long. Nothing is lost: send it again.")
+TOO_MANY = gettext_noop(
+    "Many people are signing up from your network just now. Send it again in a minute."
+)
 
 
 @blueprint.before_request
@@ -41,23 +42,23 @@ def form() -> Response:
         "hour": str(config.digest_hour),
         "timezone": timezones.nearest(config.timezone.key),
     }
-    return _page(filled.again(translate(), usual), guess=True)
+    return _page(form_state.again(translate(), usual), guess=True)
 
 
 @blueprint.post("/")
 def sign_up() -> AnyResponse:
     """Ask for letters; what comes of it is told by mail alone."""
     given = request.form
-    if humans.is_trapped(given):
+    if honeypot.is_trapped(given):
         return redirect(url_for(".sent"), 303)
-    if not humans.is_fresh(key(), given, now()):
-        return _page(filled.again(translate(), given, problem=STALE), 422)
+    if not honeypot.is_fresh(key(), given, now()):
+        return _page(form_state.again(translate(), given, problem=STALE), 422)
     try:
         subscriptions.ask(
             db(), site(), here().config, given, request.path, now(), shown_in=language()
         )
     except FormError as error:
-        return _page(filled.again(translate(), given, error.fields), 422)
+        return _page(form_state.again(translate(), given, error.fields), 422)
     return redirect(url_for(".sent"), 303)
 
 
@@ -74,22 +75,22 @@ def too_many(error: TooManyRequests) -> Response:
         typed: Mapping[str, str] = request.form
     except RequestEntityTooLarge:
         typed = {}
-    return _page(filled.again(translate(), typed, problem=TOO_MANY), 429)
+    return _page(form_state.again(translate(), typed, problem=TOO_MANY), 429)
 
 
-def _page(form: Filled, status: int = 200, *, guess: bool = False) -> Response:
+def _page(form: FormState, status: int = 200, *, guess: bool = False) -> Response:
     """The form. With `guess`, its timezone is the browser's, where that tells."""
     response = make_response(
         render_template(
             "subscribe.html",
             form=form,
             guess=guess,
-            trap=humans.TRAP,
-            stamp_name=humans.STAMP,
-            stamp=humans.stamp(key(), now()),
+            trap=honeypot.TRAP,
+            stamp_name=honeypot.STAMP,
+            stamp=honeypot.stamp(key(), now()),
             timezones=timezones.grouped(language()),
             nearest_timezone=timezones.nearest,
-            consent=wording.offered(translate(), site().name(language())),
+            consent=consent_texts.offered(translate(), site().name(language())),
             domains=here().config.mail_domains,
         ),
         status,

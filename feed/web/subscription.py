@@ -9,16 +9,14 @@ from dataclasses import replace
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed import subscriptions
 from feed.errors import FormError, LinkError
-from feed.mail import addresses
-from feed.model import Subscriber
-from feed.subscriptions import forms
-from feed.web import filled, personal, timezones
-from feed.web.addressed import PREFIX, page, speak_to
+from feed.model import Subscriber, email_addresses
+from feed.subscribers import forms, subscriptions
+from feed.web import form_state, my_data, timezones
 from feed.web.context import db, key, language, now, site, translate
-from feed.web.filled import Filled
-from feed.web.paths import told
+from feed.web.form_state import FormState
+from feed.web.middleware.redact import redacted
+from feed.web.subscriber_pages import PREFIX, page, speak_to
 
 blueprint = Blueprint("subscription", __name__, url_prefix=PREFIX)
 
@@ -29,7 +27,7 @@ def home(token: str) -> str:
     try:
         found = subscriptions.holder(db(), key(), token, now())
     except LinkError:
-        return personal.home(token)
+        return my_data.home(token)
     return _preferences(found, _filled(found))
 
 
@@ -38,10 +36,12 @@ def change(token: str) -> AnyResponse | tuple[str, int]:
     """Change somebody's wishes, or pause their letters."""
     found = subscriptions.holder(db(), key(), token, now())
     try:
-        subscriptions.change(db(), site(), key(), token, request.form, told(request.path), now())
+        subscriptions.change(
+            db(), site(), key(), token, request.form, redacted(request.path), now()
+        )
     except FormError as error:
         speak_to(found)
-        return _preferences(found, filled.again(translate(), request.form, error.fields)), 422
+        return _preferences(found, form_state.again(translate(), request.form, error.fields)), 422
     return redirect(url_for(".home", token=token, saved=1), 303)
 
 
@@ -55,7 +55,7 @@ def ask_to_confirm(token: str) -> str:
 @blueprint.post("/confirm")
 def confirm(token: str) -> AnyResponse:
     """Let the letters begin."""
-    subscriptions.confirm(db(), site(), key(), token, told(request.path), now())
+    subscriptions.confirm(db(), site(), key(), token, redacted(request.path), now())
     return redirect(url_for(".ask_to_confirm", token=token), 303)
 
 
@@ -76,14 +76,14 @@ def ask_to_leave(token: str) -> str:
 @blueprint.post("/unsubscribe")
 def leave(token: str) -> str:
     """Stop all letters at once: from the page, or by a mail program's one click (RFC 8058)."""
-    subscriptions.leave(db(), site(), key(), token, told(request.path), now())
+    subscriptions.leave(db(), site(), key(), token, redacted(request.path), now())
     return page("left", subscriptions.reader(db(), key(), token, now()), token)
 
 
 @blueprint.post("/resume")
 def resume(token: str) -> AnyResponse:
     """Write again to somebody who had left, or whose letters came back."""
-    subscriptions.resume(db(), site(), key(), token, told(request.path), now())
+    subscriptions.resume(db(), site(), key(), token, redacted(request.path), now())
     return redirect(url_for(".home", token=token, resumed=1), 303)
 
 
@@ -100,17 +100,17 @@ def ask_to_move(token: str) -> str:
     found = subscriptions.mover(db(), key(), token, now())
     if found.new_address is None:
         return page("moved", found)
-    return page("move", found, new_address=addresses.masked(found.new_address))
+    return page("move", found, new_address=email_addresses.masked(found.new_address))
 
 
 @blueprint.post("/move")
 def move(token: str) -> AnyResponse:
     """Write to the new address from now on."""
-    subscriptions.move(db(), site(), key(), token, told(request.path), now())
+    subscriptions.move(db(), site(), key(), token, redacted(request.path), now())
     return redirect(url_for(".ask_to_move", token=token), 303)
 
 
-def _preferences(found: Subscriber, form: Filled) -> str:
+def _preferences(found: Subscriber, form: FormState) -> str:
     speak_to(found)
     today, until = site().today(now()), found.paused_until
     return page(
@@ -126,10 +126,10 @@ def _preferences(found: Subscriber, form: Filled) -> str:
     )
 
 
-def _filled(found: Subscriber) -> Filled:
+def _filled(found: Subscriber) -> FormState:
     """The form with somebody's wishes in it."""
     wishes, until = found.preferences, found.paused_until
-    return Filled(
+    return FormState(
         {
             "language": wishes.language,
             "cadence": wishes.cadence,

@@ -4,22 +4,22 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import NamedTuple
 
-from feed.errors import mark
+from feed.errors import gettext_noop
 from feed.i18n import modern_timezone, translator
-from feed.subscriptions import forms
+from feed.subscribers import forms
 
 UTC = "UTC"
 REGIONS = {
-    "Africa": mark("Africa"),
-    "America": mark("The Americas"),
-    "Antarctica": mark("Antarctica"),
-    "Arctic": mark("The Arctic"),
-    "Asia": mark("Asia"),
-    "Atlantic": mark("The Atlantic"),
-    "Australia": mark("Australia"),
-    "Europe": mark("Europe"),
-    "Indian": mark("The Indian Ocean"),
-    "Pacific": mark("The Pacific"),
+    "Africa": gettext_noop("Africa"),
+    "America": gettext_noop("The Americas"),
+    "Antarctica": gettext_noop("Antarctica"),
+    "Arctic": gettext_noop("The Arctic"),
+    "Asia": gettext_noop("Asia"),
+    "Atlantic": gettext_noop("The Atlantic"),
+    "Australia": gettext_noop("Australia"),
+    "Europe": gettext_noop("Europe"),
+    "Indian": gettext_noop("The Indian Ocean"),
+    "Pacific": gettext_noop("The Pacific"),
 }
 
 

@@ -15,16 +15,16 @@ from pathlib import Path
 from flask import Blueprint, Response, g, render_template, request
 
 from feed import editions
-from feed.errors import DevisError, ParameterError, mark
+from feed.errors import DevisError, ParameterError, gettext_noop
 from feed.i18n import translator
 from feed.model import Showing
 from feed.publish import markup
-from feed.publish.query import EXPECTED, LONGEST_TAG, TAG
-from feed.publish.reader import Reader, reader
-from feed.web import embedding
+from feed.publish.api_locale import Reader, reader
+from feed.publish.api_query import EXPECTED, LONGEST_TAG, TAG
+from feed.web import widget_options
 from feed.web.context import db, here, now, site, translate
 from feed.web.errors import STATUS
-from feed.web.headers import kept, kept_by, open_to_all
+from feed.web.middleware.headers import allow_any_origin, cacheable, cacheable_by
 
 blueprint = Blueprint("widget", __name__)
 
@@ -32,27 +32,27 @@ FILES = Path(__file__).resolve().parent / "templates" / "widget"
 
 # What the custom element says itself, in every language of the site.
 LABELS = {
-    "reflection": mark("To think about"),
-    "practice": mark("To do today"),
-    "link": mark("Read it on the site"),
-    "note": mark("Not yet in %(wanted)s; shown in %(shown)s."),
+    "reflection": gettext_noop("To think about"),
+    "practice": gettext_noop("To do today"),
+    "link": gettext_noop("Read it on the site"),
+    "note": gettext_noop("Not yet in %(wanted)s; shown in %(shown)s."),
 }
 
 
 @blueprint.get("/<tag>/widget/")
-@kept_by("scheme", "show", "layout", "text-size")
+@cacheable_by("scheme", "show", "layout", "text-size")
 def page(tag: str) -> Response:
     """Today's edition, for an iframe: in the language of the tag, else in the original's."""
     asked = _reader(tag)
-    look = embedding.read(request.args, request.args.getlist("show"))
+    look = widget_options.read(request.args, request.args.getlist("show"))
     view = editions.today(db(), site(), now())
     if view is None:
         message = translate().gettext("The first principle is on its way")
-        return open_to_all(_document(look, message=message))
-    return open_to_all(shown(asked, look, view.showing))
+        return allow_any_origin(_document(look, message=message))
+    return allow_any_origin(shown(asked, look, view.showing))
 
 
-def shown(asked: Reader, look: embedding.Look, showing: Showing) -> Response:
+def shown(asked: Reader, look: widget_options.WidgetOptions, showing: Showing) -> Response:
     """The document that shows an edition."""
     text = asked.text(showing.principle)
     return _document(
@@ -66,7 +66,7 @@ def shown(asked: Reader, look: embedding.Look, showing: Showing) -> Response:
 
 
 @blueprint.get("/widget.js")
-@kept
+@cacheable
 def script() -> Response:
     """The custom element, with the few words it says itself."""
     words = {
@@ -76,7 +76,7 @@ def script() -> Response:
     said = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     body = _source("element.js").replace("__WORDS__", said)
     body = body.replace("__BASE__", json.dumps(site().base_url))
-    return open_to_all(Response(body, content_type="text/javascript; charset=utf-8"))
+    return allow_any_origin(Response(body, content_type="text/javascript; charset=utf-8"))
 
 
 @blueprint.errorhandler(DevisError)
@@ -88,7 +88,7 @@ def refused(error: DevisError) -> Response:
         error.values["expected"] = translate().gettext(error.expected)
     if status < 500:
         said = translate().say(error.message, **error.values)
-    return open_to_all(_document(embedding.Look(), status, message=said))
+    return allow_any_origin(_document(widget_options.WidgetOptions(), status, message=said))
 
 
 def _reader(tag: str) -> Reader:
@@ -107,7 +107,7 @@ def _until(showing: Showing) -> str | None:
     return site().start(showing.edition.date + timedelta(days=1)).isoformat()
 
 
-def _document(look: embedding.Look, status: int = 200, **values: object) -> Response:
+def _document(look: widget_options.WidgetOptions, status: int = 200, **values: object) -> Response:
     style, script = _source("page.css"), _source("page.js")
     body = render_template("widget/page.html", look=look, style=style, script=script, **values)
     response = Response(body, status, content_type="text/html; charset=utf-8")

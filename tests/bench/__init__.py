@@ -21,10 +21,11 @@ from threading import Thread
 
 from flask.testing import FlaskClient
 
-from feed import clock, server
+from feed import clock
+from feed.app import create_app
 from feed.config import Config, load
+from feed.server import processes
 from feed.store.connection import opened, transaction
-from feed.web import create_app
 from tests.conftest import ROOT, answers, free_port, wait_until
 
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
@@ -54,7 +55,7 @@ def build(folder: Path, size: Size, now: datetime = NOW, **values: str) -> Confi
     """Make the database of a house in `folder`, by SQL alone."""
     given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": now.isoformat(), **values}
     config = load({f"DEVIS_{name}": value for name, value in given.items()})
-    server.create(config, clock.Clock(now, time.monotonic()))
+    processes.create(config, clock.Clock(now, time.monotonic()))
     with opened(config.database) as db, transaction(db):
         for table, rows in _rows(size, now).items():
             names = [column.name for column in db.table(table).columns]

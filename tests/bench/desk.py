@@ -23,9 +23,9 @@ from urllib.parse import urlencode
 
 import click
 
-from feed import exchange
+from feed import files
+from feed.accounts import authentication, people
 from feed.config import Config
-from feed.curation import people, signing
 from feed.store import library, revisions
 from feed.store.connection import opened
 from tests.bench import NOW, OLD, Size, build, served
@@ -53,7 +53,7 @@ def seats(config: Config, number: int, now: datetime = NOW) -> list[str]:
         for n in range(number):
             given = {"address": f"editor.{n}@example.org", "name": f"Editor {n}", "role": "editor"}
             notice = people.add(db, given, config.languages, now, mailed=False)
-            tokens.append(signing.begin(db, people.get(db, notice.curator or 0), now))
+            tokens.append(authentication.begin(db, people.get(db, notice.curator or 0), now))
     return tokens
 
 
@@ -117,7 +117,7 @@ def lost(config: Config, seen: Minute) -> list[str]:
             wrong += [f"{slug}: {words}" for words in mine if written.count(words) != 1]
             now = library.principle(db, slug)
             assert now is not None
-            if exchange.entry_of(now)["texts"]["en"]["reflection"] != written[0]:
+            if files.entry_of(now)["texts"]["en"]["reflection"] != written[0]:
                 wrong.append(f"{slug}: the library is not its newest step")
             for newer, older in pairwise(steps):
                 texts = {**older.entry["texts"]["en"], "reflection": ""}

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from feed import clock, config, server
+from feed import clock, config
+from feed.server import processes
 from tests.conftest import fetch
 
 BODY = b"x" * 6000
@@ -31,4 +32,4 @@ def factory(settings: config.Config, now: clock.Clock) -> Callable[..., list[byt
 
 
 if __name__ == "__main__":
-    server.web(config.load(), clock.Clock(), factory)
+    processes.web(config.load(), clock.Clock(), factory)

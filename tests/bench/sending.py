@@ -23,9 +23,9 @@ from pathlib import Path
 import click
 
 from feed.config.parsing import Smtp
-from feed.mail.envelope import Envelope, Outcome
-from feed.mail.sending import Record
-from feed.mail.smtp import deliver
+from feed.smtp.client import Record
+from feed.smtp.delivery import deliver
+from feed.smtp.envelope import Envelope, Outcome
 from tests.bench.subscribers import Post
 from tests.conftest import free_port, wait_until
 

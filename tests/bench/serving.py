@@ -22,7 +22,7 @@ from typing import IO
 import click
 
 from feed import clock, config
-from feed.web import create_app
+from feed.app import create_app
 from tests.bench.processes import family
 from tests.conftest import ROOT, answers, fetch, free_port, wait_until
 

@@ -20,14 +20,14 @@ from pathlib import Path
 
 import click
 
-from feed import clock, digests, editions, subscriptions
-from feed.config import Config, secret
+from feed import clock, digests, editions
+from feed.config import Config, signing_key
 from feed.config.parsing import Smtp
 from feed.digests.queue import Queue
-from feed.mail.envelope import Outcome
+from feed.smtp.envelope import Outcome
 from feed.store import subscribers
 from feed.store.connection import opened, transaction
-from feed.subscriptions import links
+from feed.subscribers import links, subscriptions
 from tests.bench import Size, build, served
 from tests.conftest import fetch
 
@@ -73,7 +73,7 @@ def hand_out(config: Config) -> Handing:
         site = editions.settle(db, config, DUE)
         editions.publish_due(db, site, config, DUE)
         digests.begin(db, site, DUE)
-        queue = Queue(db, site, config, secret.key(config), ticking)
+        queue = Queue(db, site, config, signing_key.key(config), ticking)
         number, first = 0, 0.0
         while group := list(islice(queue, TOGETHER)):
             first = first or time.perf_counter() - began
@@ -138,7 +138,7 @@ def preference_page(config: Config, address: str, number: int) -> float:
     with opened(config.database) as db:
         found = subscribers.by_id(db, number)
         assert found is not None
-    token = links.of_letter(secret.key(config), found)
+    token = links.of_letter(signing_key.key(config), found)
     began = time.perf_counter()
     assert fetch(f"{address}/subscription/{token}/").status == 200
     return time.perf_counter() - began

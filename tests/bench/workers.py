@@ -19,9 +19,10 @@ from pathlib import Path
 import click
 
 from feed import config as settings
-from feed import digests, editions, tasks
+from feed import digests, editions
 from feed.clock import Clock
 from feed.store.connection import opened
+from feed.workers import dispatch
 from tests.broker import redis_server, workers
 from tests.conftest import answers_smtp, free_port, wait_until
 from tests.faults.mail import CONNECTIONS, house, sink
@@ -68,7 +69,7 @@ def measure(letters: int, number: int, rate: int) -> Sent:
                 while db.execute(
                     "SELECT count(*) FROM deliveries WHERE state = 'sent'"
                 ).fetchone() != (letters,):
-                    tasks.send(db, site, config, clock, stop)
+                    dispatch.send(db, site, config, clock, stop)
                     time.sleep(0.02)
             return Sent(number, letters, time.monotonic() - began, time.process_time() - spent)
 

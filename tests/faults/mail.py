@@ -21,8 +21,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from feed import config, server
+from feed import config
 from feed.clock import Clock
+from feed.server import processes
 from feed.store import meta
 from feed.store.connection import opened, transaction
 from tests.conftest import ROOT, answers_smtp, free_port, outside, wait_until
@@ -76,7 +77,7 @@ def house(folder: Path, letters: int) -> dict[str, str]:
         "DEVIS_BASE_URL": "https://devis.example.org",
     }
     settings, now = config.load(environ), datetime.now(UTC)
-    server.prepare(settings, Clock())
+    processes.prepare(settings, Clock())
     hour = now.astimezone(ZoneInfo(ZONE)).replace(minute=0, second=0, microsecond=0)
     since = (now - timedelta(days=3)).isoformat(timespec="seconds")
     with opened(settings.database) as db, transaction(db):

@@ -1,0 +1,218 @@
+"""Who is at the desk: inviting people, giving them roles, and letting them go."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlite_utils import Database
+
+from feed.accounts import totp
+from feed.errors import FormError, InputError, NotFoundError, gettext_noop
+from feed.model import email_addresses
+from feed.model.people import ROLES, Curator, Role
+from feed.store import curators, sessions, staff_notices
+from feed.store.connection import transaction
+from feed.store.staff_notices import DeskNotice
+
+INVITATION_TIME = timedelta(days=7)
+LONGEST_NAME = 100
+_LAST = gettext_noop("This is the only administrator: make somebody else one first.")
+
+
+def first(db: Database, now: datetime) -> DeskNotice | None:
+    """The link for the first person at the desk; None where it was told already, or anybody is."""
+    with transaction(db):
+        if not curators.is_empty(db):
+            return None
+        told = staff_notices.newest(db, None, "first")
+        if told is not None and told.expires is not None and told.expires > now:
+            return None
+        number = staff_notices.add(db, None, "first", now, now + INVITATION_TIME, mailed=False)
+        return staff_notices.by_id(db, number)
+
+
+def has_administrator(db: Database) -> bool:
+    """Whether anybody at the desk is administrator, and may sign in."""
+    return any(
+        each.role == "administrator" and not each.disabled for each in curators.everybody(db)
+    )
+
+
+def add(
+    db: Database,
+    given: Mapping[str, str],
+    languages: tuple[str, ...],
+    now: datetime,
+    *,
+    mailed: bool = True,
+) -> DeskNotice:
+    """Invite somebody, by mail unless the link is told in another way. Raises FormError.
+
+    `given` has address, name, role, languages (codes with blanks between; for a translator), and
+    the language that the desk is to speak to them.
+    """
+    with transaction(db):
+        return _invite(db, enter(db, given, languages, now), now, mailed)
+
+
+def change(
+    db: Database, number: int, given: Mapping[str, str], languages: tuple[str, ...]
+) -> Curator:
+    """Change somebody's name, role or languages. Raises FormError, InputError, NotFoundError."""
+    with transaction(db):
+        found = get(db, number)
+        errors: dict[str, InputError] = {}
+        name = _name(given.get("name", found.name), errors)
+        role, codes = _role(given, languages, errors)
+        if errors:
+            raise FormError(errors)
+        if role != "administrator":
+            _keep_one(db, found)
+        curators.change(db, number, name=name, role=role, languages=codes)
+        return get(db, number)
+
+
+def speak(db: Database, curator: Curator, language: str) -> None:
+    """Have the desk speak another language to somebody."""
+    with transaction(db):
+        curators.change(db, curator.id, language=language)
+
+
+def rename(db: Database, curator: Curator, name: str) -> None:
+    """Take another name. Raises FormError."""
+    errors: dict[str, InputError] = {}
+    taken = _name(name, errors)
+    if errors:
+        raise FormError(errors)
+    with transaction(db):
+        curators.change(db, curator.id, name=taken)
+
+
+def disable(db: Database, number: int, now: datetime) -> Curator:
+    """Let somebody in no longer, at once. Raises InputError for the last administrator."""
+    with transaction(db):
+        found = get(db, number)
+        _keep_one(db, found)
+        curators.change(db, number, disabled=found.disabled or now)
+        sessions.end_all(db, number)
+        staff_notices.void(db, number, now)
+        return found
+
+
+def enable(db: Database, number: int, now: datetime) -> Curator:
+    """Let somebody in again. Raises NotFoundError."""
+    with transaction(db):
+        found = get(db, number)
+        curators.change(db, number, disabled=None)
+        return found
+
+
+def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> DeskNotice:
+    """Forget how somebody signs in, end their sessions, and invite them anew."""
+    with transaction(db):
+        found = get(db, number)
+        if found.disabled:
+            raise InputError(
+                gettext_noop("%(name)s may not sign in: let them in again first."), name=found.name
+            )
+        curators.change(db, number, password=None)
+        totp.forget(db, number)
+        sessions.end_all(db, number)
+        staff_notices.void(db, number, now)
+        return _invite(db, number, now, mailed)
+
+
+def get(db: Database, number: int) -> Curator:
+    """Somebody by their number. Raises NotFoundError."""
+    found = curators.by_id(db, number)
+    if found is None:
+        raise NotFoundError(
+            gettext_noop("There is nobody with the number %(number)s."), number=number
+        )
+    return found
+
+
+def at(db: Database, address: str) -> Curator:
+    """Somebody by their address. Raises NotFoundError."""
+    found = curators.by_identity(db, email_addresses.identity(address.strip()))
+    if found is None:
+        raise NotFoundError(
+            gettext_noop("There is nobody with the address %(address)s at the desk."),
+            address=address,
+        )
+    return found
+
+
+def enter(db: Database, given: Mapping[str, str], languages: tuple[str, ...], now: datetime) -> int:
+    """Add somebody, inside a transaction; their number. Raises FormError."""
+    errors: dict[str, InputError] = {}
+    address = _address(db, given.get("address", ""), errors)
+    name = _name(given.get("name", ""), errors)
+    role, codes = _role(given, languages, errors)
+    language = given.get("language", languages[0])
+    if language not in languages:
+        errors["language"] = InputError(gettext_noop("Choose a language of this site."))
+    if errors:
+        raise FormError(errors)
+    new = Curator(0, address, name, role, codes, language, now)
+    return curators.add(db, new, email_addresses.identity(address))
+
+
+def _invite(db: Database, number: int, now: datetime, mailed: bool) -> DeskNotice:
+    made = staff_notices.add(db, number, "invitation", now, now + INVITATION_TIME, mailed=mailed)
+    notice = staff_notices.by_id(db, made)
+    assert notice is not None  # noqa: S101 – just added
+    return notice
+
+
+def _keep_one(db: Database, found: Curator) -> None:
+    is_last = curators.administrators(db) == 1
+    if found.role == "administrator" and not found.disabled and is_last:
+        raise InputError(_LAST)
+
+
+def _address(db: Database, typed: str, errors: dict[str, InputError]) -> str:
+    try:
+        address = email_addresses.read(typed)
+    except InputError as error:
+        errors["address"] = error
+        return ""
+    if curators.by_identity(db, email_addresses.identity(address)) is not None:
+        errors["address"] = InputError(
+            gettext_noop("Somebody at the desk has the address %(address)s already."),
+            address=address,
+        )
+    return address
+
+
+def _name(typed: str, errors: dict[str, InputError]) -> str:
+    name = " ".join(typed.split())
+    if not name or not name.isprintable():
+        errors["name"] = InputError(
+            gettext_noop("A name is needed: it stands beside what was done.")
+        )
+    elif len(name) > LONGEST_NAME:
+        errors["name"] = InputError(
+            gettext_noop("The name has %(count)s characters: expected at most %(most)s."),
+            count=len(name),
+            most=LONGEST_NAME,
+        )
+    return name
+
+
+def _role(
+    given: Mapping[str, str], languages: tuple[str, ...], errors: dict[str, InputError]
+) -> tuple[Role, tuple[str, ...]]:
+    role = given.get("role", "")
+    if role not in ROLES:
+        errors["role"] = InputError(
+            gettext_noop("Choose a role: expected one of %(roles)s."), roles=", ".join(ROLES)
+        )
+    codes = tuple(dict.fromkeys(given.get("languages", "").split()))
+    if unknown := [code for code in codes if code not in languages]:
+        errors["languages"] = InputError(
+            gettext_noop("“%(language)s” is not a language of this site."), language=unknown[0]
+        )
+    elif role == "translator" and not codes:
+        errors["languages"] = InputError(gettext_noop("A translator needs at least one language."))
+    return cast(Role, role), codes

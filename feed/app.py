@@ -1,0 +1,133 @@
+"""The public site over HTTP. `create_app` makes it; `wsgi` is what a web process loads."""
+
+from datetime import date
+
+from flask import Flask
+from werkzeug.routing import BaseConverter, IntegerConverter, ValidationError
+
+from feed import desk
+from feed.clock import Clock
+from feed.config import Config
+from feed.store import migrations
+from feed.store.connection import opened
+from feed.web import (
+    api,
+    day_files,
+    embed_builder,
+    errors,
+    feeds,
+    health,
+    library_pages,
+    my_data,
+    pages,
+    site_files,
+    subscribe,
+    subscription,
+    templating,
+    widget,
+)
+from feed.web.context import Context
+from feed.web.middleware import headers, metrics, rate_limits, request_ids
+from feed.web.middleware.content_version import Content
+from feed.web.middleware.gateway import Gateway
+from feed.web.middleware.page_cache import PageCache
+
+
+class _DateConverter(BaseConverter):
+    """`2026-11-22` in a path; what is no date of the calendar is not found."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError from None
+
+    def to_url(self, value: date) -> str:
+        return value.isoformat()
+
+
+class _MonthConverter(_DateConverter):
+    """`2026/11` in a path, as the first day of that month."""
+
+    regex = "[0-9]{4}/[0-9]{2}"
+    part_isolating = False
+
+    def to_python(self, value: str) -> date:
+        return super().to_python(f"{value.replace('/', '-')}-01")
+
+    def to_url(self, value: date) -> str:
+        return f"{value:%Y/%m}"
+
+
+class _SlugConverter(BaseConverter):
+    """The name of a principle, theme or source; what cannot be one is not found."""
+
+    regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
+
+
+class _NumberConverter(IntegerConverter):
+    """A number of something in the database, as SQLite can have it."""
+
+    regex = "[0-9]{1,18}"
+
+
+def _languages(codes: tuple[str, ...]) -> type[BaseConverter]:
+    """The languages of the site: any other word in their place is not found."""
+    return type("_LanguageConverter", (BaseConverter,), {"regex": "|".join(codes)})
+
+
+def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flask:
+    """The Flask application; with `reading` it leaves the database as it is.
+
+    Raises SchemaError or StoreError unless the database is ready.
+    """
+    with opened(settings.database, reading=reading) as db:
+        migrations.check(db)
+    app = Flask("feed.web")
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    context = Context(app, settings, clock, reading=reading)
+    app.url_map.converters.update(
+        date=_DateConverter,
+        month=_MonthConverter,
+        slug=_SlugConverter,
+        language=_languages(settings.languages),
+        int=_NumberConverter,
+    )
+    templating.init(app, context)
+    metrics.init(app)
+    request_ids.init(app)
+    headers.init(app, context)
+    errors.init(app, context)
+    rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
+    app.register_blueprint(api.pages)
+    public = (
+        pages,
+        library_pages,
+        feeds,
+        day_files,
+        site_files,
+        health,
+        metrics,
+        api,
+        widget,
+        embed_builder,
+    )
+    for module in (*public, subscribe, subscription, my_data):
+        app.register_blueprint(module.blueprint)
+    desk.init(app)
+    return app
+
+
+def wsgi(settings: Config, clock: Clock) -> PageCache:
+    """The site as a web process serves it: finished bytes in front of Flask."""
+    app = create_app(settings, clock)
+    content = Content(settings.database, settings.timezone, clock)
+    tally = metrics.tally(settings)
+    return PageCache(app, content, headers.known_query(app), tally)
+
+
+def rsgi(settings: Config, clock: Clock) -> Gateway:
+    """The site as a web process serves it: RSGI in front of the page cache."""
+    return Gateway(wsgi(settings, clock))

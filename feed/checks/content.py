@@ -1,0 +1,155 @@
+"""Checks of what the database tells."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlite_utils import Database
+
+from feed.checks.finding import Finding, bad, good, warn
+from feed.config import Config, identity
+from feed.editions import upcoming
+from feed.errors import gettext_noop
+from feed.model import Site
+from feed.store import backups, ledger, meta
+
+AHEAD = upcoming.NEAR
+OLDEST_BACKUP = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What these checks look at."""
+
+    db: Database
+    site: Site
+    config: Config
+    now: datetime
+
+
+Check = Callable[[Place], Finding]
+
+
+def ids(place: Place) -> Finding:
+    """The ids of a public site are not those of a trial."""
+    kept, config = meta.get(place.db, "authority") or "", place.config
+    values = {"ids": f"tag:{kept}"}
+    if not config.is_public:
+        return good(gettext_noop("They begin with %(ids)s."), **values)
+    if identity.is_trial(kept):
+        return bad(
+            gettext_noop("Those in feeds are still a trial’s: %(ids)s."),
+            gettext_noop(
+                "Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good."
+            ),
+            **values,
+        )
+    if identity.is_loopback(kept):
+        return bad(
+            gettext_noop(
+                "Those in feeds begin with %(ids)s, which every trial of older versions has."
+            ),
+            gettext_noop(
+                "Run “devis migrate --new-ids” and restart: feed readers then show every edition"
+                " once more, as new."
+            ),
+            **values,
+        )
+    return good(gettext_noop("They begin with %(ids)s."), **values)
+
+
+def time(place: Place) -> Finding:
+    """The clock does not stand before what has happened already."""
+    last = ledger.last_date(place.db)
+    if last is not None and place.site.today(place.now) < last:
+        return bad(
+            gettext_noop("The clock says %(now)s, but the newest edition is that of %(last)s."),
+            gettext_noop(
+                "Set the machine’s clock; until it is past that date, nothing is published."
+            ),
+            now=place.site.today(place.now).isoformat(),
+            last=last.isoformat(),
+        )
+    return good(gettext_noop("The clock is not behind the editions."))
+
+
+def edition(place: Place) -> Finding:
+    """Today’s edition is out."""
+    today = place.site.today(place.now)
+    found = ledger.on(place.db, today)
+    values = {"date": today.isoformat()}
+    if found is None:
+        return bad(
+            gettext_noop("There is no edition for today, %(date)s."),
+            gettext_noop("Run “devis publish”, and see that a worker runs."),
+            **values,
+        )
+    if found.withdrawn is not None:
+        return warn(
+            gettext_noop(
+                "The edition of today, %(date)s, was withdrawn, and nothing is in its place."
+            ),
+            gettext_noop("If that is meant, wait for tomorrow’s."),
+            **values,
+        )
+    return good(gettext_noop("%(date)s shows %(slug)s."), slug=found.principle, **values)
+
+
+def languages(place: Place) -> Finding:
+    """The principles of the coming days are there in every language of the site."""
+    days = upcoming.days(place.db, place.site, place.config, place.now, AHEAD)
+    if any(day.principle is None for day in days):
+        return bad(
+            gettext_noop("There is nothing to show in the coming days."),
+            gettext_noop(
+                "Publish principles, approved in their original language; see “devis plan”."
+            ),
+        )
+    missing: dict[str, str] = {}
+    for day in days:
+        for lack in day.lacks:
+            if day.principle and lack.state != "outdated":
+                missing.setdefault(f"{lack.language}: {day.principle.slug}", day.date.isoformat())
+    values = {"days": AHEAD, "number": len(missing)}
+    if missing:
+        listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
+        return warn(
+            gettext_noop(
+                "In the coming %(days)s days %(number)s translations are missing: %(listed)s."
+            ),
+            gettext_noop("Translate and approve them; until then the original is shown, labelled."),
+            listed=listed,
+            **values,
+        )
+    return good(gettext_noop("The coming %(days)s days are complete in every language."), **values)
+
+
+def backup(place: Place) -> Finding:
+    """The last backup is not too old. A public site has one every day."""
+    last, hour = backups.last(place.db), place.config.backup_hour
+    is_public = place.config.is_public
+    if last is None and hour is not None:
+        return warn(
+            gettext_noop("There is no backup yet."),
+            gettext_noop("Run “devis backup”, or wait for the one of %(hour)s o’clock."),
+            hour=hour,
+        )
+    if last is None:
+        return (bad if is_public else warn)(
+            gettext_noop("There is no backup yet."),
+            gettext_noop("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
+        )
+    values = {"path": last.path, "at": f"{last.at:%Y-%m-%d %H:%M}"}
+    if hour is not None and place.now - last.at > OLDEST_BACKUP:
+        return bad(
+            gettext_noop("The last backup is of %(at)s UTC, though there should be one every day."),
+            gettext_noop("Run “devis backup”, and see what the worker says about it."),
+            **values,
+        )
+    if is_public and hour is None and place.now - last.at > OLDEST_BACKUP:
+        return bad(
+            gettext_noop("The last backup is of %(at)s UTC, and none is scheduled."),
+            gettext_noop("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
+            **values,
+        )
+    return good(gettext_noop("The last one is of %(at)s UTC: %(path)s."), **values)

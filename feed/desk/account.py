@@ -1,0 +1,157 @@
+"""One's own account: name, language, password, second factor, and where one is signed in."""
+
+import logging
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.accounts import authentication, people, totp
+from feed.desk import rate_limits, session
+from feed.desk.permissions import requires
+from feed.errors import FormError, gettext_noop
+from feed.i18n import match
+from feed.store import curators, sessions
+from feed.web.context import db, here, language, now, site, translate
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("desk_account", __name__, url_prefix="/desk/account")
+
+_TOO_MANY = gettext_noop("Too many tries: wait ten minutes.")
+
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/")
+@requires("translator", even_without_factor=True)
+def home() -> str:
+    """How one signs in, and from where."""
+    return _home({})
+
+
+@blueprint.post("/name")
+@requires("translator", even_without_factor=True)
+def rename() -> Page:
+    """Take another name."""
+    try:
+        people.rename(db(), session.me(), request.form.get("name", ""))
+    except FormError as error:
+        return _home(translate().told(error.fields), request.form.get("name", "")), 422
+    return _saved()
+
+
+@blueprint.post("/language")
+@requires("translator", even_without_factor=True)
+def speak() -> AnyResponse:
+    """Have the desk speak another language."""
+    code = match(request.form.get("lang", ""), here().config.languages)
+    if code is not None:
+        people.speak(db(), session.me(), code)
+    return redirect(url_for(".home"), 303)
+
+
+@blueprint.post("/password")
+@requires("translator", even_without_factor=True)
+def choose_password() -> Page:
+    """Take a new password; all other browsers are signed out."""
+    name = site().name(language())
+    if session.me().has_password and _is_too_much("password"):
+        return _home({"current": translate().gettext(_TOO_MANY)}), 429
+    try:
+        authentication.choose_password(db(), session.me(), request.form, session.token(), name)
+    except FormError as error:
+        return _home(translate().told(error.fields)), 422
+    log.info("desk: %s chose a password", session.me().id)
+    return _saved()
+
+
+@blueprint.post("/sign-out-elsewhere")
+@requires("translator", even_without_factor=True)
+def sign_out_elsewhere() -> AnyResponse:
+    """End every other session of one's own."""
+    authentication.end_others(db(), session.me(), session.token())
+    log.info("desk: %s signed out everywhere else", session.me().id)
+    return _saved()
+
+
+@blueprint.get("/factor")
+@requires("translator", even_without_factor=True)
+def factor() -> str:
+    """Set up the second factor, or see what there is of it."""
+    return _factor()
+
+
+@blueprint.post("/factor")
+@requires("translator", even_without_factor=True)
+def begin_factor() -> Page:
+    """Have every sign-in ask for a code from now on; the recovery codes are shown this once."""
+    given = request.form
+    secret = given.get("secret", "")
+    try:
+        codes = totp.begin(db(), session.me(), secret, given.get("code", ""), now())
+    except FormError as error:
+        return _factor(secret, translate().told(error.fields)), 422
+    authentication.end_others(db(), session.me(), session.token())
+    log.info("desk: %s set up a second factor", session.me().id)
+    return render_template("desk/codes.html", codes=codes)
+
+
+@blueprint.post("/factor/codes")
+@requires("translator")
+def renew_codes() -> Page:
+    """New recovery codes, for whoever gives a code."""
+    if wrong := _wrong_code():
+        return wrong
+    return render_template("desk/codes.html", codes=totp.renew_codes(db(), session.me()))
+
+
+@blueprint.post("/factor/end")
+@requires("translator")
+def end_factor() -> Page:
+    """Ask for no code any more, for whoever gives one; or set it up in another app."""
+    if wrong := _wrong_code():
+        return wrong
+    totp.end(db(), session.me())
+    log.info("desk: %s ended the second factor", session.me().id)
+    return redirect(url_for(".factor"), 303) if totp.is_required(db()) else _saved()
+
+
+def _wrong_code() -> tuple[str, int] | None:
+    """The page that tells of a wrong code, or of too many; None where it is right."""
+    if _is_too_much("code"):
+        return _factor(wrong={"code": translate().gettext(_TOO_MANY)}), 429
+    if not totp.is_right(db(), session.me(), request.form.get("code", ""), now()):
+        return _factor(wrong={"code": translate().gettext(totp.WRONG)}), 422
+    return None
+
+
+def _is_too_much(what: str) -> bool:
+    """Whether somebody guesses who has found a browser that another is signed in with."""
+    me = session.me()
+    return rate_limits.is_too_much(f"{what} in the account of {me.id}", me.id)
+
+
+def _home(wrong: dict[str, str], name: str | None = None) -> str:
+    me = session.me()
+    return render_template(
+        "desk/account.html",
+        wrong=wrong,
+        name=me.name if name is None else name,
+        others=sessions.count(db(), me.id) - 1,
+        saved="saved" in request.args,
+    )
+
+
+def _factor(secret: str | None = None, wrong: dict[str, str] | None = None) -> str:
+    me = session.me()
+    return render_template(
+        "desk/account_factor.html",
+        wrong=wrong or {},
+        offer=None if me.has_factor else totp.offer(me, site().name(language()), secret),
+        left=curators.recovery_codes(db(), me.id),
+        is_required=totp.is_required(db()),
+    )
+
+
+def _saved() -> AnyResponse:
+    return redirect(url_for(".home", saved=1), 303)

@@ -1,0 +1,143 @@
+"""An import that is looked at, as the rows of a page."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from feed.desk.principle_form import LABELS
+from feed.errors import Problem, gettext_noop
+from feed.files import Entry
+from feed.i18n import Translator
+from feed.library.import_plan import Plan, PlannedEntry, label
+
+FATES: Mapping[str, str] = {
+    "refused": gettext_noop("Refused"),
+    "new": gettext_noop("New"),
+    "changed": gettext_noop("Changed"),
+    "left_alone": gettext_noop("Left alone"),
+    "unchanged": gettext_noop("Unchanged"),
+}
+KINDS: Mapping[str, str] = {
+    "themes": gettext_noop("Theme"),
+    "sources": gettext_noop("Source"),
+    "principles": gettext_noop("Principle"),
+}
+_FIELDS: Mapping[str, str] = {
+    **LABELS,
+    "status": gettext_noop("Status"),
+    "state": gettext_noop("State"),
+    "language": gettext_noop("Language"),
+    "author": gettext_noop("Author"),
+    "publisher": gettext_noop("Publisher"),
+    "year": gettext_noop("Year"),
+    "url": gettext_noop("Address on the web"),
+    "rights": gettext_noop("Right to use it"),
+    "introduction": gettext_noop("Introduction"),
+    "name": gettext_noop("Name"),
+    "description": gettext_noop("Description"),
+}
+LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry of a file, or something wrong with none in particular (`kind` is empty).
+
+    `where` is its rows in a table, `fields` what changes, `reasons` why it is refused.
+    """
+
+    fate: str
+    kind: str
+    slug: str
+    title: str
+    where: str
+    fields: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A page of rows: those of one fate, or of all (`fate` is empty)."""
+
+    rows: tuple[Row, ...]
+    fate: str
+    number: int
+    pages: int
+
+
+class Preview:
+    """The rows of a plan, what is refused first."""
+
+    def __init__(self, t: Translator, plan: Plan) -> None:
+        self._t = t
+        reasons: dict[str, list[Problem]] = {}
+        for problem in plan.problems:
+            reasons.setdefault(problem.entry, []).append(problem)
+        known = {label(item.kind, item.slug): item for item in plan.items}
+        loose = [p for entry, found in reasons.items() if entry not in known for p in found]
+        order = list(FATES)
+        items = sorted(plan.items, key=lambda item: order.index(item.fate))
+        self._rows: list[Problem | PlannedEntry] = [*loose, *items]
+        self._reasons = reasons
+        self.counts = Counter(item.fate for item in plan.items)
+        self.counts["refused"] += len(loose)
+
+    def page(self, fate: str, number: int) -> Leaf:
+        """A page of the rows of one fate, or of all."""
+        chosen = [row for row in self._rows if fate in ("", _fate(row))]
+        pages = max(1, -(-len(chosen) // LENGTH))
+        number = min(number, pages)
+        part = chosen[(number - 1) * LENGTH : number * LENGTH]
+        return Leaf(tuple(map(self._row, part)), fate, number, pages)
+
+    def _row(self, given: Problem | PlannedEntry) -> Row:
+        if isinstance(given, Problem):
+            where = "" if given.row is None else str(given.row)
+            title = given.entry if given.row is None else ""
+            return Row("refused", "", "", title, where, (), (self._said(given),))
+        texts = given.entry["texts"]
+        text: Entry = texts.get(given.entry.get("original_language")) or next(
+            iter(texts.values()), {}
+        )
+        title = given.entry.get("title") or text.get("title") or text.get("name") or ""
+        problems = self._reasons.get(label(given.kind, given.slug), ())
+        return Row(
+            given.fate,
+            given.kind,
+            given.slug,
+            title,
+            _spans(given.rows),
+            tuple(map(self._named, given.fields)),
+            tuple(map(self._said, problems)),
+        )
+
+    def _said(self, problem: Problem) -> str:
+        words = self._t.say(problem.message, **problem.values)
+        return f"{self._named(problem.field)}: {words}" if problem.field else words
+
+    def _named(self, name: str) -> str:
+        """`Title (Swedish)` for `texts.sv.title`."""
+        first, _, rest = name.partition(".")
+        if first != "texts" or not rest:
+            return self._label(name)
+        language, _, field = rest.partition(".")
+        code = self._t.language_name(language)
+        return f"{self._label(field)} ({code})" if field else code
+
+    def _label(self, name: str) -> str:
+        return self._t.gettext(_FIELDS[name]) if name in _FIELDS else name
+
+
+def _fate(row: Problem | PlannedEntry) -> str:
+    return row.fate if isinstance(row, PlannedEntry) else "refused"
+
+
+def _spans(rows: tuple[int, ...]) -> str:
+    """`2–4, 9` for 2, 3, 4 and 9."""
+    spans: list[list[int]] = []
+    for row in rows:
+        if spans and row == spans[-1][1] + 1:
+            spans[-1][1] = row
+        else:
+            spans.append([row, row])
+    return ", ".join(f"{a}–{b}" if b > a else f"{a}" for a, b in spans)

@@ -1,0 +1,58 @@
+"""What roles, states and acts are called on the pages of the desk."""
+
+from feed.errors import gettext_noop
+
+ROLES = {
+    "translator": gettext_noop("Translator"),
+    "curator": gettext_noop("Curator"),
+    "editor": gettext_noop("Editor"),
+    "administrator": gettext_noop("Administrator"),
+}
+KINDS = {"principle": gettext_noop("Principle"), "quote": gettext_noop("Quote")}
+STATES = {
+    "draft": gettext_noop("Draft"),
+    "review": gettext_noop("In review"),
+    "approved": gettext_noop("Approved"),
+    "outdated": gettext_noop("Outdated"),
+    "missing": gettext_noop("Missing"),
+    "published": gettext_noop("Published"),
+    "retired": gettext_noop("Retired"),
+}
+SAVED = gettext_noop("Saved.")
+DONE = {
+    "approve": gettext_noop("Approved."),
+    "decline": gettext_noop("Declined."),
+    "publish": gettext_noop("Published."),
+    "retire": gettext_noop("Retired."),
+    "draft": gettext_noop("Taken off the site."),
+}
+ACTS = {
+    "import": gettext_noop("imported"),
+    "save": gettext_noop("saved"),
+    "review": gettext_noop("sent for review"),
+    "approve": gettext_noop("approved"),
+    "decline": gettext_noop("declined"),
+    "publish": gettext_noop("published"),
+    "retire": gettext_noop("retired"),
+    "draft": gettext_noop("taken back to a draft"),
+    "restore": gettext_noop("restored an earlier version"),
+    "theme": gettext_noop("given a theme"),
+    "untheme": gettext_noop("relieved of a theme"),
+}
+# Why a letter was not sent.
+REASONS = {
+    "withdrawn": gettext_noop("the edition was withdrawn"),
+    "nothing to send": gettext_noop("there was no edition"),
+    "late": gettext_noop("it was too late"),
+    "left": gettext_noop("they had left meanwhile"),
+}
+# What buttons for many at once say.
+DEEDS = {
+    "review": gettext_noop("Send for review"),
+    "approve": gettext_noop("Approve what waits"),
+    "publish": gettext_noop("Approve and publish"),
+    "retire": gettext_noop("Retire"),
+    "draft": gettext_noop("Take off the site"),
+    "theme": gettext_noop("Give it the theme"),
+    "untheme": gettext_noop("Take the theme away"),
+}

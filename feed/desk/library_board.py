@@ -1,0 +1,118 @@
+"""The library as its writers see it: search, filters, and the same act on many principles."""
+
+import logging
+import re
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.desk import filters, session
+from feed.desk.permissions import requires
+from feed.desk.principle_form import LABELS
+from feed.errors import ConflictError, ForbiddenError, gettext_noop
+from feed.library import bulk
+from feed.library.bulk import BulkAction
+from feed.store import desk_queries, library
+from feed.web.context import db, here, language, now, translate
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("desk_library", __name__, url_prefix="/desk/principles")
+
+PAGE_LENGTH = 50
+_NUMBER = re.compile(r"[0-9]{1,15}")
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/")
+@requires("translator")
+def board() -> str:
+    """Every principle that matches, 50 on a page."""
+    query, page, sort = (
+        filters.read(request.args),
+        filters.page(request.args),
+        filters.sort(request.args),
+    )
+    found, total = desk_queries.search(
+        db(),
+        query,
+        here().config.languages,
+        language(),
+        sort=sort.removeprefix("-"),
+        backwards=sort.startswith("-"),
+        limit=PAGE_LENGTH,
+        offset=(page - 1) * PAGE_LENGTH,
+    )
+    return render_template(
+        "desk/library.html",
+        query=query,
+        chosen=filters.arguments(query),
+        sort=sort,
+        found=found,
+        total=total,
+        page=page,
+        pages=-(-total // PAGE_LENGTH),
+        themes=library.themes(db()),
+        sources=library.sources(db()),
+        number=request.args.get("number", 0, type=int),
+        acts=[act for act, role in bulk.ACTS.items() if session.me().may(role)],
+    )
+
+
+@blueprint.post("/bulk")
+@requires("curator")
+def ask() -> Page:
+    """What an act would make of the chosen principles; nothing is done yet."""
+    slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MOST]
+    if not slugs:
+        return redirect(url_for(".board", **filters.back(), none=1), 303)
+    deed = _deed()
+    if deed is None:
+        return redirect(url_for(".board", **filters.back(), none="theme"), 303)
+    return _ask(slugs, deed)
+
+
+@blueprint.post("/bulk/confirmed")
+@requires("curator")
+def confirm() -> Page:
+    """Do what was said, to exactly those."""
+    deed = _deed()
+    if deed is None:
+        abort(400)
+    seen = dict(step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MOST])
+    numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
+    try:
+        done = bulk.carry_out(db(), session.me(), numbers, deed, now())
+    except ConflictError as error:
+        return _ask(list(numbers), deed, translate().say(error.message)), 409
+    log.info("desk: %s: %s %s", session.me().id, deed.act, len(done))
+    return redirect(url_for(".board", **filters.back(), done=deed.act, number=len(done)), 303)
+
+
+def _ask(slugs: list[str], deed: BulkAction, problem: str = "") -> str:
+    outcomes = bulk.dry_run(db(), session.me(), slugs, deed, now())
+    titles = {line.slug: line for line in desk_queries.lines(db(), slugs, language())}
+    return render_template(
+        "desk/bulk.html",
+        act=deed.act,
+        theme=deed.theme,
+        themes=library.themes(db()),
+        fates={f: [o for o in outcomes if o.fate == f] for f in ("done", "refused", "same")},
+        titles=titles,
+        back=filters.back(),
+        problem=problem,
+        field_name=lambda name: translate().gettext(LABELS[name]),
+    )
+
+
+def _deed() -> BulkAction | None:
+    """What a form wants done; None where it is about a theme and names none that there is."""
+    act = request.form.get("act", "")
+    if act not in bulk.ACTS:
+        abort(400)
+    if not session.me().may(bulk.ACTS[act]):
+        raise ForbiddenError(gettext_noop("Only an editor can do that."))
+    if act not in bulk.ABOUT_THEMES:
+        return BulkAction(act)
+    theme = request.form.get("themed", "")
+    return BulkAction(act, theme) if theme in library.themes(db()) else None

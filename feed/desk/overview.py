@@ -1,0 +1,33 @@
+"""The desk's first page: what waits for whoever has signed in."""
+
+from datetime import timedelta
+
+from flask import Blueprint, render_template
+
+from feed import editions
+from feed.desk import session
+from feed.desk.permissions import requires
+from feed.desk.sending import by_day
+from feed.digests import delivery_report
+from feed.library import todo
+from feed.web.context import db, here, now, site
+
+blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
+
+
+@blueprint.get("/")
+@requires("translator")
+def home() -> str:
+    """What waits for somebody, and where to go."""
+    me, today = session.me(), site().today(now())
+    view = editions.today(db(), site(), now())
+    letters = (
+        delivery_report.proof(db(), today - timedelta(days=1), today) if me.may("editor") else []
+    )
+    return render_template(
+        "desk/home.html",
+        today=today,
+        showing=view.showing if view else None,
+        waiting=todo.read(db(), site(), here().config, me, now()),
+        days=by_day(letters),
+    )

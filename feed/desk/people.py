@@ -1,0 +1,102 @@
+"""Who is at the desk, for administrators: inviting, roles, letting go."""
+
+import logging
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.accounts import people, totp
+from feed.desk import session
+from feed.desk.permissions import requires
+from feed.errors import FormError, InputError
+from feed.store import curators
+from feed.web.context import db, here, language, now, translate
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("desk_people", __name__, url_prefix="/desk/people")
+
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/")
+@requires("administrator")
+def everybody() -> str:
+    """Everybody who is or was at the desk, and the form to invite somebody."""
+    return _page({}, {})
+
+
+@blueprint.post("/")
+@requires("administrator")
+def invite() -> Page:
+    """Mail somebody an invitation."""
+    given = _given({"language": request.form.get("language", language())})
+    try:
+        notice = people.add(db(), given, here().config.languages, now())
+    except FormError as error:
+        return _page(given, translate().told(error.fields)), 422
+    log.info("desk: %s invited %s", session.me().id, notice.curator)
+    return redirect(url_for(".everybody", invited=notice.curator), 303)
+
+
+@blueprint.post("/factor")
+@requires("administrator")
+def require_factor() -> AnyResponse:
+    """Require a second factor of everybody, or no longer."""
+    totp.require(db(), "required" in request.form)
+    log.info("desk: %s changed whether a second factor is required", session.me().id)
+    return redirect(url_for(".everybody"), 303)
+
+
+@blueprint.get("/<int:number>/")
+@requires("administrator")
+def one(number: int) -> str:
+    """Somebody, and what can be changed about them."""
+    return _one(number)
+
+
+@blueprint.post("/<int:number>/")
+@requires("administrator")
+def change(number: int) -> Page:
+    """Change somebody's name, role or languages."""
+    try:
+        people.change(db(), number, _given({}), here().config.languages)
+    except FormError as error:
+        return _one(number, translate().told(error.fields)), 422
+    except InputError as error:
+        return _one(number, {"role": translate().say(error.message, **error.values)}), 422
+    log.info("desk: %s changed %s", session.me().id, number)
+    return redirect(url_for(".one", number=number, saved=1), 303)
+
+
+@blueprint.post("/<int:number>/<any(disable, enable, reset):act>")
+@requires("administrator")
+def act(number: int, act: str) -> Page:
+    """Let somebody go, let them in again, or invite them anew."""
+    try:
+        getattr(people, act)(db(), number, now())
+    except InputError as error:
+        return _one(number, {"act": translate().say(error.message, **error.values)}), 422
+    log.info("desk: %s: %s %s", session.me().id, act, number)
+    return redirect(url_for(".one", number=number, done=act), 303)
+
+
+def _given(more: dict[str, str]) -> dict[str, str]:
+    codes = " ".join(request.form.getlist("languages"))
+    return {**request.form.to_dict(), "languages": codes, **more}
+
+
+def _page(given: dict[str, str], wrong: dict[str, str]) -> str:
+    return render_template(
+        "desk/people.html",
+        everybody=curators.everybody(db()),
+        is_required=totp.is_required(db()),
+        given=given,
+        wrong=wrong,
+    )
+
+
+def _one(number: int, wrong: dict[str, str] | None = None) -> str:
+    found = people.get(db(), number)
+    given = _given({}) if wrong else None
+    return render_template("desk/person.html", found=found, given=given, wrong=wrong or {})

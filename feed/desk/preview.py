@@ -1,0 +1,159 @@
+"""What readers will get of what stands in the form: from the very publishers, and kept nowhere.
+
+These are the only pages that a page of the desk may frame. Nothing runs in them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from flask import Blueprint, Response, abort, g, render_template
+from flask import request as asked
+from sqlite_utils import Database
+
+from feed.desk import principle_form, rate_limits, session
+from feed.desk.permissions import requires
+from feed.desk.principle_form import PrincipleForm
+from feed.editions import EditionView
+from feed.errors import InputError
+from feed.files import Entry
+from feed.files.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, without_controls
+from feed.library import editing
+from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
+from feed.publish import channel, digest
+from feed.publish.api_locale import reader
+from feed.store import library
+from feed.web import widget, widget_options
+from feed.web.context import db, here, now, site, translate
+
+blueprint = Blueprint("desk_preview", __name__, url_prefix="/desk/preview")
+
+# A letter has its style in its elements, and a browser shows a picture so; here it does no harm.
+_POLICY = (
+    "default-src 'none'; style-src {style}; img-src 'self'; object-src 'none'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'self'; sandbox"
+)
+
+
+@blueprint.post("/<any(page, feed, widget, card, letter):form>/<code>")
+@requires("translator")
+def show(form: str, code: str) -> Response:
+    """One format in one language, made of the fields of the form."""
+    if code not in site().languages:
+        abort(404)
+    if rate_limits.too_many_previews():
+        return _framed(Response(render_template("desk/preview_none.html", busy=True), 429))
+    slug = asked.form.get("principle", "")
+    languages = here().config.languages
+    started = principle_form.blank(languages, languages[0])
+    if library.principle(db(), slug) is not None:
+        started = principle_form.of(editing.working(db(), slug), languages)
+    wrong: dict[str, InputError] = {}
+    showing = _showing(db(), principle_form.typed(started, session.me()), slug, now(), wrong)
+    if showing is None or wrong:
+        t = translate()
+        problems = principle_form.labelled(t, t.told(wrong)).values()
+        page = render_template("desk/preview_none.html", problems=problems)
+        return _framed(Response(page, 422 if wrong else 200))
+    g.language = code
+    response = _render(form, code, showing)
+    return _framed(response, "'self'" if form in ("page", "feed") else "'unsafe-inline'")
+
+
+def _render(form: str, code: str, showing: Showing) -> Response:
+    if form == "page":
+        view = EditionView(showing, None, None)
+        page = render_template("edition.html", view=view, front=False, is_today=False)
+        return Response(page)
+    if form == "feed":
+        (item,) = channel.daily(site(), code, [showing]).items
+        return Response(render_template("desk/preview_feed.html", item=item))
+    if form == "widget":
+        return widget.shown(
+            reader(site(), code), widget_options.WidgetOptions(show=widget_options.PARTS), showing
+        )
+    if form == "letter":
+        return Response(digest.daily(site(), code, showing).html)
+    from feed.publish import card  # slow to load
+
+    return Response(card.render(site(), code, showing), content_type="image/png")
+
+
+def _framed(response: Response, style: str = "'self'") -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY.format(style=style)
+    return response
+
+
+def _showing(
+    db: Database, sheet: PrincipleForm, slug: str, now: datetime, wrong: dict[str, InputError]
+) -> Showing | None:
+    """What stands in the form as today's edition; None while no text has title and statement.
+
+    What saving would refuse, such as a text that is too long, goes into `wrong`, by field.
+    """
+    values = {name: without_controls(text).strip() for name, text in sheet.values.items()}
+    texts = {code: text for code in sheet.languages if (text := _text(code, values, wrong))}
+    if not texts:
+        return None
+    original = sheet.original if sheet.original in texts else next(iter(texts))
+    themes = _themes(db, values)
+    source = _source(db, sheet, values, wrong)
+    principle = Principle(
+        slug=slug or "new",
+        kind="quote" if values.get("kind") == "quote" else "principle",
+        source=source.slug,
+        themes=tuple(theme.slug for theme in themes),
+        original_language=original,
+        locator=_checked(values, ("locator",), PRINCIPLE, "", wrong).get("locator", ""),
+        status="published",
+        texts=texts,
+    )
+    day = site().today(now)
+    edition = Edition(day, 1, principle.slug, 1, "rotation", site().start(day))
+    return Showing(edition, principle, source, themes)
+
+
+def _themes(db: Database, values: dict[str, str]) -> tuple[Theme, ...]:
+    slugs = values.get("themes", "").split()
+    known = library.themes(db, slugs)
+    return tuple(known[slug] for slug in slugs if slug in known)
+
+
+def _text(code: str, values: dict[str, str], wrong: dict[str, InputError]) -> Text | None:
+    parts = _checked(values, TEXT_FIELDS, TEXT, f"{code}.", wrong)
+    if not (parts.get("title") and parts.get("statement")):
+        return None
+    return Text(code, **{name: parts.get(name, "") for name in TEXT_FIELDS}, state="approved")
+
+
+def _source(
+    db: Database, sheet: PrincipleForm, values: dict[str, str], wrong: dict[str, InputError]
+) -> Source:
+    known = library.sources(db, [values.get("source", "")])
+    given = principle_form.new_source(sheet)
+    if given is None:
+        return next(iter(known.values()), None) or Source("new", "…", sheet.original)
+    typed = {name: without_controls(str(value)) for name, value in given.items()}
+    clean = _checked(typed, ("title", "author", "language"), SOURCE, "source_", wrong)
+    rights = _checked(typed, ("rights",), SOURCE_TEXT, "source_", wrong)
+    language = clean.get("language", sheet.original)
+    return Source(
+        "new",
+        clean.get("title", "…"),
+        language,
+        author=clean.get("author"),
+        year=given["year"] if isinstance(given["year"], int) else None,
+        texts={language: SourceText(rights=rights.get("rights", ""))},
+    )
+
+
+def _checked(
+    values: Mapping[str, str],
+    names: Iterable[str],
+    checks: Mapping[str, Check],
+    prefix: str,
+    wrong: dict[str, InputError],
+) -> Entry:
+    """The fields that are filled, as saving takes them."""
+    at = "" if prefix == "source_" else prefix
+    given = {name: values[at + name] for name in names if values.get(at + name)}
+    return editing.checked(given, checks, prefix, wrong)

@@ -1,0 +1,64 @@
+"""The outbox: letters as .eml files in a folder, for an installation without a mail server."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from feed.errors import MailUnavailableError, gettext_noop
+from feed.smtp.envelope import Envelope, Outcome
+
+TOGETHER = 50  # outcomes recorded at once: whatever is written again replaces its own file
+_MESSAGE_ID = re.compile(rb"^message-id:\s*<([^@>]+)@", re.IGNORECASE | re.MULTILINE)
+_LONGEST_NAME = 200
+
+
+def deliver(
+    folder: Path,
+    envelopes: Iterator[Envelope],
+    record: Callable[[Sequence[Outcome]], None],
+    stop: threading.Event,
+) -> None:
+    """Write what `envelopes` gives into the folder; `record` is told, in batches.
+
+    A file is named after its letter's Message-ID, so that a letter written twice is there once.
+    Raises MailUnavailableError where it cannot be written.
+    """
+    written: list[Outcome] = []
+    try:
+        while not stop.is_set() and (envelope := next(envelopes, None)) is not None:
+            name = _name(envelope)
+            _write(folder, name, envelope.message)
+            written.append(Outcome(envelope.key, "sent", 250, name))
+            if len(written) == TOGETHER:
+                batch, written = written, []
+                record(batch)
+    finally:
+        if written:
+            record(written)
+
+
+def _name(envelope: Envelope) -> str:
+    head = envelope.message.partition(b"\r\n\r\n")[0]
+    found = _MESSAGE_ID.search(head)
+    name = quote(found[1].strip(), safe="") if found else f"letter-{envelope.key}"
+    return f"{name[:_LONGEST_NAME]}.eml"
+
+
+def _write(folder: Path, name: str, message: bytes) -> None:
+    """All of it or nothing."""
+    draft = folder / f"{name}.part"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.write_bytes(message)
+        draft.replace(folder / name)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        raise MailUnavailableError(
+            gettext_noop("Letters cannot be written into %(folder)s: %(reason)s."),
+            folder=folder,
+            reason=error.strerror or error,
+        ) from None

@@ -1,0 +1,121 @@
+"""Pins: an editor's wish that a principle be shown on a date."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from sqlite_utils import Database
+
+from feed.errors import FormError, InputError, NotFoundError, gettext_noop
+from feed.model import Principle, Site
+from feed.store import ledger, library
+from feed.store.connection import transaction
+from feed.store.library import Query
+
+MOST_FOUND = 8
+LONGEST_WORDS = 200  # no title is as long
+
+_PAST = gettext_noop("%(date)s has had its edition: expected a date to come.")
+_NO_DATE = gettext_noop("Choose a date, such as %(example)s.")
+_TAKEN = gettext_noop(
+    "“%(slug)s” is pinned to that day already: change that pin, or choose another day."
+)
+_NAMELESS = gettext_noop("Say which principle: words of its title, or its short name.")
+_UNKNOWN = gettext_noop("Nothing published is called “%(words)s”: try other words of its title.")
+_SEVERAL = gettext_noop("Several principles match “%(words)s”: choose one of them.")
+
+
+def pin(
+    db: Database,
+    site: Site,
+    day: date,
+    slug: str | None,
+    now: datetime,
+    moved_from: date | None = None,
+) -> None:
+    """Pin a principle to a date to come, moving its pin from another; or take the pin away.
+
+    Raises NotFoundError for an unknown principle, InputError for a date that has its edition.
+    """
+    if slug is not None and library.principle(db, slug) is None:
+        raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
+    with transaction(db):
+        last = ledger.last_date(db)
+        if day < site.today(now) or (last is not None and day <= last):
+            raise InputError(_PAST, date=day.isoformat())
+        if moved_from is not None:
+            ledger.pin(db, moved_from, None)
+        ledger.pin(db, day, slug)
+
+
+def put(db: Database, site: Site, given: Mapping[str, str], language: str, now: datetime) -> date:
+    """Pin a principle to a date to come, or move its pin there; the date. Raises FormError.
+
+    `given` has date; principle, as words that are read in `language`, or `chosen`, a slug of what
+    was offered for the words in `asked`; and `pinned`, the date from which a pin is moved.
+    """
+    errors: dict[str, InputError] = {}
+    day = _date(given.get("date", ""), site, now, errors)
+    before = _iso(given.get("pinned", ""))
+    with transaction(db):
+        slug = named(db, given, language, errors)
+        taken = ledger.pins(db).get(day) if day and day != before else None
+        if taken is not None:
+            errors["date"] = InputError(_TAKEN, slug=taken)
+        if errors or day is None or slug is None:
+            raise FormError(errors)
+        pin(db, site, day, slug, now, moved_from=before)
+    return day
+
+
+def remove(db: Database, day: date) -> None:
+    """Take the pin of a date away, if it has one."""
+    with transaction(db):
+        ledger.pin(db, day, None)
+
+
+def named(
+    db: Database, given: Mapping[str, str], language: str, errors: dict[str, InputError]
+) -> str | None:
+    """The slug of the principle that somebody means; else why not, in `errors`."""
+    words, chosen = given.get("principle", "").strip(), given.get("chosen", "")
+    is_offered = chosen and words == given.get("asked", "").strip()
+    if is_offered and library.principle(db, chosen) is not None:
+        return chosen
+    found = matching(db, words, language)
+    if len(found) == 1:
+        return found[0].slug
+    message = _SEVERAL if found else _UNKNOWN
+    errors["principle"] = InputError(message, words=words) if words else InputError(_NAMELESS)
+    return None
+
+
+def matching(db: Database, words: str, language: str) -> list[Principle]:
+    """The principle of that slug or title, else those that a search finds, the best first."""
+    known = library.principle(db, words.casefold())
+    if known is not None:
+        return [known]
+    if len(words) > LONGEST_WORDS:  # a search for a thousand of them takes seconds
+        return []
+    found = library.search(db, Query(language, words), MOST_FOUND, 0)[0] if words else []
+    titled = [each for each in found if _is_titled(each, words)]
+    return titled if len(titled) == 1 else found
+
+
+def _is_titled(principle: Principle, words: str) -> bool:
+    return any(text.title.casefold() == words.casefold() for text in principle.texts.values())
+
+
+def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -> date | None:
+    day, today = _iso(text), site.today(now)
+    if day is None or not site.has(day):
+        errors["date"] = InputError(_NO_DATE, example=(today + timedelta(days=1)).isoformat())
+    elif day <= today:
+        errors["date"] = InputError(_PAST, date=day.isoformat())
+    return day
+
+
+def _iso(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        return None

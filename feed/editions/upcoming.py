@@ -1,0 +1,114 @@
+"""The days to come as an editor sees them: what is planned, and what is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlite_utils import Database
+
+from feed import editions
+from feed.config import Config
+from feed.editions import Planned
+from feed.model import Principle, Site, Why
+from feed.store import curators, ledger, library, staff_notices
+from feed.store.connection import transaction
+
+AHEAD = 60  # days that the calendar shows
+NEAR = 30  # days within which something missing is urgent
+NOTICE = "gaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A language whose readers would not see an up-to-date text.
+
+    `state` is that of its text (draft, review, outdated), or missing.
+    """
+
+    language: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date to come. `principle` is None where nothing can be shown.
+
+    `idle_pin` is a principle that was pinned to the date and cannot be shown on it.
+    """
+
+    date: date
+    principle: Principle | None
+    why: Why | None
+    lacks: tuple[Gap, ...]
+    idle_pin: Principle | None = None
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether somebody has to do something about it."""
+        return self.principle is None or bool(self.lacks)
+
+
+def days(db: Database, site: Site, config: Config, now: datetime, number: int = AHEAD) -> list[Day]:
+    """The coming `number` dates from tomorrow, by the rotation as it runs now."""
+    first = site.today(now) + timedelta(days=1)
+    planned = {each.date: each for each in editions.plan(db, site, config, now, number, first)}
+    pins = ledger.pins(db)
+    wanted = {each.principle for each in planned.values()} | set(pins.values())
+    principles = library.principles(db, wanted)
+    return [
+        _day(day, planned.get(day), pins.get(day), principles, site.languages)
+        for day in site.days(first, first + timedelta(days=number - 1))
+    ]
+
+
+def gaps(db: Database, site: Site, config: Config, now: datetime) -> list[Day]:
+    """The coming days that show nothing, or not in every language of the site."""
+    return urgent(days(db, site, config, now, NEAR), site, now)
+
+
+def urgent(found: Sequence[Day], site: Site, now: datetime) -> list[Day]:
+    """Those of some days that lack something and are near."""
+    last = site.today(now) + timedelta(days=NEAR)
+    return [day for day in found if day.is_gap and day.date <= last]
+
+
+def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
+    """Mail the editors that something is missing, once on each of the site's dates; how many."""
+    if not gaps(db, site, config, now):
+        return 0
+    with transaction(db):
+        told = [
+            each.id
+            for each in curators.everybody(db)
+            if each.may("editor")
+            and each.disabled is None
+            and not _was_told(db, site, each.id, now)
+        ]
+        for number in told:
+            staff_notices.add(db, number, NOTICE, now)
+    return len(told)
+
+
+def _was_told(db: Database, site: Site, curator: int, now: datetime) -> bool:
+    last = staff_notices.newest(db, curator, NOTICE)
+    return last is not None and site.today(last.asked) >= site.today(now)
+
+
+def _day(
+    day: date,
+    planned: Planned | None,
+    pin: str | None,
+    principles: dict[str, Principle],
+    languages: tuple[str, ...],
+) -> Day:
+    idle = principles[pin] if pin and (planned is None or planned.why != "pin") else None
+    if planned is None:
+        return Day(day, None, None, (), idle)
+    principle = principles[planned.principle]
+    return Day(day, principle, planned.why, _lacks(principle, languages), idle)
+
+
+def _lacks(principle: Principle, languages: tuple[str, ...]) -> tuple[Gap, ...]:
+    states = [(code, principle.texts.get(code)) for code in languages]
+    found = [Gap(code, text.state if text else "missing") for code, text in states]
+    return tuple(each for each in found if each.state != "approved")

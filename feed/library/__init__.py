@@ -1,0 +1,1 @@
+"""Writing principles: editing, workflow, import and export, style checks."""

@@ -1,0 +1,317 @@
+"""Writing at the desk: each save is a step in a principle's history, and nothing is overwritten.
+
+What somebody may not publish waits in the history, and the library stays as it was.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlite_utils import Database
+
+from feed import files
+from feed.errors import ConflictError, FormError, InputError, NotFoundError, gettext_noop
+from feed.files import Entry
+from feed.files.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
+from feed.library import minor_edits, slugs, workflow
+from feed.library.minor_edits import Version
+from feed.library.workflow import Act, Transition
+from feed.model import SHOWABLE, Source
+from feed.model.people import Curator
+from feed.store import ledger, library, library_writes, revisions
+from feed.store.connection import transaction
+
+LONGEST_REASON = 500
+_DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
+_CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A principle as its writers have it: the newest step of its history, whether public or not.
+
+    `live` is what the library has, None where there is nothing yet. `waiting` tells whether an
+    editor is asked for; `typo_waits` whether the original waits with nothing but typos put right,
+    None where it does not wait. `versions` are this one and the steps before it, newest first.
+    """
+
+    entry: Entry
+    revision: int
+    waiting: bool
+    live: Entry | None
+    typo_waits: bool | None = None
+    versions: tuple[Version, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of a save: the newest step, and whether something waits for an editor."""
+
+    slug: str
+    revision: int
+    waiting: bool
+
+
+def working(db: Database, slug: str) -> Working:
+    """The working copy of a principle. Raises NotFoundError."""
+    found = _working(db, slug)
+    if found is None:
+        raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
+    return found
+
+
+def save(
+    db: Database,
+    me: Curator,
+    entry: Entry,
+    base: int | None,
+    now: datetime,
+    *,
+    act: str = "save",
+    languages: tuple[str, ...] | None = None,
+    typo_only: bool = False,
+    typo_waits: bool | None = None,
+    source: Entry | None = None,
+    form: str | None = None,
+) -> Saved:
+    """Save a principle, and do what `act` says to its texts in `languages` (or to all it fits).
+
+    `entry` is the whole of it, but for states, which the desk decides; texts it leaves out stay.
+    `base` is the step that it was written on, None for a new principle, whose slug is made from its
+    title unless given. `source` is a new source to add with it. `form` names the form that a new
+    principle was written in: sent again, it is the same principle. The same content twice is one
+    step. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not the
+    newest step: then nothing has changed.
+    """
+    step = Transition(me, cast(Act, act), languages, typo_only, typo_waits)
+    with transaction(db):
+        first = revisions.by_form(db, form) if form and base is None else None
+        if first is not None:
+            entry, base = {**entry, "slug": first.principle}, first.id
+        old = None if base is None else working(db, entry["slug"])
+        errors: dict[str, InputError] = {}
+        if source is not None:
+            entry = {**entry, "source": _source(db, source, errors, now)}
+        typed = _checked(db, entry, old, errors)
+        if errors:
+            raise FormError(errors)
+        return _take(db, typed, old, base, step, now, form)
+
+
+def act(
+    db: Database,
+    me: Curator,
+    slug: str,
+    act: str,
+    now: datetime,
+    *,
+    languages: tuple[str, ...] | None = None,
+    reason: str = "",
+) -> Saved:
+    """Move a principle, or its texts in `languages`, on or back.
+
+    `act` is review, approve, decline (with a reason), publish, retire or draft (both of the whole
+    principle). Raises FormError, ForbiddenError and NotFoundError.
+    """
+    step = Transition(me, cast(Act, act), languages)
+    with transaction(db):
+        old = working(db, slug)
+        told = _reason(reason) if act == "decline" else None
+        entry = old.entry
+        if act == "decline" and old.live is not None and languages is None:
+            entry = {**entry, **workflow.fields(old.live)}
+        return _take(db, entry, old, old.revision, step, now, None, told)
+
+
+def _take(
+    db: Database,
+    entry: Entry,
+    old: Working | None,
+    base: int | None,
+    step: Transition,
+    now: datetime,
+    form: str | None,
+    reason: str | None = None,
+) -> Saved:
+    """Decide what a step makes of a principle, and write it, unless that is what is there."""
+    before, live = (old.entry, old.live) if old else (None, None)
+    workflow.forbid(step, before, entry)
+    target = workflow.decided(before, live, entry, step)
+    was_shown = live is not None and ledger.was_shown(db, target["slug"])
+    part = workflow.live_part(before, live, target, step, was_shown=was_shown)
+    if old and live and workflow.is_same(old.entry, target) and workflow.is_same(part, live):
+        return Saved(target["slug"], old.revision, old.waiting)
+    if old is not None and base != old.revision:
+        raise ConflictError(_CONFLICT, slug=target["slug"])
+    wrong = workflow.incomplete(target) | _uncredited(db, target, step)
+    if wrong:
+        raise FormError(wrong)
+    return _write(db, target, part, old, step, now, form, reason)
+
+
+def _write(
+    db: Database,
+    target: Entry,
+    part: Entry,
+    old: Working | None,
+    step: Transition,
+    now: datetime,
+    form: str | None,
+    reason: str | None,
+) -> Saved:
+    before, live = (old.entry, old.live) if old else (None, None)
+    if live is None or not workflow.is_same(part, live):
+        leaving = _typos(target, old, step) if old else ()
+        renewed = workflow.renewed(before, part, step)
+        library_writes.put_principle(db, part, live, now, typos=leaving, renewed=renewed)
+    number = revisions.add(
+        db,
+        target,
+        now,
+        origin="desk",
+        curator=step.me.id,
+        action=step.act,
+        applied=workflow.is_same(part, target),
+        typo=step.typo_only,
+        reason=reason,
+        form=form if old is None else None,
+    )
+    return Saved(target["slug"], number, _waits(target, part))
+
+
+def _working(db: Database, slug: str) -> Working | None:
+    found = library.principle(db, slug)
+    if found is None:
+        return None
+    live, newest = files.entry_of(found), revisions.newest(db, slug)
+    if newest is None or newest.is_applied:
+        number = newest.id if newest else 0
+        return Working(live, number, _waits(live, live), live, versions=((live, False),))
+    texts = {
+        language: _as_live(text, live["texts"].get(language))
+        for language, text in newest.entry["texts"].items()
+    }
+    entry = {**newest.entry, "texts": texts}
+    versions = tuple((step.entry, step.is_typo) for step in revisions.of(db, slug))
+    told = minor_edits.waiting(versions, live)
+    return Working(entry, newest.id, _waits(entry, live), live, told, versions)
+
+
+def _as_live(text: Entry, live: Entry | None) -> Entry:
+    """A text of a step that waits; what is in the library may have become outdated since."""
+    same = live is not None and workflow.words(text) == workflow.words(live)
+    return {**text, "state": live["state"]} if live and same and _shows(text) else text
+
+
+def _shows(text: Entry) -> bool:
+    return text["state"] in SHOWABLE
+
+
+def _waits(target: Entry, part: Entry) -> bool:
+    """Whether an editor is asked for."""
+    asked = any(text["state"] == "review" for text in target["texts"].values())
+    return asked or workflow.fields(target) != workflow.fields(part)
+
+
+def _typos(target: Entry, old: Working, step: Transition) -> Collection[str]:
+    """What becomes public by a step, and leaves translations current."""
+    told = step.typo_waits
+    before = [(entry, mark if told is None else told) for entry, mark in old.versions]
+    return minor_edits.marked([(target, step.typo_only), *before], old.live) if old.live else ()
+
+
+def _checked(
+    db: Database, entry: Entry, old: Working | None, errors: dict[str, InputError]
+) -> Entry:
+    """What was typed, cleaned; what is wrong with it goes into `errors`, by field."""
+    given = {**_DEFAULTS, **{name: entry[name] for name in PRINCIPLE if name in entry}}
+    given["status"] = "draft"  # the desk decides
+    original = given["original_language"]
+    title = entry.get("texts", {}).get(original, {}).get("title", "")
+    given["slug"] = entry.get("slug") or slugs.free(db, title)
+    typed = {"texts": {}, **checked(given, PRINCIPLE, "", errors)}
+    errors.pop("source", None)  # looked up below
+    for language, text in {original: {}, **entry["texts"]}.items():
+        is_needed = language == original
+        parts = {name: text.get(name, "") for name in TEXT if name != "state"}
+        filled = {name: value for name, value in parts.items() if value or is_needed}
+        if filled or (old and language in old.entry["texts"]):
+            typed["texts"][language] = checked(filled, TEXT, f"{language}.", errors)
+    if old is None and library.principle(db, given["slug"]) is not None:
+        errors["slug"] = InputError(
+            gettext_noop("There is a principle “%(slug)s” already."), slug=given["slug"]
+        )
+    known = library.themes(db)
+    if unknown := [theme for theme in typed.get("themes", []) if theme not in known]:
+        errors["themes"] = InputError(
+            gettext_noop("There is no theme “%(slug)s”."), slug=unknown[0]
+        )
+    if not any(name.startswith("source_") for name in errors) and not library.sources(
+        db, [given["source"]]
+    ):
+        errors["source"] = InputError(gettext_noop("Choose a source, or add a new one."))
+    return typed
+
+
+def checked(
+    given: Mapping[str, object],
+    checks: Mapping[str, Check],
+    prefix: str,
+    errors: dict[str, InputError],
+) -> Entry:
+    """The values as saving takes them; what is wrong with the others goes into `errors`."""
+    clean: Entry = {}
+    for name, value in given.items():
+        try:
+            clean[name] = checks[name](value)
+        except ExpectedError as error:
+            errors[prefix + name] = InputError(error.message, **error.values)
+    return clean
+
+
+def _source(db: Database, given: Entry, errors: dict[str, InputError], now: datetime) -> str:
+    """Add a source, unless there is one of that title, author and year; its slug."""
+    wrong: dict[str, InputError] = {}
+    parts = {name: given[name] for name in SOURCE if given.get(name)}
+    clean = checked({"title": "", "language": "", **parts}, SOURCE, "", wrong)
+    rights = checked({"rights": given.get("rights", "")}, SOURCE_TEXT, "", wrong)
+    errors |= {f"source_{name}": error for name, error in wrong.items()}
+    if wrong:
+        return ""
+    for known in library.sources(db).values():
+        if all(getattr(known, n) == clean.get(n) for n in ("title", "author", "year")):
+            return known.slug
+    clean["slug"] = slugs.free_source(db, clean["title"])
+    library_writes.put_source(db, {**clean, "texts": {clean["language"]: rights}}, now)
+    return str(clean["slug"])
+
+
+def _uncredited(db: Database, entry: Entry, step: Transition) -> dict[str, InputError]:
+    """What a quote lacks before it can go further than a draft."""
+    if entry["kind"] != "quote" or step.act not in ("review", "approve", "publish"):
+        return {}
+    source = library.sources(db, [entry["source"]])[entry["source"]]
+    if source.author and source.year and _has_rights(source):
+        return {}
+    message = gettext_noop(
+        "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
+    )
+    return {"source": InputError(message, title=source.title)}
+
+
+def _has_rights(source: Source) -> bool:
+    return any(text.rights for text in source.texts.values())
+
+
+def _reason(typed: str) -> str:
+    reason = " ".join(typed.split())
+    if not reason or not reason.isprintable():
+        raise FormError(
+            {"reason": InputError(gettext_noop("Say why, so that they know what to change."))}
+        )
+    if len(reason) > LONGEST_REASON:
+        message = gettext_noop("expected at most %(most)s characters, not %(count)s")
+        error = InputError(message, most=LONGEST_REASON, count=len(reason))
+        raise FormError({"reason": error})
+    return reason

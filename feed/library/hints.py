@@ -1,0 +1,99 @@
+"""What is worth a second look while writing: it never keeps anybody from saving."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz, process
+from sqlite_utils import Database
+
+from feed.errors import gettext_noop
+from feed.files import Entry
+from feed.library import style_checks
+from feed.library.diff import unflat
+from feed.library.workflow import words
+from feed.model import SHOWABLE, TEXT_FIELDS, Source, Text
+from feed.store import library
+
+MOST_ALIKE = 3  # of what is nearly the same is shown
+COMPARED = ("title", "statement", "practice")
+_LINK = re.compile(r"\[[^\[\]]*+\]\s*+\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One thing to look at: a field of the form, a message, and the principle it speaks of."""
+
+    field: str
+    message: str
+    values: Mapping[str, object]
+    slug: str | None = None
+
+
+def of(
+    db: Database, values: Mapping[str, str], source: Source | None, live: Entry | None
+) -> list[Hint]:
+    """All hints for what stands in the fields of a form; empty translations have none.
+
+    What readers see already, word for word, is not looked for in the library again.
+    """
+    found: list[Hint] = []
+    entry, known = unflat(values), live["texts"] if live else {}
+    for language, written in entry["texts"].items():
+        if any(written.values()):
+            text = Text(language, **{name: written.get(name, "") for name in TEXT_FIELDS})
+            found += _text(text)
+            public = known.get(language, {"state": ""})
+            if words(written) != words(public) or public["state"] not in SHOWABLE:
+                found += _alike(db, text, values.get("slug", ""))
+    return [*found, *_credit(values, source)]
+
+
+def _text(text: Text) -> Iterator[Hint]:
+    for name, message, values in style_checks.text(text):
+        yield Hint(f"{text.language}.{name}", message, values)
+    if len(text.statement) > style_checks.STATEMENT[1]:
+        message = gettext_noop("is too long for the widget, which has room for %(most)s characters")
+        yield Hint(f"{text.language}.statement", message, {"most": style_checks.STATEMENT[1]})
+    for name in TEXT_FIELDS:
+        if _LINK.search(getattr(text, name)):
+            message = gettext_noop(
+                "looks like a link, but is shown as typed: name the source instead"
+            )
+            yield Hint(f"{text.language}.{name}", message, {})
+
+
+def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
+    if not values.get("locator"):
+        yield Hint("locator", gettext_noop("is missing"), {})
+    if source is not None and not (source.author or source.publisher):
+        message = gettext_noop("gives no credit: %(source)s has neither author nor publisher")
+        yield Hint("source", message, {"source": source.title})
+    count = len(values.get("themes", "").split())
+    if not style_checks.THEMES[0] <= count <= style_checks.THEMES[1]:
+        message = gettext_noop("are %(count)s: expected %(least)s to %(most)s")
+        bounds = {"least": style_checks.THEMES[0], "most": style_checks.THEMES[1]}
+        yield Hint("themes", message, {"count": count, **bounds})
+
+
+def _alike(db: Database, text: Text, slug: str) -> Iterator[Hint]:
+    """What says nearly the same in the library, compared part by part as `checks` does."""
+    least = style_checks.ALIKE / (
+        200 - style_checks.ALIKE
+    )  # what is much shorter or longer is not that alike
+    written = {name: getattr(text, name) for name in COMPARED if getattr(text, name)}
+    bounds = {
+        name: (int(len(passage) * least), int(len(passage) / least) + 1)
+        for name, passage in written.items()
+    }
+    for name, others in library.passages(db, text.language, bounds, slug).items():
+        for _, score, other in process.extract(
+            written[name],
+            others,
+            scorer=fuzz.token_sort_ratio,
+            score_cutoff=style_checks.ALIKE,
+            limit=MOST_ALIKE,
+        ):
+            message = gettext_noop("is nearly that of “%(other)s” (%(score)s %%)")
+            values = {"other": other, "score": round(score)}
+            yield Hint(f"{text.language}.{name}", message, values, other)

@@ -1,0 +1,224 @@
+"""What importing files would make of each of their entries, decided without writing anything."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sqlite_utils import Database
+
+from feed import files
+from feed.errors import Problem, gettext_noop
+from feed.files import Entry, Exchange
+from feed.model import SHOWABLE
+from feed.model.people import Curator
+from feed.store import ledger, library, revisions
+
+Fate = Literal["new", "changed", "unchanged", "left_alone", "refused"]
+KINDS = ("themes", "sources", "principles")
+_DEFAULTS = {"kind": "principle", "locator": "", "themes": [], "status": "draft"}
+_REQUIRED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "themes": (("slug",), ("name",)),
+    "sources": (("slug", "title", "language"), ()),
+    "principles": (("slug", "source"), ("title", "statement")),
+}
+_PUBLIC = gettext_noop("only an editor may import this: it is public, or would become so")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEntry:
+    """One entry, and what becomes of it.
+
+    `entry` is the whole of it as it would be, `old` as it is; `fields` are the names of what
+    differs, such as `status` and `texts.sv.title`. A `refused` one has problems in the plan.
+    """
+
+    kind: str
+    slug: str
+    fate: Fate
+    entry: Entry
+    old: Entry | None
+    fields: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of all entries, and every reason why the files are refused."""
+
+    items: tuple[PlannedEntry, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def mark(self) -> str:
+        """The same for two plans that do the same to the same."""
+        told = [(item.kind, item.slug, item.fate, item.fields, item.old) for item in self.items]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def plan(
+    db: Database,
+    incoming: Exchange,
+    problems: Iterable[Problem] = (),
+    *,
+    overwrite: bool = False,
+    me: Curator | None = None,
+) -> Plan:
+    """Decide what becomes of every entry of an exchange that was read with these problems.
+
+    A principle last edited at the desk is left alone unless `overwrite`. With `me`, entries are
+    refused that would change what readers see, unless that is an editor.
+    """
+    return _Planner(db, incoming, list(problems), overwrite, me).run()
+
+
+@dataclass
+class _Planner:
+    db: Database
+    incoming: Exchange
+    problems: list[Problem]
+    overwrite: bool
+    me: Curator | None
+    languages: dict[str, str] = field(default_factory=dict)  # of every source
+    themes: set[str] = field(default_factory=set)
+
+    def run(self) -> Plan:
+        known: dict[str, dict[str, Any]] = {
+            "themes": dict(library.themes(self.db)),
+            "sources": dict(library.sources(self.db)),
+            "principles": library.principles(self.db, self.incoming.principles),
+        }
+        self.languages = {slug: item.language for slug, item in known["sources"].items()}
+        for slug, entry in self.incoming.sources.items():
+            self.languages[slug] = entry.get("language") or self.languages.get(slug, "")
+        self.themes = {*known["themes"], *self.incoming.themes}
+        malformed = {(problem.file, problem.entry) for problem in self.problems}
+        items = []
+        for kind in KINDS:
+            for slug, entry in getattr(self.incoming, kind).items():
+                stored = known[kind].get(slug)
+                old = None if stored is None else files.entry_of(stored)
+                where = (self.incoming.files[kind, slug], label(kind, slug))
+                items.append(self._item(kind, entry, old, where in malformed))
+        return Plan(tuple(items), tuple(self.problems))
+
+    def _item(self, kind: str, entry: Entry, old: Entry | None, is_malformed: bool) -> PlannedEntry:
+        slug = entry["slug"]
+        new = self._completed(kind, entry, old)
+        changes = tuple(_differences(old or {"texts": {}}, new))
+        if is_malformed or not self._is_valid(kind, new):
+            fate: Fate = "refused"
+        elif old is not None and not changes:
+            fate = "unchanged"
+        elif kind == "principles" and old and self._is_of_the_desk(slug):
+            fate = "left_alone"
+        elif self._is_forbidden(kind, old, new, changes):
+            self._wrong(kind, slug, "", _PUBLIC)
+            fate = "refused"
+        else:
+            fate = "changed" if old else "new"
+        rows = tuple(self.incoming.rows.get(slug, ())) if kind == "principles" else ()
+        return PlannedEntry(kind, slug, fate, new, old, changes if old else (), rows)
+
+    def _completed(self, kind: str, entry: Entry, old: Entry | None) -> Entry:
+        """What the library would have after the import."""
+        new = files.merged(old, entry)
+        if kind != "principles":
+            return new
+        texts = {code: {"state": "draft", **text} for code, text in new["texts"].items()}
+        new = {**_DEFAULTS, **new, "texts": texts}
+        if language := self.languages.get(new.get("source", "")):
+            new.setdefault("original_language", language)
+        return new
+
+    def _is_of_the_desk(self, slug: str) -> bool:
+        return not self.overwrite and revisions.last_origin(self.db, slug) == "desk"
+
+    def _is_forbidden(
+        self, kind: str, old: Entry | None, new: Entry, changes: tuple[str, ...]
+    ) -> bool:
+        if self.me is None or self.me.may("editor"):
+            return False
+        if kind != "principles":
+            return kind == "themes" or old is not None
+        return _is_public(old, new, changes, ledger.was_shown(self.db, new["slug"]))
+
+    def _is_valid(self, kind: str, entry: Entry) -> bool:
+        before = len(self.problems)
+        self._complete(kind, entry)
+        if kind == "principles":
+            self._refers(entry)
+            self._is_original(entry)
+        return len(self.problems) == before
+
+    def _complete(self, kind: str, entry: Entry) -> None:
+        names, text_names = _REQUIRED[kind]
+        missing = [name for name in names if not entry.get(name)]
+        missing += [
+            f"texts.{language}.{name}"
+            for language, text in entry["texts"].items()
+            for name in text_names
+            if not text.get(name)
+        ]
+        for name in missing:
+            self._wrong(
+                kind, entry["slug"], name, gettext_noop("expected a value, but there is none")
+            )
+
+    def _refers(self, entry: Entry) -> None:
+        if "source" in entry and entry["source"] not in self.languages:
+            message = gettext_noop(
+                "expected a source of the library or of these files, not “%(given)s”"
+            )
+            self._wrong("principles", entry["slug"], "source", message, given=entry["source"])
+        for theme in entry["themes"]:
+            if theme not in self.themes:
+                message = gettext_noop(
+                    "expected a theme of the library or of these files, not “%(given)s”"
+                )
+                self._wrong("principles", entry["slug"], "themes", message, given=theme)
+
+    def _is_original(self, entry: Entry) -> None:
+        slug, original = entry["slug"], entry.get("original_language")
+        if original is None:
+            return
+        if original not in entry["texts"]:
+            message = gettext_noop("expected a text in the original language, %(language)s")
+            self._wrong("principles", slug, "texts", message, language=original)
+        elif entry["texts"][original]["state"] == "outdated":
+            message = gettext_noop(
+                "expected draft, review or approved: an original is never outdated"
+            )
+            self._wrong("principles", slug, f"texts.{original}.state", message)
+
+    def _wrong(self, kind: str, slug: str, name: str, message: str, **values: object) -> None:
+        file = self.incoming.files.get((kind, slug), "")
+        self.problems.append(Problem(file, label(kind, slug), name, message, values))
+
+
+def label(kind: str, slug: str) -> str:
+    """What an entry is called in a Problem."""
+    return f"{kind} “{slug}”"
+
+
+def _differences(old: Entry, new: Entry, prefix: str = "") -> Iterable[str]:
+    """The names of what differs; an empty value and none at all mean the same."""
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(value, dict):
+            known = before if isinstance(before, dict) else {}
+            yield from _differences(known, value, f"{prefix}{name}.")
+        elif (value or None) != (before or None):
+            yield prefix + name
+
+
+def _is_public(old: Entry | None, new: Entry, changes: Iterable[str], was_shown: bool) -> bool:
+    """Whether readers see what changes, or would see it: pages of past editions stay."""
+    is_draft = new["status"] == "draft" and (old is None or old["status"] == "draft")
+    is_draft = is_draft and not was_shown
+    shared = [name for name in changes if "." not in name and name != "notes"]
+    before = old["texts"] if old else {}
+    touched = {name.split(".")[1] for name in changes if "." in name}
+    texts = [entry.get(code, {}) for code in touched for entry in (before, new["texts"])]
+    return (bool(shared) and not is_draft) or any(t.get("state") in SHOWABLE for t in texts)

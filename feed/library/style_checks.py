@@ -1,0 +1,225 @@
+"""What a machine can find wrong in the library: the limits and the typography of its style guide.
+
+The style guide is data/STYLE.md. Lengths are in characters.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from rapidfuzz import fuzz
+
+from feed.errors import gettext_noop
+from feed.i18n import Translator
+from feed.model import SHOWABLE, TEXT_FIELDS, Principle, Source, Text, Theme
+
+TITLE = (3, 60)
+STATEMENT = (80, 280)
+REFLECTION = (10, 160)
+PRACTICE = (10, 200)
+COMMENTARY = (150, 600)
+INTRODUCTION = (100, 400)
+LENGTHS = dict(zip(TEXT_FIELDS, (TITLE, STATEMENT, REFLECTION, PRACTICE, COMMENTARY), strict=True))
+THEMES = (1, 2)
+FEWEST_OF_A_THEME = 4
+ALIKE = 80  # of 100: from here two passages are taken for the same
+
+_STRAIGHT = re.compile("[\"']")
+_DASH = re.compile(r"(?<=\s)-(?=\s)|--")
+_BAD_SPACE = re.compile(r"  |\s[,.;:!?](?:\s|$)|\u00a0|\t")
+_DICTIONARIES = {"en": "en_GB", "sv": "sv_SE"}
+
+
+@dataclass(frozen=True, slots=True)
+class StyleFinding:
+    """One thing to mend: where (`principle reach-down`, `sv.title`) and what."""
+
+    entry: str
+    field: str
+    message: str
+    values: Mapping[str, object]
+
+    def say(self, t: Translator) -> str:
+        """The finding in one line of the reader's language."""
+        where = f"{self.entry}: {self.field}" if self.field else self.entry
+        return f"{where}: {t.say(self.message, **self.values)}"
+
+
+def library(
+    principles: Iterable[Principle],
+    sources: Mapping[str, Source],
+    themes: Mapping[str, Theme],
+    languages: Sequence[str],
+) -> list[StyleFinding]:
+    """Everything that breaks the rules, in the published principles and what they rest on."""
+    published = [principle for principle in principles if principle.status == "published"]
+    found: list[StyleFinding] = []
+    for principle in published:
+        found += _principle(principle, sources, languages)
+    used = {principle.source for principle in published}
+    for source in (sources[slug] for slug in sorted(used)):
+        found += _source(source, languages)
+    for theme in themes.values():
+        found += _theme(theme, published, languages)
+    for language in languages:
+        found += _alike(published, language)
+    return found
+
+
+def text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """What is wrong in one text: (field, message, values)."""
+    for name, (least, most) in LENGTHS.items():
+        value = getattr(text, name)
+        yield from ((name, *wrong) for wrong in _length(value, least, most))
+        yield from ((name, *wrong) for wrong in typography(value, text.language))
+        if "\n" in value:
+            yield name, gettext_noop("has a line break"), {}
+    if text.title.endswith("."):
+        yield "title", gettext_noop("ends with a full stop"), {}
+    if text.reflection and (text.reflection.count("?") != 1 or text.reflection[-1] not in "?”"):
+        yield "reflection", gettext_noop("is not exactly one question"), {}
+
+
+def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """What is wrong with the quotes, dashes and spaces of a passage: (message, values)."""
+    if _STRAIGHT.search(value):
+        yield gettext_noop("has straight quotes: expected typographic ones"), {}
+    if _DASH.search(value):
+        yield gettext_noop("has a hyphen for a dash: expected –"), {}
+    if _BAD_SPACE.search(value) or value != value.strip():
+        yield gettext_noop("has a space too many"), {}
+    if language == "sv":
+        balanced = value.count("”") % 2 == 0 and "“" not in value and "‘" not in value
+    else:
+        balanced = value.count("“") == value.count("”")
+    if not balanced:
+        yield gettext_noop("has unbalanced quotes"), {}
+
+
+def spelling(
+    principles: Iterable[Principle],
+    sources: Iterable[Source],
+    themes: Iterable[Theme],
+    language: str,
+    known: Iterable[str] = (),
+) -> list[StyleFinding] | None:
+    """The words that neither hunspell's dictionary nor `known` has; None without a dictionary."""
+    passages = {
+        f"principle {item.slug}": "\n".join(getattr(item.texts[language], n) for n in TEXT_FIELDS)
+        for item in principles
+        if language in item.texts
+    }
+    passages |= {
+        f"source {source.slug}": source.texts[language].introduction
+        for source in sources
+        if language in source.texts
+    }
+    passages |= {
+        f"theme {theme.slug}": f"{theme.texts[language].name}\n{theme.texts[language].description}"
+        for theme in themes
+        if language in theme.texts
+    }
+    unknown = _hunspell("\n".join(passages.values()), language)
+    if unknown is None:
+        return None
+    message = gettext_noop("has a word that is in no dictionary: %(word)s")
+    return [
+        StyleFinding(entry, language, message, {"word": word})
+        for word in sorted(unknown - set(known))
+        for entry, passage in passages.items()
+        if re.search(rf"\b{re.escape(word)}\b", passage)
+    ]
+
+
+def _hunspell(passage: str, language: str) -> set[str] | None:
+    program, dictionary = shutil.which("hunspell"), _DICTIONARIES.get(language)
+    if program is None or dictionary is None:
+        return None
+    done = subprocess.run(  # noqa: S603 - the program is found on the operator's own path
+        [program, "-d", dictionary, "-i", "utf-8", "-l"],
+        input=passage.replace("’", "'"),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    if done.returncode != 0:
+        return None
+    return {word.strip(".").replace("'", "’") for word in done.stdout.split()}
+
+
+def _principle(
+    principle: Principle, sources: Mapping[str, Source], languages: Sequence[str]
+) -> Iterator[StyleFinding]:
+    entry = f"principle {principle.slug}"
+    for language in languages:
+        shown = principle.texts.get(language)
+        if shown is None or shown.state not in SHOWABLE:
+            yield StyleFinding(entry, language, gettext_noop("has no approved text"), {})
+            continue
+        for name, message, values in text(shown):
+            yield StyleFinding(entry, f"{language}.{name}", message, values)
+    if not principle.locator:
+        yield StyleFinding(entry, "locator", gettext_noop("is missing"), {})
+    source = sources[principle.source]
+    if not (source.author or source.publisher):
+        message = gettext_noop("gives no credit: %(source)s has neither author nor publisher")
+        yield StyleFinding(entry, "source", message, {"source": source.slug})
+    if not THEMES[0] <= len(principle.themes) <= THEMES[1]:
+        message = gettext_noop("are %(count)s: expected %(least)s to %(most)s")
+        values = {"count": len(principle.themes), "least": THEMES[0], "most": THEMES[1]}
+        yield StyleFinding(entry, "themes", message, values)
+
+
+def _source(source: Source, languages: Sequence[str]) -> Iterator[StyleFinding]:
+    for language in languages:
+        introduction = source.texts[language].introduction if language in source.texts else ""
+        for message, values in (
+            *_length(introduction, *INTRODUCTION),
+            *typography(introduction, language),
+        ):
+            field = f"{language}.introduction"
+            yield StyleFinding(f"source {source.slug}", field, message, values)
+
+
+def _theme(
+    theme: Theme, published: list[Principle], languages: Sequence[str]
+) -> Iterator[StyleFinding]:
+    entry = f"theme {theme.slug}"
+    for language in languages:
+        named = theme.texts.get(language)
+        if named is None or not named.description:
+            yield StyleFinding(entry, language, gettext_noop("has no name or no description"), {})
+            continue
+        for message, values in typography(named.description, language):
+            yield StyleFinding(entry, f"{language}.description", message, values)
+    count = sum(theme.slug in principle.themes for principle in published)
+    if count < FEWEST_OF_A_THEME:
+        message = gettext_noop("has %(count)s principles: expected at least %(least)s")
+        yield StyleFinding(entry, "", message, {"count": count, "least": FEWEST_OF_A_THEME})
+
+
+def _alike(published: list[Principle], language: str) -> Iterator[StyleFinding]:
+    """Pairs that say nearly the same, compared field by field (RapidFuzz, order of words aside)."""
+    for name in ("title", "statement", "practice"):
+        passages = [
+            (principle.slug, getattr(principle.texts[language], name))
+            for principle in published
+            if language in principle.texts and getattr(principle.texts[language], name)
+        ]
+        for (one, mine), (other, theirs) in combinations(passages, 2):
+            score = fuzz.token_sort_ratio(mine, theirs, score_cutoff=ALIKE)
+            if score:
+                message = gettext_noop("is nearly that of %(other)s (%(score)s %%)")
+                values = {"other": other, "score": round(score)}
+                yield StyleFinding(f"principle {one}", f"{language}.{name}", message, values)
+
+
+def _length(value: str, least: int, most: int) -> Iterator[tuple[str, dict[str, object]]]:
+    if not value:
+        yield gettext_noop("is missing"), {}
+    elif not least <= len(value) <= most:
+        message = gettext_noop("has %(count)s characters: expected %(least)s to %(most)s")
+        yield message, {"count": len(value), "least": least, "most": most}

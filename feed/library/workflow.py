@@ -1,0 +1,185 @@
+"""From draft to published, as decisions on values: what a save makes of a principle, and what of
+it readers see at once. Entries are in the shape of the exchange format.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from feed.errors import ForbiddenError, InputError, gettext_noop
+from feed.files import Entry
+from feed.model import SHOWABLE, TEXT_FIELDS
+from feed.model.people import Curator
+
+Act = Literal["save", "restore", "review", "approve", "decline", "publish", "retire", "draft"]
+PUBLIC_FIELDS = ("kind", "source", "locator", "themes", "original_language")
+_STATUS = {"publish": "published", "retire": "retired", "draft": "draft"}
+_FOR_EDITORS = ("approve", "decline", "publish", "retire", "draft")
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """Something that somebody does to a principle.
+
+    `languages` are the texts that it is done to: None for all that it can be meant for. With
+    `typo_only`, what it changes leaves translations current. `typo_waits` decides the same of what
+    waited; None leaves that as it was marked.
+    """
+
+    me: Curator
+    act: Act = "save"
+    languages: tuple[str, ...] | None = None
+    typo_only: bool = False
+    typo_waits: bool | None = None
+
+
+def words(text: Entry | None) -> tuple[str, ...]:
+    """What is written in a text, part by part; nothing where there is none."""
+    return tuple((text or {}).get(name, "") for name in TEXT_FIELDS)
+
+
+def fields(entry: Entry) -> Entry:
+    """What is not text, with every part there."""
+    return {name: entry.get(name, [] if name == "themes" else "") for name in PUBLIC_FIELDS}
+
+
+def is_same(one: Entry, other: Entry) -> bool:
+    """Whether two entries say the same and stand at the same stage."""
+    return _whole(one) == _whole(other)
+
+
+def forbid(step: Transition, old: Entry | None, new: Entry) -> None:
+    """Raise ForbiddenError where somebody's role does not reach that far."""
+    if step.act in _FOR_EDITORS and not step.me.may("editor"):
+        raise ForbiddenError(gettext_noop("Only an editor can do that."))
+    if step.me.may("curator"):
+        return
+    known = old or {"texts": {}}
+    theirs = any(
+        words(text) != words(known["texts"].get(language)) and not step.me.may_write(language)
+        for language, text in new["texts"].items()
+    )
+    if old is None or theirs or _others(old) != _others(new):
+        raise ForbiddenError(
+            gettext_noop("A translator writes texts, each in their own languages.")
+        )
+
+
+def decided(old: Entry | None, live: Entry | None, new: Entry, step: Transition) -> Entry:
+    """The working copy after a step: what was typed, each text in the state that it has now."""
+    before: dict[str, Entry] = old["texts"] if old else {}
+    shown: dict[str, Entry] = live["texts"] if live else {}
+    original = new["original_language"]
+    texts = {}
+    for language, typed in {**before, **new["texts"]}.items():
+        was = before.get(language)
+        text = {**dict(zip(TEXT_FIELDS, words(typed), strict=True))}
+        state = _acted(_edited(was, text, step), language, original, text, step)
+        known = shown.get(language)
+        if known and words(known) == words(text) and known["state"] == "approved":
+            state = "approved"
+        texts[language] = {**text, "state": state}
+    status = _STATUS.get(step.act, old["status"] if old else "draft")
+    return {**new, **fields(new), "notes": new.get("notes", ""), "status": status, "texts": texts}
+
+
+def live_part(
+    old: Entry | None, live: Entry | None, new: Entry, step: Transition, *, was_shown: bool = False
+) -> Entry:
+    """What of a working copy goes into the library: all but what waits or is unfinished.
+
+    One that `was_shown` has editions: readers see it on their pages even while it is a draft.
+    """
+    shown: dict[str, Entry] = live["texts"] if live else {}
+    is_public = live is not None and (live["status"] != "draft" or was_shown)
+    texts = {}
+    for language, text in new["texts"].items():
+        known = shown.get(language)
+        is_held = is_public and known is not None and known["state"] in SHOWABLE
+        if not all(words(text)[:2]) or (is_held and text["state"] not in SHOWABLE):
+            if known is not None:
+                texts[language] = known
+            continue
+        texts[language] = text
+    kept = {
+        name: value
+        for name, value in fields(live or {}).items()
+        if is_public and value != new[name] and _is_held(name, old, new, step)
+    }
+    return {**new, **kept, "texts": texts}
+
+
+def renewed(old: Entry | None, new: Entry, step: Transition) -> Collection[str]:
+    """The translations that somebody has just found to answer to the original as it is."""
+    before: dict[str, Entry] = old["texts"] if old and step.act in ("approve", "publish") else {}
+    return [
+        language
+        for language, text in new["texts"].items()
+        if before.get(language, text)["state"] != text["state"]
+    ]
+
+
+def incomplete(entry: Entry) -> dict[str, InputError]:
+    """What is missing, by its field: of the original, and of texts that are no drafts any more."""
+    missing = gettext_noop("This part is needed: write it, or leave the text a draft.")
+    original = entry["original_language"]
+    found: dict[str, InputError] = {}
+    for language, text in entry["texts"].items():
+        for name in ("title", "statement"):
+            needed = language == original or text["state"] != "draft"
+            if needed and not text.get(name):
+                found[f"{language}.{name}"] = InputError(missing)
+    return found
+
+
+def _edited(was: Entry | None, text: Entry, step: Transition) -> str:
+    """The state of a text once it is typed: nothing approved is changed without an editor."""
+    if was is None:
+        return "draft"
+    state = str(was["state"])
+    if words(was) == words(text) or state not in SHOWABLE:
+        return state
+    if not step.me.may("editor"):
+        return "review"
+    return state if step.typo_only else "approved"
+
+
+def _acted(state: str, language: str, original: str, text: Entry, step: Transition) -> str:
+    """The state of a text after what is done to it."""
+    if not any(words(text)):
+        return state
+    named = step.languages is not None and language in step.languages
+    all_of = step.languages is None
+    if step.act == "review" and step.me.may_write(language):
+        usual = ("draft",) if all_of else ("draft", "outdated")
+        return "review" if (named or all_of) and state in usual else state
+    if step.act == "decline" and (named or all_of):
+        return "draft" if state == "review" else state
+    if step.act == "approve" and (named or (all_of and state == "review")):
+        return "approved"
+    if step.act == "publish" and (state == "review" or language == original):
+        return "approved"
+    return state
+
+
+def _is_held(name: str, old: Entry | None, new: Entry, step: Transition) -> bool:
+    """Whether a part that readers would see changed waits: nobody but an editor changes it."""
+    if not step.me.may("editor"):
+        return True
+    whole = step.languages is None or new["original_language"] in step.languages
+    if whole and step.act in ("approve", "publish"):
+        return False  # a translation alone is no reason to publish what is not about it
+    return old is not None and fields(old)[name] == new[name]
+
+
+def _others(entry: Entry) -> Entry:
+    return {**fields(entry), "notes": entry.get("notes", ""), "slug": entry["slug"]}
+
+
+def _whole(entry: Entry) -> Entry:
+    texts = {
+        language: (*words(text), text.get("state"))
+        for language, text in entry["texts"].items()
+        if any(words(text))
+    }
+    return {**_others(entry), "status": entry.get("status"), "texts": texts}

@@ -1,0 +1,1 @@
+"""Announcing new editions to chats and to WebSub hubs."""

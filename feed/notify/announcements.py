@@ -1,0 +1,177 @@
+"""Telling others: WebSub hubs of every feed that changes, chats of each new edition.
+
+A chat gets an edition at most once: where nobody knows whether a post came through, it is not
+posted again. A hub may be told twice, for it only looks again.
+"""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from sqlite_utils import Database
+
+from feed.clock import Clock
+from feed.config import Config
+from feed.model import Site
+from feed.notify import chat, websub
+from feed.notify.chat import Chat
+from feed.notify.retry import CLAIM, LONGEST, pause
+from feed.notify.websub import HubSilentError
+from feed.publish import FORMATS
+from feed.publish import chat as message
+from feed.publish.channel import Channel
+from feed.store import chat_posts, ledger, library, meta, websub_pings
+from feed.store.chat_posts import ChatPost
+from feed.store.websub_pings import Ping
+
+log = logging.getLogger(__name__)
+
+SEEN = "announced"  # in `meta`: for which content, day and site the pings were last entered
+
+
+class FeedBuilder(Protocol):
+    """Makes a feed: handed in, for what the product does stands above what it is told by."""
+
+    def __call__(
+        self,
+        db: Database,
+        site: Site,
+        language: str,
+        now: datetime,
+        *,
+        kind: Literal["all", "theme", "source", "weekly"],
+        slug: str,
+    ) -> Channel: ...
+
+
+def check(config: Config) -> None:
+    """Raise SettingError for an address of a chat that cannot be used."""
+    chat.services(config)
+
+
+class Announcer:
+    """Tells who is set to be told. Its chats are made once, for Apprise takes its time to load."""
+
+    def __init__(self, config: Config, feed: FeedBuilder) -> None:
+        self._config, self._feed = config, feed
+        self._chats = chat.chats(config)
+
+    def begin(self, db: Database, site: Site, now: datetime) -> None:
+        """Enter what is due: today's edition for each chat, and each feed that has changed."""
+        today = site.today(now)
+        chat_posts.give_up(db, today, now, lost_before=now - CLAIM)
+        websub_pings.give_up(db, now - LONGEST, now)
+        chat_posts.enter(db, [each.target for each in self._chats], today, now)
+        self._look(db, site, now)
+
+    def send(self, db: Database, site: Site, clock: Clock, stop: threading.Event) -> dict[str, int]:
+        """Tell everybody what is due, until `stop`; how many posts and pings had which outcome."""
+        numbers: dict[str, int] = {}
+        for outcome in self._outcomes(db, site, clock, stop):
+            numbers[outcome] = numbers.get(outcome, 0) + 1
+        return numbers
+
+    def _outcomes(
+        self, db: Database, site: Site, clock: Clock, stop: threading.Event
+    ) -> Iterator[str]:
+        by_key = {each.target.key: each for each in self._chats}
+        for post in chat_posts.due(db, clock()):
+            now = clock()
+            if stop.is_set():
+                return
+            if post.target in by_key and chat_posts.claim(db, post, site.today(now), now):
+                yield _post(db, site, by_key[post.target], post, site.today(now), clock)
+        for hub in self._config.websub_hubs:
+            yield from _ping(db, hub, clock, stop)
+
+    def _look(self, db: Database, site: Site, now: datetime) -> None:
+        """If the content or the day is another than at the last look, find the feeds that changed.
+
+        What changes while it looks makes for another look.
+        """
+        hubs = self._config.websub_hubs
+        settings = hashlib.sha256(repr(site).encode()).hexdigest()[:16]
+        seen = f"{meta.content_version(db)} {site.today(now)} {settings}"
+        if meta.get(db, SEEN) == seen or (not hubs and meta.get(db, SEEN) is None):
+            return
+        topics: dict[str, str] = {}
+        empty: set[str] = set()
+        for channel in _channels(db, site, self._feed, now) if hubs else ():
+            # The hubs of a feed are no news for them.
+            content = hashlib.sha256(repr(replace(channel, hubs=())).encode()).hexdigest()[:32]
+            addresses = {channel.url + form: content for form in FORMATS}
+            topics |= addresses
+            if not channel.items:
+                empty |= addresses.keys()
+        websub_pings.enter(db, hubs, topics, empty, now)
+        meta.put(db, SEEN, seen)
+
+
+def host(hub: str) -> str:
+    """The host of a hub, which is what it is called where people read."""
+    return urlsplit(hub).hostname or ""
+
+
+def _channels(db: Database, site: Site, feed: FeedBuilder, now: datetime) -> Iterator[Channel]:
+    """Every feed that may change: all but the archives."""
+    themes, sources = library.themes(db), library.public_sources(db)
+    for language in site.languages:
+        yield feed(db, site, language, now, kind="all", slug="")
+        yield feed(db, site, language, now, kind="weekly", slug="")
+        for slug in themes:
+            yield feed(db, site, language, now, kind="theme", slug=slug)
+        for slug in sources:
+            yield feed(db, site, language, now, kind="source", slug=slug)
+
+
+def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock: Clock) -> str:
+    """Post the edition that was claimed, and keep what became of it."""
+    edition = ledger.on(db, today)
+    if edition is None or edition.withdrawn or edition.number != post.number:
+        chat_posts.record(db, post, "skipped", clock(), "withdrawn")  # just now
+        return "skipped"
+    (showing,) = ledger.showings(db, [edition])
+    outcome = chat.post(to, message.render(site, to.target.language, showing))
+    now = clock()
+    if outcome.result == "sent":
+        chat_posts.record(db, post, "sent", now)
+        return "sent"
+    log.warning("%s: not posted: %s", to.target.place, outcome.reason)
+    if outcome.result == "unknown":
+        chat_posts.record(db, post, "failed", now, outcome.reason)
+        return "failed"
+    chat_posts.record(db, post, "due", now, outcome.reason, now + pause(post.attempts))
+    return "deferred"
+
+
+def _ping(db: Database, hub: str, clock: Clock, stop: threading.Event) -> Iterator[str]:
+    """Tell a hub what it is to be told, until it does not answer."""
+    for ping in websub_pings.due(db, hub, clock()):
+        now = clock()
+        if stop.is_set():
+            return
+        if not websub_pings.claim(db, ping, now, now + CLAIM):
+            continue
+        try:
+            reason = websub.ping(hub, ping.topic)
+        except HubSilentError as error:
+            later = clock() + pause(ping.attempts)
+            websub_pings.record(db, ping, clock(), str(error), later)
+            websub_pings.postpone(db, hub, str(error), clock(), later)
+            log.warning("hub %s: %s", host(hub), error)
+            yield "deferred"
+            return
+        yield _recorded(db, ping, reason, clock())
+
+
+def _recorded(db: Database, ping: Ping, reason: str | None, now: datetime) -> str:
+    retry = now + pause(ping.attempts) if reason else None
+    websub_pings.record(db, ping, now, reason, retry)
+    if reason:
+        log.warning("hub %s: %s for %s", host(ping.hub), reason, ping.topic)
+    return "deferred" if reason else "sent"

@@ -1,0 +1,290 @@
+"""The answers of the API as models: they check what leaves, and describe it (see openapi.py)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from feed import model
+from feed.i18n import own_name
+from feed.publish import markup
+from feed.publish.api_locale import Reader
+
+VERSION = "1.0.0"
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["leave-a-space"])]
+Address = Annotated[str, Field(json_schema_extra={"format": "uri"})]
+Day = Annotated[date, Field(description="A calendar date, in the site’s time zone.")]
+Language = Annotated[str, Field(description="A BCP 47 language tag.", examples=["sv"])]
+
+
+class Answer(BaseModel):
+    """Every answer has exactly the fields of its model; within /api/v1 fields are only added."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Text(Answer):
+    """A principle in one language. A part that does not exist is null."""
+
+    language: Annotated[Language, Field(description="The language that the parts are in.")]
+    requested_language: Annotated[Language, Field(description="The language that was asked for.")]
+    fallback: bool = Field(description="Whether the original stands in for a missing language.")
+    title: str
+    statement: str
+    reflection: str | None = Field(description="A question to think about.")
+    practice: str | None = Field(description="A small act for today.")
+    commentary: str | None
+
+
+class Edition(Answer):
+    """The principle of one day."""
+
+    date: Day
+    version: int = Field(ge=1, description="1; 2 and on where the date’s edition was replaced.")
+    slug: Slug
+    kind: model.Kind
+    themes: list[Slug]
+    source: Slug
+    credit: str = Field(description="Whom to name beside the text, in the language asked for.")
+    url: Address = Field(description="The page of the day.")
+    image: Address = Field(description="The day as a picture, 1200 × 630.")
+    updated: datetime = Field(description="The last change that a reader of the language can see.")
+    text: Text
+
+
+class Principle(Answer):
+    """A principle of the library."""
+
+    slug: Slug
+    kind: model.Kind
+    themes: list[Slug]
+    source: Slug
+    credit: str = Field(description="Whom to name beside the text, in the language asked for.")
+    url: Address = Field(description="Its page.")
+    languages: list[Language] = Field(description="The languages it can be read in.")
+    updated: datetime | None = Field(description="Its last correction; null before the first.")
+    text: Text
+
+
+class PrincipleDetail(Principle):
+    """A principle of the library, with the days on which it was shown."""
+
+    shown: list[Day] = Field(description="The dates of its editions, newest first.")
+
+
+class Theme(Answer):
+    """One word of the fixed vocabulary."""
+
+    slug: Slug
+    language: Annotated[Language, Field(description="The language that the name is in.")]
+    name: str
+    description: str
+    principles: int = Field(ge=0, description="How many published principles it has.")
+    url: Address = Field(description="Its page.")
+    feed: Address = Field(description="Its Atom feed.")
+
+
+class Source(Answer):
+    """A text that principles come from. What is not known is null."""
+
+    slug: Slug
+    title: str
+    language: Annotated[Language, Field(description="The language of the title.")]
+    author: str | None
+    publisher: str | None
+    year: int | None
+    introduction: str
+    introduction_language: Language
+    rights: str
+    principles: int = Field(ge=0, description="How many published principles it has.")
+    url: Address = Field(description="Its page.")
+    original_url: Address | None = Field(description="Where the text itself is.")
+    feed: Address = Field(description="Its Atom feed.")
+
+
+class SiteLanguage(Answer):
+    """A language of the site."""
+
+    code: Language
+    name: str = Field(description="What the language calls itself.")
+    today: bool = Field(description="Whether today’s principle can be read in it.")
+    principles: int = Field(ge=0, description="How many published principles can be read in it.")
+
+
+Item = TypeVar("Item", bound=Answer)
+
+
+class Page(Answer, Generic[Item]):
+    """A page of a list: next and prev are addresses, null at its ends."""
+
+    items: list[Item]
+    total: int = Field(ge=0, description="How many there are on all pages.")
+    page: int = Field(ge=1)
+    pages: int = Field(ge=1)
+    next: Address | None
+    prev: Address | None
+
+
+class Editions(Page[Edition]):
+    """Editions, newest first."""
+
+
+class Principles(Page[Principle]):
+    """Principles, by title or the best match first."""
+
+
+class Themes(Answer):
+    """Every theme, in the order of their slugs."""
+
+    items: list[Theme]
+    total: int = Field(ge=0)
+
+
+class Sources(Answer):
+    """Every source, in the order of their slugs."""
+
+    items: list[Source]
+    total: int = Field(ge=0)
+
+
+class Languages(Answer):
+    """Every language of the site, the first choice first."""
+
+    items: list[SiteLanguage]
+    total: int = Field(ge=0)
+    timezone: str = Field(description="The zone whose calendar the dates follow.")
+
+
+class Problem(Answer):
+    """What went wrong (RFC 9457)."""
+
+    type: Address = Field(description="The address that explains this kind of problem.")
+    title: str
+    status: int
+    detail: str
+    parameter: str | None = Field(None, description="The parameter that is at fault.")
+    expected: str | None = Field(None, description="What was expected of it.")
+
+
+def text(reader: Reader, shown: model.Text) -> Text:
+    """A text as its reader gets it."""
+    return Text(
+        language=shown.language,
+        requested_language=reader.tag,
+        fallback=reader.falls_back(shown),
+        title=shown.title,
+        statement=shown.statement,
+        reflection=shown.reflection or None,
+        practice=shown.practice or None,
+        commentary=shown.commentary or None,
+    )
+
+
+def edition(reader: Reader, showing: model.Showing) -> Edition:
+    """An edition as its reader gets it."""
+    principle, shown = showing.principle, reader.text(showing.principle)
+    language = reader.page_language(shown)
+    return Edition(
+        date=showing.edition.date,
+        version=showing.edition.number,
+        slug=principle.slug,
+        kind=principle.kind,
+        themes=list(principle.themes),
+        source=principle.source,
+        credit=markup.credit(reader.translator, showing.source, principle),
+        url=reader.edition_url(showing),
+        image=reader.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
+        updated=showing.updated(reader.language or shown.language),
+        text=text(reader, shown),
+    )
+
+
+def principle(reader: Reader, item: model.Principle, source: model.Source) -> Principle:
+    """A principle as its reader gets it."""
+    shown = reader.text(item)
+    changes = [change for change in (item.corrected, shown.corrected) if change]
+    readable = [code for code in reader.site.languages if item.text(code).language == code]
+    return Principle(
+        slug=item.slug,
+        kind=item.kind,
+        themes=list(item.themes),
+        source=item.source,
+        credit=markup.credit(reader.translator, source, item),
+        url=reader.site.url(f"/{reader.page_language(shown)}/principles/{item.slug}/"),
+        languages=readable,
+        updated=max(changes, default=None),
+        text=text(reader, shown),
+    )
+
+
+def detail(
+    reader: Reader, item: model.Principle, source: model.Source, dates: Sequence[date]
+) -> PrincipleDetail:
+    """A principle with the days on which it was shown, newest first."""
+    return PrincipleDetail(**dict(principle(reader, item, source)), shown=list(dates))
+
+
+def themes(reader: Reader, items: Sequence[model.Theme], counts: Mapping[str, int]) -> Themes:
+    """Every theme as its reader gets it."""
+    found = [theme(reader, item, counts.get(item.slug, 0)) for item in items]
+    return Themes(items=found, total=len(found))
+
+
+def theme(reader: Reader, item: model.Theme, principles: int) -> Theme:
+    """A theme as its reader gets it."""
+    language, shown = item.text(reader.interface)
+    home = reader.site.url(f"/{reader.interface}/themes/{item.slug}/")
+    return Theme(
+        slug=item.slug,
+        language=language,
+        name=shown.name,
+        description=shown.description,
+        principles=principles,
+        url=home,
+        feed=f"{home}feed.atom",
+    )
+
+
+def sources(reader: Reader, items: Sequence[model.Source], counts: Mapping[str, int]) -> Sources:
+    """Every source as its reader gets it."""
+    found = [source(reader, item, counts.get(item.slug, 0)) for item in items]
+    return Sources(items=found, total=len(found))
+
+
+def source(reader: Reader, item: model.Source, principles: int) -> Source:
+    """A source as its reader gets it."""
+    language, shown = item.text(reader.interface)
+    home = reader.site.url(f"/{reader.interface}/sources/{item.slug}/")
+    return Source(
+        slug=item.slug,
+        title=item.title,
+        language=item.language,
+        author=item.author,
+        publisher=item.publisher,
+        year=item.year,
+        introduction=shown.introduction,
+        introduction_language=language,
+        rights=shown.rights,
+        principles=principles,
+        url=home,
+        original_url=item.url,
+        feed=f"{home}feed.atom",
+    )
+
+
+def languages(
+    site: model.Site, today: model.Showing | None, counts: Mapping[str, int]
+) -> Languages:
+    """The languages of the site; `today` is what stands there now."""
+    items = [
+        SiteLanguage(
+            code=code,
+            name=own_name(code),
+            today=today is not None and today.text(code).language == code,
+            principles=counts.get(code, 0),
+        )
+        for code in site.languages
+    ]
+    return Languages(items=items, total=len(items), timezone=site.timezone.key)

@@ -1,0 +1,53 @@
+"""What became of letters: to one subscriber, of some days, and what has no outcome yet."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.store.timestamps import instant
+
+
+def of(db: Database, subscriber: int) -> list[dict[str, Any]]:
+    """The letters to a subscriber, oldest first: cadence, date, language, state, at, reason."""
+    return list(
+        db.query(
+            "SELECT l.cadence, l.date, d.language, d.state, d.at, d.reason FROM letters l"
+            " JOIN deliveries d ON d.letter = l.id AND d.subscriber = ? ORDER BY l.date, l.id",
+            [subscriber],
+        )
+    )
+
+
+def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
+    """The proof of sending of the dates from `first` to `last`, newest first.
+
+    Rows of date, cadence, language, state, reason and number.
+    """
+    return list(
+        db.query(
+            "SELECT l.date, l.cadence, d.language, d.state, d.reason, count(*) AS number"
+            " FROM letters l CROSS JOIN deliveries d ON d.letter = l.id"
+            " WHERE l.date BETWEEN ? AND ? GROUP BY 1, 2, 3, 4, 5"
+            " ORDER BY l.date DESC, l.cadence, d.language, d.state",
+            [first.isoformat(), last.isoformat()],
+        )
+    )
+
+
+def backlog(db: Database) -> tuple[int, datetime | None]:
+    """How many letters were begun and have no outcome yet, and since when the oldest is due."""
+    number, due = db.execute(
+        "SELECT count(*), min(due) FROM (SELECT due FROM deliveries WHERE state = 'claimed'"
+        " UNION ALL SELECT due FROM deliveries WHERE state = 'deferred')"
+    ).fetchone()
+    return number, instant(due)
+
+
+def last_sent(db: Database) -> datetime | None:
+    """When a letter was last sent; None before any."""
+    row = db.execute(
+        "SELECT max(at) FROM deliveries WHERE state = 'sent'"
+        " AND letter IN (SELECT id FROM letters ORDER BY date DESC LIMIT 4)"
+    ).fetchone()
+    return instant(row[0])

@@ -1,0 +1,175 @@
+"""The library as its writers see it: everything there is, filtered, sorted and paged."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.store.library import fts
+from feed.store.translation_status import CELLS, SAVED, SOME_CELLS, WAITING
+
+_FROM = (
+    "FROM principles p"
+    " LEFT JOIN texts w ON w.principle = p.slug AND w.language = :shown"
+    " LEFT JOIN texts o ON o.principle = p.slug AND o.language = p.original_language"
+    " JOIN sources s ON s.slug = p.source"
+)
+_TITLE = "ifnull(w.title, ifnull(o.title, p.slug))"
+_BY_TITLE = f"{_TITLE} COLLATE NOCASE"
+# What each column sorts by, and whether that is usually backwards; titles decide after it.
+SORTS = {
+    "title": (_BY_TITLE, False),
+    "changed": (SAVED, True),
+    "status": ("p.status", False),
+    "source": ("s.title COLLATE NOCASE", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which principles somebody looks at; empty parts match everything.
+
+    `state` is that of a text in `language`, or in any: one of the states, or `missing`.
+    `is_waiting` leaves those that wait for an editor.
+    """
+
+    words: str = ""
+    status: str = ""
+    theme: str = ""
+    source: str = ""
+    language: str = ""
+    state: str = ""
+    is_waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryRow:
+    """A principle on the board.
+
+    `title` is in `language`; `states` are those of its texts, by language. `by` is who saved last,
+    None for an import by the command line, and `revision` the number of that step.
+    """
+
+    slug: str
+    title: str
+    language: str
+    status: str
+    source: str
+    states: Mapping[str, str]
+    changed: datetime
+    by: str | None
+    is_waiting: bool
+    revision: int
+
+
+def search(
+    db: Database,
+    query: Filter,
+    languages: Collection[str],
+    shown: str,
+    *,
+    sort: str = "title",
+    backwards: bool = False,
+    limit: int,
+    offset: int = 0,
+) -> tuple[list[LibraryRow], int]:
+    """A page of the principles that match, and their whole number.
+
+    Titles are in `shown`, where there are such. `languages` are those of the site.
+    `sort` is one of SORTS.
+    """
+    where, values = _where(query, languages)
+    values["shown"] = shown
+    key, usually = SORTS[sort]
+    order = f"{key} {'DESC' if backwards != usually else 'ASC'}, {_BY_TITLE}, p.slug"
+    rows = db.execute(
+        f"{CELLS} SELECT p.slug, count(*) OVER () {_FROM} WHERE {where}"
+        f" ORDER BY {order} LIMIT :limit OFFSET :offset",
+        {**values, "limit": limit, "offset": offset},
+    ).fetchall()
+    return lines(db, [slug for slug, _ in rows], shown), rows[0][1] if rows else 0
+
+
+def slugs(db: Database, query: Filter, languages: Collection[str]) -> list[str]:
+    """All principles that match, in order."""
+    where, values = _where(query, languages)
+    rows = db.execute(
+        f"{CELLS} SELECT p.slug {_FROM} WHERE {where} ORDER BY p.slug", {**values, "shown": ""}
+    )
+    return [slug for (slug,) in rows]
+
+
+def lines(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]:
+    """The principles of these slugs, in that order."""
+    values = {"slugs": json.dumps(list(chosen)), "shown": shown}
+    found = {
+        row["slug"]: row
+        for row in db.query(
+            f"{SOME_CELLS} SELECT p.slug, {_TITLE} AS title, p.status, p.source,"
+            " CASE WHEN w.title IS NULL THEN p.original_language ELSE :shown END AS language,"
+            " r.at AS changed, c.name AS by, r.id AS revision,"
+            f" p.slug IN ({WAITING}) AS is_waiting,"
+            " (SELECT json_group_object(language, state) FROM cells WHERE principle = p.slug)"
+            f" AS states {_FROM} JOIN revisions r ON r.id ="
+            " (SELECT max(id) FROM revisions WHERE principle = p.slug)"
+            " LEFT JOIN curators c ON c.id = r.curator"
+            " WHERE p.slug IN (SELECT value FROM json_each(:slugs))",
+            values,
+        )
+    }
+    return [_line(found[slug]) for slug in chosen if slug in found]
+
+
+def _line(row: dict[str, Any]) -> LibraryRow:
+    return LibraryRow(
+        **{
+            **row,
+            "states": json.loads(row["states"]),
+            "changed": datetime.fromisoformat(row["changed"]),
+            "is_waiting": bool(row["is_waiting"]),
+        }
+    )
+
+
+def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, Any]]:
+    """The condition of a filter, and its values."""
+    parts = ["1"]
+    values: dict[str, Any] = {"languages": json.dumps(list(languages))}
+    for name in ("status", "theme", "source", "language", "state"):
+        values[name] = getattr(query, name)
+    if query.words:
+        values["words"] = fts(query.words)
+        parts.append(
+            "p.slug IN (SELECT t.principle FROM texts_fts f JOIN texts t ON t.rowid = f.rowid"
+            " WHERE texts_fts MATCH :words)"
+            if values["words"]
+            else "0"  # signs only: nothing has them
+        )
+    if query.status:
+        parts.append("p.status = :status")
+    if query.source:
+        parts.append("p.source = :source")
+    if query.theme:
+        parts.append("p.slug IN (SELECT principle FROM principle_themes WHERE theme = :theme)")
+    if query.language or query.state:
+        parts.append(_stands(query))
+    if query.is_waiting:
+        parts.append(f"p.slug IN ({WAITING})")
+    return " AND ".join(parts), values
+
+
+def _stands(query: Filter) -> str:
+    """The condition on the state of a text, in one language or any."""
+    if query.state == "missing" and query.language:
+        return "p.slug NOT IN (SELECT principle FROM cells WHERE language = :language)"
+    if query.state == "missing":
+        return (
+            "p.slug NOT IN (SELECT principle FROM cells"
+            " WHERE language IN (SELECT value FROM json_each(:languages))"
+            " GROUP BY principle HAVING count(*) = json_array_length(:languages))"
+        )
+    wanted = [f"{name} = :{name}" for name in ("language", "state") if getattr(query, name)]
+    return f"p.slug IN (SELECT principle FROM cells WHERE {' AND '.join(wanted)})"

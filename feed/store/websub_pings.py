@@ -1,0 +1,131 @@
+"""What each WebSub hub was told of each feed: the content that it knows, or is to be told of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlite_utils import Database
+
+from feed.store.connection import transaction
+from feed.store.timestamps import stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """A feed with new content that a hub is to be told of."""
+
+    hub: str
+    topic: str
+    content: str
+    attempts: int
+
+
+def enter(
+    db: Database, hubs: Sequence[str], topics: Mapping[str, str], empty: set[str], now: datetime
+) -> None:
+    """Have each hub told of the topics whose content is another than it was told of.
+
+    `topics` has the content of each; those in `empty` are not worth telling a hub of that does
+    not know them. What a hub was told of feeds that are gone is forgotten.
+    """
+    with transaction(db):
+        for hub, topic, content in list(db.execute("SELECT hub, topic, content FROM pings")):
+            if hub not in hubs or topic not in topics:
+                db.execute("DELETE FROM pings WHERE hub = ? AND topic = ?", [hub, topic])
+            elif content != topics[topic]:
+                db.execute(
+                    "UPDATE pings SET content = :content, state = 'due', attempts = 0,"
+                    " since = :now, at = :now, next = :now, reason = NULL"
+                    " WHERE hub = :hub AND topic = :topic",
+                    {"hub": hub, "topic": topic, "content": topics[topic], "now": stamp(now)},
+                )
+        for hub in hubs:
+            for topic in topics.keys() - empty:
+                db.execute(
+                    "INSERT INTO pings (hub, topic, content, state, since, at, next)"
+                    " VALUES (:hub, :topic, :content, 'due', :now, :now, :now)"
+                    " ON CONFLICT DO NOTHING",
+                    {"hub": hub, "topic": topic, "content": topics[topic], "now": stamp(now)},
+                )
+
+
+def give_up(db: Database, before: datetime, now: datetime) -> None:
+    """End what was to be told since before that instant, and was tried."""
+    condition = "state = 'due' AND attempts AND since < ?"
+    if db.execute(f"SELECT 1 FROM pings WHERE {condition} LIMIT 1", [stamp(before)]).fetchone():
+        with transaction(db):
+            db.execute(
+                f"UPDATE pings SET at = ?, state = 'failed', next = NULL WHERE {condition}",
+                [stamp(now), stamp(before)],
+            )
+
+
+def due(db: Database, hub: str, now: datetime) -> list[Ping]:
+    """What a hub is to be told now, the oldest first; also what was claimed too long ago."""
+    rows = db.query(
+        "SELECT hub, topic, content, attempts FROM pings WHERE hub = ? AND next <= ?"
+        " ORDER BY since, topic",
+        [hub, stamp(now)],
+    )
+    return [Ping(**row) for row in rows]
+
+
+def claim(db: Database, ping: Ping, now: datetime, until: datetime) -> bool:
+    """Take a ping upon oneself until that instant; False if another did, or there is a newer."""
+    with transaction(db):
+        cursor = db.execute(
+            "UPDATE pings SET state = 'claimed', attempts = attempts + 1, at = :now, next = :until"
+            " WHERE hub = :hub AND topic = :topic AND content = :content AND next <= :now",
+            {
+                "now": stamp(now),
+                "until": stamp(until),
+                "hub": ping.hub,
+                "topic": ping.topic,
+                "content": ping.content,
+            },
+        )
+    return cursor.rowcount == 1
+
+
+def record(
+    db: Database, ping: Ping, now: datetime, reason: str | None, retry: datetime | None
+) -> None:
+    """Keep what became of a claimed ping: sent, or due again at `retry` for a reason.
+
+    If the feed has changed meanwhile, the hub is to be told of that: nothing is kept.
+    """
+    with transaction(db):
+        db.execute(
+            "UPDATE pings SET state = ?, at = ?, reason = ?, next = ?"
+            " WHERE hub = ? AND topic = ? AND content = ? AND state = 'claimed'",
+            [
+                "due" if retry else "sent",
+                stamp(now),
+                reason,
+                stamp(retry) if retry else None,
+                ping.hub,
+                ping.topic,
+                ping.content,
+            ],
+        )
+
+
+def postpone(db: Database, hub: str, reason: str, now: datetime, until: datetime) -> None:
+    """Leave a hub alone until that instant: what is due now counts as tried."""
+    with transaction(db):
+        db.execute(
+            "UPDATE pings SET attempts = attempts + 1, at = :now, reason = :reason, next = :until"
+            " WHERE hub = :hub AND state = 'due' AND next <= :now",
+            {"hub": hub, "reason": reason, "now": stamp(now), "until": stamp(until)},
+        )
+
+
+def summary(db: Database) -> list[dict[str, Any]]:
+    """How many feeds each hub was told of, or not, and why: hub, state, reason, number, last."""
+    return list(
+        db.query(
+            "SELECT hub, state, reason, count(*) AS number, max(at) AS at FROM pings"
+            " GROUP BY hub, state, reason ORDER BY hub, state, reason"
+        )
+    )

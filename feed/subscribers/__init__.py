@@ -1,0 +1,1 @@
+"""The audience of the digests and its consent."""

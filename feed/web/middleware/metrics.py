@@ -1,0 +1,155 @@
+"""Numbers for Prometheus: what was asked for and how long it took, and how the site is.
+
+What is counted comes from all processes; what is looked up comes from the ledgers, when asked.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed import __version__
+from feed.config import Config
+from feed.digests import delivery_report
+from feed.errors import DevisError
+from feed.store import backups, ledger, subscribers
+from feed.store.connection import DriverError
+from feed.store.metric_counters import BUCKETS, FILE, MetricCounters
+from feed.web.context import db, here, now, site
+from feed.web.middleware import ops_auth
+from feed.web.middleware.page_cache import ROUTE, UNKNOWN
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+blueprint = Blueprint("metrics", __name__)
+OUTCOMES = ("sent", "waiting", "bounced", "failed", "skipped")
+_CONVERTER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
+
+
+def tally(config: Config) -> MetricCounters:
+    """Where the processes of an installation count."""
+    return MetricCounters(config.instance / FILE)
+
+
+def init(app: Flask) -> None:
+    """Tell whoever counts which route each request to `app` takes: its pattern, and no token."""
+
+    @app.before_request
+    def route() -> None:
+        rule = request.url_rule
+        request.environ[ROUTE] = _CONVERTER.sub(r"{\1}", rule.rule) if rule else UNKNOWN
+
+
+@blueprint.get("/metrics")
+def metrics() -> AnyResponse:
+    """Everything, for the operator."""
+    if not ops_auth.asks():
+        return ops_auth.refusal()
+    from prometheus_client import CollectorRegistry, generate_latest  # not for every process
+    from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+    registry = CollectorRegistry()
+    registry.register(_Everything())
+    response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+class _Everything:
+    """A collector of the client library."""
+
+    def collect(self) -> "Iterator[Metric]":
+        yield from _counted(tally(here().config))
+        yield from _looked_up()
+
+
+def _counted(sums: MetricCounters) -> "Iterator[Metric]":
+    from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
+
+    labels = ("route", "status", "origin")
+    requests = CounterMetricFamily(
+        "devis_requests", "Answers; those with origin memory are cache hits.", labels=labels
+    )
+    rendered = HistogramMetricFamily(
+        "devis_render_seconds", "How long it took to make an answer.", labels=("route",)
+    )
+    times: dict[str, dict[str, float]] = {}
+    for key, value in sorted(sums.sums().items()):
+        if key[0] == "requests":
+            requests.add_metric(key[1:], value)
+        elif key[0] == "rendered":
+            times.setdefault(key[1], {})[key[2]] = value
+    for route, took in times.items():
+        total, buckets = 0.0, []
+        for limit in (*map(str, BUCKETS), "+Inf"):
+            total += took.get(limit, 0.0)
+            buckets.append((limit, total))
+        rendered.add_metric([route], buckets, took.get("seconds", 0.0))
+    yield requests
+    yield rendered
+
+
+def _looked_up() -> "Iterator[Metric]":
+    """How the site is; only that its database is away, if it is."""
+    from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+    from prometheus_client.metrics_core import InfoMetricFamily
+
+    from feed.checks import worker_lock
+
+    yield InfoMetricFamily("devis", "The program.", {"version": __version__})
+    yield Gauge(
+        "devis_worker_up", "Whether a worker runs.", float(worker_lock.is_held(here().config))
+    )
+    try:
+        found = [*_editions(), *_letters()]
+    except (DevisError, DriverError):
+        found = []
+    yield Gauge("devis_database_up", "Whether it can be read.", float(bool(found)))
+    yield from found
+
+
+def _editions() -> "Iterator[Metric]":
+    from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+
+    from feed.checks import health
+
+    felt = health.measure(db(), site(), now())
+    today = Gauge(
+        "devis_edition_today", "Whether today’s is out, by language.", labels=("language",)
+    )
+    for code, shown in felt.languages.items():
+        today.add_metric([code], float(shown in ("shown", "original")))
+    yield today
+    newest = ledger.latest(db(), felt.today)
+    if newest is not None:
+        age = (now() - newest.published).total_seconds()
+        yield Gauge("devis_edition_age_seconds", "Since the newest edition’s day began.", age)
+    yield Gauge("devis_letters_waiting", "Letters that are due and not sent.", felt.waiting)
+    yield Gauge("devis_letters_stuck", "Whether any wait for too long.", float(felt.stuck))
+    if felt.last_sent is not None:
+        sent = felt.last_sent.timestamp()
+        yield Gauge("devis_letters_last_sent_timestamp_seconds", "When one was last sent.", sent)
+
+
+def _letters() -> "Iterator[Metric]":
+    from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+
+    today = site().today(now())
+    letters = Gauge(
+        "devis_letters", "Letters of today’s date.", labels=("cadence", "language", "outcome")
+    )
+    for each in delivery_report.proof(db(), today, today):
+        for outcome in OUTCOMES:
+            letters.add_metric([each.cadence, each.language, outcome], getattr(each, outcome))
+    yield letters
+    bounces = Gauge("devis_bounces", "Bounces that are remembered.", labels=("kind",))
+    for kind, number in subscribers.bounced(db()).items():
+        bounces.add_metric([kind], number)
+    yield bounces
+    last = backups.last(db())
+    if last is not None:
+        at = last.at.timestamp()
+        yield Gauge("devis_backup_last_timestamp_seconds", "When one was last made.", at)

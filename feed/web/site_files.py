@@ -1,0 +1,96 @@
+"""What every site has: the way in, about, robots, sitemap, icon, security contact."""
+
+from datetime import timedelta
+from itertools import chain
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.i18n import negotiate
+from feed.publish import sitemap
+from feed.store import ledger, library
+from feed.subscribers.links import CONFIRM_DAYS
+from feed.web.context import FROZEN, accepted_languages, db, here, now, site
+from feed.web.middleware.headers import cacheable
+from feed.web.middleware.redact import SUBSCRIPTION
+
+blueprint = Blueprint("service", __name__)
+
+
+@blueprint.get("/")
+def root() -> AnyResponse:
+    """The front page in the visitor's language."""
+    code = negotiate(accepted_languages(), here().config.languages)
+    response = redirect(url_for("pages.today", language=code), 302)
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+@blueprint.get("/<language:language>/about/")
+@cacheable
+def about() -> str:
+    """What this is, what it keeps of its visitors, and the terms of the content."""
+    return render_template(
+        "about.html", sources=library.public_sources(db()).values(), confirm_days=CONFIRM_DAYS
+    )
+
+
+@blueprint.get("/robots.txt")
+@cacheable
+def robots() -> Response:
+    """Everything may be read but what is somebody's own."""
+    rules = f"User-agent: *\nAllow: /\nDisallow: {SUBSCRIPTION}\n"
+    body = f"{rules}\nSitemap: {site().url('/sitemap.xml')}\n"
+    return Response(body, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/sitemap.xml")
+@cacheable
+def site_map() -> Response:
+    """Every public page."""
+    today = site().today(now())
+    paths = chain(
+        [
+            "",
+            "archive/",
+            "principles/",
+            "themes/",
+            "sources/",
+            "feeds/",
+            "embed/",
+            "api/",
+            "about/",
+        ],
+        ("subscribe/",) if here().config.takes_sign_ups and FROZEN not in request.environ else (),
+        (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
+        (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
+        (f"principles/{slug}/" for slug in library.listed(db())),
+        (f"themes/{slug}/" for slug in library.themes(db())),
+        (f"sources/{slug}/" for slug in library.public_sources(db())),
+    )
+    body = sitemap.render(site().base_url, site().languages, paths)
+    return Response(body, content_type="application/xml; charset=utf-8")
+
+
+@blueprint.get("/favicon.ico")
+@cacheable
+def favicon() -> AnyResponse:
+    """The icon, where browsers look for it."""
+    return current_app.send_static_file("favicon.ico")
+
+
+@blueprint.get("/.well-known/security.txt")
+@cacheable
+def security() -> Response:
+    """Whom to tell of a weakness (RFC 9116); without a contact, the page that tells who we are."""
+    contact = site().contact or site().url(url_for(".about", language=site().languages[0]))
+    address = contact if contact.startswith("http") else f"mailto:{contact}"
+    # A year at most, and the same all month, so that the bytes do not change every second.
+    month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    expires = (month + timedelta(days=180)).isoformat()
+    body = (
+        f"Contact: {address}\nExpires: {expires}\n"
+        f"Preferred-Languages: {', '.join(site().languages)}\n"
+        f"Canonical: {site().url('/.well-known/security.txt')}\n"
+    )
+    return Response(body, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Sending by Celery workers on any number of machines."""

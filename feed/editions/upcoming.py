@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 
 from sqlite_utils import Database
 
-from feed import editions
 from feed.config import Config
-from feed.editions import Planned
+from feed.editions import publishing
+from feed.editions.publishing import Planned
 from feed.model import Principle, Site, Why
 from feed.store import curators, ledger, library, staff_notices
 from feed.store.connection import transaction
@@ -51,7 +51,7 @@ class Day:
 def days(db: Database, site: Site, config: Config, now: datetime, number: int = AHEAD) -> list[Day]:
     """The coming `number` dates from tomorrow, by the rotation as it runs now."""
     first = site.today(now) + timedelta(days=1)
-    planned = {each.date: each for each in editions.plan(db, site, config, now, number, first)}
+    planned = {each.date: each for each in publishing.plan(db, site, config, now, number, first)}
     pins = ledger.pins(db)
     wanted = {each.principle for each in planned.values()} | set(pins.values())
     principles = library.principles(db, wanted)

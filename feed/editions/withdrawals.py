@@ -7,14 +7,15 @@ from datetime import date, datetime
 
 from sqlite_utils import Database
 
-from feed import editions, rotation
+from feed import rotation
 from feed.config import Config
-from feed.editions import pins
+from feed.editions import pins, publishing, views
 from feed.errors import FormError, InputError, NotFoundError, WithdrawnError, gettext_noop
 from feed.model import Edition, Showing, Site
 from feed.model.people import Curator
 from feed.rotation import Choice
 from feed.store import ledger
+from feed.store.connection import transaction
 
 INSTEADS = ("rotation", "chosen", "nothing")  # what takes the place of today's edition
 LONGEST_REASON = 500
@@ -32,9 +33,48 @@ class Stop:
     slug: str | None
 
 
+def withdraw(
+    db: Database,
+    site: Site,
+    config: Config,
+    day: date,
+    reason: str,
+    now: datetime,
+    slug: str | None = None,
+    *,
+    replace: bool = True,
+    by: int | None = None,
+    number: int | None = None,
+) -> Choice | None:
+    """Withdraw the standing edition of a date, in one act with what takes its place.
+
+    Only today's is replaced: by `slug`, else by the next in the rotation, unless `replace` is
+    False. `by` is who does it, `number` the edition that is meant, where another may stand by now.
+    Returns what took its place. Raises NotFoundError, or InputError without a reason.
+    """
+    if not reason.strip():
+        raise InputError(gettext_noop("A withdrawal needs a reason."))
+    if slug is not None and day != site.today(now):
+        raise InputError(gettext_noop("Only today’s edition can be replaced."))
+    with transaction(db):
+        if not ledger.withdraw(db, day, reason.strip(), now, by, number):
+            raise NotFoundError(
+                gettext_noop("There is no edition on %(date)s."), date=day.isoformat()
+            )
+        if not replace or day != site.today(now):
+            return None
+        pinned = {} if slug is None else {day: slug}
+        choice = next(iter(publishing.choices(db, config, [day], pinned)), None)
+        if slug is not None and (choice is None or choice.slug != slug):
+            raise InputError(gettext_noop("“%(slug)s” cannot be shown today."), slug=slug)
+        if choice is not None:
+            ledger.add(db, choice, site.start(day), now)
+        return choice
+
+
 def standing(db: Database, site: Site, day: date, now: datetime) -> Showing:
     """The edition of a date that can be taken back. Raises NotFoundError or WithdrawnError."""
-    return editions.on(db, site, day, now).showing
+    return views.on(db, site, day, now).showing
 
 
 def read(
@@ -79,7 +119,7 @@ def stop(
     """Do it; what took its place. Raises InputError, or WithdrawnError if it is done."""
     edition = wanted.edition
     try:
-        return editions.withdraw(
+        return withdraw(
             db,
             site,
             config,
@@ -124,5 +164,5 @@ def _choice(db: Database, config: Config, day: date, slug: str | None) -> str | 
         replace(each, standing=each.standing and each.date != day) for each in ledger.shown(db)
     ]
     pinned = {day: slug} if slug else {}
-    choice = next(rotation.plan(editions.eligible(db, config), shown, pinned, [day]), None)
+    choice = next(rotation.plan(publishing.eligible(db, config), shown, pinned, [day]), None)
     return choice.slug if choice and slug in (None, choice.slug) else None

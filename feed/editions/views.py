@@ -1,0 +1,147 @@
+"""Read models of the public pages: a day, a month, the weeks, a principle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from feed.errors import NotFoundError, WithdrawnError, gettext_noop
+from feed.model import Edition, Principle, Showing, Site, Source, Theme, Week
+from feed.store import ledger, library
+
+FEED_LENGTH = 30
+
+_Named = TypeVar("_Named", Theme, Source)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionView:
+    """An edition's page: what it shows, and the standing editions beside it."""
+
+    showing: Showing
+    before: Edition | None
+    after: Edition | None
+
+
+def today(db: Database, site: Site, now: datetime) -> EditionView | None:
+    """The newest standing edition not after today; None while there is none."""
+    found = ledger.latest(db, site.today(now))
+    return None if found is None else _view(db, site, found, now)
+
+
+def on(db: Database, site: Site, day: date, now: datetime) -> EditionView:
+    """The edition of a date, none yet to come. Raises NotFoundError or WithdrawnError."""
+    found = ledger.on(db, day) if day <= site.today(now) else None
+    if found is None:
+        raise NotFoundError(gettext_noop("There is no edition on %(date)s."), date=day.isoformat())
+    if found.withdrawn:
+        raise WithdrawnError(
+            gettext_noop("The edition of %(date)s was withdrawn."), date=day.isoformat()
+        )
+    return _view(db, site, found, now)
+
+
+def listed(
+    db: Database,
+    site: Site,
+    now: datetime,
+    first: date | None,
+    last: date | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[Showing], int]:
+    """A page of the standing editions from `first` to `last`, newest first, and their number."""
+    until = min(last or date.max, site.today(now))
+    found, total = ledger.page(db, first or date.min, until, limit, offset)
+    return ledger.showings(db, found), total
+
+
+def _view(db: Database, site: Site, edition: Edition, now: datetime) -> EditionView:
+    (showing,) = ledger.showings(db, [edition])
+    return EditionView(
+        showing,
+        ledger.before(db, edition.date),
+        ledger.after(db, edition.date, site.today(now)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MonthView:
+    """A month of the archive: its weeks, newest first, and the months beside it."""
+
+    first: date
+    weeks: tuple[Week, ...]
+    before: date | None
+    after: date | None
+
+
+def months(db: Database, site: Site, now: datetime) -> list[tuple[date, int]]:
+    """The first day of every month with editions, newest first, and how many it has."""
+    return ledger.months(db, site.today(now))
+
+
+def month(db: Database, site: Site, first: date, now: datetime) -> MonthView:
+    """The archive of the month that begins on `first`. Raises NotFoundError."""
+    known = [day for day, _ in months(db, site, now)]
+    if first not in known:
+        raise NotFoundError(
+            gettext_noop("There are no editions in %(month)s."), month=f"{first:%Y-%m}"
+        )
+    place = known.index(first)
+    last = min((first + timedelta(days=32)).replace(day=1) - timedelta(days=1), site.today(now))
+    return MonthView(
+        first,
+        _weeks(ledger.showings(db, ledger.between(db, first, last))),
+        known[place + 1] if place + 1 < len(known) else None,
+        known[place - 1] if place else None,
+    )
+
+
+def weeks(db: Database, site: Site, now: datetime) -> tuple[Week, ...]:
+    """The last whole ISO weeks that had editions, newest first, as many as a feed holds."""
+    day = site.today(now)
+    sunday = day - timedelta(days=day.isoweekday())
+    first = sunday - timedelta(days=7 * FEED_LENGTH - 1)
+    return _weeks(ledger.showings(db, ledger.between(db, first, sunday)))
+
+
+def _weeks(showings: Sequence[Showing]) -> tuple[Week, ...]:
+    groups: dict[tuple[int, int], list[Showing]] = {}
+    for showing in showings:
+        year, number, _ = showing.edition.date.isocalendar()
+        groups.setdefault((year, number), []).append(showing)
+    found = [Week(year, number, tuple(group)) for (year, number), group in groups.items()]
+    return tuple(reversed(found))
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipleView:
+    """A principle's page: the principle, where it comes from, and when it was shown."""
+
+    principle: Principle
+    source: Source
+    themes: tuple[Theme, ...]
+    dates: tuple[date, ...]
+
+
+def principle(db: Database, site: Site, slug: str, now: datetime) -> PrincipleView:
+    """A principle that is, or was, published. Raises NotFoundError."""
+    found = library.principle(db, slug)
+    if found is None or not found.is_public:
+        raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
+    themes = library.themes(db, found.themes)
+    return PrincipleView(
+        found,
+        library.sources(db, [found.source])[found.source],
+        tuple(themes[theme] for theme in found.themes),
+        tuple(ledger.dates_of(db, slug, site.today(now))),
+    )
+
+
+def named(items: dict[str, _Named], slug: str) -> _Named:
+    """The theme or source of that slug. Raises NotFoundError."""
+    if slug not in items:
+        raise NotFoundError(gettext_noop("There is nothing called “%(slug)s”."), slug=slug)
+    return items[slug]

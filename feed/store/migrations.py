@@ -1,22 +1,13 @@
-"""The tables, as an append-only list of migrations, one transaction each.
-
-Instants are TEXT, ISO 8601 in UTC to the second; dates are TEXT, yyyy-mm-dd.
-"""
+"""Database migrations: an append-only list, each applied in a transaction of its own."""
 
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError, gettext_noop
-from feed.store import (
-    schema_announcements,
-    schema_desk,
-    schema_digests,
-    schema_library,
-    schema_workers,
-)
+from feed.store import tables
 
 migrations = Migrations("devis")
 
-# A change in one of these can change a public page: triggers count them in `content_version`.
+# Tables that public pages are made from: triggers count their changes in `content_version`.
 PUBLIC_TABLES = (
     "themes",
     "theme_texts",
@@ -29,7 +20,7 @@ PUBLIC_TABLES = (
 )
 
 
-def _create(db: Database, script: str) -> None:
+def _execute_script(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
@@ -37,8 +28,8 @@ def _create(db: Database, script: str) -> None:
 
 @migrations()
 def library_and_ledger(db: Database) -> None:
-    """The library, its history, the ledger of editions, and search."""
-    _create(db, schema_library.TABLES)
+    """The library, its revisions, the ledger of editions, and full-text search."""
+    _execute_script(db, tables.LIBRARY)
     db.table("texts").enable_fts(
         ["title", "statement", "reflection", "practice", "commentary"],
         create_triggers=True,
@@ -54,22 +45,22 @@ def library_and_ledger(db: Database) -> None:
 
 @migrations()
 def subscribers_and_deliveries(db: Database) -> None:
-    """Who gets letters, what they agreed to, and what became of each letter."""
-    _create(db, schema_digests.TABLES)
+    """Subscribers, their consents, and the outcome of each delivery."""
+    _execute_script(db, tables.SUBSCRIBERS)
 
 
 @migrations()
 def desk_and_announcements(db: Database) -> None:
-    """The people at the desk, wishes that wait to be confirmed, and what chats and hubs know."""
-    _create(db, schema_desk.TABLES)
-    _create(db, schema_desk.PROPOSALS)
-    _create(db, schema_announcements.TABLES)
+    """The people at the desk, unconfirmed changes of subscriptions, chat posts and WebSub pings."""
+    _execute_script(db, tables.DESK)
+    _execute_script(db, tables.PROPOSALS)
+    _execute_script(db, tables.ANNOUNCEMENTS)
 
 
 @migrations()
 def mail_workers(db: Database) -> None:
-    """What is in the hands of mail workers on other machines."""
-    _create(db, schema_workers.TABLES)
+    """Batches that mail workers on other machines hold."""
+    _execute_script(db, tables.MAIL_WORKERS)
 
 
 NAMES = frozenset(
@@ -83,9 +74,9 @@ NAMES = frozenset(
 
 
 def pending(db: Database) -> list[str]:
-    """The names of the migrations that a database still needs, oldest first.
+    """Names of the migrations that a database still needs, oldest first.
 
-    Raises SchemaError for one that a newer program or another one made.
+    Raises SchemaError for a database made by a newer version or by another program.
     """
     _refuse_newer(db)
     if db.table_names() and not migrations.applied(db):
@@ -94,19 +85,19 @@ def pending(db: Database) -> list[str]:
 
 
 def migrate(db: Database) -> list[str]:
-    """Apply what is pending and return its names, oldest first. Raises SchemaError as `pending`."""
+    """Apply the pending migrations; returns their names, oldest first. Raises like `pending`."""
     names = pending(db)
     migrations.apply(db)
     return names
 
 
 def applied(db: Database) -> tuple[str, ...]:
-    """The names of the migrations that a database has had, oldest first; none if it is not ours."""
+    """Names of the applied migrations, oldest first; empty for a database of another program."""
     return tuple(migration.name for migration in migrations.applied(db))
 
 
 def check(db: Database) -> None:
-    """Raise SchemaError unless the database has exactly the schema of this program."""
+    """Raise SchemaError unless the database has exactly the schema of this version."""
     _refuse_newer(db)
     if migrations.pending(db):
         raise SchemaError(

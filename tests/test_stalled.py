@@ -19,7 +19,7 @@ from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, HELD_BYT
 from feed.web.middleware.headers import LARGEST_BODY
 from tests.conftest import fetch
 from tests.house import WISHES
-from tests.test_serve import Running, start
+from tests.server.test_serve import Running, start
 
 __all__ = ["start"]  # a fixture
 

@@ -27,8 +27,8 @@ from feed.server import processes
 from feed.store import backups, meta
 from feed.store.connection import opened
 from feed.web import frozen_site
+from tests.checks.test_checkup import checked
 from tests.conftest import NOON, Command, Installation, settings, wait_until
-from tests.test_checkup import checked
 from tests.test_cli import DATABASE, refused, rows
 
 Install = Callable[..., Installation]

@@ -1,4 +1,4 @@
-"""Keep a small database of the newest schema: `python -m tests.schemas.make [CHECKOUT]`.
+"""Keep a small database of the newest schema: `python -m tests.store.schemas.make [CHECKOUT]`.
 
 It is made by the command line of a checkout (this one, if none is given), as an installation would
 have: principles, editions and a withdrawal, emails and people at the desk where that program knows

@@ -59,7 +59,7 @@ def lasting(command: Command, name: str) -> list[list[tuple[Any, ...]]]:
 
 
 def test_a_database_of_every_schema_but_the_newest_is_kept() -> None:
-    """With a new migration, first keep one of the schema before: tests/schemas/make.py."""
+    """With a new migration, first keep one of the schema before: tests/store/schemas/make.py."""
     assert set(ALL[:-1]) <= set(OLD) <= set(ALL)
 
 

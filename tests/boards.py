@@ -15,8 +15,8 @@ from feed.library import exchange
 from feed.server import processes
 from feed.store.connection import transaction
 from tests.conftest import Command, Installation, answers, free_port, outside, settings, wait_until
-from tests.desk import Desk
-from tests.test_browser import AXE, OPTIONS
+from tests.staff import Desk
+from tests.web.test_browser import AXE, OPTIONS
 
 # Each language in either light, each size in either language.
 VIEWS = (

@@ -17,7 +17,7 @@ from feed.model import Principle
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
 from tests.conftest import Installation
-from tests.desk import Desk
+from tests.staff import Desk
 
 Install = Callable[..., Installation]
 SLUG = "listen-first"

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from tests.cli.test_cli import failed, refused, stop
 from tests.conftest import ROOT, Command, answers, fetch, free_port, wait_until
-from tests.test_cli import failed, refused, stop
 
 EXTRAS = {
     "workers": ("celery", "kombu", "redis", "amqp", "billiard", "vine"),

@@ -30,7 +30,7 @@ from feed.publish import digest
 from feed.server.processes import create
 from tests.conftest import NOON, Installation
 from tests.conftest import settings as configured
-from tests.test_browser import AXE, COLOURS, PAPER
+from tests.web.test_browser import AXE, COLOURS, PAPER
 
 LANGUAGES = ("en", "sv", "fi")  # the last has no text and no catalogue of its own
 DIGESTS = ("daily", "quote", "weekly")

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.cli.test_cli import DATABASE, refused, rows, stop
 from tests.conftest import Command, outside, wait_until
 from tests.house import parse
 from tests.mailservers import inbox
-from tests.test_cli import DATABASE, refused, rows, stop
 
 MONDAY: dict[str, Any] = {"NOW": "2031-05-05T06:00:00+02:00"}
 SEVEN: dict[str, Any] = {"NOW": "2031-05-05T07:00:05+02:00"}

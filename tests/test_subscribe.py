@@ -23,7 +23,7 @@ from feed.web import honeypot, timezones
 from tests.conftest import NOON, Installation, settings
 from tests.door import Door, door_of
 from tests.house import WISHES
-from tests.test_http import parsed
+from tests.web.test_http import parsed
 
 KINDS = ("known", "unknown", "pending", "left", "suspended")
 

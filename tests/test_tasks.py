@@ -29,12 +29,12 @@ from feed.subscribers import subscriptions
 from feed.workers import batch, celery_app, dispatch, mail_worker
 from feed.workers.redis_leases import RedisLeases
 from tests.broker import PASSWORD, RedisServer, redis_server, workers
+from tests.cli.test_cli import refused
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
 from tests.faults import mail
 from tests.faults import workers as faults
 from tests.house import WISHES, House, house, later, parse
 from tests.mailservers import inbox
-from tests.test_cli import refused
 from tests.test_delivery import EDITOR
 from tests.test_mail_cli import due_now
 

@@ -19,10 +19,10 @@ from feed.config import signing_key
 from feed.errors import DevisError
 from feed.i18n import translator
 from feed.store import backups
+from tests.cli.test_cli import DATABASE, rows, stop
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
 from tests.house import House, house
 from tests.mailservers import inbox
-from tests.test_cli import DATABASE, rows, stop
 from tests.test_mail_cli import MONDAY, enter
 
 NAMES = {"settings", *checks.MACHINE, "schema", "database", *checks.CONTENT}

@@ -28,8 +28,8 @@ from feed.store import backups, meta
 from feed.store.connection import opened
 from feed.web import frozen_site
 from tests.checks.test_checkup import checked
+from tests.cli.test_cli import DATABASE, refused, rows
 from tests.conftest import NOON, Command, Installation, settings, wait_until
-from tests.test_cli import DATABASE, refused, rows
 
 Install = Callable[..., Installation]
 HOME = "https://motto.example.org"

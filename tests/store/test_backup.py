@@ -34,6 +34,7 @@ from feed.store import backups
 from feed.store.backups import Last
 from feed.subscribers import subscriptions
 from feed.worker import Backup
+from tests.cli.test_cli import AS_NOBODY, failed, refused, rows, stop
 from tests.conftest import (
     NOON,
     Command,
@@ -45,7 +46,6 @@ from tests.conftest import (
     wait_until,
 )
 from tests.house import WISHES, links, parse
-from tests.test_cli import AS_NOBODY, failed, refused, rows, stop
 from tests.test_mail_cli import MONDAY, SEVEN, enter
 
 Install = Callable[..., Installation]

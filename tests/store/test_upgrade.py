@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from feed.store import migrations
+from tests.cli.test_cli import DATABASE, failed, refused, rows, stop
 from tests.conftest import Command, answers, fetch, free_port, wait_until
-from tests.test_cli import DATABASE, failed, refused, rows, stop
 
 KEPT = Path(__file__).parent / "schemas"
 ALL = [migration.name for migration in migrations.migrations._migrations]

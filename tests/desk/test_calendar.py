@@ -20,7 +20,7 @@ from feed.store.connection import transaction
 from tests import boards, house
 from tests.boards import Running
 from tests.conftest import NOON, Installation, fetch
-from tests.desk import Desk, wrongs
+from tests.staff import Desk, wrongs
 
 TODAY = NOON.date()
 BOARD = "/desk/calendar/"

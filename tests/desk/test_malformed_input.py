@@ -12,8 +12,8 @@ from feed.library import diff, editing, exchange
 from feed.model.people import ROLES
 from feed.server import processes
 from tests.conftest import NOON, Installation, settings
-from tests.desk import Desk, wrongs
-from tests.test_desk_exchange import bring
+from tests.desk.test_exchange_pages import bring
+from tests.staff import Desk, wrongs
 
 HUGE = "9" * 25
 SLUG = "the-sign-on-the-door"

@@ -24,7 +24,7 @@ from feed.publish import channel, digest
 from feed.server import processes
 from feed.store import connection, library, revisions
 from tests.conftest import NOON, Installation, free_port, listening, settings
-from tests.desk import Desk, Seat
+from tests.staff import Desk, Seat
 from tests.test_drafting import LIBRARY, SLUG, SWEDISH
 
 Install = Callable[..., Installation]

@@ -18,7 +18,7 @@ from feed.errors import SettingError
 from feed.web.embed_builder import framable
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.hosts import RESETS, Host, hosting
-from tests.test_browser import AXE, COLOURS
+from tests.web.test_browser import AXE, COLOURS
 
 Install = Callable[..., Installation]
 

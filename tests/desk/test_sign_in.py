@@ -17,7 +17,7 @@ from feed import clock, digests
 from feed.accounts import authentication, passwords, people
 from feed.store import curators, sessions
 from tests.conftest import NOON, Command, Installation, free_port
-from tests.desk import MARK, Desk, Seat, wrongs
+from tests.staff import MARK, Desk, Seat, wrongs
 
 PASSWORD = "a horse, a staple and 4 cows"
 Install = Callable[..., Installation]

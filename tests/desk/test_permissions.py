@@ -12,7 +12,7 @@ from feed.library import exchange
 from feed.model.people import ROLES
 from feed.server import processes
 from tests.conftest import NOON, ROOT, Installation, settings
-from tests.desk import Desk
+from tests.staff import Desk
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 ROWS = re.findall(r"^\| `(/desk/[^`]*)` \| ([A-Z, ]+) \| (\w+) \|$", PAGE, re.MULTILINE)

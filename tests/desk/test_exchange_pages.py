@@ -22,7 +22,7 @@ from feed.library import editing, exchange
 from feed.server import processes
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
-from tests.desk import Desk, Seat
+from tests.staff import Desk, Seat
 from tests.test_exchange import ODD, contents
 
 HEAD = "slug,source,language,title,statement\n"

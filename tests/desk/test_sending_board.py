@@ -18,8 +18,8 @@ from feed.store.subscriber_counts import Share
 from tests import boards
 from tests.boards import Running
 from tests.conftest import NOON, Installation
-from tests.desk import Desk
 from tests.house import House, house
+from tests.staff import Desk
 
 TODAY = NOON.date()
 BOARD = "/desk/sending/"

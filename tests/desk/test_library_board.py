@@ -22,8 +22,8 @@ from feed.server import processes
 from feed.store import desk_queries, translations
 from feed.store.connection import transaction, undone
 from tests.conftest import NOON, Installation, listening, settings
-from tests.desk import Desk, Seat
-from tests.test_browser import AXE, OPTIONS
+from tests.staff import Desk, Seat
+from tests.web.test_browser import AXE, OPTIONS
 
 Install = Callable[..., Installation]
 LATER = NOON + timedelta(days=9)

@@ -17,8 +17,8 @@ from feed.app import create_app
 from feed.library import exchange
 from feed.server import processes
 from tests.conftest import NOON, Installation, free_port, listening, settings
-from tests.desk import Desk
-from tests.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
+from tests.staff import Desk
+from tests.web.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
 
 LANGUAGES = ("en", "sv")
 # Every page: who meets it, and where.

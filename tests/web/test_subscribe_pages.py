@@ -15,7 +15,7 @@ from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
 from tests.door import Door, door_of
-from tests.test_browser import Visit, fits_every_size, is_easy_in_either_light, look, window
+from tests.web.test_browser import Visit, fits_every_size, is_easy_in_either_light, look, window
 
 __all__ = ["look", "window"]  # fixtures
 

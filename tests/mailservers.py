@@ -15,7 +15,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from feed.config.parsing import Smtp
+from feed.smtp import SmtpServer
 from tests.conftest import free_port
 
 USER, PASSWORD = "devis", "correct horse"
@@ -35,7 +35,7 @@ class Mail:
 class Inbox:
     """A real mail server; `mails` is what it took, in order, `server` how to reach it."""
 
-    server: Smtp
+    server: SmtpServer
     pipelining: bool = True
     mails: list[Mail] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
@@ -70,13 +70,13 @@ def inbox(
             options["ssl_context" if tls == "implicit" else "tls_context"] = context
             options["require_starttls"] = tls == "starttls"
         options.setdefault("enable_SMTPUTF8", False)
-        made = Inbox(Smtp("127.0.0.1", free_port(), "none"), pipelining)
+        made = Inbox(SmtpServer("127.0.0.1", free_port(), "none"), pipelining)
         if login:
             options |= {"auth_required": True, "authenticator": made.authenticate}
             options["auth_require_tls"] = tls == "starttls"
         controller = Controller(made, made.server.host, made.server.port, **options)
         user, password = (USER, PASSWORD) if login else (None, None)
-        made.server = Smtp(
+        made.server = SmtpServer(
             "127.0.0.1",
             made.server.port,
             tls,  # type: ignore[arg-type]
@@ -175,7 +175,7 @@ DROP, STALL = "drop", "stall"
 class Server:
     """A scripted server: `connections` counts them, `open` those that last, `most` at a time."""
 
-    server: Smtp
+    server: SmtpServer
     connections: int = 0
     open: int = 0
     most: int = 0
@@ -189,7 +189,7 @@ def scripted(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterato
     """
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    state = Server(Smtp("127.0.0.1", port, "none"))
+    state = Server(SmtpServer("127.0.0.1", port, "none"))
     threads: list[threading.Thread] = []
     failures: list[BaseException] = []
     lock = threading.Lock()

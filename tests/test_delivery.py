@@ -9,8 +9,8 @@ import pytest
 
 from feed import digests, editions
 from feed.accounts import people
-from feed.config.parsing import Smtp
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
+from feed.smtp import SmtpServer
 from feed.subscribers import subscriptions
 from tests.conftest import Installation, free_port
 from tests.house import WISHES, House, house, later, parse
@@ -33,7 +33,7 @@ def home(request: pytest.FixtureRequest, devis: Installation) -> House:
     return made
 
 
-def to(home: House, server: Smtp, connections: int = 2) -> House:
+def to(home: House, server: SmtpServer, connections: int = 2) -> House:
     """The same house, with that mail server."""
     home.config = replace(home.config, smtp=server, mail_connections=connections)
     return home
@@ -171,7 +171,7 @@ def test_a_connection_that_breaks_in_a_letter_costs_nobody_theirs(home: House) -
 
 def test_a_server_that_is_away_costs_nothing_but_time(home: House) -> None:
     with pytest.raises(MailUnavailableError):
-        to(home, Smtp("127.0.0.1", free_port(), "none")).send(SEVEN)
+        to(home, SmtpServer("127.0.0.1", free_port(), "none")).send(SEVEN)
     with inbox() as box:
         assert to(home, box.server).send(later(SEVEN, hours=5))["sent"] == 6
     assert len(box.mails) == 6
@@ -179,7 +179,7 @@ def test_a_server_that_is_away_costs_nothing_but_time(home: House) -> None:
 
 def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(home: House) -> None:
     with pytest.raises(MailUnavailableError):
-        to(home, Smtp("127.0.0.1", free_port(), "none")).send(SEVEN)
+        to(home, SmtpServer("127.0.0.1", free_port(), "none")).send(SEVEN)
     with inbox() as box:
         to(home, box.server).send(later(SEVEN, hours=7))
     assert box.mails == []

@@ -11,9 +11,10 @@ from tests.conftest import ROOT
 
 # Each package may import those before it, line by line from the left.
 ORDER = (
+    "smtp",  # a library: it knows nothing of Devis
     *("errors", "model", "rotation", "i18n"),
     *("publish", "files"),
-    *("clock", "config", "store", "smtp"),
+    *("clock", "config", "store"),
     *("editions", "library", "accounts"),
     *("subscribers", "digests", "notify"),
     *("workers", "checks", "server", "worker"),
@@ -132,3 +133,12 @@ def test_a_process_starts_with_little() -> None:
     assert not loaded("feed.cli.site") & heavy
     late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn"}
     assert not loaded("feed.app, feed.worker") & late
+
+
+def test_the_mail_client_is_a_library_of_its_own() -> None:
+    """It needs nothing but the standard library and idna, so that anybody could publish it."""
+    for path in (ROOT / "feed/smtp").glob("*.py"):
+        for name in imports(path):
+            top = name.partition(".")[0]
+            own = top == "idna" or name.startswith("feed.smtp.")
+            assert own or top in sys.stdlib_module_names, f"{path.name} imports {name}"

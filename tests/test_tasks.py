@@ -19,10 +19,9 @@ from feed import editions, worker
 from feed.accounts import people
 from feed.checks.worker_lock import LOCK_NAME
 from feed.config.brokers import broker
-from feed.config.parsing import Smtp
 from feed.digests import handover
 from feed.errors import MailUnavailableError
-from feed.smtp.envelope import Outcome
+from feed.smtp import Outcome, SmtpServer
 from feed.store import mail_batches
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
@@ -40,7 +39,7 @@ from tests.test_mail_cli import due_now
 
 pytestmark = pytest.mark.needs("redis")
 SEVEN, MORNING = "2026-11-23T07:00:02+01:00", "2026-11-23T06:00:00+01:00"
-NOBODY = Smtp("127.0.0.1", 1, "none")
+NOBODY = SmtpServer("127.0.0.1", 1, "none")
 
 
 @pytest.fixture
@@ -315,7 +314,7 @@ def test_a_fault_that_lasts_is_told_once_a_minute(
 
 
 def test_what_a_worker_cannot_send_waits_and_its_reason_is_told(home: House) -> None:
-    home.config = replace(home.config, smtp=Smtp("127.0.0.1", free_port(), "none"))
+    home.config = replace(home.config, smtp=SmtpServer("127.0.0.1", free_port(), "none"))
     with pytest.raises(MailUnavailableError, match=r"The mail server 127\.0\.0\.1:\d+ cannot be"):
         home.send(SEVEN)
     assert states(home) == {("deferred", None): 6}

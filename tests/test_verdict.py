@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from feed.smtp.reports import judge_bytes
-from feed.smtp.verdict import Stage, Verdict, judge_reply
+from feed.smtp.bounce_classifier import judge_bytes
+from feed.smtp.reply_classifier import Stage, Verdict, judge_reply
 
 REPLIES: list[tuple[Verdict, Stage, str]] = [
     # no such mailbox, no such domain

@@ -9,8 +9,9 @@ from feed.checks.content import Place
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, signing_key
 from feed.digests import delivery_report
+from feed.digests.smtp_errors import translated_errors
 from feed.errors import gettext_noop
-from feed.smtp import delivery
+from feed.smtp import client as smtp_client
 from feed.store import deliveries, delivery_stats, subscribers
 from feed.workers import dispatch
 
@@ -84,7 +85,8 @@ def server(config: Config, now: datetime) -> Finding:
     if config.smtp is None:
         folder = config.instance / digests.OUTBOX
         return good(gettext_noop("There is none: letters go to %(folder)s."), folder=folder)
-    name = delivery.check(config.smtp, _domain(config.mail_from[1]))
+    with translated_errors():
+        name = smtp_client.check(config.smtp, _domain(config.mail_from[1]))
     return good(gettext_noop("%(name)s lets us in."), name=name)
 
 

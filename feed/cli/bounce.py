@@ -11,7 +11,7 @@ from feed.cli.base import Setup, setup
 from feed.config import signing_key
 from feed.digests import bounces
 from feed.errors import DevisError
-from feed.smtp import reports
+from feed.smtp import bounce_classifier
 from feed.store.connection import DriverError
 
 
@@ -47,7 +47,7 @@ def bounce(ctx: click.Context, judge: bool, files: tuple[str, ...]) -> None:
 def _print_verdicts(files: tuple[str, ...]) -> None:
     for name in files:
         with click.open_file(name, "rb") as file:
-            judged = reports.judge_bytes(file.read(reports.LARGEST))
+            judged = bounce_classifier.judge_bytes(file.read(bounce_classifier.LARGEST))
         row = {
             "file": name,
             "verdict": judged.verdict,
@@ -60,8 +60,10 @@ def _print_verdicts(files: tuple[str, ...]) -> None:
 
 @setup
 def _handle(base: Setup) -> None:
-    message = sys.stdin.buffer.read(reports.LARGEST)
-    while sys.stdin.buffer.read(reports.LARGEST):  # a pipe that is left full is an error to Postfix
+    message = sys.stdin.buffer.read(bounce_classifier.LARGEST)
+    while sys.stdin.buffer.read(
+        bounce_classifier.LARGEST
+    ):  # a pipe that is left full is an error to Postfix
         pass
     with base.library() as (db, site):
         key = signing_key.key(base.config)

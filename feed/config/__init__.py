@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from feed.config import brokers, extras, identity, logs, parsing
 from feed.config.brokers import Broker
-from feed.config.parsing import Network, Smtp, Webhook
+from feed.config.parsing import Network, Webhook
 from feed.errors import SettingError, gettext_noop
 from feed.model import Site
+from feed.smtp import SmtpServer
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     rehearsal: datetime | None
     secret: str | None
-    smtp: Smtp | None
+    smtp: SmtpServer | None
     mail_from: tuple[str, str]
     reply_to: str | None
     bounce_address: str | None

@@ -7,12 +7,13 @@ from datetime import datetime
 from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from feed.config.logs import Form
 from feed.i18n import is_language
+from feed.smtp import SmtpServer
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
@@ -27,18 +28,6 @@ LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says who
 _HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
 _WEBHOOK = re.compile(r"(?:([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=)?([a-z][a-z0-9]*://\S+)")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
-
-
-@dataclass(frozen=True)
-class Smtp:
-    """Where letters go. `tls` is from the start (`implicit`), by `starttls`, or `none`."""
-
-    host: str
-    port: int
-    tls: Literal["implicit", "starttls", "none"]
-    user: str | None = None
-    password: str | None = None
-    authorities: Path | None = None  # a file with the certificates to trust; the machine's if None
 
 
 @dataclass(frozen=True)
@@ -252,7 +241,7 @@ def key(text: str) -> str | None:
     return text or None
 
 
-def smtp(text: str) -> Smtp | None:
+def smtp(text: str) -> SmtpServer | None:
     if not text:
         return None
     expected = (
@@ -282,7 +271,7 @@ def smtp(text: str) -> Smtp | None:
     if authorities is not None and not authorities.is_file():
         raise ValueError(f"{expected}; there is no file {authorities}")
     implicit = parts.scheme == "smtps"
-    return Smtp(
+    return SmtpServer(
         host=parts.hostname,
         port=port or (465 if implicit else 25 if plain else 587),
         tls="implicit" if implicit else "none" if plain else "starttls",

@@ -14,10 +14,11 @@ from feed.clock import Clock
 from feed.config import Config, signing_key
 from feed.digests import handover, mime, outbox_folder, rendering, schedule
 from feed.digests.queue import Progress, Queue
+from feed.digests.smtp_errors import translated_errors
 from feed.errors import InputError, NotFoundError, gettext_noop
 from feed.model import Cadence, Digest, Site, email_addresses
-from feed.smtp import delivery
-from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp import Envelope, Outcome
+from feed.smtp import client as smtp_client
 from feed.store import deliveries, ledger, mail_batches, meta, notices, staff_notices, subscribers
 from feed.store.connection import transaction, undone
 from feed.store.timestamps import instant
@@ -200,12 +201,13 @@ def _deliver(
     if config.smtp is None:
         outbox_folder.deliver(config.instance / OUTBOX, envelopes, record, stop)
         return
-    delivery.deliver(
-        config.smtp,
-        envelopes,
-        record,
-        connections=config.mail_connections,
-        rate=config.mail_rate,
-        stop=stop,
-        hostname=mime.sender(site, config).domain,
-    )
+    with translated_errors():
+        smtp_client.deliver(
+            config.smtp,
+            envelopes,
+            record,
+            connections=config.mail_connections,
+            rate=config.mail_rate,
+            stop=stop,
+            hostname=mime.sender(site, config).domain,
+        )

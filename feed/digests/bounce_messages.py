@@ -8,9 +8,9 @@ from email import message_from_bytes
 from email.message import Message
 from typing import Literal
 
-from feed.smtp import reports
+from feed.smtp import bounce_classifier
 from feed.smtp.message_text import text_of
-from feed.smtp.verdict import Judgement, Verdict
+from feed.smtp.reply_classifier import Judgement, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def read(message: bytes) -> Returned:
     """What a message that came to the address for returns means."""
     try:
         parsed = message_from_bytes(message)
-        judged = reports.judge(parsed)
+        judged = bounce_classifier.judge(parsed)
         token = _token(parsed)
     except RecursionError:  # no mail server wraps anything so often
         log.warning("a returned message could not be read: it is nested too deeply")
@@ -52,13 +52,13 @@ def _is_unsubscribe(message: Message, judged: Judgement) -> bool:
         return False
     automatic = str(message.get("Auto-Submitted", "no")).lower() != "no"
     by_person = judged.verdict == "none" and not automatic
-    return by_person or message.get(reports.UNSUBSCRIBES) is not None
+    return by_person or message.get(bounce_classifier.UNSUBSCRIBES) is not None
 
 
 def _token(message: Message) -> str | None:
     """The token of the e-mail that this is about: where it was sent to, else what it holds."""
     sent_to = [str(value) for name in _TO for value in message.get_all(name, [])]
-    for value in (*sent_to, *reports.feedback_senders(message)):
+    for value in (*sent_to, *bounce_classifier.feedback_senders(message)):
         found = _TAGGED.search(value)
         if found:
             return found[1].lower()

@@ -9,7 +9,7 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.digests.message import About, OutgoingMessage
 from feed.digests.outcomes import DeliveryRecorder
-from feed.smtp.envelope import Outcome
+from feed.smtp import Outcome
 from feed.store import mail_batches, meta
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim

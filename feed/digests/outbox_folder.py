@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from feed.errors import MailUnavailableError, gettext_noop
-from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp import Envelope, Outcome
 
 TOGETHER = 50  # outcomes recorded at once: whatever is written again replaces its own file
 _MESSAGE_ID = re.compile(rb"^message-id:\s*<([^@>]+)@", re.IGNORECASE | re.MULTILINE)

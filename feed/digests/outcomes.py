@@ -9,7 +9,7 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.digests import bounces
 from feed.digests.message import About
-from feed.smtp.envelope import Outcome
+from feed.smtp import Outcome
 from feed.store import deliveries, notices, staff_notices, subscribers
 from feed.store.deliveries import Claim, Record
 from feed.store.notices import Notice

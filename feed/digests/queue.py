@@ -20,7 +20,7 @@ from feed.digests.message import About, OutgoingMessage
 from feed.digests.outcomes import DeliveryRecorder
 from feed.digests.rendering import DigestRenderer
 from feed.model import Site, tokens
-from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp import Envelope, Outcome
 from feed.store import deliveries, meta, notices, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, DigestRun

@@ -1,205 +1,222 @@
-"""The loop that serves many connections to a mail server in one thread.
+"""Send many messages to one mail server: an event loop over several pipelined connections.
 
-Before a connection gets another body, `record` has returned with the outcome of the one before: so
-whatever happens, at most one letter per connection was accepted without being recorded.
+The outcome of a message is recorded before its connection sends the next body. So a crash leaves
+at most one message per connection that was accepted and is not recorded.
 """
 
 import selectors
 import ssl
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from socket import socket
 from time import monotonic
 
-from feed.config.parsing import Smtp
-from feed.errors import MailRefusedError, MailUnavailableError, gettext_noop
-from feed.smtp.connect import OpenConnection, place
-from feed.smtp.connector import Connector
-from feed.smtp.envelope import Outcome
+from feed.smtp.connection import (
+    Connector,
+    OpenConnection,
+    connect,
+    open_connection,
+    server_name,
+    tls_context,
+)
+from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp.errors import SmtpRefusedError, SmtpUnavailableError
+from feed.smtp.failure_limits import FailureLimits
 from feed.smtp.protocol import SmtpProtocol
+from feed.smtp.server import SmtpServer
 from feed.smtp.source import EnvelopeSource
 
-# Parts of the patience with a server. After a body RFC 5321 asks for ten minutes, and gets them:
-# who gives up on a letter that is being accepted sends it twice.
-AFTER_BODY, GOODBYE, LOOK, PAUSE = 10, 1 / 10, 1 / 10, 1 / 60
-STOPPED = 0.25  # seconds until a stop is seen when nothing else happens
-
-TROUBLES = 3  # connections in a row that end without one letter taken: the server is not there
-ROW = 10  # letters refused in a row: all would be
-
-RECORD = 16_384  # bytes to read at once: TLS leaves nothing behind that select() does not see
+TIMEOUT = 60.0  # seconds for a reply: RFC 5321 4.5.3.2 grants minutes, but a relay is near
+# Multiples of the timeout: for each step of opening a connection; after a body, where RFC 5321
+# asks for ten minutes and giving up earlier would send a duplicate; after QUIT; between checks of
+# timeouts; and before the next connection after failed ones.
+_CONNECT, _AFTER_BODY, _QUIT, _CHECK, _RETRY = 1 / 2, 10, 1 / 10, 1 / 10, 1 / 60
+_STOP_DELAY = 0.25  # seconds until a stop is noticed when nothing else happens
+_READ_SIZE = 16_384  # bytes: a whole TLS record, since select() does not see what is left of one
 _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-
-_SENDER = gettext_noop(
-    "The mail server %(server)s refuses the sender: %(answer)s. Correct DEVIS_MAIL_FROM or"
-    " DEVIS_BOUNCE_ADDRESS, or log in as one who may send for it."
-)
-_ALL = gettext_noop(
-    "The mail server %(server)s refused %(count)s letters in a row: %(answer)s. Ask who runs it"
-    " what is wrong with them."
-)
-_NOT_NOW = gettext_noop(
-    "The mail server %(server)s takes no letters now: %(answer)s. The letters wait."
-)
 
 Record = Callable[[Sequence[Outcome]], None]
 
 
-def _is_refused(outcome: Outcome) -> bool:
-    """Whether it was refused for good, because of the message or of the sender."""
-    return (outcome.result == "failed" and outcome.code > 0) or (
-        outcome.result == "deferred" and outcome.code >= 500
-    )
+def deliver(
+    server: SmtpServer,
+    envelopes: Iterator[Envelope],
+    record: Record,
+    *,
+    connections: int,
+    rate: int,
+    stop: threading.Event,
+    hostname: str,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Send `envelopes` until there are no more or `stop` is set; `record` gets outcomes in batches.
+
+    At most `connections` are open at once and `rate` messages are sent a second (0: no limit).
+    What has no outcome in the end was not sent. Raises SmtpRefusedError, SmtpUnavailableError, and
+    what `envelopes` and `record` raise.
+    """
+    context = tls_context(server)
+    connector = Connector(lambda: open_connection(server, hostname, context, timeout * _CONNECT))
+    source = EnvelopeSource(envelopes, rate, stop)
+    SmtpClient(server, source, record, connector, connections, timeout).run()
+
+
+def check(server: SmtpServer, hostname: str) -> str:
+    """Connect, secure and log in, without sending; the server's host name. Raises SmtpError."""
+    smtp = connect(server, hostname, tls_context(server), TIMEOUT * _CONNECT)
+    name = server_name(smtp)
+    try:
+        smtp.quit()
+    except OSError:
+        smtp.close()  # the login succeeded
+    return name
 
 
 @dataclass(slots=True, eq=False)
 class _ClientConnection:
-    """`since` is when something last went over it, `wave` the trouble after which it was opened."""
+    """An open connection; `active_at` is the monotonic time at which data last went over it.
+
+    `generation` is that of FailureLimits when it was opened.
+    """
 
     sock: socket
-    session: SmtpProtocol
-    wave: int
-    since: float
+    protocol: SmtpProtocol
+    generation: int
+    active_at: float
     unsent: bytes = b""
-    leaving: bool = False
+    quitting: bool = False
 
     @property
-    def may_speak(self) -> bool:
-        return not (self.session.awaited or self.unsent or self.leaving)
+    def may_send(self) -> bool:
+        return not (self.protocol.pending or self.unsent or self.quitting)
 
 
 class SmtpClient:
-    """One delivery, until the supply is over and what was in flight is settled."""
+    """One run: until the source is over and every message in flight has its outcome."""
 
     def __init__(
         self,
-        server: Smtp,
-        supply: EnvelopeSource,
+        server: SmtpServer,
+        source: EnvelopeSource,
         record: Record,
-        opener: Connector,
-        limit: int,
-        patience: float,
+        connector: Connector,
+        max_connections: int,
+        timeout: float,
     ) -> None:
-        self._place = place(server)
-        self._supply = supply
+        self._server = server.address
+        self._source = source
         self._record = record
-        self._opener = opener
-        self._limit = limit
-        self._patience = patience
+        self._connector = connector
+        self._max_connections = max_connections
+        self._timeout = timeout
         self._selector = selectors.DefaultSelector()
-        self._selector.register(opener.signal, selectors.EVENT_READ)
+        self._selector.register(connector.signal, selectors.EVENT_READ)
         self._outcomes: list[Outcome] = []
+        self._counted = 0  # of the outcomes, by the limits
         self._connections: set[_ClientConnection] = set()
-        self._heard: list[_ClientConnection] = []
+        self._ready: list[_ClientConnection] = []
         self._idle: list[_ClientConnection] = []
-        self._wave = self._troubles = self._failed = self._tallied = 0
-        self._now = self._not_before = self._look = monotonic()
+        self._now = self._check_at = monotonic()
+        self._limits = FailureLimits(self._server, timeout * _RETRY, self._now)
 
-    def go(self) -> None:
-        """Raises why it ended, if not because all was sent."""
+    def run(self) -> None:
+        """Send; raises the error that ended it, once messages in flight have their outcome."""
         try:
-            while self._connections or not self._supply.is_over:
-                self._turn()
+            while self._connections or not self._source.is_over:
+                self._run_once()
         finally:
             for connection in list(self._connections):
                 self._discard(connection)
             self._selector.close()
-            self._opener.close()
-        if self._supply.error is not None:
-            raise self._supply.error
+            self._connector.close()
+        if self._source.error is not None:
+            raise self._source.error
 
-    def _turn(self) -> None:
-        """Hear all who speak, record what they said, and only then answer."""
-        self._grow()
-        events = self._selector.select(self._timeout())
+    def _run_once(self) -> None:
+        """Read all replies, record their outcomes, and only then send more."""
+        self._open_connections()
+        events = self._selector.select(self._seconds_to_wait())
         self._now = monotonic()
         for key, event in events:
             if key.data is None:
-                self._welcome()
+                self._add_connections()
                 continue
             if event & selectors.EVENT_WRITE:
                 self._flush(key.data)
             if event & selectors.EVENT_READ:
-                self._hear(key.data)
-        self._commit()
-        for connection in self._heard:
+                self._read(key.data)
+        self._record_outcomes()
+        for connection in self._ready:
             self._advance(connection)
-        self._heard.clear()
-        while self._idle and (self._supply.has_next(self._now) or self._supply.is_over):
+        self._ready.clear()
+        while self._idle and (self._source.has_next(self._now) or self._source.is_over):
             self._advance(self._idle.pop())
-        if self._now >= self._look:
-            self._look_at_clocks()
-        self._commit()
+        if self._now >= self._check_at:
+            self._check_timeouts()
+        self._record_outcomes()
 
-    def _commit(self) -> None:
-        """Tell what became of letters."""
+    def _record_outcomes(self) -> None:
         if self._outcomes:
-            self._tally()
+            self._count_outcomes()
             outcomes = self._outcomes.copy()
             self._outcomes.clear()
-            self._tallied = 0
+            self._counted = 0
             self._record(outcomes)
 
-    def _tally(self) -> None:
-        """See whether the server takes any letters at all."""
-        for outcome in self._outcomes[self._tallied :]:
-            if outcome.result == "sent":
-                self._troubles = self._failed = 0
-            elif _is_refused(outcome):
-                self._failed += 1
-                if self._failed == ROW:
-                    answer = f"{outcome.code} {outcome.detail}"
-                    error = MailRefusedError(_ALL, server=self._place, count=ROW, answer=answer)
-                    self._supply.fail(error)
-        self._tallied = len(self._outcomes)
+    def _count_outcomes(self) -> None:
+        for outcome in self._outcomes[self._counted :]:
+            if error := self._limits.count(outcome):
+                self._source.fail(error)
+        self._counted = len(self._outcomes)
 
-    def _hear(self, connection: _ClientConnection) -> None:
+    def _read(self, connection: _ClientConnection) -> None:
         try:
-            data = connection.sock.recv(RECORD)
+            data = connection.sock.recv(_READ_SIZE)
         except _BLOCKED:
             return
         except OSError as error:
             self._lose(connection, 0, f"connection lost: {error.strerror or error}")
             return
-        session = connection.session
-        if connection.leaving:
+        protocol = connection.protocol
+        if connection.quitting:
             self._discard(connection)
         elif not data:
             self._lose(connection, 0, "connection closed without an answer")
         else:
-            connection.since = self._now
-            session.hear(data)
-            if session.closed:
-                self._lose(connection, *session.closed)
-            elif not session.awaited:
-                self._heard.append(connection)
+            connection.active_at = self._now
+            protocol.data_received(data)
+            if protocol.closed:
+                self._lose(connection, *protocol.closed)
+            elif not protocol.pending:
+                self._ready.append(connection)
 
     def _advance(self, connection: _ClientConnection) -> None:
-        """Say what comes next: all that was said is answered, and the answers are recorded."""
-        if not connection.may_speak or connection not in self._connections:
+        """Send what comes next, when no reply is outstanding and all outcomes are recorded."""
+        if not connection.may_send or connection not in self._connections:
             return
-        session = connection.session
-        if self._supply.error is not None and session.announced is not None:
+        protocol = connection.protocol
+        if self._source.error is not None and protocol.current is not None:
             self._discard(connection)
             return
-        data = session.speak()
-        if session.has_room:
-            data += self._announce(session)
+        data = protocol.next_bytes()
+        if protocol.can_begin:
+            data += self._begin_next(protocol)
         if data:
-            connection.since = monotonic()  # to get a letter may have taken long
+            connection.active_at = monotonic()  # the caller's iterator may have taken long
             self._send(connection, data)
-        elif self._supply.is_over:
-            connection.leaving = True
+        elif self._source.is_over:
+            connection.quitting = True
             self._send(connection, b"QUIT\r\n")
         else:
             self._idle.append(connection)
 
-    def _announce(self, session: SmtpProtocol) -> bytes:
-        """What announces the next letter that this server can take, if there is one."""
-        while (letter := self._supply.next(self._now)) is not None:
-            if said := session.announce(letter):
-                return said
-            self._commit()
+    def _begin_next(self, protocol: SmtpProtocol) -> bytes:
+        """Begin the next message that this server can take; empty if there is none."""
+        while (envelope := self._source.next(self._now)) is not None:
+            if commands := protocol.begin(envelope):
+                return commands
+            self._record_outcomes()
         return b""
 
     def _send(self, connection: _ClientConnection, data: bytes) -> None:
@@ -207,7 +224,7 @@ class SmtpClient:
             sent = connection.sock.send(data)
         except _BLOCKED:
             sent = 0
-        except OSError:  # what there is to know about it comes when the socket is read
+        except OSError:  # reading from the socket will report it
             sent = len(data)
         if sent < len(data) or connection.unsent:
             connection.unsent = data[sent:]
@@ -215,68 +232,65 @@ class SmtpClient:
             self._selector.modify(connection.sock, events, connection)
 
     def _flush(self, connection: _ClientConnection) -> None:
-        connection.since = self._now
+        connection.active_at = self._now
         self._send(connection, connection.unsent)
-        self._heard.append(connection)  # what it waits for may have come already
+        self._ready.append(connection)  # the reply may have come already
 
-    def _grow(self) -> None:
-        """Open lines while there is more to send than those there can take."""
-        if len(self._connections) >= self._limit or self._idle or self._now < self._not_before:
+    def _open_connections(self) -> None:
+        """Open more while there is more to send than the open ones can take."""
+        if len(self._connections) >= self._max_connections or self._idle:
             return
-        if self._supply.has_next(self._now):
+        if self._now >= self._limits.retry_at and self._source.has_next(self._now):
             while self._wants_another():
-                self._opener.start()
+                self._connector.start()
 
     def _wants_another(self) -> bool:
-        """Never for nothing, hardly for a few letters, and not all at once."""
-        opened, pending = len(self._connections), self._opener.pending
+        """Whether one more connection pays: grow with the number of messages, in steps."""
+        opened, pending = len(self._connections), self._connector.pending
         if opened + pending == 0:
             return True
-        if opened + pending >= self._limit or pending >= max(1, opened):
+        if opened + pending >= self._max_connections or pending >= max(1, opened):
             return False
-        supply = self._supply
-        if supply.returned:
-            return pending < len(supply.returned)
-        return supply.given > 2 * (opened + pending)
+        if self._source.requeued:
+            return pending < len(self._source.requeued)
+        return self._source.taken > 2 * (opened + pending)
 
-    def _welcome(self) -> None:
-        for result in self._opener.results():
+    def _add_connections(self) -> None:
+        for result in self._connector.results():
             if isinstance(result, OpenConnection):
-                session = SmtpProtocol(result.abilities, self._outcomes)
-                connection = _ClientConnection(result.sock, session, self._wave, self._now)
+                protocol = SmtpProtocol(result.extensions, self._outcomes)
+                generation = self._limits.generation
+                connection = _ClientConnection(result.sock, protocol, generation, self._now)
                 self._selector.register(result.sock, selectors.EVENT_READ, connection)
                 self._connections.add(connection)
-                self._heard.append(connection)
-            elif any(not connection.leaving for connection in self._connections):
-                self._not_before = self._now + self._patience  # those that are open will do
-            elif isinstance(result, MailUnavailableError):
-                self._trouble(result)
+                self._ready.append(connection)
+            elif any(not connection.quitting for connection in self._connections):
+                self._limits.retry_at = self._now + self._timeout  # the open ones are enough
+            elif isinstance(result, SmtpUnavailableError):
+                self._count_failure(result)
             else:
-                self._supply.fail(result)
+                self._source.fail(result)
 
     def _lose(self, connection: _ClientConnection, code: int, detail: str) -> None:
-        """A connection ended before its time. The letter that was only announced comes back."""
-        self._tally()  # what it took before
-        session, supply = connection.session, self._supply
-        held = session.announced or session.in_doubt
-        at_recipient = session.at_recipient
-        letter = session.abandon(code, detail)
+        """A connection ended early: requeue the envelope whose body was not sent."""
+        self._count_outcomes()
+        protocol = connection.protocol
+        had_message = protocol.current or protocol.in_doubt
+        at_recipient = protocol.awaits_recipient
+        unsent = protocol.connection_lost(code, detail)
         self._discard(connection)
-        answer = f"{code} {detail}" if code else detail
         if code >= 500:
-            supply.fail(MailRefusedError(_SENDER, server=self._place, answer=answer))
-        elif connection.wave == self._wave and (held or code not in (0, 421)):
-            self._trouble(MailUnavailableError(_NOT_NOW, server=self._place, answer=answer))
-        if letter is not None and not supply.take_back(letter, at_recipient):
-            self._outcomes.append(Outcome(letter.key, "deferred", code, detail))
+            self._source.fail(SmtpRefusedError("sender", self._server, detail, code))
+        elif connection.generation == self._limits.generation and (
+            had_message or code not in (0, 421)
+        ):
+            self._count_failure(SmtpUnavailableError("busy", self._server, detail, code))
+        if unsent is not None and not self._source.requeue(unsent, at_recipient):
+            self._outcomes.append(Outcome(unsent.key, "deferred", code, detail))
 
-    def _trouble(self, error: MailUnavailableError) -> None:
-        """Once more nothing was taken. What befalls several connections at once is one trouble."""
-        self._wave += 1
-        self._troubles += 1
-        self._not_before = self._now + (self._troubles - 1) * self._patience * PAUSE
-        if self._troubles >= TROUBLES:
-            self._supply.fail(error)
+    def _count_failure(self, error: SmtpUnavailableError) -> None:
+        if given_up := self._limits.connection_failed(error, self._now):
+            self._source.fail(given_up)
 
     def _discard(self, connection: _ClientConnection) -> None:
         self._connections.discard(connection)
@@ -285,27 +299,26 @@ class SmtpClient:
         self._selector.unregister(connection.sock)
         connection.sock.close()
 
-    def _timeout(self) -> float:
-        """Seconds until something is to be done without being told."""
-        seconds = min(STOPPED, self._patience * LOOK)
-        if self._idle and self._supply.due > self._now:
-            seconds = min(seconds, self._supply.due - self._now)
-        if self._not_before > self._now:
-            seconds = min(seconds, self._not_before - self._now)
+    def _seconds_to_wait(self) -> float:
+        """Seconds until there is something to do although no socket is ready."""
+        seconds = min(_STOP_DELAY, self._timeout * _CHECK)
+        if self._idle and self._source.due > self._now:
+            seconds = min(seconds, self._source.due - self._now)
+        if self._limits.retry_at > self._now:
+            seconds = min(seconds, self._limits.retry_at - self._now)
         return seconds
 
-    def _look_at_clocks(self) -> None:
-        """Part from servers that no longer answer, and from lines that are not needed."""
-        self._look = self._now + self._patience * LOOK
+    def _check_timeouts(self) -> None:
+        self._check_at = self._now + self._timeout * _CHECK
         for connection in list(self._connections):
-            silent = self._now - connection.since
-            if connection.leaving:
-                if silent > self._patience * GOODBYE:
+            silent = self._now - connection.active_at
+            if connection.quitting:
+                if silent > self._timeout * _QUIT:
                     self._discard(connection)
-            elif silent > self._patience_with(connection):
+            elif silent > self._timeout_of(connection):
                 self._lose(connection, 0, f"no answer in {silent:.0f} seconds")
 
-    def _patience_with(self, connection: _ClientConnection) -> float:
-        """Seconds that it may be silent: many after a body, unless the run is to stop."""
-        accepting = connection.session.in_doubt is not None and not connection.unsent
-        return self._patience * (AFTER_BODY if accepting and not self._supply.is_stopped else 1)
+    def _timeout_of(self, connection: _ClientConnection) -> float:
+        """Seconds without data until it is given up: more after a body, unless stopping."""
+        is_accepting = connection.protocol.in_doubt is not None and not connection.unsent
+        return self._timeout * (_AFTER_BODY if is_accepting and not self._source.is_stopped else 1)

@@ -1,18 +1,18 @@
-"""What is handed to a mail server, and what became of it."""
+"""A message with its envelope, and the outcome of sending it."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-# sent: accepted; deferred: try again later, as the server says or because it refuses the sender;
-# bounced: there is no such mailbox or domain; failed: refused for good for any other reason.
+# sent: accepted; deferred: try again later, because of a temporary reply or a refused sender;
+# bounced: there is no such mailbox or domain; failed: refused permanently for any other reason.
 Result = Literal["sent", "deferred", "bounced", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message to one person. `key` is what the caller knows it by.
+    """One message to one recipient; `key` is the caller's identifier of it.
 
-    `message` is complete, with CRLF line ends, and without the dots that SMTP adds.
+    `message` is complete, with CRLF line ends and without dot-stuffing.
     """
 
     key: int
@@ -23,7 +23,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a server said to one envelope; `code` is 0 where it said nothing."""
+    """The server's reply to one envelope; `code` is 0 where there was none."""
 
     key: int
     result: Result

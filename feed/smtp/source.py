@@ -1,4 +1,9 @@
-"""The letters of a run, asked for one by one when a connection has room for one."""
+"""The queue that connections take envelopes from: rate limit, and retries after lost connections.
+
+An envelope whose connection was lost before its body was sent gets points of suspicion, because
+the envelope may be the cause. With few it is tried again first, with more after all others, and
+with too many it is deferred.
+"""
 
 import threading
 from collections import Counter, deque
@@ -6,83 +11,85 @@ from collections.abc import Iterator
 
 from feed.smtp.envelope import Envelope
 
-CATCHING_UP = 0.1  # seconds of a rate's letters that may be late, and are then sent at once
-STRIKE, SUSPICION = 2, 3  # against a letter whose connection ended, and if it was at its recipient
-LAST, OUT = 4, 6  # with so many it comes after all others; with so many it is put off
+BURST = 0.1  # seconds: after a delay, so much of the rate limit may be caught up at once
+CONNECTION_LOST, LOST_AT_RECIPIENT = 2, 3  # points of suspicion
+SEND_LAST, DEFER = 4, 6  # thresholds
 
 
 class EnvelopeSource:
-    """First the letters that come back from connections that ended, then those of the caller.
+    """Gives out envelopes, one at a time: requeued ones first, then the caller's.
 
-    `error` is why no more are given, once there is a reason; `given` counts the caller's.
+    `error` is the reason why no more are given out, `taken` how many of the caller's were, `due`
+    the monotonic time at which the rate limit allows the next.
     """
 
     def __init__(self, envelopes: Iterator[Envelope], rate: int, stop: threading.Event) -> None:
         self.error: Exception | None = None
-        self.given = 0
+        self.taken = 0
         self.due = 0.0
         self.exhausted = False
-        self.returned: deque[Envelope] = deque()
-        self._strikes: Counter[int] = Counter()
+        self.requeued: deque[Envelope] = deque()
+        self._suspicion: Counter[int] = Counter()
         self._interval = 1 / rate if rate else 0.0
         self._envelopes = envelopes
         self._stop = stop
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no more letters are wanted, although there may be some."""
+        """Whether sending was stopped or has failed."""
         return self.error is not None or self._stop.is_set()
 
     @property
     def is_over(self) -> bool:
-        """Whether no further letter will be given, as things stand."""
-        return self.is_stopped or (self.exhausted and not self.returned)
+        """Whether there is nothing left to give out, unless something is requeued."""
+        return self.is_stopped or (self.exhausted and not self.requeued)
 
     def has_next(self, now: float) -> bool:
-        """Whether a letter may be given now, as far as can be known without asking for it."""
+        """Whether `next` may give an envelope; the caller's iterator may yet turn out empty."""
         if self.is_stopped:
             return False
-        return self._returned_is_next() or (not self.exhausted and self.due <= now)
+        return self._requeued_is_next() or (not self.exhausted and self.due <= now)
 
     def next(self, now: float) -> Envelope | None:
-        """The next letter, if there is one and it is due."""
+        """The next envelope; None if there is none or the rate limit forbids it now."""
         if not self.has_next(now):
             return None
-        if self._returned_is_next():
-            return self.returned.popleft()
+        if self._requeued_is_next():
+            return self.requeued.popleft()
         try:
-            letter = next(self._envelopes, None)
-        except Exception as error:  # raised once the letters in flight are settled
+            envelope = next(self._envelopes, None)
+        except Exception as error:  # raised again when the messages in flight have their outcome
             self.error = error
             return None
-        if letter is None:
+        if envelope is None:
             self.exhausted = True
             return self.next(now)
-        self.given += 1
+        self.taken += 1
         if self._interval:
-            self.due = max(self.due or now, now - CATCHING_UP) + self._interval
-        return letter
+            self.due = max(self.due or now, now - BURST) + self._interval
+        return envelope
 
-    def take_back(self, letter: Envelope, suspicious: bool) -> bool:
-        """A letter whose connection ended before its body was said; False if it is the reason.
+    def requeue(self, envelope: Envelope, at_recipient: bool) -> bool:
+        """Take back an envelope whose connection was lost before its body was sent.
 
-        It goes first, or last if others should show whether the server is there at all.
+        `at_recipient` says that only the reply to its recipient was outstanding. Returns False if
+        the envelope is too suspicious to be tried again.
         """
-        self._strikes[letter.key] += SUSPICION if suspicious else STRIKE
-        strikes = self._strikes[letter.key]
-        if strikes >= OUT and self.error is None:
+        self._suspicion[envelope.key] += LOST_AT_RECIPIENT if at_recipient else CONNECTION_LOST
+        suspicion = self._suspicion[envelope.key]
+        if suspicion >= DEFER and self.error is None:
             return False
-        if strikes < LAST:
-            self.returned.appendleft(letter)
+        if suspicion < SEND_LAST:
+            self.requeued.appendleft(envelope)
         else:
-            self.returned.append(letter)
+            self.requeued.append(envelope)
         return True
 
     def fail(self, error: Exception) -> None:
-        """No more letters, for this reason, unless there was one before."""
+        """Give out no more, for this reason, unless there was one before."""
         self.error = self.error or error
 
-    def _returned_is_next(self) -> bool:
-        if not self.returned:
+    def _requeued_is_next(self) -> bool:
+        if not self.requeued:
             return False
-        return self.exhausted or self._strikes[self.returned[0].key] < LAST
+        return self.exhausted or self._suspicion[self.requeued[0].key] < SEND_LAST

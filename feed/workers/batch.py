@@ -14,7 +14,7 @@ from feed.digests import handover
 from feed.digests.message import OutgoingMessage
 from feed.digests.mime import MessageTemplate, Recipient
 from feed.errors import InputError
-from feed.smtp.envelope import Envelope
+from feed.smtp import Envelope
 
 
 @dataclass(frozen=True, slots=True)

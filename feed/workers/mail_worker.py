@@ -14,9 +14,10 @@ from typing import Any
 
 from feed.clock import Clock
 from feed.config import Config
+from feed.digests.smtp_errors import translated_errors
 from feed.errors import MailError, SettingError, gettext_noop
-from feed.smtp import delivery
-from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp import Envelope, Outcome
+from feed.smtp import client as smtp_client
 from feed.workers import batch as batches
 from feed.workers import celery_app
 from feed.workers.batch import Batch
@@ -105,15 +106,16 @@ class MailWorker:
     def _send(self, hold: "_Hold") -> None:
         config = self._config
         assert config.smtp is not None  # noqa: S101 – `run` has seen to it
-        delivery.deliver(
-            config.smtp,
-            hold.envelopes(),
-            hold.record,
-            connections=config.mail_connections,
-            rate=config.mail_rate,
-            stop=self._stop,
-            hostname=hold.batch.hostname,
-        )
+        with translated_errors():
+            smtp_client.deliver(
+                config.smtp,
+                hold.envelopes(),
+                hold.record,
+                connections=config.mail_connections,
+                rate=config.mail_rate,
+                stop=self._stop,
+                hostname=hold.batch.hostname,
+            )
 
     def _finish(
         self, batch: Batch, told: Sequence[tuple[str, Outcome]], trouble: MailError | None

@@ -15,7 +15,7 @@ import redis
 
 from feed.config.brokers import Broker
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
-from feed.smtp.envelope import Outcome
+from feed.smtp import Outcome
 from feed.workers.celery_app import unavailable
 
 LEASE = 6.0  # seconds that a worker may be silent about its batch

@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import get_args
 
-from feed.smtp.reports import judge_bytes
-from feed.smtp.verdict import Verdict
+from feed.smtp.bounce_classifier import judge_bytes
+from feed.smtp.reply_classifier import Verdict
 
 VERDICTS: tuple[str, ...] = get_args(Verdict)
 

@@ -22,10 +22,8 @@ from pathlib import Path
 
 import click
 
-from feed.config.parsing import Smtp
-from feed.smtp.client import Record
-from feed.smtp.delivery import deliver
-from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp import Envelope, Outcome, SmtpServer
+from feed.smtp.client import Record, deliver
 from tests.bench.subscribers import Post
 from tests.conftest import free_port, wait_until
 
@@ -87,7 +85,7 @@ def devis(port: int, connections: int, record: Record | None = None) -> Way:
     def send(count: int) -> None:
         tally = Tally()
         deliver(
-            Smtp("127.0.0.1", port, "none"),
+            SmtpServer("127.0.0.1", port, "none"),
             envelopes(count),
             record or tally.record,
             connections=connections,

@@ -22,9 +22,8 @@ import click
 
 from feed import clock, digests, editions
 from feed.config import Config, signing_key
-from feed.config.parsing import Smtp
 from feed.digests.queue import Queue
-from feed.smtp.envelope import Outcome
+from feed.smtp import Outcome, SmtpServer
 from feed.store import subscribers
 from feed.store.connection import opened, transaction
 from feed.subscribers import links, subscriptions
@@ -87,7 +86,7 @@ class Post:
 
     def __init__(self, folder: Path, number: int, port: int, connections: int) -> None:
         made = build(folder, HOUSE)
-        server = Smtp("127.0.0.1", port, "none")
+        server = SmtpServer("127.0.0.1", port, "none")
         self.config = replace(made, smtp=server, mail_connections=connections)
         self.now = BEFORE
         with opened(self.config.database) as db:

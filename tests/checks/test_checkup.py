@@ -18,6 +18,7 @@ from feed.checks import worker_lock
 from feed.config import signing_key
 from feed.errors import DevisError
 from feed.i18n import translator
+from feed.smtp import SmtpServer
 from feed.store import backups
 from tests.cli.test_cli import DATABASE, rows, stop
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
@@ -187,7 +188,7 @@ def test_an_address_for_others_needs_tls(devis: Installation, url: str, level: s
     assert checked(devis, base_url=url)["address"][0] == level
 
 
-SMTP = settings.parsing.Smtp("127.0.0.1", 1, "none")
+SMTP = SmtpServer("127.0.0.1", 1, "none")
 WELL: dict[str, Any] = {
     "smtp": SMTP,
     "mail_from": ("Devis", "devis@example.org"),

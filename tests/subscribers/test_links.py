@@ -13,7 +13,7 @@ from feed.config import signing_key
 from feed.digests.queue import Queue
 from feed.errors import LinkError
 from feed.model import Subscriber, tokens
-from feed.smtp.envelope import Envelope
+from feed.smtp import Envelope
 from feed.store import backups, subscribers
 from feed.store.connection import transaction
 from feed.subscribers import subscriptions

@@ -12,7 +12,7 @@ from email.message import Message
 from typing import Any
 
 from feed.smtp.message_text import header, notice_and_statuses, text_of
-from feed.smtp.verdict import FIRM, Judgement, Stage, Verdict, codes, judge_reply
+from feed.smtp.reply_classifier import FIRM, Judgement, Stage, Verdict, codes, judge_reply
 
 LARGEST = 1 << 20  # bytes of a message that are looked at
 UNSUBSCRIBES = "X-Apple-Unsubscribe"  # the header of what Apple Mail writes to unsubscribe

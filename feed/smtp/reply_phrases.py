@@ -1,7 +1,7 @@
 """The phrases by which mail servers say why they refuse a message, as regular expressions.
 
 They are matched against lower-case text without e-mail addresses; see `normalise`. The order in
-which `feed.smtp.verdict` consults them decides between phrases that occur together.
+which `feed.smtp.reply_classifier` consults them decides between phrases that occur together.
 """
 
 import re

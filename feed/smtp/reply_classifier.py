@@ -1,6 +1,6 @@
 """Whether a refusal says that an address is dead, to try later, or something about the sender.
 
-Enhanced status codes (RFC 3463) decide first, then reply codes (RFC 5321), then words. Where they
+Enhanced status codes (RFC 3463) decide first, then reply codes (RFC 5321), then phrases. Where they
 contradict each other, the more specific one decides: a code that says no more than "failed"
 (5.0.0, 5.1.0, 5.5.0) gives way to words, and so does a code that servers are known to misuse.
 """
@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from feed.smtp import words
-from feed.smtp.reply import plain
+from feed.smtp import reply_phrases as phrases
+from feed.smtp.reply_text import sanitised
 
 # dead: there is no such mailbox or domain; later: the receiving side may take a later message;
 # us: about the sender; complaint: the recipient reports spam; none: nothing of these.
@@ -53,9 +53,9 @@ def judge_reply(
     """
     text = text[:_LONGEST]
     status = codes(f"{text} {status}")[1]
-    verdict, weight = _decide(code, status, words.normalise(text), stage, final)
+    verdict, weight = _decide(code, status, phrases.normalise(text), stage, final)
     return Judgement(
-        verdict, status or (str(code) if code else ""), plain(text.encode()), (), weight
+        verdict, status or (str(code) if code else ""), sanitised(text.encode()), (), weight
     )
 
 
@@ -68,8 +68,8 @@ def codes(text: str) -> tuple[int, str]:
 
 
 def _decide(code: int, status: str, text: str, stage: Stage, final: bool) -> tuple[Verdict, int]:
-    gone = bool(words.MAILBOX.search(text) or words.DOMAIN.search(text))
-    sender = bool(words.SENDER.search(text))
+    gone = bool(phrases.MAILBOX.search(text) or phrases.DOMAIN.search(text))
+    sender = bool(phrases.SENDER.search(text))
     if _NO_MAILBOX.match(status):
         return _no_mailbox(text, gone, sender)
     if final and not sender and _is_gone_for_good(status, text, gone):
@@ -90,17 +90,17 @@ def _is_gone_for_good(status: str, text: str, gone: bool) -> bool:
     """Whether a temporary status is contradicted by the words of a report that gives up."""
     if status.startswith("4.1."):
         return gone
-    return status == "4.0.0" and bool(words.DOMAIN.search(text))
+    return status == "4.0.0" and bool(phrases.DOMAIN.search(text))
 
 
 def _no_mailbox(text: str, gone: bool, sender: bool) -> tuple[Verdict, int]:
-    if words.UNWRITABLE.search(text):
+    if phrases.UNWRITABLE.search(text):
         return "later", FIRM
     if gone:
         return "dead", FIRM
     if sender:
         return "us", WORDS
-    return ("later", WORDS) if words.FULL.search(text) else ("dead", FIRM)
+    return ("later", WORDS) if phrases.FULL.search(text) else ("dead", FIRM)
 
 
 def _about_sender(
@@ -109,28 +109,28 @@ def _about_sender(
     """5.7.x and 5.6.x: some servers give them to mailboxes that are absent, full or disabled."""
     if not sender and gone and stage in ("", "rcpt"):
         return "dead", WORDS
-    if not sender and status.startswith("5.7.") and words.FULL.search(text):
+    if not sender and status.startswith("5.7.") and phrases.FULL.search(text):
         return "later", WORDS
     return "us", FIRM
 
 
 def _by_words(code: int, status: str, text: str, sender: bool, stage: Stage) -> tuple[Verdict, int]:
-    if sender or (stage == "mail" and not words.FULL.search(text)):
+    if sender or (stage == "mail" and not phrases.FULL.search(text)):
         return "us", WORDS
-    if words.DOMAIN.search(text) or code == 556:
+    if phrases.DOMAIN.search(text) or code == 556:
         return "dead", WORDS
-    if words.FULL.search(text):
+    if phrases.FULL.search(text):
         return "later", WORDS
-    if words.MAILBOX.search(text):
+    if phrases.MAILBOX.search(text):
         # After the message itself, "user unknown" is what filters of a recipient say.
         if stage == "rcpt":
             return "dead", FIRM
         return ("dead" if stage == "" and not code else "later"), WORDS
     may_be_absent = code == 550 and stage != "data" and not status.startswith("5.2.")
-    if may_be_absent and words.UNAVAILABLE.search(text):
+    if may_be_absent and phrases.UNAVAILABLE.search(text):
         return "dead", WORDS
-    if words.OUT_OF_SERVICE.search(text) or status.startswith(("5.2.", "5.3.")):
+    if phrases.OUT_OF_SERVICE.search(text) or status.startswith(("5.2.", "5.3.")):
         return "later", WORDS
-    if words.REFUSED.search(text):
+    if phrases.REFUSED.search(text):
         return "us", WORDS
     return "later", GUESS

@@ -123,7 +123,7 @@ def web(config: Config, clock: Clock, rsgi: Factory) -> None:
         address=config.host,
         port=config.port,
         interface=Interfaces.RSGI,
-        loop=Loops.uvloop,
+        loop=Loops.asyncio,
         workers=config.web_workers,
         websockets=False,
         http=HTTPModes.http1,

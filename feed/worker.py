@@ -22,7 +22,7 @@ from feed.checks.worker_lock import LOCK_NAME
 from feed.clock import Clock
 from feed.config import Config
 from feed.editions import upcoming
-from feed.errors import BackupError, DevisError, MailError, StoreError, gettext_noop
+from feed.errors import BackupError, DevisError, MailError, StoreError
 from feed.library import uploads
 from feed.model import Site
 from feed.notify import announcements
@@ -179,7 +179,7 @@ class Backup(Job):
 
     def _look(self) -> None:
         if self.stop.is_set():
-            raise BackupError(gettext_noop("The backup was stopped before its end."))
+            raise BackupError("The backup was stopped before its end.")
 
 
 class Announcing(Job):

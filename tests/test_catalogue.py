@@ -1,4 +1,4 @@
-"""Every message is there in every language, and says the same with the same values."""
+"""Every message is translated into every language, with the same placeholders."""
 
 import re
 from datetime import date
@@ -8,11 +8,11 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
-from feed.i18n import catalogues, match, negotiate, own_name, translator
+from feed.i18n import catalogue_folder, match, negotiate, own_name, translator
 from translations.update import extract
 
-FILES = sorted(catalogues().glob("*/LC_MESSAGES/messages.po"))
-PLACE = re.compile(r"%\(\w+\)s|%[^(% ]")
+FILES = sorted(catalogue_folder().glob("*/LC_MESSAGES/messages.po"))
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%[^(% ]")
 
 
 def read(path: Path, language: str | None = None) -> Catalog:
@@ -21,9 +21,9 @@ def read(path: Path, language: str | None = None) -> Catalog:
 
 
 def forms(message: Message) -> tuple[str, ...]:
-    """What a message says: one string, or one for each plural form."""
-    said = message.string
-    return tuple(said) if isinstance(said, list | tuple) else (str(said or ""),)
+    """The translations of a message: one string, or one for each plural form."""
+    translated = message.string
+    return tuple(translated) if isinstance(translated, list | tuple) else (str(translated or ""),)
 
 
 @pytest.mark.served
@@ -43,15 +43,17 @@ def test_a_translation_keeps_the_placeholders(path: Path) -> None:
         if not message.id:
             continue
         original = message.id if isinstance(message.id, str) else message.id[-1]
-        for said in forms(message):
-            assert sorted(PLACE.findall(said)) == sorted(PLACE.findall(original)), message.id
+        for translated in forms(message):
+            assert sorted(PLACEHOLDER.findall(translated)) == sorted(
+                PLACEHOLDER.findall(original)
+            ), message.id
 
 
 def test_swedish_is_typeset_as_swedish() -> None:
-    for message in read(catalogues() / "sv" / "LC_MESSAGES" / "messages.po", "sv"):
+    for message in read(catalogue_folder() / "sv" / "LC_MESSAGES" / "messages.po", "sv"):
         if message.id:
-            for said in forms(message):
-                assert not re.search("[“\"']", said), said
+            for translated in forms(message):
+                assert not re.search("[“\"']", translated), translated
 
 
 def test_dates_and_plurals_are_written_as_each_language_writes_them() -> None:
@@ -81,6 +83,14 @@ def test_the_first_wanted_language_that_is_there_is_chosen(wanted: list[str], ch
     assert negotiate(wanted, ("en", "sv")) == chosen
 
 
-def test_a_language_without_a_catalogue_speaks_english() -> None:
+def test_english_is_the_language_of_the_code_and_has_no_catalogue() -> None:
+    assert [path.parts[-3] for path in FILES] == ["sv"]
+    english = translator("en")
+    assert english.gettext("%(count)s is 100 %%", count=2) == "2 is 100 %"
+    assert english.ngettext("%(num)s principle", "%(num)s principles", 1) == "%(num)s principle"
+    assert english.ngettext("%(num)s principle", "%(num)s principles", 2) == "%(num)s principles"
+
+
+def test_a_language_without_a_catalogue_falls_back_to_english() -> None:
     assert translator("fi").gettext("Archive") == "Archive"
     assert match("se", ("en", "sv")) is None

@@ -1,7 +1,7 @@
-"""Bring the catalogues up to date with the code: `make messages`.
+"""Update the message catalogues from the source code: `make messages`.
 
-English is written in the code, so its catalogue fills itself; other languages get new messages
-empty, and the tests name what is still to be translated.
+English is the language of the source code and has no catalogue: gettext returns the message
+itself. New messages get an empty translation; tests/test_catalogue.py lists what is missing.
 """
 
 import subprocess
@@ -12,11 +12,11 @@ from pathlib import Path
 from babel.messages.pofile import read_po, write_po
 
 FOLDER = Path(__file__).resolve().parent
-KEYWORDS = ("gettext_noop", "gettext", "ngettext:1,2", "say")
+KEYWORDS = ("gettext_noop", "gettext", "ngettext:1,2")
 
 
 def extract(template: Path) -> None:
-    """Collect every message of the package into a template file."""
+    """Write every message of the package into a template file (.pot)."""
     keywords = [part for keyword in KEYWORDS for part in ("-k", keyword)]
     options = ["-F", "pyproject.toml", "--no-location", "--sort-output", "-o", str(template)]
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
@@ -24,26 +24,23 @@ def extract(template: Path) -> None:
 
 
 def update(path: Path, template: Path) -> None:
-    """Give the catalogue at `path` the messages of the template, and no others."""
+    """Add the template's new messages to the catalogue at `path`, and remove obsolete ones."""
     language = path.parts[-3]
     with template.open("rb") as source:
-        wanted = read_po(source)
+        messages = read_po(source)
     with path.open("rb") as source:
         catalogue = read_po(source, locale=language)
-    catalogue.update(wanted, no_fuzzy_matching=True, update_creation_date=False)
+    catalogue.update(messages, no_fuzzy_matching=True, update_creation_date=False)
     catalogue.obsolete.clear()
     catalogue.version, catalogue.msgid_bugs_address = "", "none"
     catalogue.last_translator, catalogue.language_team = "Devis", language
-    for message in catalogue:
-        if language == "en" and message.id:
-            message.string = message.id
     with path.open("wb") as target:
         write_po(target, catalogue, width=100, sort_output=True)
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        messages = Path(folder) / "messages.pot"
-        extract(messages)
-        for found in sorted(FOLDER.glob("*/LC_MESSAGES/messages.po")):
-            update(found, messages)
+        pot = Path(folder) / "messages.pot"
+        extract(pot)
+        for po in sorted(FOLDER.glob("*/LC_MESSAGES/messages.po")):
+            update(po, pot)

@@ -137,7 +137,7 @@ def at(db: Database, address: str) -> Curator:
     found = curators.by_identity(db, email_addresses.identity(address.strip()))
     if found is None:
         raise NotFoundError(
-            gettext_noop("There is nobody with the address %(address)s at the desk."),
+            "There is nobody with the address %(address)s at the desk.",
             address=address,
         )
     return found

@@ -15,7 +15,7 @@ from feed import editions
 from feed.checks import content, email, machine
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
-from feed.errors import DevisError, gettext_noop
+from feed.errors import DevisError
 from feed.i18n import Translator
 from feed.store import backup_copy, migrations
 from feed.store.connection import opened
@@ -87,18 +87,18 @@ def quick(config: Config, now: datetime) -> list[CheckResult]:
 
 def settings_told(examined: settings.Examined) -> Iterable[Finding]:
     """The settings that are malformed, those that do not exist, and those that are retired."""
-    again = gettext_noop("Correct it; the rest was checked as if it were not set.")
+    again = "Correct it; the rest was checked as if it were not set."
     for error in examined.errors:
         yield bad(error.message, again, **error.values)
     for name in examined.retired:
         yield warn(
-            gettext_noop("%(name)s is no longer a setting."),
-            gettext_noop("Use %(instead)s."),
+            "%(name)s is no longer a setting.",
+            "Use %(instead)s.",
             name=name,
             instead=settings.RETIRED[name],
         )
     if not examined.errors and not examined.retired:
-        yield good(gettext_noop("All of them are well formed."))
+        yield good("All of them are well formed.")
 
 
 def _database(config: Config, now: datetime, *, whole: bool = True) -> list[CheckResult]:
@@ -107,7 +107,7 @@ def _database(config: Config, now: datetime, *, whole: bool = True) -> list[Chec
     try:
         with opened(config.database, reading=True) as db:
             migrations.check(db)
-            told.append(CheckResult("schema", good(gettext_noop("It is that of this program."))))
+            told.append(CheckResult("schema", good("It is that of this program.")))
             if whole:
                 told.append(_tried("database", lambda: _integrity(backup_copy.fault(db))))
             site = editions.site(db, config, now)
@@ -116,8 +116,8 @@ def _database(config: Config, now: datetime, *, whole: bool = True) -> list[Chec
     except DevisError as error:
         unseen = [name for name in CONTENT if name not in {each.check for each in told}]
         hidden = warn(
-            gettext_noop("Not checked without the database: %(names)s."),
-            gettext_noop("Run “devis check” again when it can be read."),
+            "Not checked without the database: %(names)s.",
+            "Run “devis check” again when it can be read.",
             names=", ".join(unseen),
         )
         return [
@@ -129,12 +129,10 @@ def _database(config: Config, now: datetime, *, whole: bool = True) -> list[Chec
 
 def _integrity(fault: str | None) -> Finding:
     if fault is None:
-        return good(gettext_noop("SQLite finds no fault in it."))
+        return good("SQLite finds no fault in it.")
     return bad(
-        gettext_noop("The database is damaged: %(detail)s."),
-        gettext_noop(
-            "Stop Devis, move the database away, and bring a backup back with “devis restore”."
-        ),
+        "The database is damaged: %(detail)s.",
+        "Stop Devis, move the database away, and bring a backup back with “devis restore”.",
         detail=fault,
     )
 
@@ -146,4 +144,4 @@ def _tried(name: str, check: Callable[[], Finding]) -> CheckResult:
         return CheckResult(name, Finding("bad", error.message, error.values))
     except Exception as error:  # whatever it is: the other checks are to be seen, too
         detail = f"{type(error).__name__}: {error}"
-        return CheckResult(name, bad(gettext_noop("This check failed: %(detail)s."), detail=detail))
+        return CheckResult(name, bad("This check failed: %(detail)s.", detail=detail))

@@ -9,7 +9,6 @@ from sqlite_utils import Database
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, identity
 from feed.editions import upcoming
-from feed.errors import gettext_noop
 from feed.model import Site
 from feed.store import backups, ledger, meta
 
@@ -35,27 +34,23 @@ def ids(place: Place) -> Finding:
     kept, config = meta.get(place.db, "authority") or "", place.config
     values = {"ids": f"tag:{kept}"}
     if not config.is_public:
-        return good(gettext_noop("They begin with %(ids)s."), **values)
+        return good("They begin with %(ids)s.", **values)
     if identity.is_trial(kept):
         return bad(
-            gettext_noop("Those in feeds are still a trial’s: %(ids)s."),
-            gettext_noop(
-                "Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good."
-            ),
+            "Those in feeds are still a trial’s: %(ids)s.",
+            "Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good.",
             **values,
         )
     if identity.is_loopback(kept):
         return bad(
-            gettext_noop(
-                "Those in feeds begin with %(ids)s, which every trial of older versions has."
-            ),
-            gettext_noop(
+            "Those in feeds begin with %(ids)s, which every trial of older versions has.",
+            (
                 "Run “devis migrate --new-ids” and restart: feed readers then show every edition"
                 " once more, as new."
             ),
             **values,
         )
-    return good(gettext_noop("They begin with %(ids)s."), **values)
+    return good("They begin with %(ids)s.", **values)
 
 
 def time(place: Place) -> Finding:
@@ -63,14 +58,12 @@ def time(place: Place) -> Finding:
     last = ledger.last_date(place.db)
     if last is not None and place.site.today(place.now) < last:
         return bad(
-            gettext_noop("The clock says %(now)s, but the newest edition is that of %(last)s."),
-            gettext_noop(
-                "Set the machine’s clock; until it is past that date, nothing is published."
-            ),
+            "The clock says %(now)s, but the newest edition is that of %(last)s.",
+            "Set the machine’s clock; until it is past that date, nothing is published.",
             now=place.site.today(place.now).isoformat(),
             last=last.isoformat(),
         )
-    return good(gettext_noop("The clock is not behind the editions."))
+    return good("The clock is not behind the editions.")
 
 
 def edition(place: Place) -> Finding:
@@ -80,19 +73,17 @@ def edition(place: Place) -> Finding:
     values = {"date": today.isoformat()}
     if found is None:
         return bad(
-            gettext_noop("There is no edition for today, %(date)s."),
-            gettext_noop("Run “devis publish”, and see that a worker runs."),
+            "There is no edition for today, %(date)s.",
+            "Run “devis publish”, and see that a worker runs.",
             **values,
         )
     if found.withdrawn is not None:
         return warn(
-            gettext_noop(
-                "The edition of today, %(date)s, was withdrawn, and nothing is in its place."
-            ),
-            gettext_noop("If that is meant, wait for tomorrow’s."),
+            "The edition of today, %(date)s, was withdrawn, and nothing is in its place.",
+            "If that is meant, wait for tomorrow’s.",
             **values,
         )
-    return good(gettext_noop("%(date)s shows %(slug)s."), slug=found.principle, **values)
+    return good("%(date)s shows %(slug)s.", slug=found.principle, **values)
 
 
 def languages(place: Place) -> Finding:
@@ -100,10 +91,8 @@ def languages(place: Place) -> Finding:
     days = upcoming.days(place.db, place.site, place.config, place.now, AHEAD)
     if any(day.principle is None for day in days):
         return bad(
-            gettext_noop("There is nothing to show in the coming days."),
-            gettext_noop(
-                "Publish principles, approved in their original language; see “devis plan”."
-            ),
+            "There is nothing to show in the coming days.",
+            "Publish principles, approved in their original language; see “devis plan”.",
         )
     missing: dict[str, str] = {}
     for day in days:
@@ -114,14 +103,12 @@ def languages(place: Place) -> Finding:
     if missing:
         listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
         return warn(
-            gettext_noop(
-                "In the coming %(days)s days %(number)s translations are missing: %(listed)s."
-            ),
-            gettext_noop("Translate and approve them; until then the original is shown, labelled."),
+            "In the coming %(days)s days %(number)s translations are missing: %(listed)s.",
+            "Translate and approve them; until then the original is shown, labelled.",
             listed=listed,
             **values,
         )
-    return good(gettext_noop("The coming %(days)s days are complete in every language."), **values)
+    return good("The coming %(days)s days are complete in every language.", **values)
 
 
 def backup(place: Place) -> Finding:
@@ -130,26 +117,26 @@ def backup(place: Place) -> Finding:
     is_public = place.config.is_public
     if last is None and hour is not None:
         return warn(
-            gettext_noop("There is no backup yet."),
-            gettext_noop("Run “devis backup”, or wait for the one of %(hour)s o’clock."),
+            "There is no backup yet.",
+            "Run “devis backup”, or wait for the one of %(hour)s o’clock.",
             hour=hour,
         )
     if last is None:
         return (bad if is_public else warn)(
-            gettext_noop("There is no backup yet."),
-            gettext_noop("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
+            "There is no backup yet.",
+            "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",
         )
     values = {"path": last.path, "at": f"{last.at:%Y-%m-%d %H:%M}"}
     if hour is not None and place.now - last.at > OLDEST_BACKUP:
         return bad(
-            gettext_noop("The last backup is of %(at)s UTC, though there should be one every day."),
-            gettext_noop("Run “devis backup”, and see what the worker says about it."),
+            "The last backup is of %(at)s UTC, though there should be one every day.",
+            "Run “devis backup”, and see what the worker says about it.",
             **values,
         )
     if is_public and hour is None and place.now - last.at > OLDEST_BACKUP:
         return bad(
-            gettext_noop("The last backup is of %(at)s UTC, and none is scheduled."),
-            gettext_noop("Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day."),
+            "The last backup is of %(at)s UTC, and none is scheduled.",
+            "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",
             **values,
         )
-    return good(gettext_noop("The last one is of %(at)s UTC: %(path)s."), **values)
+    return good("The last one is of %(at)s UTC: %(path)s.", **values)

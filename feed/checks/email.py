@@ -10,7 +10,6 @@ from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, signing_key
 from feed.digests import delivery_report
 from feed.digests.smtp_errors import translated_errors
-from feed.errors import gettext_noop
 from feed.smtp import client as smtp_client
 from feed.store import deliveries, delivery_stats, subscribers
 from feed.workers import dispatch
@@ -24,88 +23,80 @@ def sender(config: Config, now: datetime) -> Finding:
     domain = _domain(address)
     values = {"address": address}
     if not config.delivers:
-        return good(gettext_noop("Letters are from %(address)s."), **values)
+        return good("Letters are from %(address)s.", **values)
     if "." not in domain:
         return bad(
-            gettext_noop("Letters are from %(address)s, which no mail server takes."),
-            gettext_noop("Set DEVIS_MAIL_FROM to an address under your own domain."),
+            "Letters are from %(address)s, which no mail server takes.",
+            "Set DEVIS_MAIL_FROM to an address under your own domain.",
             **values,
         )
     if config.postal is None:
         return warn(
-            gettext_noop("Letters are from %(address)s, and do not tell who that is."),
-            gettext_noop(
-                "Set DEVIS_POSTAL to the sender’s name and postal address: the law asks for it."
-            ),
+            "Letters are from %(address)s, and do not tell who that is.",
+            "Set DEVIS_POSTAL to the sender’s name and postal address: the law asks for it.",
             **values,
         )
-    return good(gettext_noop("Letters are from %(address)s."), **values)
+    return good("Letters are from %(address)s.", **values)
 
 
 def returns(config: Config, now: datetime) -> Finding:
     """Where what cannot be delivered comes back to."""
     bounce, (_, address) = config.bounce_address, config.mail_from
     if not config.delivers:
-        return good(gettext_noop("Nothing comes back: letters go to the outbox."))
+        return good("Nothing comes back: letters go to the outbox.")
     values = {"bounce": bounce, "address": address}
     if bounce is None:
         return warn(
-            gettext_noop("What cannot be delivered comes back to %(address)s, and is not counted."),
-            gettext_noop("Set DEVIS_BOUNCE_ADDRESS, and let “devis bounce” read that mailbox."),
+            "What cannot be delivered comes back to %(address)s, and is not counted.",
+            "Set DEVIS_BOUNCE_ADDRESS, and let “devis bounce” read that mailbox.",
             **values,
         )
     if bounce.lower() in {address.lower(), (config.reply_to or "").lower()}:
         return bad(
-            gettext_noop("Answers of people and what cannot be delivered both come to %(bounce)s."),
-            gettext_noop("Set DEVIS_BOUNCE_ADDRESS to a mailbox that only “devis bounce” reads."),
+            "Answers of people and what cannot be delivered both come to %(bounce)s.",
+            "Set DEVIS_BOUNCE_ADDRESS to a mailbox that only “devis bounce” reads.",
             **values,
         )
     if not _aligned(_domain(bounce), _domain(address)):
         return warn(
-            gettext_noop(
-                "What cannot be delivered comes back to %(bounce)s, but letters are %(address)s’s."
-            ),
-            gettext_noop(
-                "Take a bounce address under the domain of DEVIS_MAIL_FROM: DMARC looks at both."
-            ),
+            "What cannot be delivered comes back to %(bounce)s, but letters are %(address)s’s.",
+            "Take a bounce address under the domain of DEVIS_MAIL_FROM: DMARC looks at both.",
             **values,
         )
-    return good(gettext_noop("What cannot be delivered comes back to %(bounce)s."), **values)
+    return good("What cannot be delivered comes back to %(bounce)s.", **values)
 
 
 def server(config: Config, now: datetime) -> Finding:
     """The mail server lets us in; nothing is sent."""
     if config.smtp is None and config.broker is not None:
-        return good(gettext_noop("There is none here: the mail workers have theirs."))
+        return good("There is none here: the mail workers have theirs.")
     if not config.takes_sign_ups:
         return bad(
-            gettext_noop("There is none: sign-up pages say that email is not set up."),
-            gettext_noop("Set DEVIS_SMTP_URL."),
+            "There is none: sign-up pages say that email is not set up.",
+            "Set DEVIS_SMTP_URL.",
         )
     if config.smtp is None:
         folder = config.instance / digests.OUTBOX
-        return good(gettext_noop("There is none: letters go to %(folder)s."), folder=folder)
+        return good("There is none: letters go to %(folder)s.", folder=folder)
     with translated_errors():
         name = smtp_client.check(config.smtp, _domain(config.mail_from[1]))
-    return good(gettext_noop("%(name)s lets us in."), name=name)
+    return good("%(name)s lets us in.", name=name)
 
 
 def broker(config: Config, now: datetime) -> Finding:
     """The broker lets us in, and mail workers are there."""
     if config.broker is None or config.reports is None:
-        return good(gettext_noop("There is none: letters are sent from this machine."))
+        return good("There is none: letters are sent from this machine.")
     there = config.broker.place
     number = dispatch.workers(config.broker, config.reports)
     if not number:
         return bad(
-            gettext_noop("No mail worker takes letters from %(broker)s: they wait."),
-            gettext_noop(
-                "Start “devis mail-worker” with the same DEVIS_BROKER_URL, here or elsewhere."
-            ),
+            "No mail worker takes letters from %(broker)s: they wait.",
+            "Start “devis mail-worker” with the same DEVIS_BROKER_URL, here or elsewhere.",
             broker=there,
         )
     return good(
-        gettext_noop("Mail workers that take letters from %(broker)s: %(number)s."),
+        "Mail workers that take letters from %(broker)s: %(number)s.",
         broker=there,
         number=number,
     )
@@ -116,25 +107,21 @@ def sending(place: Place) -> Finding:
     db, config, now = place.db, place.config, place.now
     if not config.delivers and subscribers.timezones(db):
         return warn(
-            gettext_noop("There are subscribers, but their letters only go to the outbox."),
-            gettext_noop("Set DEVIS_SMTP_URL, so that they are delivered."),
+            "There are subscribers, but their letters only go to the outbox.",
+            "Set DEVIS_SMTP_URL, so that they are delivered.",
         )
     sent = delivery_stats.last_sent(db)
     if sent is not None and signing_key.known(config) is None:
         return bad(
-            gettext_noop("Letters were sent, but the secret key that their links need is gone."),
-            gettext_noop("Take it from a backup into %(path)s, before another one is made."),
+            "Letters were sent, but the secret key that their links need is gone.",
+            "Take it from a backup into %(path)s, before another one is made.",
             path=config.instance / signing_key.FILE,
         )
     until = digests.ahead(db, now)
     if until is not None:
         return warn(
-            gettext_noop(
-                "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast."
-            ),
-            gettext_noop(
-                "Run no command with DEVIS_NOW on this database; a worker begins again from now."
-            ),
+            "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast.",
+            "Run no command with DEVIS_NOW on this database; a worker begins again from now.",
             until=f"{until:%Y-%m-%d %H:%M}",
         )
     today = place.site.today(now)
@@ -142,26 +129,22 @@ def sending(place: Place) -> Finding:
     late = sum(item.why.get("late", 0) for item in told)
     if late:
         return bad(
-            gettext_noop(
-                "%(late)s letters of yesterday and today came too late, and were skipped."
-            ),
-            gettext_noop(
-                "See “devis digest status”; a worker must run at the hours of the subscribers."
-            ),
+            "%(late)s letters of yesterday and today came too late, and were skipped.",
+            "See “devis digest status”; a worker must run at the hours of the subscribers.",
             late=late,
         )
     number, since = waiting(db)
     if is_stuck(number, since, now) and since is not None:
         return warn(
-            gettext_noop("%(number)s letters wait to be sent, the oldest since %(since)s UTC."),
-            gettext_noop("See “devis digest due” and what the worker says about the mail server."),
+            "%(number)s letters wait to be sent, the oldest since %(since)s UTC.",
+            "See “devis digest due” and what the worker says about the mail server.",
             number=number,
             since=f"{since:%Y-%m-%d %H:%M}",
         )
     if sent is None:
-        return good(gettext_noop("None was sent yet; none waits."))
+        return good("None was sent yet; none waits.")
     return good(
-        gettext_noop("The last was sent at %(sent)s UTC; %(number)s wait."),
+        "The last was sent at %(sent)s UTC; %(number)s wait.",
         sent=f"{sent:%Y-%m-%d %H:%M}",
         number=number,
     )

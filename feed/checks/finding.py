@@ -23,11 +23,11 @@ class Finding:
 
     def say(self, t: Translator) -> str:
         """How it is, in the reader's language."""
-        return t.say(self.message, **self.values)
+        return t.gettext(self.message, **self.values)
 
     def advise(self, t: Translator) -> str:
         """What to do, in the reader's language; empty if nothing."""
-        return t.say(self.advice, **self.values) if self.advice else ""
+        return t.gettext(self.advice, **self.values) if self.advice else ""
 
 
 def good(message: str, **values: object) -> Finding:

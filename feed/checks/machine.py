@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from feed.checks import worker_lock
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, signing_key
-from feed.errors import gettext_noop
 
 LEAST_MB = 50  # below that, soon nothing can be written at all
 SPARE_MB = 300
@@ -20,20 +19,18 @@ def secret_key(config: Config, now: datetime) -> Finding:
     """The key that signs the links in letters: there, whole, and nobody else’s to read."""
     path = config.instance / signing_key.FILE
     if config.secret is not None:
-        return good(gettext_noop("It comes from the settings."))
+        return good("It comes from the settings.")
     if signing_key.known(config) is None:
-        return good(gettext_noop("There is none yet: it is made when first needed."))
+        return good("There is none yet: it is made when first needed.")
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         return bad(
-            gettext_noop(
-                "Others may read or change the secret key %(path)s: its mode is %(mode)s."
-            ),
-            gettext_noop("Run: chmod 600 %(path)s"),
+            "Others may read or change the secret key %(path)s: its mode is %(mode)s.",
+            "Run: chmod 600 %(path)s",
             path=path,
             mode=f"{mode:03o}",
         )
-    return good(gettext_noop("It is there, and only for its owner."))
+    return good("It is there, and only for its owner.")
 
 
 def privacy(config: Config, now: datetime) -> Finding:
@@ -42,12 +39,12 @@ def privacy(config: Config, now: datetime) -> Finding:
     loose = [place for place in places if place.exists() and place.stat().st_mode & 0o077]
     if loose:
         return warn(
-            gettext_noop("Others may read or change %(places)s."),
-            gettext_noop("Run: chmod go= %(arguments)s"),
+            "Others may read or change %(places)s.",
+            "Run: chmod go= %(arguments)s",
             places=", ".join(map(str, loose)),
             arguments=shlex.join(map(str, loose)),
         )
-    return good(gettext_noop("The instance and its database are only for their owner."))
+    return good("The instance and its database are only for their owner.")
 
 
 def disk(config: Config, now: datetime) -> Finding:
@@ -57,17 +54,17 @@ def disk(config: Config, now: datetime) -> Finding:
         size = config.database.stat().st_size // 1_000_000 if config.database.exists() else 0
     except OSError as error:
         return bad(
-            gettext_noop("The folder %(path)s cannot be looked at: %(detail)s."),
-            gettext_noop("Run “devis init”, or set DEVIS_DATABASE."),
+            "The folder %(path)s cannot be looked at: %(detail)s.",
+            "Run “devis init”, or set DEVIS_DATABASE.",
             path=config.instance,
             detail=error.strerror,
         )
     values = {"path": config.instance, "free": free, "size": size}
-    message = gettext_noop("%(free)s MB are free for %(path)s; the database has %(size)s MB.")
+    message = "%(free)s MB are free for %(path)s; the database has %(size)s MB."
     if free < LEAST_MB:
-        return bad(message, gettext_noop("Make room now: soon nothing can be written."), **values)
+        return bad(message, "Make room now: soon nothing can be written.", **values)
     if free < SPARE_MB + COPIES * size:
-        advice = gettext_noop("Make room: a backup and an upgrade need that of the database again.")
+        advice = "Make room: a backup and an upgrade need that of the database again."
         return warn(message, advice, **values)
     return good(message, **values)
 
@@ -77,8 +74,8 @@ def clock(config: Config, now: datetime) -> Finding:
     zone = ZoneInfo.no_cache(config.timezone.key)
     if config.rehearsal is not None:
         return warn(
-            gettext_noop("The clock is rehearsed: it shows %(now)s."),
-            gettext_noop("Unset DEVIS_NOW where people are to read this site."),
+            "The clock is rehearsed: it shows %(now)s.",
+            "Unset DEVIS_NOW where people are to read this site.",
             now=f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
         )
     try:
@@ -86,7 +83,7 @@ def clock(config: Config, now: datetime) -> Finding:
     except PackageNotFoundError:
         data = "?"
     return good(
-        gettext_noop("It is %(now)s in %(zone)s (tzdata %(data)s)."),
+        "It is %(now)s in %(zone)s (tzdata %(data)s).",
         now=f"{now.astimezone(zone):%Y-%m-%d %H:%M, UTC%z}",
         zone=zone.key,
         data=data,
@@ -97,12 +94,12 @@ def address(config: Config, now: datetime) -> Finding:
     """The address that every link begins with."""
     values = {"url": config.base_url}
     if not config.is_public:
-        return good(gettext_noop("It is %(url)s, for this machine only: a trial."), **values)
+        return good("It is %(url)s, for this machine only: a trial.", **values)
     if config.base_url.startswith("https://"):
-        return good(gettext_noop("It is %(url)s: a public site."), **values)
+        return good("It is %(url)s: a public site.", **values)
     return bad(
-        gettext_noop("It is %(url)s, without TLS."),
-        gettext_noop(
+        "It is %(url)s, without TLS.",
+        (
             "Put a web server with TLS in front, and set DEVIS_BASE_URL to https://…: letters that"
             " one click unsubscribes from need it, and so do many intranets."
         ),
@@ -113,20 +110,20 @@ def address(config: Config, now: datetime) -> Finding:
 def contact(config: Config, now: datetime) -> Finding:
     """Where readers can write to."""
     if config.contact is not None:
-        return good(gettext_noop("Readers are shown %(contact)s."), contact=config.contact)
+        return good("Readers are shown %(contact)s.", contact=config.contact)
     if not config.is_public:
-        return good(gettext_noop("None is set, and a trial needs none."))
+        return good("None is set, and a trial needs none.")
     return bad(
-        gettext_noop("The site does not say how to reach those who run it."),
-        gettext_noop("Set DEVIS_CONTACT to an email or web address."),
+        "The site does not say how to reach those who run it.",
+        "Set DEVIS_CONTACT to an email or web address.",
     )
 
 
 def working(config: Config, now: datetime) -> Finding:
     """Somebody makes the editions and sends the letters."""
     if worker_lock.is_held(config):
-        return good(gettext_noop("A worker is running."))
+        return good("A worker is running.")
     return warn(
-        gettext_noop("No worker is running: nothing is published or sent."),
-        gettext_noop("Run “devis serve”, or “devis worker” beside “devis web”."),
+        "No worker is running: nothing is published or sent.",
+        "Run “devis serve”, or “devis worker” beside “devis web”.",
     )

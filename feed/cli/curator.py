@@ -114,7 +114,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except FormError as error:
-        lines = translator("en").told(error.fields).values()
+        lines = translator("en").error_messages(error.fields).values()
         raise click.ClickException("\n".join(lines)) from error
 
 

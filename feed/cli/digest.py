@@ -12,7 +12,7 @@ from feed import digests, editions
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import extras, signing_key
 from feed.digests import delivery_report
-from feed.errors import InstanceError, gettext_noop
+from feed.errors import InstanceError
 from feed.model import CADENCES, Cadence
 from feed.workers import dispatch
 
@@ -61,9 +61,7 @@ def send(base: Setup, dry_run: bool) -> None:
         editions.publish_due(db, site, base.config, now)
         with digests.sender(base.config) as alone:
             if not alone:
-                raise InstanceError(
-                    gettext_noop("Another process is sending letters: let it finish.")
-                )
+                raise InstanceError("Another process is sending letters: let it finish.")
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
                 numbers = dispatch.send(db, site, base.config, base.clock, stop, bar.update)
     said = {"handed": "handed to the workers"}

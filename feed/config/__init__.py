@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from feed.config import brokers, extras, identity, logs, parsing
 from feed.config.brokers import Broker
 from feed.config.parsing import Network, Webhook
-from feed.errors import SettingError, gettext_noop
+from feed.errors import SettingError
 from feed.model import Site
 from feed.smtp import SmtpServer
 
@@ -149,9 +149,7 @@ def _load(environ: Mapping[str, str]) -> Config:
         extras.require("workers", PREFIX + ("BROKER_URL" if broker else "REPORTS_URL"))
     if rehearsal and smtp:
         raise SettingError(
-            gettext_noop(
-                "DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one."
-            ),
+            "DEVIS_NOW is for rehearsals, and DEVIS_SMTP_URL for real letters: unset one.",
             setting=f"{PREFIX}NOW",
         )
     hubs = read("WEBSUB_HUBS", "", parsing.hubs)
@@ -160,21 +158,17 @@ def _load(environ: Mapping[str, str]) -> Config:
         extras.require("chats", f"{PREFIX}WEBHOOKS")
     if rehearsal and (hubs or webhooks):
         raise SettingError(
-            gettext_noop("DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one."),
+            "DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one.",
             setting=PREFIX + ("WEBSUB_HUBS" if hubs else "WEBHOOKS"),
         )
     if rehearsal and broker:
         raise SettingError(
-            gettext_noop(
-                "DEVIS_NOW is for rehearsals, and DEVIS_BROKER_URL for real letters: unset one."
-            ),
+            "DEVIS_NOW is for rehearsals, and DEVIS_BROKER_URL for real letters: unset one.",
             setting=f"{PREFIX}NOW",
         )
     if broker and not broker.keeps_reports and reports is None:
         raise SettingError(
-            gettext_noop(
-                "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent."
-            ),
+            "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent.",
             setting=f"{PREFIX}BROKER_URL",
         )
     return Config(
@@ -271,11 +265,11 @@ def _unknown(name: str, known: set[str]) -> SettingError:
     nearest = get_close_matches(name.removeprefix(PREFIX), names, 1)
     if not nearest:
         return SettingError(
-            gettext_noop("There is no setting %(setting)s: the README lists all of them."),
+            "There is no setting %(setting)s: the README lists all of them.",
             setting=name,
         )
     return SettingError(
-        gettext_noop("There is no setting %(setting)s: did you mean %(nearest)s?"),
+        "There is no setting %(setting)s: did you mean %(nearest)s?",
         setting=name,
         nearest=PREFIX + nearest[0],
     )
@@ -283,7 +277,7 @@ def _unknown(name: str, known: set[str]) -> SettingError:
 
 def _malformed(name: str, text: str, expected: str) -> SettingError:
     return SettingError(
-        gettext_noop("%(setting)s is “%(value)s”: expected %(expected)s."),
+        "%(setting)s is “%(value)s”: expected %(expected)s.",
         setting=PREFIX + name,
         value="".join(sign if sign.isprintable() else "�" for sign in text),
         expected=expected,

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from feed.errors import SettingError, gettext_noop
+from feed.errors import SettingError
 
 PACKAGES = {"workers": ("celery", "redis"), "chats": ("apprise",)}
 
@@ -14,7 +14,7 @@ def require(extra: str, setting: str) -> None:
     """
     if not all(map(_installed, PACKAGES[extra])):
         raise SettingError(
-            gettext_noop(
+            (
                 "%(setting)s needs “devis[%(extra)s]”, which is not installed. Install it with:"
                 " %(command)s (in a checkout: make extras)."
             ),

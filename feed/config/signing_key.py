@@ -7,7 +7,7 @@ from pathlib import Path
 
 from feed.config import Config
 from feed.config.parsing import SHORTEST_KEY
-from feed.errors import SettingError, gettext_noop
+from feed.errors import SettingError
 
 FILE = "secret_key"
 
@@ -26,13 +26,13 @@ def key(config: Config) -> bytes:
         key = path.read_text().strip()
     except OSError as error:
         raise SettingError(
-            gettext_noop("The secret key %(path)s cannot be read or made: %(detail)s."),
+            "The secret key %(path)s cannot be read or made: %(detail)s.",
             path=path,
             detail=error.strerror,
         ) from error
     if len(key) < SHORTEST_KEY:
         raise SettingError(
-            gettext_noop("The secret key %(path)s is damaged: restore it from a backup."), path=path
+            "The secret key %(path)s is damaged: restore it from a backup.", path=path
         )
     return key.encode()
 

@@ -36,7 +36,7 @@ def rename() -> Page:
     try:
         people.rename(db(), session.me(), request.form.get("name", ""))
     except FormError as error:
-        return _home(translate().told(error.fields), request.form.get("name", "")), 422
+        return _home(translate().error_messages(error.fields), request.form.get("name", "")), 422
     return _saved()
 
 
@@ -60,7 +60,7 @@ def choose_password() -> Page:
     try:
         authentication.choose_password(db(), session.me(), request.form, session.token(), name)
     except FormError as error:
-        return _home(translate().told(error.fields)), 422
+        return _home(translate().error_messages(error.fields)), 422
     log.info("desk: %s chose a password", session.me().id)
     return _saved()
 
@@ -90,7 +90,7 @@ def begin_factor() -> Page:
     try:
         codes = totp.begin(db(), session.me(), secret, given.get("code", ""), now())
     except FormError as error:
-        return _factor(secret, translate().told(error.fields)), 422
+        return _factor(secret, translate().error_messages(error.fields)), 422
     authentication.end_others(db(), session.me(), session.token())
     log.info("desk: %s set up a second factor", session.me().id)
     return render_template("desk/codes.html", codes=codes)

@@ -69,7 +69,7 @@ def pin() -> Page:
     try:
         day = pins.put(db(), site(), request.form, language(), now())
     except FormError as error:
-        return _pin(request.form, translate().told(error.fields)), 422
+        return _pin(request.form, translate().error_messages(error.fields)), 422
     log.info("desk: %s pinned a principle to %s", session.me().id, day)
     return redirect(url_for(".board", done=day.isoformat(), _anchor=f"d{day.isoformat()}"), 303)
 
@@ -97,7 +97,7 @@ def ask_withdraw() -> Page:
             raise NotFoundError(withdrawals.NO_EDITION, key=text)
         showing = withdrawals.standing(db(), site(), day, now())
     except (NotFoundError, WithdrawnError) as error:
-        wrong = {"date": translate().say(error.message, **error.values)}
+        wrong = {"date": translate().gettext(error.message, **error.values)}
         return render_template("desk/withdraw_date.html", date=text, wrong=wrong), 404
     return _withdraw({"edition": showing.edition.key, "instead": "rotation"}, {})
 
@@ -113,7 +113,7 @@ def withdraw() -> Page:
             return _confirm(wanted)
         withdrawals.stop(db(), site(), config, session.me(), wanted, now())
     except FormError as error:
-        return _withdraw(given, translate().told(error.fields)), 422
+        return _withdraw(given, translate().error_messages(error.fields)), 422
     except WithdrawnError:  # sent twice: what was wanted is done
         return redirect(url_for(".board", _anchor="withdrawn"), 303)
     log.info("desk: %s withdrew the edition %s", session.me().id, wanted.edition.key)

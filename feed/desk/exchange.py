@@ -40,7 +40,7 @@ def upload() -> Page:
     try:
         number = uploads.keep(db(), session.me(), name, body, now())
     except FormError as error:
-        return _home(translate().told(error.fields)), 422
+        return _home(translate().error_messages(error.fields)), 422
     return redirect(url_for(".look", number=number), 303)
 
 
@@ -59,7 +59,7 @@ def confirm(number: int) -> Page:
     try:
         plan = uploads.confirm(db(), session.me(), number, seen, now(), overwrite=overwrite)
     except (ConflictError, ExchangeError) as error:
-        return _look(number, overwrite, translate().say(error.message, **error.values)), 409
+        return _look(number, overwrite, translate().gettext(error.message, **error.values)), 409
     counts: dict[str, Any] = {
         fate: sum(item.fate == fate for item in plan.items) for fate in ("new", "changed")
     }

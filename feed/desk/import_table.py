@@ -112,7 +112,7 @@ class Preview:
         )
 
     def _said(self, problem: Problem) -> str:
-        words = self._t.say(problem.message, **problem.values)
+        words = self._t.gettext(problem.message, **problem.values)
         return f"{self._named(problem.field)}: {words}" if problem.field else words
 
     def _named(self, name: str) -> str:

@@ -84,7 +84,7 @@ def confirm() -> Page:
     try:
         done = bulk.carry_out(db(), session.me(), numbers, deed, now())
     except ConflictError as error:
-        return _ask(list(numbers), deed, translate().say(error.message)), 409
+        return _ask(list(numbers), deed, translate().gettext(error.message)), 409
     log.info("desk: %s: %s %s", session.me().id, deed.act, len(done))
     return redirect(url_for(".board", **filters.back(), done=deed.act, number=len(done)), 303)
 

@@ -34,7 +34,7 @@ def invite() -> Page:
     try:
         notice = people.add(db(), given, here().config.languages, now())
     except FormError as error:
-        return _page(given, translate().told(error.fields)), 422
+        return _page(given, translate().error_messages(error.fields)), 422
     log.info("desk: %s invited %s", session.me().id, notice.curator)
     return redirect(url_for(".everybody", invited=notice.curator), 303)
 
@@ -62,9 +62,9 @@ def change(number: int) -> Page:
     try:
         people.change(db(), number, _given({}), here().config.languages)
     except FormError as error:
-        return _one(number, translate().told(error.fields)), 422
+        return _one(number, translate().error_messages(error.fields)), 422
     except InputError as error:
-        return _one(number, {"role": translate().say(error.message, **error.values)}), 422
+        return _one(number, {"role": translate().gettext(error.message, **error.values)}), 422
     log.info("desk: %s changed %s", session.me().id, number)
     return redirect(url_for(".one", number=number, saved=1), 303)
 
@@ -76,7 +76,7 @@ def act(number: int, act: str) -> Page:
     try:
         getattr(people, act)(db(), number, now())
     except InputError as error:
-        return _one(number, {"act": translate().say(error.message, **error.values)}), 422
+        return _one(number, {"act": translate().gettext(error.message, **error.values)}), 422
     log.info("desk: %s: %s %s", session.me().id, act, number)
     return redirect(url_for(".one", number=number, done=act), 303)
 

@@ -51,7 +51,7 @@ def show(form: str, code: str) -> Response:
     showing = _showing(db(), principle_form.typed(started, session.me()), slug, now(), wrong)
     if showing is None or wrong:
         t = translate()
-        problems = principle_form.labelled(t, t.told(wrong)).values()
+        problems = principle_form.labelled(t, t.error_messages(wrong)).values()
         page = render_template("desk/preview_none.html", problems=problems)
         return _framed(Response(page, 422 if wrong else 200))
     g.language = code

@@ -156,7 +156,7 @@ def new_source(sheet: PrincipleForm) -> Entry | None:
 def refused(sheet: PrincipleForm, error: FormError, t: Translator) -> PrincipleForm:
     """The form again, with what is wrong in it; characters that no page can carry are gone."""
     values = {name: without_controls(text) for name, text in sheet.values.items()}
-    return replace(sheet, values=values, wrong=t.told(error.fields))
+    return replace(sheet, values=values, wrong=t.error_messages(error.fields))
 
 
 def clashed(sheet: PrincipleForm, base: Entry, found: Working) -> PrincipleForm:

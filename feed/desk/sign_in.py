@@ -95,7 +95,7 @@ def follow_link(token: str) -> Page:
     except LinkError:
         return render_template("desk/lost.html"), 404
     except FormError as error:
-        wrong = translate().told(error.fields)
+        wrong = translate().error_messages(error.fields)
         page = render_template(
             "desk/first.html", given=request.form, wrong=wrong, name="", kept=resume.read()
         )
@@ -129,7 +129,7 @@ def give_factor() -> Page:
             token = authentication.complete(db(), found, session.token(), code, now())
         except FormError as error:
             log.warning("desk: a second factor was wrong for %s", found.curator.id)
-            problem = translate().told(error.fields)["code"]
+            problem = translate().error_messages(error.fields)["code"]
         else:
             rate_limits.forgive(account, found.curator.id)
             session.hold(token)

@@ -15,7 +15,7 @@ from feed.config import Config, signing_key
 from feed.digests import handover, mime, outbox_folder, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.digests.smtp_errors import translated_errors
-from feed.errors import InputError, NotFoundError, gettext_noop
+from feed.errors import InputError, NotFoundError
 from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
@@ -144,9 +144,7 @@ def preview(
 ) -> Digest:
     """A letter as it would be sent: of a date, or the newest. Raises NotFoundError."""
     if language not in site.languages:
-        raise InputError(
-            gettext_noop("“%(language)s” is not a language of this site."), language=language
-        )
+        raise InputError("“%(language)s” is not a language of this site.", language=language)
     if day is None:
         newest = ledger.latest(db, site.today(now))
         today = site.today(now)
@@ -156,7 +154,7 @@ def preview(
     reason = rendering.obstacle(db, cadence, day)
     if reason is not None or day > site.today(now):
         raise NotFoundError(
-            gettext_noop("There is no %(cadence)s letter of %(date)s."),
+            "There is no %(cadence)s letter of %(date)s.",
             cadence=cadence,
             date=day.isoformat(),
         )
@@ -177,9 +175,7 @@ def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
     """Send a message now, beside the ledger. Raises MailError, and InputError without a server."""
     if config.smtp is None and config.broker is not None:
         raise InputError(
-            gettext_noop(
-                "It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it."
-            )
+            "It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it."
         )
     outcomes: list[Outcome] = []
     _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from urllib.parse import quote
 
 from feed.config import Config
-from feed.errors import InputError, gettext_noop
+from feed.errors import InputError
 from feed.model import TOKEN, Digest, Site
 
 WIDTH = 76  # of a line with RFC 2047 words, and of one in quoted-printable
@@ -115,7 +115,7 @@ class MessageTemplate:
         Raises InputError for an address that cannot stand in a header.
         """
         if not _ADDRESS.fullmatch(to.address):
-            raise InputError(gettext_noop("The address of a letter is malformed."))
+            raise InputError("The address of a letter is malformed.")
         if not _ID.fullmatch(to.message_id) or not _TOKEN.fullmatch(to.token):
             raise ValueError("a message id or a token has characters that a header cannot have")
         head = (

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from feed.errors import MailUnavailableError, gettext_noop
+from feed.errors import MailUnavailableError
 from feed.smtp import Envelope, Outcome
 
 TOGETHER = 50  # outcomes recorded at once: whatever is written again replaces its own file
@@ -58,7 +58,7 @@ def _write(folder: Path, name: str, message: bytes) -> None:
         with suppress(OSError):
             draft.unlink()
         raise MailUnavailableError(
-            gettext_noop("Letters cannot be written into %(folder)s: %(reason)s."),
+            "Letters cannot be written into %(folder)s: %(reason)s.",
             folder=folder,
             reason=error.strerror or error,
         ) from None

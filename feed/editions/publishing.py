@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from feed import rotation
 from feed.config import Config
-from feed.errors import InputError, gettext_noop
+from feed.errors import InputError
 from feed.model import Site, Why
 from feed.rotation import Candidate, Choice
 from feed.store import ledger, library
@@ -51,7 +51,7 @@ def plan(
     today = site.today(now)
     start = first or today + timedelta(days=1)
     if start - today > LONGEST_PLAN - timedelta(days=days - 1):
-        raise InputError(gettext_noop("The plan would end more than a hundred years from now."))
+        raise InputError("The plan would end more than a hundred years from now.")
     end = start + timedelta(days=days - 1)
     past = [
         Planned(edition.date, edition.principle, edition.why)

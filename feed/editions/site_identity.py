@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from feed.config import Config, identity
-from feed.errors import InputError, gettext_noop
+from feed.errors import InputError
 from feed.model import Site
 from feed.store import meta
 from feed.store.connection import transaction
@@ -38,9 +38,7 @@ def new_ids(db: Database, config: Config) -> str:
     """Take the authority of ids from the base address; returns it. Raises InputError on a trial."""
     if not config.is_public:
         raise InputError(
-            gettext_noop(
-                "%(url)s is for this machine only: set DEVIS_BASE_URL to the public address."
-            ),
+            "%(url)s is for this machine only: set DEVIS_BASE_URL to the public address.",
             url=config.base_url,
         )
     authority = identity.authority(config.base_url)

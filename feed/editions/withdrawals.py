@@ -55,7 +55,7 @@ def withdraw(
     if not reason.strip():
         raise InputError(gettext_noop("A withdrawal needs a reason."))
     if slug is not None and day != site.today(now):
-        raise InputError(gettext_noop("Only today’s edition can be replaced."))
+        raise InputError("Only today’s edition can be replaced.")
     with transaction(db):
         if not ledger.withdraw(db, day, reason.strip(), now, by, number):
             raise NotFoundError(
@@ -66,7 +66,7 @@ def withdraw(
         pinned = {} if slug is None else {day: slug}
         choice = next(iter(publishing.choices(db, config, [day], pinned)), None)
         if slug is not None and (choice is None or choice.slug != slug):
-            raise InputError(gettext_noop("“%(slug)s” cannot be shown today."), slug=slug)
+            raise InputError("“%(slug)s” cannot be shown today.", slug=slug)
         if choice is not None:
             ledger.add(db, choice, site.start(day), now)
         return choice

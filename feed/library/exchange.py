@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from feed import files
-from feed.errors import NotFoundError, gettext_noop
+from feed.errors import NotFoundError
 from feed.files import Entry, Exchange
 from feed.library.importing import ImportReport, import_files
 from feed.store import library, library_writes, revisions
@@ -61,9 +61,7 @@ def revise(db: Database, changes: Entry, now: datetime, *, typo_only: bool = Fal
     with transaction(db):
         current = library.principle(db, changes["slug"])
         if current is None:
-            raise NotFoundError(
-                gettext_noop("There is no principle “%(slug)s”."), slug=changes["slug"]
-            )
+            raise NotFoundError("There is no principle “%(slug)s”.", slug=changes["slug"])
         old = files.entry_of(current)
         new = files.merged(old, {"texts": {}, **changes})
         typos = (library_writes.SHARED, *new["texts"]) if typo_only else ()

@@ -45,7 +45,7 @@ class StyleFinding:
     def say(self, t: Translator) -> str:
         """The finding in one line of the reader's language."""
         where = f"{self.entry}: {self.field}" if self.field else self.entry
-        return f"{where}: {t.say(self.message, **self.values)}"
+        return f"{where}: {t.gettext(self.message, **self.values)}"
 
 
 def library(
@@ -125,7 +125,7 @@ def spelling(
     unknown = _hunspell("\n".join(passages.values()), language)
     if unknown is None:
         return None
-    message = gettext_noop("has a word that is in no dictionary: %(word)s")
+    message = "has a word that is in no dictionary: %(word)s"
     return [
         StyleFinding(entry, language, message, {"word": word})
         for word in sorted(unknown - set(known))
@@ -157,18 +157,18 @@ def _principle(
     for language in languages:
         shown = principle.texts.get(language)
         if shown is None or shown.state not in SHOWABLE:
-            yield StyleFinding(entry, language, gettext_noop("has no approved text"), {})
+            yield StyleFinding(entry, language, "has no approved text", {})
             continue
         for name, message, values in text(shown):
             yield StyleFinding(entry, f"{language}.{name}", message, values)
     if not principle.locator:
-        yield StyleFinding(entry, "locator", gettext_noop("is missing"), {})
+        yield StyleFinding(entry, "locator", "is missing", {})
     source = sources[principle.source]
     if not (source.author or source.publisher):
-        message = gettext_noop("gives no credit: %(source)s has neither author nor publisher")
+        message = "gives no credit: %(source)s has neither author nor publisher"
         yield StyleFinding(entry, "source", message, {"source": source.slug})
     if not THEMES[0] <= len(principle.themes) <= THEMES[1]:
-        message = gettext_noop("are %(count)s: expected %(least)s to %(most)s")
+        message = "are %(count)s: expected %(least)s to %(most)s"
         values = {"count": len(principle.themes), "least": THEMES[0], "most": THEMES[1]}
         yield StyleFinding(entry, "themes", message, values)
 
@@ -191,13 +191,13 @@ def _theme(
     for language in languages:
         named = theme.texts.get(language)
         if named is None or not named.description:
-            yield StyleFinding(entry, language, gettext_noop("has no name or no description"), {})
+            yield StyleFinding(entry, language, "has no name or no description", {})
             continue
         for message, values in typography(named.description, language):
             yield StyleFinding(entry, f"{language}.description", message, values)
     count = sum(theme.slug in principle.themes for principle in published)
     if count < FEWEST_OF_A_THEME:
-        message = gettext_noop("has %(count)s principles: expected at least %(least)s")
+        message = "has %(count)s principles: expected at least %(least)s"
         yield StyleFinding(entry, "", message, {"count": count, "least": FEWEST_OF_A_THEME})
 
 
@@ -212,14 +212,14 @@ def _alike(published: list[Principle], language: str) -> Iterator[StyleFinding]:
         for (one, mine), (other, theirs) in combinations(passages, 2):
             score = fuzz.token_sort_ratio(mine, theirs, score_cutoff=ALIKE)
             if score:
-                message = gettext_noop("is nearly that of %(other)s (%(score)s %%)")
+                message = "is nearly that of %(other)s (%(score)s %%)"
                 values = {"other": other, "score": round(score)}
                 yield StyleFinding(f"principle {one}", f"{language}.{name}", message, values)
 
 
 def _length(value: str, least: int, most: int) -> Iterator[tuple[str, dict[str, object]]]:
     if not value:
-        yield gettext_noop("is missing"), {}
+        yield "is missing", {}
     elif not least <= len(value) <= most:
         message = gettext_noop("has %(count)s characters: expected %(least)s to %(most)s")
         yield message, {"count": len(value), "least": least, "most": most}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from feed.config import Config, signing_key
 from feed.config.parsing import Webhook
-from feed.errors import SettingError, gettext_noop
+from feed.errors import SettingError
 from feed.notify.retry import ANSWER_SECONDS, WHOLE_SECONDS, within
 from feed.publish.chat import Message
 from feed.store.chat_posts import Target
@@ -97,7 +97,7 @@ def services(config: Config) -> "list[tuple[Webhook, NotifyBase]]":
         service = _service(config, hook)
         if service is None:
             raise SettingError(
-                gettext_noop(
+                (
                     "%(setting)s: of its addresses, number %(number)s is of no service that Apprise"
                     " knows, or lacks a part."
                 ),

@@ -72,7 +72,7 @@ def daily(
     t = translator(language)
     description = t.gettext("One leadership principle a day.")
     if about:
-        description = t.say("Leadership principles about %(theme)s.", theme=about)
+        description = t.gettext("Leadership principles about %(theme)s.", theme=about)
     items = tuple(_edition(site, showing, t) for showing in showings)
     channel = _channel(site, language, items, path, home, about, description)
     return replace(channel, older=_archive(site, language, older))
@@ -99,7 +99,7 @@ def by_source(
     """The feed of the editions that come from one source."""
     t = translator(language)
     items = tuple(_edition(site, showing, t) for showing in showings)
-    description = t.say("Leadership principles after “%(title)s”.", title=title)
+    description = t.gettext("Leadership principles after “%(title)s”.", title=title)
     path = f"sources/{slug}/"
     return _channel(site, language, items, f"{path}feed", path, title, description)
 
@@ -176,7 +176,7 @@ def _week(site: Site, week: Week, t: Translator) -> FeedItem:
     return FeedItem(
         id=site.tag(week.year, f"{t.language}/{week.key}"),
         url=site.url(f"/{t.language}/archive/{thursday:%Y/%m}/#{week.key}"),
-        title=t.say("Week %(number)s, %(year)s", number=week.number, year=week.year),
+        title=t.gettext("Week %(number)s, %(year)s", number=week.number, year=week.year),
         language=t.language,
         published=following,
         updated=max([following, *(showing.updated(t.language) for showing in week.showings)]),

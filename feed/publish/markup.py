@@ -37,7 +37,7 @@ def paragraphs(text: str) -> Markup:
 
 def fallback_note(t: Translator, shown: str, wanted: str | None = None) -> str:
     """What is said where a text is shown in another language than `wanted`, the reader's."""
-    return t.say(
+    return t.gettext(
         "Not yet in %(wanted)s; shown in %(shown)s.",
         wanted=t.language_name(wanted or t.language),
         shown=t.language_name(shown),

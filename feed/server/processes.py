@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from feed import config as settings
 from feed.clock import Clock
 from feed.config import Config
-from feed.errors import InstanceError, gettext_noop
+from feed.errors import InstanceError
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -184,14 +184,14 @@ def check_port(config: Config) -> None:
         place = {"host": config.host, "port": config.port}
         if error.errno == errno.EADDRINUSE:
             raise InstanceError(
-                gettext_noop(
+                (
                     "Port %(port)s on %(host)s is taken: stop what uses it, or set DEVIS_PORT to"
                     " another number."
                 ),
                 **place,
             ) from error
         raise InstanceError(
-            gettext_noop("Devis cannot listen on %(host)s, port %(port)s: %(detail)s."),
+            "Devis cannot listen on %(host)s, port %(port)s: %(detail)s.",
             detail=error.strerror,
             **place,
         ) from error
@@ -288,7 +288,7 @@ def _end(children: list[_Child]) -> None:
 
 def _unusable(config: Config, error: OSError) -> InstanceError:
     return InstanceError(
-        gettext_noop(
+        (
             "The folder %(folder)s cannot be written (%(detail)s): set DEVIS_DATABASE to a file"
             " elsewhere."
         ),

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from feed.errors import BackupError, gettext_noop
+from feed.errors import BackupError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -89,16 +89,14 @@ def unpack(source: Path, folder: Path, accept: Callable[[Manifest], None]) -> Ma
         packed = gzip.open(source)  # noqa: SIM115 – closed below; opening has errors of its own
     except OSError as error:
         raise BackupError(
-            gettext_noop("%(path)s cannot be read: %(detail)s."), path=source, detail=error.strerror
+            "%(path)s cannot be read: %(detail)s.", path=source, detail=error.strerror
         ) from error
     with packed:
         try:
             tar = tarfile.open(fileobj=packed, mode="r|")  # noqa: SIM115
             manifest = _read(tar)
         except (*_DAMAGED, *_FOREIGN) as error:
-            raise BackupError(
-                gettext_noop("%(path)s is not a backup of Devis."), path=source
-            ) from error
+            raise BackupError("%(path)s is not a backup of Devis.", path=source) from error
         accept(manifest)
         try:
             _unpack(tar, folder, manifest)
@@ -109,9 +107,7 @@ def unpack(source: Path, folder: Path, accept: Callable[[Manifest], None]) -> Ma
 
 def damaged(source: Path, detail: str) -> BackupError:
     """The error that tells of a damaged backup."""
-    message = gettext_noop(
-        "The backup %(path)s is damaged or not whole (%(detail)s): take another one."
-    )
+    message = "The backup %(path)s is damaged or not whole (%(detail)s): take another one."
     return BackupError(message, path=source, detail=detail)
 
 

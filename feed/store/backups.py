@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from feed import __version__
 from feed.config import Config, signing_key
-from feed.errors import BackupError, SchemaError, StoreError, gettext_noop
+from feed.errors import BackupError, SchemaError, StoreError
 from feed.store import backup_archive, backup_copy, meta, migrations
 from feed.store.backup_archive import Manifest
 from feed.store.connection import exists, opened, transaction
@@ -69,7 +69,7 @@ def make(
     """
     if not exists(config.database):
         raise StoreError(
-            gettext_noop("There is no database at %(path)s: run “devis init”."),
+            "There is no database at %(path)s: run “devis init”.",
             path=config.database,
         )
     folder = (folder or config.instance / FOLDER).absolute()
@@ -161,12 +161,12 @@ def _draft(
     with opened(config.database) as db:
         applied = migrations.applied(db)
         if not applied:
-            raise SchemaError(gettext_noop("The file is not a database of Devis."))
+            raise SchemaError("The file is not a database of Devis.")
         counts = backup_copy.copy(db, copy, look)
     flaw = backup_copy.flaw(copy, counts)
     if flaw is not None:
         raise StoreError(
-            gettext_noop(
+            (
                 "The database is damaged (%(detail)s), and was not backed up: move it away and run"
                 " “devis restore” with an earlier backup."
             ),
@@ -189,9 +189,7 @@ def _draft(
 def _acceptable(manifest: Manifest) -> None:
     if manifest.format > backup_archive.FORMAT or set(manifest.schema) - migrations.NAMES:
         raise SchemaError(
-            gettext_noop(
-                "The backup was made by a newer program, version %(version)s: install that version."
-            ),
+            "The backup was made by a newer program, version %(version)s: install that version.",
             version=manifest.version,
         )
 
@@ -202,7 +200,7 @@ def _demand_room(config: Config) -> None:
         path = config.database.with_name(config.database.name + suffix)
         if exists(path):
             raise BackupError(
-                gettext_noop(
+                (
                     "There is a database at %(path)s already, and nothing was restored: move it"
                     " away, or set DEVIS_DATABASE to a file elsewhere."
                 ),
@@ -216,7 +214,7 @@ def _put_key(config: Config, draft: Path) -> None:
         if place.read_bytes().strip() == draft.read_bytes().strip():
             return
         raise BackupError(
-            gettext_noop(
+            (
                 "The secret key %(path)s is not that of the backup, and nothing was restored: move"
                 " it away."
             ),
@@ -231,7 +229,7 @@ def _put(draft: Path, place: Path) -> None:
         os.link(draft, place)
     except FileExistsError:
         raise BackupError(
-            gettext_noop("There is a file %(path)s already, and nothing was restored."), path=place
+            "There is a file %(path)s already, and nothing was restored.", path=place
         ) from None
 
 
@@ -285,12 +283,12 @@ def _alone(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(drafts, ignore_errors=True)
     except Timeout:
         raise BackupError(
-            gettext_noop("Another process is writing a backup in %(folder)s: let it finish."),
+            "Another process is writing a backup in %(folder)s: let it finish.",
             folder=folder,
         ) from None
     except OSError as error:
         raise BackupError(
-            gettext_noop("The folder %(folder)s cannot be written: %(detail)s."),
+            "The folder %(folder)s cannot be written: %(detail)s.",
             folder=folder,
             detail=error.strerror or error,
         ) from error

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from feed.errors import StoreError, gettext_noop
+from feed.errors import StoreError
 
 BUSY_SECONDS = 5.0
 RETRY_SECONDS = 0.01
-_DAMAGED = gettext_noop(
+_DAMAGED = (
     "The database file is damaged: move it away, and bring a backup back with “devis restore”."
 )
-_FOREIGN = gettext_noop(
+_FOREIGN = (
     "The file is not a database of Devis, or is damaged: move it away, and run “devis restore” if"
     " there is a backup."
 )
@@ -49,16 +49,14 @@ def _translated(error: sqlite3.DatabaseError) -> Exception:
     if code == sqlite3.SQLITE_ERROR:
         return error
     messages = {
-        sqlite3.SQLITE_BUSY: gettext_noop("The database is locked by another program; try again."),
-        sqlite3.SQLITE_LOCKED: gettext_noop(
-            "The database is locked by another program; try again."
-        ),
-        sqlite3.SQLITE_FULL: gettext_noop("The disk is full: nothing was written."),
-        sqlite3.SQLITE_READONLY: gettext_noop("The database cannot be written: it is read-only."),
+        sqlite3.SQLITE_BUSY: "The database is locked by another program; try again.",
+        sqlite3.SQLITE_LOCKED: "The database is locked by another program; try again.",
+        sqlite3.SQLITE_FULL: "The disk is full: nothing was written.",
+        sqlite3.SQLITE_READONLY: "The database cannot be written: it is read-only.",
         sqlite3.SQLITE_CORRUPT: _DAMAGED,
         sqlite3.SQLITE_NOTADB: _FOREIGN,
     }
-    message = messages.get(code, gettext_noop("The database cannot be used: %(detail)s."))
+    message = messages.get(code, "The database cannot be used: %(detail)s.")
     return StoreError(message, detail=str(error))
 
 
@@ -68,7 +66,7 @@ def exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:
         raise StoreError(
-            gettext_noop("The database %(path)s cannot be opened: %(detail)s."),
+            "The database %(path)s cannot be opened: %(detail)s.",
             path=path,
             detail=error.strerror,
         ) from error
@@ -83,9 +81,7 @@ def connect(
     StoreError when there is no such file (unless `create`) or it cannot be opened.
     """
     if not create and not exists(path):
-        raise StoreError(
-            gettext_noop("There is no database at %(path)s: run “devis init”."), path=path
-        )
+        raise StoreError("There is no database at %(path)s: run “devis init”.", path=path)
     if create:
         _make_private(path)
     try:
@@ -98,7 +94,7 @@ def connect(
         )
     except sqlite3.DatabaseError as error:
         raise StoreError(
-            gettext_noop("The database %(path)s cannot be opened: %(detail)s."),
+            "The database %(path)s cannot be opened: %(detail)s.",
             path=path,
             detail=error,
         ) from error

@@ -2,7 +2,7 @@
 
 from sqlite_utils import Database, Migrations
 
-from feed.errors import SchemaError, gettext_noop
+from feed.errors import SchemaError
 from feed.store import tables
 
 migrations = Migrations("devis")
@@ -80,7 +80,7 @@ def pending(db: Database) -> list[str]:
     """
     _refuse_newer(db)
     if db.table_names() and not migrations.applied(db):
-        raise SchemaError(gettext_noop("The file is not a database of Devis."))
+        raise SchemaError("The file is not a database of Devis.")
     return [migration.name for migration in migrations.pending(db)]
 
 
@@ -101,14 +101,12 @@ def check(db: Database) -> None:
     _refuse_newer(db)
     if migrations.pending(db):
         raise SchemaError(
-            gettext_noop("The database has an older schema than this program: run “devis migrate”.")
+            "The database has an older schema than this program: run “devis migrate”."
         )
 
 
 def _refuse_newer(db: Database) -> None:
     if set(applied(db)) - NAMES:
         raise SchemaError(
-            gettext_noop(
-                "The database was made by a newer program: install the version that made it."
-            )
+            "The database was made by a newer program: install the version that made it."
         )

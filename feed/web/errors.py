@@ -82,7 +82,7 @@ def init(app: Flask, context: Context) -> None:
             log.error("%s %s: %s", request.method, redacted(request.path), error)
         if isinstance(error, ParameterError):
             error.values["expected"] = translate().gettext(error.expected)
-        return _page(status, translate().say(error.message, **error.values), error.values)
+        return _page(status, translate().gettext(error.message, **error.values), error.values)
 
     @app.errorhandler(LinkError)
     def lost(error: LinkError) -> Response:

@@ -36,7 +36,7 @@ def again(
     typed = {name: _shown(given.get(name, "")) for name in FIELDS}
     return FormState(
         {**typed, "paused_until": _date(typed["paused_until"])},
-        t.told(faulty),
+        t.error_messages(faulty),
         problem and t.gettext(problem),
     )
 

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config
-from feed.errors import InstanceError, gettext_noop
+from feed.errors import InstanceError
 from feed.i18n import own_name
 from feed.store import ledger, library
 from feed.store.connection import opened
@@ -72,9 +72,7 @@ class Frozen:
         known = self._own / "files"
         if self._folder.exists() and any(self._folder.iterdir()) and not known.exists():
             raise InstanceError(
-                gettext_noop(
-                    "The folder %(folder)s holds other files: name a new or an empty one."
-                ),
+                "The folder %(folder)s holds other files: name a new or an empty one.",
                 folder=self._folder,
             )
         self._own.mkdir(parents=True, exist_ok=True)
@@ -95,9 +93,7 @@ class Frozen:
             self._note(name, answer)
             yield self._file(name, answer.data)
         elif answer.status_code not in (404, 410):
-            raise InstanceError(
-                gettext_noop("%(path)s answered %(status)s."), path=address, status=answer.status
-            )
+            raise InstanceError("%(path)s answered %(status)s.", path=address, status=answer.status)
 
     def _name(self, address: str, answer: TestResponse) -> str:
         """The file for an address; one without a suffix gets a folder, as others lie below it."""

@@ -87,7 +87,7 @@ def refused(error: DevisError) -> Response:
     if isinstance(error, ParameterError):
         error.values["expected"] = translate().gettext(error.expected)
     if status < 500:
-        said = translate().say(error.message, **error.values)
+        said = translate().gettext(error.message, **error.values)
     return allow_any_origin(_document(widget_options.WidgetOptions(), status, message=said))
 
 

@@ -9,7 +9,7 @@ from celery.worker import state
 from kombu.exceptions import OperationalError
 
 from feed.config.brokers import Broker
-from feed.errors import MailUnavailableError, gettext_noop
+from feed.errors import MailUnavailableError
 
 NOTICES, LETTERS = "devis.notices", "devis.letters"
 TASK = "devis.deliver"
@@ -23,9 +23,7 @@ def unavailable(broker: Broker, error: Exception) -> MailUnavailableError:
     """That the broker cannot be used now; why, without what its address keeps secret."""
     reason = str(getattr(error, "__cause__", None) or error)
     return MailUnavailableError(
-        gettext_noop(
-            "The broker %(broker)s cannot be used: %(reason)s. Letters wait in the ledger."
-        ),
+        "The broker %(broker)s cannot be used: %(reason)s. Letters wait in the ledger.",
         broker=broker.place,
         reason=reason.replace(broker.url, broker.place).rstrip("."),
     )

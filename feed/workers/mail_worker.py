@@ -15,7 +15,7 @@ from typing import Any
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests.smtp_errors import translated_errors
-from feed.errors import MailError, SettingError, gettext_noop
+from feed.errors import MailError, SettingError
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
 from feed.workers import batch as batches
@@ -37,15 +37,11 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     """
     if config.broker is None or config.reports is None:
         raise SettingError(
-            gettext_noop(
-                "A mail worker needs DEVIS_BROKER_URL: where batches of letters are handed over."
-            )
+            "A mail worker needs DEVIS_BROKER_URL: where batches of letters are handed over."
         )
     if config.smtp is None:
         raise SettingError(
-            gettext_noop(
-                "A mail worker needs DEVIS_SMTP_URL: the mail server that it sends through."
-            )
+            "A mail worker needs DEVIS_SMTP_URL: the mail server that it sends through."
         )
     reports = RedisLeases(config.reports)
     worker = MailWorker(config, clock, reports, stop)

@@ -22,7 +22,7 @@ from feed.config import Config, signing_key
 from feed.digests import handover, mime
 from feed.digests.message import OutgoingMessage
 from feed.digests.queue import Progress, Queue
-from feed.errors import MailError, MailUnavailableError, gettext_noop
+from feed.errors import MailError, MailUnavailableError
 from feed.model import Site
 from feed.store import mail_batches, meta
 from feed.store.connection import transaction
@@ -196,7 +196,7 @@ class _Dispatch:
         if not self._workers and mail_batches.batches(self._db):
             assert self._config.broker is not None  # noqa: S101
             raise MailUnavailableError(
-                gettext_noop(
+                (
                     "No mail worker takes letters from %(broker)s: start “devis mail-worker”."
                     " They wait."
                 ),

@@ -83,7 +83,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
 
     Raises SchemaError or StoreError unless the database is ready.
     """
-    with opened(settings.database, reading=reading) as db:
+    with opened(settings.database, read_only=reading) as db:
         migrations.check(db)
     app = Flask("feed.web")
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

@@ -1,4 +1,4 @@
-"""The only reader of the clock. Everybody else is handed `now`."""
+"""The only reader of the clock; everything else gets the current time as an argument, `now`."""
 
 import time
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Calling it gives the current instant, aware and in UTC.
+    """Callable that returns the current time, aware and in UTC.
 
-    With an `origin` the clock runs from that instant, which it showed at `began` (in seconds of
-    the machine's monotonic clock, the same in every process).
+    With an `origin` the clock is rehearsed: it showed that time at `began` (seconds of the
+    machine's monotonic clock, the same in every process) and runs on from there.
     """
 
     origin: datetime | None = None
@@ -23,7 +23,7 @@ class Clock:
 
 
 def start(rehearsal: datetime | None = None) -> Clock:
-    """The machine's clock, or one that starts at the instant `rehearsal` and runs from there."""
+    """The machine's clock, or a rehearsed one that starts at `rehearsal` now."""
     if rehearsal is None:
         return Clock()
     return Clock(rehearsal.astimezone(UTC), time.monotonic())

@@ -1,8 +1,8 @@
-"""The scheduler: idempotent jobs, in a process of its own, one at a time.
+"""The scheduler: idempotent jobs in a process of its own, one active worker per installation.
 
-Whoever holds the lock beside the database works; another worker waits as a stand-by. Editions are
-made, letters are sent and others are told in jobs of their own: neither a long mail run nor a slow
-chat holds an edition up.
+The worker that holds the file lock next to the database is active; others are on stand-by. Making
+editions, sending e-mail, backups and announcements are separate jobs: neither a long mail run nor a
+slow chat delays an edition.
 """
 
 import logging
@@ -34,15 +34,15 @@ from feed.workers import dispatch
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 4
-TIDY_SECONDS = 3600
-TIDY_PAUSE = 0.05  # seconds between two batches that are forgotten: others write meanwhile
-BACKUP_PAUSE = 900  # seconds before one that failed is tried again
-QUIET = 60  # seconds before a job says the same error again
-MAIL_PAUSE = 60  # seconds before a mail server that takes nothing is asked again
+CLEAN_UP_SECONDS = 3600
+CLEAN_UP_PAUSE = 0.05  # seconds between two batches of deletions, for other writers
+BACKUP_PAUSE = 900  # seconds before a failed backup is retried
+REPEAT_SECONDS = 60  # before a job logs the same error again
+MAIL_PAUSE = 60  # seconds before a mail server that refuses is retried
 
 
 def run(config: Config, clock: Clock, stop: threading.Event) -> None:
-    """Tick every few seconds until `stop` is set.
+    """Run the jobs every few seconds until `stop` is set.
 
     Raises SchemaError, StoreError or SettingError at the start.
     """
@@ -50,15 +50,15 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
         migrations.check(db)
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
-    others = [job(config, clock, lock, stop) for job in (Mail, Backup, Announcing)]
+    paused_jobs = [job(config, clock, lock, stop) for job in (EmailJob, BackupJob, AnnounceJob)]
     tick(config, clock, lock)
     jobs = (
         (tick, TICK_SECONDS, (config, clock, lock)),
-        *((job.tick, TICK_SECONDS, ()) for job in others),
-        (tidy, TIDY_SECONDS, (config, clock, lock, stop)),
+        *((job.tick, TICK_SECONDS, ()) for job in paused_jobs),
+        (clean_up, CLEAN_UP_SECONDS, (config, clock, lock, stop)),
     )
     for job, seconds, arguments in jobs:
-        # By default APScheduler drops a job that is a second late: late is better than never here.
+        # By default APScheduler drops a job that is a second late.
         scheduler.add_job(
             job,
             "interval",
@@ -68,7 +68,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
             coalesce=True,
             max_instances=1,
         )
-    # A mail run that takes longer than a tick is meant to, and nothing to warn of.
+    # A mail run may take longer than a tick: no warnings about skipped runs.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.start()
     stop.wait()
@@ -77,7 +77,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
 
 
 def tick(config: Config, clock: Clock, lock: FileLock) -> None:
-    """Do what is due, if this is the working worker. After a fault the next tick tries again."""
+    """Publish the editions that are due, if this worker is active. Errors are retried next time."""
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -98,62 +98,62 @@ def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:
 
 
 class Job(ABC):
-    """What the working worker does when it is due; after a fault it rests, and goes on then."""
+    """A job of the active worker; after an error of `pausing_errors` it pauses."""
 
     name: str
-    pause: float  # seconds of rest
-    tiring: tuple[type[DevisError], ...]  # errors after which it is no use to try at once again
+    pause: float  # seconds
+    pausing_errors: tuple[type[DevisError], ...]  # after others the next tick retries
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         self.config, self.clock, self.lock, self.stop = config, clock, lock, stop
-        self._rest = self._quiet = 0.0
-        self._said = ""
+        self._paused_until = self._muted_until = 0.0
+        self._last_error = ""
 
     @abstractmethod
-    def do(self) -> None:
+    def run(self) -> None:
         """Do what is due."""
 
     def tick(self) -> None:
-        """Do what is due, if this is the working worker, and it does not rest."""
-        if not self.lock.is_locked or time.monotonic() < self._rest:
+        """Run the job, if this worker is active and the job does not pause."""
+        if not self.lock.is_locked or time.monotonic() < self._paused_until:
             return
         try:
-            self.do()
+            self.run()
         except DevisError as error:
-            if isinstance(error, self.tiring):
-                self._rest = time.monotonic() + self.pause
-            self._say(str(error))
+            if isinstance(error, self.pausing_errors):
+                self._paused_until = time.monotonic() + self.pause
+            self._log_error(str(error))
         except Exception:
-            self._rest = time.monotonic() + self.pause
+            self._paused_until = time.monotonic() + self.pause
             log.exception("%s failed", self.name)
 
-    def _say(self, error: str) -> None:
-        """Log an error; the same again only once a minute."""
+    def _log_error(self, error: str) -> None:
+        """Log an error, but the same one at most once a minute."""
         now = time.monotonic()
-        if error != self._said or now >= self._quiet:
-            self._said, self._quiet = error, now + QUIET
+        if error != self._last_error or now >= self._muted_until:
+            self._last_error, self._muted_until = error, now + REPEAT_SECONDS
             log.error("%s: %s", self.name, error)
 
 
-class Mail(Job):
-    """Sends what is due, and rests a while from a server that takes nothing.
+class EmailJob(Job):
+    """Sends due e-mail, and pauses where the mail server refuses.
 
-    What mail workers tell is listened to all the time.
+    With mail workers it never pauses: their outcomes are collected at every tick.
     """
 
-    name, pause, tiring = "mail", MAIL_PAUSE, (MailError,)
+    name, pause, pausing_errors = "mail", MAIL_PAUSE, (MailError,)
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         super().__init__(config, clock, lock, stop)
         if config.broker is not None:
             self.pause = 0
 
-    def do(self) -> None:
+    def run(self) -> None:
         config, clock = self.config, self.clock
         with opened(config.database) as db:
             now = clock()
             site = editions.settle(db, config, now)
-            _publish(db, site, config, now)  # no letter without its edition
+            _publish(db, site, config, now)  # no e-mail before its edition
             digests.begin(db, site, now)
             if digests.is_idle(db, now):
                 return
@@ -161,15 +161,15 @@ class Mail(Job):
                 if alone:
                     numbers = dispatch.send(db, site, config, clock, self.stop)
                     if numbers:
-                        log.info("letters: %s", _counted(numbers))
+                        log.info("letters: %s", _summary(numbers))
 
 
-class Backup(Job):
-    """Backs up when the schedule says so, and rests a while after a failure."""
+class BackupJob(Job):
+    """Backs up on schedule, and pauses after a failure."""
 
-    name, pause, tiring = "backup", BACKUP_PAUSE, (DevisError,)
+    name, pause, pausing_errors = "backup", BACKUP_PAUSE, (DevisError,)
 
-    def do(self) -> None:
+    def run(self) -> None:
         now = self.clock()
         with opened(self.config.database) as db:
             if not backups.is_due(self.config, backups.last(db), now):
@@ -182,31 +182,31 @@ class Backup(Job):
             raise BackupError("The backup was stopped before its end.")
 
 
-class Announcing(Job):
-    """Tells hubs and chats what is new; what they do not take is tried again by itself."""
+class AnnounceJob(Job):
+    """Announces new content to WebSub hubs and chats, which have retries of their own."""
 
-    name, pause, tiring = "telling others", 0, ()
+    name, pause, pausing_errors = "announcements", 0, ()
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         super().__init__(config, clock, lock, stop)
         self._announcer = announcements.Announcer(config, editions.feed)
 
-    def do(self) -> None:
+    def run(self) -> None:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.clock())
             self._announcer.begin(db, site, self.clock())
             numbers = self._announcer.send(db, site, self.clock, self.stop)
         if numbers:
-            log.info("told others: %s", _counted(numbers))
+            log.info("announced: %s", _summary(numbers))
 
 
-def _counted(numbers: Mapping[str, int]) -> str:
+def _summary(numbers: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {what}" for what, number in numbers.items())
 
 
-def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
-    """Once an hour, if this is the working worker: forget what is kept no longer, count who gets
-    letters, and tell the editors what is missing in the calendar.
+def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
+    """Hourly, if this worker is active: delete expired data, count subscribers, and notify editors
+    of gaps in the calendar.
     """
     if not lock.is_locked:
         return
@@ -219,7 +219,7 @@ def tidy(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) ->
             uploads.forget(db, now)
             statistics.keep(db, site, now)
             upcoming.notify(db, site, config, now)
-            while digests.forget(db, config, clock()) and not stop.wait(TIDY_PAUSE):
+            while digests.forget(db, config, clock()) and not stop.wait(CLEAN_UP_PAUSE):
                 pass
     except StoreError as error:
-        log.error("tidy: %s", error)
+        log.error("clean-up: %s", error)

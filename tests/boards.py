@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from feed import clock
 from feed.library import exchange
-from feed.server import processes
+from feed.server import database_setup
 from feed.store.connection import transaction
 from tests.conftest import Command, Installation, answers, free_port, outside, settings, wait_until
 from tests.staff import Desk
@@ -52,7 +52,7 @@ class Running:
 def house(folder: Path, **values: str) -> Installation:
     """An installation with the shipped library and its editions."""
     made = Installation(settings(folder, **values))
-    processes.create(made.config, clock.Clock(made.now, time.monotonic()))
+    database_setup.create(made.config, clock.Clock(made.now, time.monotonic()))
     made.load(exchange.shipped_files())
     made.publish()
     return made

@@ -38,7 +38,7 @@ from feed.app import create_app
 from feed.config import Config
 from feed.library import exchange
 from feed.model import Site
-from feed.server import processes as server_processes
+from feed.server import database_setup
 from feed.store import meta
 from feed.store.connection import connect, opened
 
@@ -71,7 +71,7 @@ def settings(folder: Path, **values: str) -> Config:
 
 def create(config: Config, clock: clock.Clock) -> None:
     """Make a database as `server.create` does; a trial's ids are those of the golden files."""
-    server_processes.create(config, clock)
+    database_setup.create(config, clock)
     if not config.is_public:
         with connect(config.database) as db:
             meta.put(db, "authority", "127.0.0.1")
@@ -146,7 +146,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the schema and without a site, to be copied."""
     config = settings(tmp_path_factory.mktemp("migrated"))
     with opened(config.database, create=True) as db:
-        server_processes.migrate(db, config, NOON)
+        database_setup.migrate(db, config, NOON)
     return config.database
 
 

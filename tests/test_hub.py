@@ -926,7 +926,7 @@ def test_a_worker_tells_others_and_a_second_start_is_silent(
             said_by_them += process.communicate(timeout=30)[0]
     told = Counter(each.path for each in world.take())
     assert (told["/en"], told["/sv"]) == (1, 1)
-    assert "told others: " in said_by_them
+    assert "announced: " in said_by_them
     assert SECRET not in said_by_them
 
 
@@ -954,7 +954,7 @@ def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
 
     here = place(small, hooks=(world.hook("a"),))
     with FileLock(tmp_path / "lock") as lock:
-        job = worker.Announcing(here.config, still(here.now), lock, threading.Event())
+        job = worker.AnnounceJob(here.config, still(here.now), lock, threading.Event())
         monkeypatch.setattr(chat_posts, "due", lambda *given: 1 / 0)
         job.tick()
         monkeypatch.undo()
@@ -967,5 +967,5 @@ def test_a_stand_by_tells_nobody(small: Installation, world: Others, tmp_path: P
 
     here = place(small, hooks=(world.hook("a"),))
     lock = FileLock(tmp_path / "lock")
-    worker.Announcing(here.config, still(here.now), lock, threading.Event()).tick()
+    worker.AnnounceJob(here.config, still(here.now), lock, threading.Event()).tick()
     assert world.came == []

@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from feed import clock
-from feed.server import processes
+from feed.server import database_setup
 from tests.conftest import Installation, settings
 from tests.golden import FOLDER
 from tests.house import House
@@ -72,7 +72,7 @@ def ahead(tmp_path_factory: pytest.TempPathFactory) -> dict[date, Installation]:
 def seeded(folder: Path, first: date, last: date) -> Installation:
     made = Installation(settings(folder, CONTACT="anna@example.org"))
     made.now = datetime.combine(first, time(12), STOCKHOLM).astimezone(UTC)
-    processes.create(made.config, clock.Clock(made.now, monotonic()))
+    database_setup.create(made.config, clock.Clock(made.now, monotonic()))
     made.load({"library.toml": (FOLDER / "library.toml").read_bytes()})
     made.publish()
     made.now = datetime.combine(last, time(12), STOCKHOLM).astimezone(UTC)

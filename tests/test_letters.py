@@ -27,7 +27,7 @@ from feed.i18n import translator
 from feed.library import exchange
 from feed.model import TOKEN, Digest, Showing, Site, Week
 from feed.publish import digest
-from feed.server.processes import create
+from feed.server.database_setup import create
 from tests.conftest import NOON, Installation
 from tests.conftest import settings as configured
 from tests.web.test_browser import AXE, COLOURS, PAPER

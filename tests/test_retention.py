@@ -12,7 +12,7 @@ from filelock import FileLock
 from feed import digests
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
-from feed.worker import tidy
+from feed.worker import clean_up
 from tests.conftest import Installation
 from tests.house import WISHES, House, house, recipients
 
@@ -42,7 +42,7 @@ def job(made: House, **settings: Any) -> None:
     """The worker's job."""
     config = replace(made.config, **settings)
     with FileLock(config.instance / "worker.lock") as lock:
-        tidy(config, made.clock(), lock, threading.Event())
+        clean_up(config, made.clock(), lock, threading.Event())
 
 
 def test_after_a_year_nothing_is_left_of_a_letter_and_younger_ones_stay(old: House) -> None:

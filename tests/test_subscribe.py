@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 from feed.clock import Clock
 from feed.i18n import translator
 from feed.model import tokens
-from feed.server import processes
+from feed.server import database_setup
 from feed.store.connection import connect
 from feed.subscribers import forms
 from feed.web import honeypot, timezones
@@ -37,7 +37,7 @@ def door(install: Callable[..., Installation]) -> Door:
 def still(tmp_path_factory: pytest.TempPathFactory) -> Door:
     """The door for those who change nothing; Anna gets letters there."""
     made = Installation(settings(tmp_path_factory.mktemp("still"), SIGNUP_RATE="100000"))
-    processes.create(made.config, Clock(NOON))
+    database_setup.create(made.config, Clock(NOON))
     door = door_of(made)
     door.person("known")
     return door

@@ -300,14 +300,14 @@ def test_a_fault_that_lasts_is_told_once_a_minute(
     """What workers tell is listened to all the time; the log need not be."""
     home.at(SEVEN).begin()
     lock = FileLock(home.config.instance / LOCK_NAME, thread_local=False)
-    job = worker.Mail(home.config, home.clock(), lock, threading.Event())
+    job = worker.EmailJob(home.config, home.clock(), lock, threading.Event())
     with lock:
         for _ in range(3):
             job.tick()
         assert len(caplog.records) == 1
         assert "No mail worker takes letters" in caplog.text
         monkeypatch.setattr(worker, "QUIET", 0)
-        job = worker.Mail(home.config, home.clock(), lock, threading.Event())
+        job = worker.EmailJob(home.config, home.clock(), lock, threading.Event())
         job.tick()
         job.tick()
     assert len(caplog.records) == 3

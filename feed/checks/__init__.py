@@ -1,8 +1,7 @@
-"""Whether an installation is well, for the operator and for scripts: `devis check`.
+"""Checks of an installation, for the operator and for monitoring scripts: `devis check`.
 
-One small function for each thing that is looked at. A check that fails hides no other: without a
-database, everything else is still looked at. It stands here, above the worker and all that the
-product does and below the two that may ask, the command line and the web.
+Each check is a function that returns a `Finding`. A check that fails does not hide the others:
+without a database, everything that does not need it is still checked.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,76 +19,77 @@ from feed.i18n import Translator
 from feed.store import backup_copy, migrations
 from feed.store.connection import opened
 
-__all__ = ["Finding", "Told", "quick", "run", "settings_told"]
+__all__ = ["CheckResult", "Finding", "check_settings", "run", "run_quick"]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check has found, under its name."""
+    """A finding with the name of its check."""
 
     check: str
     finding: Finding
 
     def row(self, t: Translator) -> dict[str, str]:
-        """It in words: `check`, `level`, `message` and `advice`, which is empty if all is well."""
+        """As texts: `check`, `level`, `message` and `advice` (empty if the level is good)."""
         finding = self.finding
         return {
             "check": self.check,
             "level": finding.level,
-            "message": finding.say(t),
-            "advice": finding.advise(t),
+            "message": finding.render_message(t),
+            "advice": finding.render_advice(t),
         }
 
 
 MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "secret key": machine.secret_key,
-    "privacy": machine.privacy,
-    "disk": machine.disk,
+    "privacy": machine.file_permissions,
+    "disk": machine.disk_space,
     "clock": machine.clock,
-    "address": machine.address,
+    "address": machine.base_url,
     "contact": machine.contact,
-    "worker": machine.working,
+    "worker": machine.worker,
     "sender": email.sender,
-    "returns": email.returns,
-    "mail server": email.server,
+    "returns": email.bounce_address,
+    "mail server": email.mail_server,
     "broker": email.broker,
 }
-SLOW = frozenset({"mail server", "broker"})  # they are asked over the network
+SLOW = frozenset({"mail server", "broker"})  # checks that connect to other servers
 CONTENT: dict[str, content.Check] = {
-    "ids": content.ids,
-    "time": content.time,
-    "edition": content.edition,
-    "languages": content.languages,
-    "letters": email.sending,
-    "backup": content.backup,
+    "ids": content.feed_ids,
+    "time": content.clock_not_behind,
+    "edition": content.todays_edition,
+    "languages": content.translations,
+    "letters": email.deliveries_on_time,
+    "backup": content.last_backup,
 }
 
 
 def run(examined: settings.Examined, now: datetime) -> list[CheckResult]:
-    """Look at everything."""
+    """Run every check."""
     config = examined.config
-    told = [CheckResult("settings", finding) for finding in settings_told(examined)]
-    told += [_tried(name, partial(check, config, now)) for name, check in MACHINE.items()]
-    return told + _database(config, now)
+    results = [CheckResult("settings", finding) for finding in check_settings(examined)]
+    results += [_run_check(name, partial(check, config, now)) for name, check in MACHINE.items()]
+    return results + _check_database(config, now)
 
 
-def quick(config: Config, now: datetime) -> list[CheckResult]:
-    """Look at what can be looked at every minute: other servers are left in peace, and so is all of
-    the database that does not tell of today.
+def run_quick(config: Config, now: datetime) -> list[CheckResult]:
+    """Run the checks that are cheap enough for every minute.
+
+    Not among them: connections to other servers, and the integrity check of the database.
     """
-    told = [
-        _tried(name, partial(check, config, now))
+    results = [
+        _run_check(name, partial(check, config, now))
         for name, check in MACHINE.items()
         if name not in SLOW
     ]
-    return told + _database(config, now, whole=False)
+    return results + _check_database(config, now, integrity=False)
 
 
-def settings_told(examined: settings.Examined) -> Iterable[Finding]:
-    """The settings that are malformed, those that do not exist, and those that are retired."""
-    again = "Correct it; the rest was checked as if it were not set."
+def check_settings(examined: settings.Examined) -> Iterable[Finding]:
+    """Findings on settings that are malformed, unknown or retired."""
+    advice = "Correct it; the rest was checked as if it were not set."
     for error in examined.errors:
-        yield bad(error.message, again, **error.values)
+        yield bad(error.message, advice, **error.values)
     for name in examined.retired:
         yield warn(
             "%(name)s is no longer a setting.",
@@ -101,29 +101,32 @@ def settings_told(examined: settings.Examined) -> Iterable[Finding]:
         yield good("All of them are well formed.")
 
 
-def _database(config: Config, now: datetime, *, whole: bool = True) -> list[CheckResult]:
-    """What needs the database; only that it is away, if it is."""
-    told: list[CheckResult] = []
+def _check_database(config: Config, now: datetime, *, integrity: bool = True) -> list[CheckResult]:
+    """The checks that need the database; a finding that it cannot be read, if so."""
+    results: list[CheckResult] = []
     try:
-        with opened(config.database, reading=True) as db:
+        with opened(config.database, read_only=True) as db:
             migrations.check(db)
-            told.append(CheckResult("schema", good("It is that of this program.")))
-            if whole:
-                told.append(_tried("database", lambda: _integrity(backup_copy.fault(db))))
+            results.append(CheckResult("schema", good("It is that of this program.")))
+            if integrity:
+                results.append(_run_check("database", lambda: _integrity(backup_copy.fault(db))))
             site = editions.site(db, config, now)
-            place = content.Place(db, site, config, now)
-            return told + [_tried(name, partial(check, place)) for name, check in CONTENT.items()]
+            context = content.CheckContext(db, site, config, now)
+            return results + [
+                _run_check(name, partial(check, context)) for name, check in CONTENT.items()
+            ]
     except DevisError as error:
-        unseen = [name for name in CONTENT if name not in {each.check for each in told}]
-        hidden = warn(
+        done = {result.check for result in results}
+        skipped = [name for name in CONTENT if name not in done]
+        not_checked = warn(
             "Not checked without the database: %(names)s.",
             "Run “devis check” again when it can be read.",
-            names=", ".join(unseen),
+            names=", ".join(skipped),
         )
         return [
-            *told,
+            *results,
             CheckResult("database", Finding("bad", error.message, error.values)),
-            CheckResult("database", hidden),
+            CheckResult("database", not_checked),
         ]
 
 
@@ -137,11 +140,11 @@ def _integrity(fault: str | None) -> Finding:
     )
 
 
-def _tried(name: str, check: Callable[[], Finding]) -> CheckResult:
+def _run_check(name: str, check: Callable[[], Finding]) -> CheckResult:
     try:
         return CheckResult(name, check())
     except DevisError as error:
         return CheckResult(name, Finding("bad", error.message, error.values))
-    except Exception as error:  # whatever it is: the other checks are to be seen, too
+    except Exception as error:  # a bug in one check must not hide the others
         detail = f"{type(error).__name__}: {error}"
         return CheckResult(name, bad("This check failed: %(detail)s.", detail=detail))

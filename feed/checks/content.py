@@ -1,4 +1,4 @@
-"""Checks of what the database tells."""
+"""Checks of the database's content: feed ids, editions, translations, backups."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from feed.editions import upcoming
 from feed.model import Site
 from feed.store import backups, ledger, meta
 
-AHEAD = upcoming.NEAR
-OLDEST_BACKUP = timedelta(days=2)
+COMING_DAYS = upcoming.NEAR
+MAX_BACKUP_AGE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What these checks look at."""
+class CheckContext:
+    """The arguments of a check that needs the database."""
 
     db: Database
     site: Site
@@ -26,22 +26,22 @@ class Place:
     now: datetime
 
 
-Check = Callable[[Place], Finding]
+Check = Callable[[CheckContext], Finding]
 
 
-def ids(place: Place) -> Finding:
-    """The ids of a public site are not those of a trial."""
-    kept, config = meta.get(place.db, "authority") or "", place.config
-    values = {"ids": f"tag:{kept}"}
+def feed_ids(context: CheckContext) -> Finding:
+    """A public site's feed ids are not those of a trial."""
+    authority, config = meta.get(context.db, "authority") or "", context.config
+    values = {"ids": f"tag:{authority}"}
     if not config.is_public:
         return good("They begin with %(ids)s.", **values)
-    if identity.is_trial(kept):
+    if identity.is_trial(authority):
         return bad(
             "Those in feeds are still a trial’s: %(ids)s.",
             "Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good.",
             **values,
         )
-    if identity.is_loopback(kept):
+    if identity.is_loopback(authority):
         return bad(
             "Those in feeds begin with %(ids)s, which every trial of older versions has.",
             (
@@ -53,23 +53,23 @@ def ids(place: Place) -> Finding:
     return good("They begin with %(ids)s.", **values)
 
 
-def time(place: Place) -> Finding:
-    """The clock does not stand before what has happened already."""
-    last = ledger.last_date(place.db)
-    if last is not None and place.site.today(place.now) < last:
+def clock_not_behind(context: CheckContext) -> Finding:
+    """The clock is not behind the newest edition."""
+    last = ledger.last_date(context.db)
+    if last is not None and context.site.today(context.now) < last:
         return bad(
             "The clock says %(now)s, but the newest edition is that of %(last)s.",
             "Set the machine’s clock; until it is past that date, nothing is published.",
-            now=place.site.today(place.now).isoformat(),
+            now=context.site.today(context.now).isoformat(),
             last=last.isoformat(),
         )
     return good("The clock is not behind the editions.")
 
 
-def edition(place: Place) -> Finding:
-    """Today’s edition is out."""
-    today = place.site.today(place.now)
-    found = ledger.on(place.db, today)
+def todays_edition(context: CheckContext) -> Finding:
+    """Today’s edition is published."""
+    today = context.site.today(context.now)
+    found = ledger.on(context.db, today)
     values = {"date": today.isoformat()}
     if found is None:
         return bad(
@@ -79,16 +79,16 @@ def edition(place: Place) -> Finding:
         )
     if found.withdrawn is not None:
         return warn(
-            "The edition of today, %(date)s, was withdrawn, and nothing is in its place.",
+            "The edition of today, %(date)s, was withdrawn, and nothing is in its context.",
             "If that is meant, wait for tomorrow’s.",
             **values,
         )
     return good("%(date)s shows %(slug)s.", slug=found.principle, **values)
 
 
-def languages(place: Place) -> Finding:
-    """The principles of the coming days are there in every language of the site."""
-    days = upcoming.days(place.db, place.site, place.config, place.now, AHEAD)
+def translations(context: CheckContext) -> Finding:
+    """The principles of the coming days are translated into every language of the site."""
+    days = upcoming.days(context.db, context.site, context.config, context.now, COMING_DAYS)
     if any(day.principle is None for day in days):
         return bad(
             "There is nothing to show in the coming days.",
@@ -99,7 +99,7 @@ def languages(place: Place) -> Finding:
         for lack in day.lacks:
             if day.principle and lack.state != "outdated":
                 missing.setdefault(f"{lack.language}: {day.principle.slug}", day.date.isoformat())
-    values = {"days": AHEAD, "number": len(missing)}
+    values = {"days": COMING_DAYS, "number": len(missing)}
     if missing:
         listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
         return warn(
@@ -111,10 +111,10 @@ def languages(place: Place) -> Finding:
     return good("The coming %(days)s days are complete in every language.", **values)
 
 
-def backup(place: Place) -> Finding:
-    """The last backup is not too old. A public site has one every day."""
-    last, hour = backups.last(place.db), place.config.backup_hour
-    is_public = place.config.is_public
+def last_backup(context: CheckContext) -> Finding:
+    """The last backup is recent; a public site needs one every day."""
+    last, hour = backups.last(context.db), context.config.backup_hour
+    is_public = context.config.is_public
     if last is None and hour is not None:
         return warn(
             "There is no backup yet.",
@@ -127,13 +127,13 @@ def backup(place: Place) -> Finding:
             "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",
         )
     values = {"path": last.path, "at": f"{last.at:%Y-%m-%d %H:%M}"}
-    if hour is not None and place.now - last.at > OLDEST_BACKUP:
+    if hour is not None and context.now - last.at > MAX_BACKUP_AGE:
         return bad(
             "The last backup is of %(at)s UTC, though there should be one every day.",
             "Run “devis backup”, and see what the worker says about it.",
             **values,
         )
-    if is_public and hour is None and place.now - last.at > OLDEST_BACKUP:
+    if is_public and hour is None and context.now - last.at > MAX_BACKUP_AGE:
         return bad(
             "The last backup is of %(at)s UTC, and none is scheduled.",
             "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",

@@ -1,11 +1,11 @@
-"""Checks of the way that letters take."""
+"""Checks of e-mail: sender, bounce address, mail server, broker, overdue deliveries."""
 
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
 from feed import digests
-from feed.checks.content import Place
+from feed.checks.content import CheckContext
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, signing_key
 from feed.digests import delivery_report
@@ -14,11 +14,11 @@ from feed.smtp import client as smtp_client
 from feed.store import deliveries, delivery_stats, subscribers
 from feed.workers import dispatch
 
-PATIENCE = timedelta(minutes=15)  # in which what is due should be on its way
+PATIENCE = timedelta(minutes=15)  # after which a due delivery is overdue
 
 
 def sender(config: Config, now: datetime) -> Finding:
-    """Who writes the letters."""
+    """The sender has an address with a domain, and a postal address."""
     _, address = config.mail_from
     domain = _domain(address)
     values = {"address": address}
@@ -39,8 +39,8 @@ def sender(config: Config, now: datetime) -> Finding:
     return good("Letters are from %(address)s.", **values)
 
 
-def returns(config: Config, now: datetime) -> Finding:
-    """Where what cannot be delivered comes back to."""
+def bounce_address(config: Config, now: datetime) -> Finding:
+    """Bounces go to an address of their own that aligns with the sender (DMARC)."""
     bounce, (_, address) = config.bounce_address, config.mail_from
     if not config.delivers:
         return good("Nothing comes back: letters go to the outbox.")
@@ -66,8 +66,8 @@ def returns(config: Config, now: datetime) -> Finding:
     return good("What cannot be delivered comes back to %(bounce)s.", **values)
 
 
-def server(config: Config, now: datetime) -> Finding:
-    """The mail server lets us in; nothing is sent."""
+def mail_server(config: Config, now: datetime) -> Finding:
+    """The mail server accepts a login; nothing is sent."""
     if config.smtp is None and config.broker is not None:
         return good("There is none here: the mail workers have theirs.")
     if not config.takes_sign_ups:
@@ -84,7 +84,7 @@ def server(config: Config, now: datetime) -> Finding:
 
 
 def broker(config: Config, now: datetime) -> Finding:
-    """The broker lets us in, and mail workers are there."""
+    """The broker accepts a connection, and mail workers listen."""
     if config.broker is None or config.reports is None:
         return good("There is none: letters are sent from this machine.")
     there = config.broker.place
@@ -102,9 +102,9 @@ def broker(config: Config, now: datetime) -> Finding:
     )
 
 
-def sending(place: Place) -> Finding:
-    """When a letter was last sent, and whether any wait too long or came too late."""
-    db, config, now = place.db, place.config, place.now
+def deliveries_on_time(context: CheckContext) -> Finding:
+    """No delivery is overdue or was skipped for being late."""
+    db, config, now = context.db, context.config, context.now
     if not config.delivers and subscribers.timezones(db):
         return warn(
             "There are subscribers, but their letters only go to the outbox.",
@@ -124,16 +124,16 @@ def sending(place: Place) -> Finding:
             "Run no command with DEVIS_NOW on this database; a worker begins again from now.",
             until=f"{until:%Y-%m-%d %H:%M}",
         )
-    today = place.site.today(now)
-    told = delivery_report.proof(db, today - timedelta(days=1), today)
-    late = sum(item.why.get("late", 0) for item in told)
+    today = context.site.today(now)
+    report = delivery_report.proof(db, today - timedelta(days=1), today)
+    late = sum(item.why.get("late", 0) for item in report)
     if late:
         return bad(
             "%(late)s letters of yesterday and today came too late, and were skipped.",
             "See “devis digest status”; a worker must run at the hours of the subscribers.",
             late=late,
         )
-    number, since = waiting(db)
+    number, since = backlog(db)
     if is_stuck(number, since, now) and since is not None:
         return warn(
             "%(number)s letters wait to be sent, the oldest since %(since)s UTC.",
@@ -150,8 +150,8 @@ def sending(place: Place) -> Finding:
     )
 
 
-def waiting(db: Database) -> tuple[int, datetime | None]:
-    """How many letters are due and have no outcome yet, and since when the oldest is due."""
+def backlog(db: Database) -> tuple[int, datetime | None]:
+    """The number of due deliveries without an outcome, and when the oldest was due."""
     number, since = delivery_stats.backlog(db)
     for run in deliveries.runs(db):
         number += sum(count for _, count in deliveries.counted(db, run))
@@ -160,7 +160,7 @@ def waiting(db: Database) -> tuple[int, datetime | None]:
 
 
 def is_stuck(number: int, since: datetime | None, now: datetime) -> bool:
-    """Whether letters wait for longer than they should."""
+    """Whether the oldest due delivery is overdue."""
     return number > 0 and since is not None and now - since > PATIENCE
 
 
@@ -169,8 +169,7 @@ def _domain(address: str) -> str:
 
 
 def _aligned(one: str, other: str) -> bool:
-    """Whether one domain is the other, or stands under it, or both under one that is not a whole
-    country’s."""
+    """Whether two domains are equal, parent and child, or siblings below a domain of two labels."""
     if one == other or one.endswith(f".{other}") or other.endswith(f".{one}"):
         return True
     common = ".".join(one.split(".")[1:])

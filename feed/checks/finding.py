@@ -1,4 +1,4 @@
-"""What a check finds."""
+"""The result of a check: level, message and advice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ Level = Literal["good", "warn", "bad"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: how it is, and what to do unless it is good.
+    """The state of the checked thing, and what to do unless it is good.
 
-    `message` and `advice` are templates of the catalogue, filled from the same `values`.
+    `message` and `advice` are message ids of the catalogue, both filled from `values`.
     """
 
     level: Level
@@ -21,25 +21,25 @@ class Finding:
     values: Mapping[str, object] = field(default_factory=dict)
     advice: str = ""
 
-    def say(self, t: Translator) -> str:
-        """How it is, in the reader's language."""
+    def render_message(self, t: Translator) -> str:
+        """The message in the language of `t`."""
         return t.gettext(self.message, **self.values)
 
-    def advise(self, t: Translator) -> str:
-        """What to do, in the reader's language; empty if nothing."""
+    def render_advice(self, t: Translator) -> str:
+        """The advice in the language of `t`; empty if there is none."""
         return t.gettext(self.advice, **self.values) if self.advice else ""
 
 
 def good(message: str, **values: object) -> Finding:
-    """All is well."""
+    """A finding that needs no action."""
     return Finding("good", message, values)
 
 
 def warn(message: str, advice: str, **values: object) -> Finding:
-    """It works, but somebody should do something."""
+    """A finding that works but needs attention."""
     return Finding("warn", message, values, advice)
 
 
 def bad(message: str, advice: str = "", **values: object) -> Finding:
-    """Something does not work."""
+    """A finding that something does not work."""
     return Finding("bad", message, values, advice)

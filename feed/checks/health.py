@@ -1,4 +1,4 @@
-"""What a machine that watches over the site needs to know, in a few fast questions."""
+"""Health for monitoring: today's edition by language, and the e-mail backlog, in a few queries."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,35 +10,35 @@ from feed.checks import email
 from feed.model import Site
 from feed.store import delivery_stats, ledger
 
-GRACE = timedelta(minutes=1)  # for a worker to make the day’s edition in
-Shown = Literal["shown", "original", "withdrawn", "missing"]
+GRACE = timedelta(minutes=1)  # after midnight, for the worker to make the day’s edition
+LanguageStatus = Literal["shown", "original", "withdrawn", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How today's edition and the letters are.
+    """The state of today's edition and of e-mail.
 
-    `languages` tells for each language of the site what its readers see: today's principle in it,
-    the original in its place, nothing because an editor withdrew it, or nothing.
+    `languages` has the status of today's edition by language: the translation is shown, the
+    original in its place, nothing because it was withdrawn, or nothing because it is missing.
     """
 
     today: date
-    languages: dict[str, Shown]
-    overdue: bool  # today’s edition should be out, and is not
-    last_sent: datetime | None  # None before the first letter
+    languages: dict[str, LanguageStatus]
+    overdue: bool  # today’s edition is not published after GRACE
+    last_sent: datetime | None  # None before the first e-mail
     waiting: int
     stuck: bool
 
     @property
     def is_well(self) -> bool:
-        """Whether nobody needs to be woken."""
+        """Whether no alert is due."""
         return not self.stuck and not self.overdue
 
 
 def measure(db: Database, site: Site, now: datetime) -> Health:
-    """Look at today's edition and at the letters."""
+    """Measure the health of a site."""
     today = site.today(now)
-    number, since = email.waiting(db)
+    number, since = email.backlog(db)
     languages = _languages(db, site, today)
     return Health(
         today=today,
@@ -50,11 +50,11 @@ def measure(db: Database, site: Site, now: datetime) -> Health:
     )
 
 
-def _languages(db: Database, site: Site, today: date) -> dict[str, Shown]:
+def _languages(db: Database, site: Site, today: date) -> dict[str, LanguageStatus]:
     edition = ledger.on(db, today)
     if edition is None or edition.withdrawn is not None:
-        nothing: Shown = "missing" if edition is None else "withdrawn"
-        return dict.fromkeys(site.languages, nothing)
+        status: LanguageStatus = "missing" if edition is None else "withdrawn"
+        return dict.fromkeys(site.languages, status)
     (showing,) = ledger.showings(db, [edition])
     return {
         code: "shown" if showing.text(code).language == code else "original"

@@ -1,4 +1,4 @@
-"""Checks of the place where Devis runs; none needs the database."""
+"""Checks of settings, files, disk, clock and processes; none needs the database."""
 
 import shlex
 import shutil
@@ -10,13 +10,13 @@ from feed.checks import worker_lock
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, signing_key
 
-LEAST_MB = 50  # below that, soon nothing can be written at all
+LEAST_MB = 50  # below that it is an error: soon nothing can be written at all
 SPARE_MB = 300
-COPIES = 3  # of the database: what a backup or an upgrade needs for a while, and to grow
+COPIES = 3  # times the size of the database: for a backup, an upgrade and growth
 
 
 def secret_key(config: Config, now: datetime) -> Finding:
-    """The key that signs the links in letters: there, whole, and nobody else’s to read."""
+    """The secret key that signs links exists, is long enough, and is readable by its owner only."""
     path = config.instance / signing_key.FILE
     if config.secret is not None:
         return good("It comes from the settings.")
@@ -33,22 +33,22 @@ def secret_key(config: Config, now: datetime) -> Finding:
     return good("It is there, and only for its owner.")
 
 
-def privacy(config: Config, now: datetime) -> Finding:
-    """The instance and its database, with everybody's address, are for their owner only."""
-    places = (config.instance, config.database)
-    loose = [place for place in places if place.exists() and place.stat().st_mode & 0o077]
-    if loose:
+def file_permissions(config: Config, now: datetime) -> Finding:
+    """The instance folder and the database are readable by their owner only."""
+    paths = (config.instance, config.database)
+    open_paths = [path for path in paths if path.exists() and path.stat().st_mode & 0o077]
+    if open_paths:
         return warn(
             "Others may read or change %(places)s.",
             "Run: chmod go= %(arguments)s",
-            places=", ".join(map(str, loose)),
-            arguments=shlex.join(map(str, loose)),
+            places=", ".join(map(str, open_paths)),
+            arguments=shlex.join(map(str, open_paths)),
         )
     return good("The instance and its database are only for their owner.")
 
 
-def disk(config: Config, now: datetime) -> Finding:
-    """Room on the instance’s file system."""
+def disk_space(config: Config, now: datetime) -> Finding:
+    """There is enough free space on the instance’s file system."""
     try:
         free = shutil.disk_usage(config.instance).free // 1_000_000
         size = config.database.stat().st_size // 1_000_000 if config.database.exists() else 0
@@ -70,7 +70,7 @@ def disk(config: Config, now: datetime) -> Finding:
 
 
 def clock(config: Config, now: datetime) -> Finding:
-    """The clock is the machine’s own, and the timezone’s data are there."""
+    """The clock is not rehearsed, and the timezone’s data are installed."""
     zone = ZoneInfo.no_cache(config.timezone.key)
     if config.rehearsal is not None:
         return warn(
@@ -90,8 +90,8 @@ def clock(config: Config, now: datetime) -> Finding:
     )
 
 
-def address(config: Config, now: datetime) -> Finding:
-    """The address that every link begins with."""
+def base_url(config: Config, now: datetime) -> Finding:
+    """The base URL of a public site is https."""
     values = {"url": config.base_url}
     if not config.is_public:
         return good("It is %(url)s, for this machine only: a trial.", **values)
@@ -108,7 +108,7 @@ def address(config: Config, now: datetime) -> Finding:
 
 
 def contact(config: Config, now: datetime) -> Finding:
-    """Where readers can write to."""
+    """A public site has a contact address."""
     if config.contact is not None:
         return good("Readers are shown %(contact)s.", contact=config.contact)
     if not config.is_public:
@@ -119,8 +119,8 @@ def contact(config: Config, now: datetime) -> Finding:
     )
 
 
-def working(config: Config, now: datetime) -> Finding:
-    """Somebody makes the editions and sends the letters."""
+def worker(config: Config, now: datetime) -> Finding:
+    """A worker is running."""
     if worker_lock.is_held(config):
         return good("A worker is running.")
     return warn(

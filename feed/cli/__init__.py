@@ -58,4 +58,4 @@ def main() -> None:
 
     Settings come from the environment: every DEVIS_… name is in the README.
     """
-    logs.start()
+    logs.configure()

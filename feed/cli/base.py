@@ -48,7 +48,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.config: Config = config.load()
-        logs.start(self.config.log_format)
+        logs.configure(self.config.log_format)
         self.clock: Clock = clock.start(self.config.rehearsal)
 
     @contextmanager
@@ -58,7 +58,7 @@ class Reading:
         from feed.store import migrations  # slow to load, and not for every command
         from feed.store.connection import opened
 
-        with opened(self.config.database, reading=True) as db:
+        with opened(self.config.database, read_only=True) as db:
             migrations.check(db)
             yield db, editions.site(db, self.config, self.clock())
 
@@ -90,7 +90,7 @@ def _demand_copy(config: Config) -> None:
 
     if not exists(config.database):
         return
-    with opened(config.database, reading=True) as db:
+    with opened(config.database, read_only=True) as db:
         is_real = bool(migrations.applied(db)) and meta.is_real(db)
     if is_real:
         raise InstanceError(

@@ -10,7 +10,7 @@ from feed import files as exchange_files
 from feed.cli.base import Reading, Setup, print_reports, reading, setup
 from feed.errors import InstanceError
 from feed.library import exchange
-from feed.server import processes
+from feed.server import database_setup
 from feed.store.connection import exists, opened
 
 
@@ -18,7 +18,7 @@ from feed.store.connection import exists, opened
 @setup
 def init(base: Setup) -> None:
     """Create the database, and load the shipped library into one that is empty."""
-    print_reports(processes.prepare(base.config, base.clock))
+    print_reports(database_setup.prepare(base.config, base.clock))
     click.echo(f"The database is ready: {base.config.database}")
 
 
@@ -34,7 +34,7 @@ def migrate(base: Setup, backup: bool, new_ids: bool) -> None:
     With --new-ids feed readers show every edition once more, as new.
     """
     with opened(base.config.database) as db:
-        applied, made = processes.migrate(db, base.config, base.clock(), backup=backup)
+        applied, made = database_setup.migrate(db, base.config, base.clock(), backup=backup)
         authority = editions.new_ids(db, base.config) if new_ids else None
     if authority is not None:
         click.echo(f"Ids now begin with: tag:{authority}")
@@ -56,7 +56,7 @@ def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
     """Import TOML, JSON or CSV files: all of them, or nothing at all."""
     contents = {str(path): _content(path) for path in files}
     if not exists(base.config.database):
-        processes.create(base.config, base.clock)
+        database_setup.create(base.config, base.clock)
     with base.library() as (db, _):
         print_reports(exchange.import_files(db, contents, base.clock(), overwrite=overwrite))
 

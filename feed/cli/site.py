@@ -9,7 +9,7 @@ import click
 from feed.cli.base import Reading, Setup, print_reports, reading, setup, stop_on_signal
 from feed.config import Config
 from feed.model import Site
-from feed.server import processes
+from feed.server import database_setup, processes
 
 
 @click.command()
@@ -17,12 +17,12 @@ from feed.server import processes
 @setup
 def web(base: Setup, supervised: bool) -> None:
     """Serve the site, without a worker."""
-    with processes.loading():
+    with processes.without_garbage_collection():
         from feed.app import rsgi
 
     if supervised:
         processes.follow_supervisor()
-    processes.web(base.config, base.clock, rsgi)
+    processes.serve_web(base.config, base.clock, rsgi)
 
 
 @click.command()
@@ -30,7 +30,7 @@ def web(base: Setup, supervised: bool) -> None:
 @setup
 def worker(base: Setup, supervised: bool) -> None:
     """Make editions when they are due; a second worker on the same database stands by."""
-    with processes.loading():
+    with processes.without_garbage_collection():
         from feed import worker as scheduler
 
     stop = stop_on_signal()
@@ -69,7 +69,7 @@ def _prepare(base: Setup) -> None:
     from feed.notify import announcements  # slow to load: see `server.supervise`
 
     announcements.check(base.config)
-    print_reports(processes.prepare(base.config, base.clock))
+    print_reports(database_setup.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
         first = people.first(db, base.clock())

@@ -65,7 +65,7 @@ class Config:
     backup_hour: int | None
     backup_keep: int
     keep_deliveries: timedelta
-    log_format: logs.Form
+    log_format: logs.LogFormat
     operator_token: str | None
     websub_hubs: tuple[str, ...]
     webhooks: tuple[Webhook, ...]

@@ -1,7 +1,7 @@
-"""How the log is written: a line for each event, which nobody can forge and which names nobody.
+"""Logging: text or JSON lines, safe against log injection and free of personal data.
 
-What comes from outside may be in any message. So whatever could begin a new line is escaped, and
-mail addresses and the tokens of personal links are hidden, wherever a message has them from.
+Any message may contain outside input: control characters are escaped, e-mail addresses and the
+tokens of personal links are redacted.
 """
 
 import json
@@ -12,48 +12,47 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Literal
 
-Form = Literal["text", "json"]
+LogFormat = Literal["text", "json"]
 
-REQUEST: ContextVar[str] = ContextVar("request", default="")  # the id of the one being answered
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the current request
 
 _ADDRESS = re.compile(r"[^\s@<>()\"',:;/=]+@[^\s@<>()\"',:;/]+")
 _TOKEN = re.compile(r"(/subscription/|/desk/link/)[^/\s?]+")
-# They tell of every step they take.
-_TALKATIVE = ("apscheduler", "celery", "kombu", "amqp")
+# Libraries that log every step at INFO.
+_VERBOSE = ("apscheduler", "celery", "kombu", "amqp")
 
 
-def start(form: Form = "text") -> None:
-    """Write the log of this process to standard error; again, to change its form."""
+def configure(log_format: LogFormat = "text") -> None:
+    """Log to standard error in the given format; may be called again to change it."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if form == "json" else Lines())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
     root.setLevel(logging.INFO)
-    others = [each for each in root.handlers if not isinstance(each.formatter, Lines)]
+    others = [each for each in root.handlers if not isinstance(each.formatter, TextFormatter)]
     root.handlers = [*others, handler]
-    for name in _TALKATIVE:
+    for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class Lines(logging.Formatter):
-    """For people: time in UTC, level, the request's id if there is one, and what happened."""
+class TextFormatter(logging.Formatter):
+    """Text lines: time in UTC, level, request id if any, message; a traceback is indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        request = REQUEST.get()
-        words = (_time(record), record.levelname, request and f"[{request}]", _said(record))
-        lines = [" ".join(filter(None, words)), *self.trace(record)]
-        return "\n    ".join(lines)  # no line of a traceback can look like the beginning of another
+        request = REQUEST_ID.get()
+        words = (_time(record), record.levelname, request and f"[{request}]", _message(record))
+        lines = [" ".join(filter(None, words)), *self.traceback(record)]
+        return "\n    ".join(lines)  # indented: no line of a traceback looks like a new event
 
-    def trace(self, record: logging.LogRecord) -> list[str]:
-        """The lines of the traceback, if there is one."""
+    def traceback(self, record: logging.LogRecord) -> list[str]:
+        """The lines of the record's traceback, redacted; empty without an exception."""
         if not record.exc_info:
             return []
-        return [safe(line) for line in self.formatException(record.exc_info).splitlines()]
+        return [redact(line) for line in self.formatException(record.exc_info).splitlines()]
 
 
-class JsonLines(Lines):
-    """For programs: an object with `time`, `level`, `logger` and `message`, on one line.
-
-    `request` and `traceback` are there where they apply.
+class JsonFormatter(TextFormatter):
+    """JSON lines: objects with `time`, `level`, `logger`, `message`, and where they apply
+    `request` and `traceback`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -61,23 +60,23 @@ class JsonLines(Lines):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _said(record),
-            "request": REQUEST.get(),
-            "traceback": "\n".join(self.trace(record)),
+            "message": _message(record),
+            "request": REQUEST_ID.get(),
+            "traceback": "\n".join(self.traceback(record)),
         }
         return json.dumps({name: value for name, value in fields.items() if value})
 
 
-def safe(text: str) -> str:
-    """A text on one line, without mail addresses and tokens."""
-    hidden = _TOKEN.sub(r"\1{token}", _ADDRESS.sub("{address}", text))
+def redact(text: str) -> str:
+    """Escape control characters, and replace e-mail addresses and the tokens of links."""
+    redacted = _TOKEN.sub(r"\1{token}", _ADDRESS.sub("{address}", text))
     return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in hidden
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in redacted
     )
 
 
-def _said(record: logging.LogRecord) -> str:
-    return safe(record.getMessage())
+def _message(record: logging.LogRecord) -> str:
+    return redact(record.getMessage())
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from feed.config.logs import Form
+from feed.config.logs import LogFormat
 from feed.i18n import is_language
 from feed.smtp import SmtpServer
 
@@ -129,7 +129,7 @@ def switch(text: str) -> bool:
     return text.lower() == "on"
 
 
-def log_format(text: str) -> Form:
+def log_format(text: str) -> LogFormat:
     if text not in ("text", "json"):
         raise ValueError("text or json")
     return text  # type: ignore[return-value]

@@ -7,7 +7,7 @@ device cookies are), and a link by mail always works.
 import hashlib
 
 from feed.desk import session
-from feed.store.rate_counters import Counters
+from feed.store.rate_counters import RateCounters
 from feed.web.context import here
 from feed.web.middleware import client_ip
 from feed.web.middleware.rate_limits import FILE
@@ -49,5 +49,5 @@ def _key(account: str, device: str | None) -> str:
     return f"desk-account {name}"
 
 
-def _counters() -> Counters:
-    return Counters(here().config.instance / FILE)
+def _counters() -> RateCounters:
+    return RateCounters(here().config.instance / FILE)

@@ -22,7 +22,7 @@ def settle(db: Database, config: Config, now: datetime) -> Site:
         with transaction(db):
             if config.rehearsal and meta.get(db, "since") is None:
                 meta.put(db, meta.REHEARSAL, "1")
-            meta.remember(db, "since", now.isoformat(timespec="seconds"))
+            meta.set_default(db, "since", now.isoformat(timespec="seconds"))
             meta.put(db, "authority", identity.settled(meta.get(db, "authority"), config.base_url))
     return site(db, config, now)
 

@@ -1,1 +1,1 @@
-"""The processes of an installation."""
+"""Database set-up, and the processes of an installation."""

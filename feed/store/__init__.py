@@ -1,4 +1,4 @@
-"""The only place that knows there is SQLite: one module per group of tables.
+"""Storage: all SQL of the product, one module per group of tables.
 
-Functions take the open database first and give values of `feed.model` back.
+Functions take the open database as their first argument and return values of `feed.model`.
 """

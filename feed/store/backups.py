@@ -137,7 +137,7 @@ def rehearse(config: Config, folder: Path) -> Path:
     _demand_room(target)
     with _alone(target.instance) as drafts:
         draft = drafts / DATABASE
-        with opened(config.database, reading=True) as db:
+        with opened(config.database, read_only=True) as db:
             migrations.check(db)
             backup_copy.copy(db, draft, lambda: None)
         with opened(draft) as db, transaction(db):

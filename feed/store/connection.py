@@ -1,4 +1,4 @@
-"""Opening the database, transactions, and the driver's errors translated at the border."""
+"""Database connections and transactions; errors of the SQLite driver become StoreError."""
 
 import os
 import sqlite3
@@ -28,9 +28,9 @@ DriverError = sqlite3.DatabaseError
 
 
 class _Connection(sqlite3.Connection):
-    """A connection whose errors of operation are ours; a programmer's error stays what it is.
+    """A connection that raises StoreError for operational errors; programming errors pass through.
 
-    `depth` counts the transactions that are under way, one within the other.
+    `depth` counts nested transactions.
     """
 
     depth = 0
@@ -61,7 +61,7 @@ def _translated(error: sqlite3.DatabaseError) -> Exception:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a database file. Raises StoreError where one may not even look."""
+    """Whether there is a database file. Raises StoreError where its folder cannot be read."""
     try:
         return path.exists()
     except OSError as error:
@@ -73,12 +73,12 @@ def exists(path: Path) -> bool:
 
 
 def connect(
-    path: Path, *, create: bool = False, shared: bool = False, reading: bool = False
+    path: Path, *, create: bool = False, shared: bool = False, read_only: bool = False
 ) -> Database:
     """Open the database file; the connection belongs to the calling thread, unless `shared`.
 
-    With `reading` it cannot write, and neither the file nor its folder need be writable. Raises
-    StoreError when there is no such file (unless `create`) or it cannot be opened.
+    A `read_only` connection cannot write, and needs neither a writable file nor a writable folder.
+    Raises StoreError if the file does not exist (unless `create`) or cannot be opened.
     """
     if not create and not exists(path):
         raise StoreError("There is no database at %(path)s: run “devis init”.", path=path)
@@ -86,11 +86,11 @@ def connect(
         _make_private(path)
     try:
         connection = sqlite3.connect(
-            _read_only(path) if reading else path,
+            _read_only_uri(path) if read_only else path,
             timeout=BUSY_SECONDS,
             factory=_Connection,
             check_same_thread=not shared,
-            uri=reading,
+            uri=read_only,
         )
     except sqlite3.DatabaseError as error:
         raise StoreError(
@@ -100,11 +100,11 @@ def connect(
         ) from error
     try:
         if create:
-            _write_ahead(connection)
+            _enable_wal(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.create_function("local_date", 2, _local_date, deterministic=True)
-        if reading:
+        if read_only:
             connection.execute("PRAGMA query_only = ON")
         return Database(connection, execute_plugins=False, strict=True)
     except BaseException:
@@ -112,8 +112,8 @@ def connect(
         raise
 
 
-def _read_only(path: Path) -> str:
-    """The URI that opens a database for reading.
+def _read_only_uri(path: Path) -> str:
+    """The URI that opens a database read-only.
 
     Where the folder can be written, SQLite opens the file as usual: a strictly read-only connection
     would leave the -wal and -shm files of write-ahead logging behind. Where it cannot, SQLite needs
@@ -126,8 +126,8 @@ def _read_only(path: Path) -> str:
     return f"{uri}?mode=ro" if log.exists() and log.stat().st_size else f"{uri}?immutable=1"
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Have a file written ahead. SQLite does not wait for another who does so to a new one."""
+def _enable_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. SQLite does not wait for another process that does so too."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -142,27 +142,27 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _local_date(instant: str, timezone: str) -> str:
-    """The calendar date of an instant in a timezone, as ISO 8601: the SQL function `local_date`."""
+    """SQL function `local_date`: the calendar date of a time in a timezone, as ISO 8601."""
     return datetime.fromisoformat(instant).astimezone(ZoneInfo(timezone)).date().isoformat()
 
 
 def _make_private(path: Path) -> None:
-    """Have a new file be for its owner only; SQLite gives those beside it the same mode.
+    """Create the file with mode 0600; SQLite gives its -wal and -shm files the same mode.
 
-    A file that is there is not touched: closing it would let go of every lock that other
-    connections of this process hold on it (POSIX).
+    An existing file is not opened: closing it would release every lock that other connections of
+    this process hold on it (POSIX).
     """
-    with suppress(OSError):  # for whoever opens it to tell
+    with suppress(OSError):  # `sqlite3.connect` reports it
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager
-def opened(path: Path, *, create: bool = False, reading: bool = False) -> Iterator[Database]:
-    """Open the database for the length of a `with` block, as `connect` does."""
-    db = connect(path, create=create, reading=reading)
+def opened(path: Path, *, create: bool = False, read_only: bool = False) -> Iterator[Database]:
+    """Open the database like `connect`, and close it at the end of the `with` block."""
+    db = connect(path, create=create, read_only=read_only)
     try:
         yield db
-    except sqlite3.DatabaseError as error:  # that came with a later row
+    except sqlite3.DatabaseError as error:  # raised while fetching rows
         raise _translated(error) from error
     finally:
         db.close()
@@ -170,14 +170,14 @@ def opened(path: Path, *, create: bool = False, reading: bool = False) -> Iterat
 
 @contextmanager
 def transaction(db: Database) -> Iterator[None]:
-    """Everything in the block is written, or nothing; the write lock is taken at once.
+    """A write transaction: commits at the end of the block, rolls back on an exception.
 
-    Taking it at the start lets the block decide on what it reads: nobody else writes meanwhile.
-    Within another transaction it is a part of that one, which fails by itself.
+    It takes the write lock at the start (BEGIN IMMEDIATE), so that what the block reads cannot
+    change before it writes. Inside another transaction it is a savepoint.
     """
     connection = cast(_Connection, db.conn)
     if connection.depth:
-        with _part(connection):
+        with _savepoint(connection):
             yield
         return
     db.execute("BEGIN IMMEDIATE")
@@ -194,21 +194,21 @@ def transaction(db: Database) -> Iterator[None]:
 
 @contextmanager
 def undone(db: Database) -> Iterator[None]:
-    """What is written in the block is seen there, and then was never written."""
+    """A transaction that is always rolled back at the end of the block: for dry runs."""
     try:
         with transaction(db):
             yield
-            raise _TakeBackError
-    except _TakeBackError:
+            raise _RollbackError
+    except _RollbackError:
         pass
 
 
-class _TakeBackError(Exception):
-    """The end of a block that is undone."""
+class _RollbackError(Exception):
+    """Raised to roll back at the end of `undone`."""
 
 
 @contextmanager
-def _part(connection: _Connection) -> Iterator[None]:
+def _savepoint(connection: _Connection) -> Iterator[None]:
     connection.execute("SAVEPOINT part")
     connection.depth += 1
     try:

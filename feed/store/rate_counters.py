@@ -1,7 +1,7 @@
-"""Counting what an address asks for, across processes, in a file of its own that may be lost.
+"""Counters for rate limits, shared by all processes, in an SQLite file that may be lost.
 
-It is not part of the library's database: counting must neither wait for an editor who saves, nor
-end up in a backup. A row is gone when its window is over.
+They are not in the main database: counting must not wait for writers there, nor be in backups.
+Rows are deleted when their window is over.
 """
 
 import sqlite3
@@ -15,24 +15,24 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS counters"
     " (key TEXT PRIMARY KEY, number INTEGER NOT NULL, expires REAL NOT NULL) STRICT"
 )
-# Or whoever asks from many addresses would make every count a look through all of them.
+# Without it, requests from many addresses would make every count a full table scan.
 _INDEX = "CREATE INDEX IF NOT EXISTS counters_expires ON counters(expires)"
-# A rate is about real seconds, in a rehearsal too: SQLite's clock, not the product's.
+# Rates are per real second, in a rehearsal too: SQLite's clock instead of the product's.
 _NOW = "((julianday('now') - 2440587.5) * 86400)"
 
 Failure = sqlite3.Error
 
 
-class Counters:
-    """Numbers by key, each with an end. Safe to use from several processes and threads."""
+class RateCounters:
+    """Counters by key, each with an expiry. Safe for several processes and threads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def add(self, key: str, seconds: int) -> tuple[int, float]:
-        """Add one to a number, which ends `seconds` after its first addition.
+        """Increment a counter, which expires `seconds` after its first increment.
 
-        Returns the sum so far, and in how many seconds it ends.
+        Returns its value, and the seconds until it expires.
         """
         with self._opened() as db:
             db.execute(f"DELETE FROM counters WHERE expires <= {_NOW}")
@@ -45,7 +45,7 @@ class Counters:
             return number, left
 
     def clear(self, key: str) -> None:
-        """Forget a number."""
+        """Reset a counter."""
         with self._opened() as db:
             db.execute("DELETE FROM counters WHERE key = ?", [key])
 

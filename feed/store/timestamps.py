@@ -1,13 +1,13 @@
-"""Instants as the database keeps them: ISO 8601 in UTC, to the second."""
+"""Timestamps in the database: ISO 8601 in UTC, to the second."""
 
 from datetime import datetime
 
 
 def stamp(now: datetime) -> str:
-    """An instant as text."""
+    """Format a time for the database."""
     return now.isoformat(timespec="seconds")
 
 
 def instant(text: str | None) -> datetime | None:
-    """Text as an instant; None stays None."""
+    """Parse a time from the database; None stays None."""
     return datetime.fromisoformat(text) if text else None

@@ -54,7 +54,7 @@ def now() -> datetime:
 def db() -> Database:
     """This request's connection, opened when first asked for."""
     if "db" not in g:
-        g.db = connection.connect(here().config.database, reading=here().reading)
+        g.db = connection.connect(here().config.database, read_only=here().reading)
     database: Database = g.db
     return database
 

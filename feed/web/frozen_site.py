@@ -186,7 +186,7 @@ def _pattern(name: str) -> str:
 
 def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
     """What each part of an address can be."""
-    with opened(config.database, reading=True) as db:
+    with opened(config.database, read_only=True) as db:
         today = editions.site(db, config, clock()).today(clock())
         principles = library.principles(db)
         return {

@@ -54,7 +54,7 @@ def _checks() -> list[dict[str, str]]:
     from feed import checks
 
     t = translator("en")  # as the command line
-    return [each.row(t) for each in checks.quick(here().config, now())]
+    return [each.row(t) for each in checks.run_quick(here().config, now())]
 
 
 def _stamp(instant: datetime | None) -> str | None:

@@ -24,7 +24,7 @@ from flask.testing import FlaskClient
 from feed import clock
 from feed.app import create_app
 from feed.config import Config, load
-from feed.server import processes
+from feed.server import database_setup
 from feed.store.connection import opened, transaction
 from tests.conftest import ROOT, answers, free_port, wait_until
 
@@ -55,7 +55,7 @@ def build(folder: Path, size: Size, now: datetime = NOW, **values: str) -> Confi
     """Make the database of a house in `folder`, by SQL alone."""
     given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": now.isoformat(), **values}
     config = load({f"DEVIS_{name}": value for name, value in given.items()})
-    processes.create(config, clock.Clock(now, time.monotonic()))
+    database_setup.create(config, clock.Clock(now, time.monotonic()))
     with opened(config.database) as db, transaction(db):
         for table, rows in _rows(size, now).items():
             names = [column.name for column in db.table(table).columns]

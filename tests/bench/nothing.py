@@ -32,4 +32,4 @@ def factory(settings: config.Config, now: clock.Clock) -> Callable[..., list[byt
 
 
 if __name__ == "__main__":
-    processes.web(config.load(), clock.Clock(), factory)
+    processes.serve_web(config.load(), clock.Clock(), factory)

@@ -35,7 +35,7 @@ def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, s
     t = translator("en")
     found: dict[str, tuple[str, str]] = {}
     for each in checks.run(settings.Examined(config, (), ()), installation.now):
-        said = f"{each.finding.say(t)} {each.finding.advise(t)}"
+        said = f"{each.finding.render_message(t)} {each.finding.render_advice(t)}"
         level, before = found.get(each.check, ("good", ""))
         found[each.check] = (
             level if level != "good" else each.finding.level,
@@ -279,7 +279,7 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
         now = datetime.fromisoformat(given["NOW"])
         run = checks.run(replace(examined, config=real), now)
         (found,) = (each.finding for each in run if each.check == "letters")
-        return f"{found.level} {found.say(translator('en'))}"
+        return f"{found.level} {found.render_message(translator('en'))}"
 
     command("init", **MONDAY)
     assert told("06:00:00") == "good None was sent yet; none waits."

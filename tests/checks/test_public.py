@@ -23,7 +23,7 @@ from feed.config import Config, identity
 from feed.digests.mime import sender
 from feed.errors import InputError, SettingError, StoreError
 from feed.model import Site
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import backups, meta
 from feed.store.connection import opened
 from feed.web import frozen_site
@@ -38,7 +38,7 @@ HOME = "https://motto.example.org"
 def started(folder: Path, base_url: str) -> Site:
     """The site after a start with this base address."""
     made = settings(folder, BASE_URL=base_url)
-    processes.create(made, clock.Clock(NOON, time.monotonic()))
+    database_setup.create(made, clock.Clock(NOON, time.monotonic()))
     with opened(made.database) as db:
         return editions.settle(db, made, NOON)
 
@@ -56,7 +56,7 @@ def test_a_trial_has_ids_of_its_own_until_the_site_goes_public(tmp_path: Path) -
 def test_a_command_that_only_reads_settles_nothing(tmp_path: Path) -> None:
     trial = started(tmp_path, "http://localhost:8000").authority
     made = settings(tmp_path, BASE_URL=HOME)
-    with opened(made.database, reading=True) as db:
+    with opened(made.database, read_only=True) as db:
         assert editions.site(db, made, NOON).authority == "motto.example.org"
         assert meta.get(db, "authority") == trial
 
@@ -147,7 +147,8 @@ def server_settings(examined: config.Examined) -> list[tuple[str, str]]:
 
     t = translator("en")
     return [
-        (each.level, f"{each.say(t)} {each.advise(t)}") for each in checks.settings_told(examined)
+        (each.level, f"{each.render_message(t)} {each.render_advice(t)}")
+        for each in checks.check_settings(examined)
     ]
 
 
@@ -268,7 +269,7 @@ def test_a_reader_sees_what_a_writer_has_just_written(devis: Installation, seale
     with devis.open() as db:
         meta.put(db, "note", "fresh")
         db.conn.commit()
-        with opened(sealed.database, reading=True) as reader:
+        with opened(sealed.database, read_only=True) as reader:
             assert meta.get(reader, "note") == "fresh"
             with pytest.raises(StoreError, match="read-only"):
                 meta.put(reader, "note", "stale")

@@ -28,8 +28,8 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ ")
 def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., list[str]]]:
     """Logs what a function does in a form, and returns the lines."""
 
-    def write(act: Callable[[], object], form: logs.Form = "text") -> list[str]:
-        logs.start(form)
+    def write(act: Callable[[], object], form: logs.LogFormat = "text") -> list[str]:
+        logs.configure(form)
         capsys.readouterr()
         act()
         return re.split("\n", capsys.readouterr().err.removesuffix("\n"))
@@ -48,7 +48,9 @@ def fail() -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_no_message_makes_a_second_line(written: Callable[..., list[str]], form: logs.Form) -> None:
+def test_no_message_makes_a_second_line(
+    written: Callable[..., list[str]], form: logs.LogFormat
+) -> None:
     lines = written(lambda: logging.getLogger("x").warning("wrong for %s", FORGED), form)
     assert len(lines) == 1
     assert len(lines[0].splitlines()) == 1
@@ -82,7 +84,7 @@ def test_no_line_of_a_traceback_looks_like_another_event(
     ],
 )
 def test_addresses_and_tokens_are_hidden(message: str, expected: str | None) -> None:
-    assert logs.safe(message) == (message if expected is None else expected)
+    assert logs.redact(message) == (message if expected is None else expected)
 
 
 # The id of a request

@@ -222,7 +222,7 @@ def tidied(made: house.House) -> list[str]:
     """Whom the worker's hourly job has mailed; each mail leads to the calendar."""
     lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
-        worker.tidy(made.config, made.clock(), lock, threading.Event())
+        worker.clean_up(made.config, made.clock(), lock, threading.Event())
     messages = made.post()
     for message in messages:
         assert any(link.endswith(BOARD) for link in house.links(message))

@@ -15,7 +15,7 @@ from feed import clock
 from feed.accounts import authentication, people
 from feed.app import create_app
 from feed.library import exchange
-from feed.server import processes
+from feed.server import database_setup
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.staff import Desk
 from tests.web.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
@@ -70,7 +70,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     """On the shipped library, with today's edition."""
     port = free_port()
     made = Installation(settings(tmp_path_factory.mktemp("room"), PORT=str(port)))
-    processes.create(made.config, clock.Clock(NOON, 0))
+    database_setup.create(made.config, clock.Clock(NOON, 0))
     made.load(exchange.shipped_files())
     made.publish()
     app = create_app(made.config, lambda: NOON)  # type: ignore[arg-type]

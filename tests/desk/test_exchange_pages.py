@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 from feed import clock, worker
 from feed.checks.worker_lock import LOCK_NAME
 from feed.library import editing, exchange
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
 from tests.staff import Desk, Seat
@@ -34,7 +34,7 @@ CODES = ("sv", "en")
 def desk(tmp_path: Path) -> Desk:
     """A desk on a library with a published and a draft principle."""
     house = Installation(settings(tmp_path))
-    processes.create(house.config, clock.Clock(NOON, 0))
+    database_setup.create(house.config, clock.Clock(NOON, 0))
     house.load({"odd.json": json.dumps(ODD)})
     made = Desk(house)
     for role in ("curator", "editor"):
@@ -277,7 +277,7 @@ def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
     for hours, left in ((23, 1), (25, 0)):
         later = clock.Clock(NOON + timedelta(hours=hours), time.monotonic())
         with FileLock(config.instance / LOCK_NAME) as lock:
-            worker.tidy(config, later, lock, threading.Event())
+            worker.clean_up(config, later, lock, threading.Event())
         assert waiting(desk) == left
     seat = desk.seat("editor")  # the session is over, too
     for _ in range(7):

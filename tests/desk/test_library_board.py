@@ -18,7 +18,7 @@ from feed import clock
 from feed.accounts import authentication
 from feed.app import create_app
 from feed.library import editing
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import desk_queries, translations
 from feed.store.connection import transaction, undone
 from tests.conftest import NOON, Installation, listening, settings
@@ -397,7 +397,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, st
     """A desk that a browser can visit."""
     house = Installation(settings(tmp_path_factory.mktemp("boards")))
     ticking = clock.Clock(house.now, time.monotonic())
-    processes.create(house.config, ticking)
+    database_setup.create(house.config, ticking)
     made = desk_of(house)
     with listening(create_app(house.config, ticking)) as url:
         yield made, url

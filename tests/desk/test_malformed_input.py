@@ -10,7 +10,7 @@ from feed import clock
 from feed.files import examine
 from feed.library import diff, editing, exchange
 from feed.model.people import ROLES
-from feed.server import processes
+from feed.server import database_setup
 from tests.conftest import NOON, Installation, settings
 from tests.desk.test_exchange_pages import bring
 from tests.staff import Desk, wrongs
@@ -25,7 +25,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
     folder: Path = tmp_path_factory.mktemp("odd")
     house = Installation(settings(folder))
-    processes.create(house.config, clock.Clock(NOON, 0))
+    database_setup.create(house.config, clock.Clock(NOON, 0))
     house.load(exchange.shipped_files())
     house.publish()
     made = Desk(house)

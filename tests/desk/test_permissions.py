@@ -10,7 +10,7 @@ from feed.app import create_app
 from feed.desk import permissions
 from feed.library import exchange
 from feed.model.people import ROLES
-from feed.server import processes
+from feed.server import database_setup
 from tests.conftest import NOON, ROOT, Installation, settings
 from tests.staff import Desk
 
@@ -24,7 +24,7 @@ LEVELS = ("everybody", *ROLES)
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
     house = Installation(settings(tmp_path_factory.mktemp("roles")))
-    processes.create(house.config, clock.Clock(NOON, 0))
+    database_setup.create(house.config, clock.Clock(NOON, 0))
     house.load(exchange.shipped_files())
     house.publish()
     made = Desk(house)

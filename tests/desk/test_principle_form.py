@@ -21,7 +21,7 @@ from feed.app import create_app
 from feed.desk import rate_limits
 from feed.library import editing, exchange, hints
 from feed.publish import channel, digest
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import connection, library, revisions
 from tests.conftest import NOON, Installation, free_port, listening, settings
 from tests.staff import Desk, Seat
@@ -583,7 +583,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str
     port = free_port()
     house = Installation(settings(tmp_path_factory.mktemp("form"), PORT=str(port)))
     ticking = clock.Clock(house.now, time.monotonic())
-    processes.create(house.config, ticking)
+    database_setup.create(house.config, ticking)
     house.load(exchange.shipped_files())
     house.publish()
     with listening(create_app(house.config, ticking), port) as address:

@@ -141,9 +141,9 @@ def test_the_proof_is_read_a_week_at_a_time(desk: Desk) -> None:
 
 def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk) -> None:
     made = house(desk.house)
-    tidy(made.at("2026-11-20T08:00:00+00:00"))
+    clean_up(made.at("2026-11-20T08:00:00+00:00"))
     subscribe(made)
-    tidy(made.at("2026-11-20T22:30:00+00:00"))
+    clean_up(made.at("2026-11-20T22:30:00+00:00"))
     with made.library() as (db, _):
         assert subscriber_counts.totals(db, TODAY - timedelta(days=9)) == [
             (TODAY - timedelta(days=2), 4, 2)
@@ -156,10 +156,10 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
     assert 'polyline points="0.0,0.0 600.0,0.0"' in page
 
 
-def tidy(made: House) -> None:
+def clean_up(made: House) -> None:
     lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
-        worker.tidy(made.config, made.clock(), lock, threading.Event())
+        worker.clean_up(made.config, made.clock(), lock, threading.Event())
 
 
 def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> None:

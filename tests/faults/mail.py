@@ -23,7 +23,7 @@ import click
 
 from feed import config
 from feed.clock import Clock
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import meta
 from feed.store.connection import opened, transaction
 from tests.conftest import ROOT, answers_smtp, free_port, outside, wait_until
@@ -77,7 +77,7 @@ def house(folder: Path, letters: int) -> dict[str, str]:
         "DEVIS_BASE_URL": "https://devis.example.org",
     }
     settings, now = config.load(environ), datetime.now(UTC)
-    processes.prepare(settings, Clock())
+    database_setup.prepare(settings, Clock())
     hour = now.astimezone(ZoneInfo(ZONE)).replace(minute=0, second=0, microsecond=0)
     since = (now - timedelta(days=3)).isoformat(timespec="seconds")
     with opened(settings.database) as db, transaction(db):

@@ -33,7 +33,7 @@ from feed.errors import BackupError, SchemaError, StoreError
 from feed.store import backups
 from feed.store.backups import Last
 from feed.subscribers import subscriptions
-from feed.worker import Backup
+from feed.worker import BackupJob
 from tests.cli.test_cli import AS_NOBODY, failed, refused, rows, stop
 from tests.conftest import (
     NOON,
@@ -623,7 +623,7 @@ def test_a_worker_that_cannot_back_up_says_so_and_rests(
     (devis.config.instance / "backups").write_text("in the way")
     config = replace(devis.config, backup_hour=3)
     lock = FileLock(config.instance / "worker.lock")
-    job = Backup(config, Clock(NOON, time.monotonic()), lock, threading.Event())
+    job = BackupJob(config, Clock(NOON, time.monotonic()), lock, threading.Event())
     job.tick()
     assert caplog.text == ""  # another worker works
     with lock:
@@ -640,7 +640,7 @@ def test_a_worker_that_ends_stops_its_backup(
     end = threading.Event()
     end.set()
     with FileLock(config.instance / "worker.lock") as lock:
-        Backup(config, Clock(NOON, time.monotonic()), lock, end).tick()
+        BackupJob(config, Clock(NOON, time.monotonic()), lock, end).tick()
     assert "stopped before its end" in caplog.text
     assert not list((config.instance / "backups").glob("*.gz"))
 

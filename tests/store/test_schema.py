@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from feed.clock import Clock
 from feed.errors import DevisError, SchemaError
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import library, meta, migrations
 from feed.store.connection import connect
 from feed.store.library import Query
@@ -57,7 +57,7 @@ def test_a_newer_database_is_refused_by_everything(devis: Installation) -> None:
         with pytest.raises(SchemaError, match="newer program"):
             migrations.migrate(db)
     with pytest.raises(SchemaError, match="newer program"):
-        processes.prepare(devis.config, Clock())
+        database_setup.prepare(devis.config, Clock())
 
 
 def test_migrating_twice_changes_nothing(devis: Installation) -> None:

@@ -103,7 +103,7 @@ def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     assert lasting(command, name) == before
     assert command("digest", "send", **THEN).stdout.endswith("Nothing.\n")
     assert not list(command.folder.glob("instance/outbox/*"))
-    assert ("the database was backed up: " in said) == (name != ALL[-1])
+    assert ("backed up the database before the upgrade: " in said) == (name != ALL[-1])
 
 
 @pytest.mark.served

@@ -21,8 +21,8 @@ from feed import clock, editions
 from feed.app import wsgi
 from feed.library import exchange
 from feed.publish import api_query, openapi
-from feed.server import processes
-from feed.store.rate_counters import Counters
+from feed.server import database_setup
+from feed.store.rate_counters import RateCounters
 from tests.conftest import (
     NOON,
     Command,
@@ -368,7 +368,7 @@ def test_while_counting_fails_nobody_is_stopped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = Installation(settings(tmp_path, API_RATE="1"))
-    processes.create(made.config, clock.Clock(made.now, 0))
+    database_setup.create(made.config, clock.Clock(made.now, 0))
     (made.config.instance / "limits.sqlite3").mkdir()
     client = made.client()
     for _ in range(3):
@@ -382,7 +382,7 @@ def test_while_counting_fails_nobody_is_stopped(
 def description(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The shipped library's API, as its own document describes it."""
     made = Installation(settings(tmp_path_factory.mktemp("schema"), API_RATE="1000000"))
-    processes.create(made.config, clock.Clock(made.now, 0))
+    database_setup.create(made.config, clock.Clock(made.now, 0))
     made.load(exchange.shipped_files())
     made.publish()
     app = made.client().application
@@ -413,11 +413,11 @@ def test_no_request_however_odd_is_answered_outside_the_document(
 def test_many_count_at_once_and_no_count_is_lost(tmp_path: Path) -> None:
     """Threads share a process, and so the locks that it holds on the file."""
     for number in range(30):  # whoever counts first makes the file, and they may be several
-        fresh = Counters(tmp_path / f"{number}.sqlite3")
+        fresh = RateCounters(tmp_path / f"{number}.sqlite3")
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(fresh.add, ["key"] * 16, [600] * 16))
         assert fresh.add("key", 600)[0] == 17
-    counters = Counters(tmp_path / "limits.sqlite3")
+    counters = RateCounters(tmp_path / "limits.sqlite3")
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: counters.add(f"key {number % 3}", 600), range(300)))
     assert [counters.add(f"key {number}", 600)[0] for number in range(3)] == [101, 101, 101]

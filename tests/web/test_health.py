@@ -223,11 +223,11 @@ def test_threads_and_a_failing_disk_lose_no_count(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         for _ in range(8):
             threads.submit(count)
-    tally.keep()
+    tally.flush()
     assert tally.sums() == {("requests", "/x"): 40_000}
     blocked.mkdir()
     assert MetricCounters(blocked / "tally").sums() == {}
-    tally.keep()
+    tally.flush()
     assert MetricCounters(blocked / "tally").sums() == {("requests", "/x"): 40_000}
 
 
@@ -292,6 +292,6 @@ def test_a_site_that_was_just_begun_is_well(site: Callable[..., Answer]) -> None
 
 
 def test_the_quick_checks_are_those_of_devis_check(devis: Installation) -> None:
-    quick = {told.check for told in health_checks.quick(devis.config, devis.now)}
+    quick = {told.check for told in health_checks.run_quick(devis.config, devis.now)}
     assert quick == {*health_checks.MACHINE, *health_checks.CONTENT, "schema"} - health_checks.SLOW
     assert {*health_checks.MACHINE} > health_checks.SLOW

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from feed.clock import Clock
-from feed.server import processes
+from feed.server import database_setup
 from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
@@ -57,7 +57,7 @@ class Home:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """With people of every state, in both languages."""
     made = Installation(settings(tmp_path_factory.mktemp("home"), SIGNUP_RATE="100000"))
-    processes.create(made.config, Clock(NOON))
+    database_setup.create(made.config, Clock(NOON))
     door = door_of(made)
     for language in LANGUAGES:
         for kind in PEOPLE:

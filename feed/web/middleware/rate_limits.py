@@ -10,7 +10,7 @@ import math
 from flask import Blueprint, Flask, Response, abort, g, request
 
 from feed.errors import StoreError
-from feed.store.rate_counters import Counters, Failure
+from feed.store.rate_counters import Failure, RateCounters
 from feed.web.context import Context
 from feed.web.middleware import client_ip
 
@@ -26,7 +26,7 @@ def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> No
     While counting fails, nobody is stopped.
     """
     rates = {api.name: context.config.api_rate, sign_up.name: context.config.signup_rate}
-    counters = Counters(context.config.instance / FILE)
+    counters = RateCounters(context.config.instance / FILE)
 
     @app.before_request
     def count() -> None:

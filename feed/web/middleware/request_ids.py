@@ -8,7 +8,7 @@ import secrets
 
 from flask import Flask, Response, request
 
-from feed.config.logs import REQUEST
+from feed.config.logs import REQUEST_ID
 from feed.web.middleware import client_ip
 from feed.web.middleware.page_cache import KEEP
 
@@ -27,14 +27,14 @@ def init(app: Flask) -> None:
         given = request.headers.get(HEADER, "")
         if not (client_ip.by_proxy() and _GIVEN.fullmatch(given)):
             given = secrets.token_hex(8)
-        REQUEST.set(given)
+        REQUEST_ID.set(given)
 
     @app.after_request
     def tell(response: Response) -> Response:
         if KEEP not in request.environ:
-            response.headers[HEADER] = REQUEST.get()
+            response.headers[HEADER] = REQUEST_ID.get()
         return response
 
     @app.teardown_request
     def end(error: BaseException | None) -> None:
-        REQUEST.set("")
+        REQUEST_ID.set("")

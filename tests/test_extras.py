@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
-from tests.cli.test_cli import failed, refused, stop
+from tests.cli.test_cli import failed, stop
 from tests.conftest import ROOT, Command, answers, fetch, free_port, wait_until
+
+pytestmark = pytest.mark.served
 
 EXTRAS = {
     "workers": ("celery", "kombu", "redis", "amqp", "billiard", "vine"),
@@ -14,8 +16,6 @@ EXTRAS = {
 }
 BLOCK = """
 import sys
-
-pytestmark = pytest.mark.served
 class Absent:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in {names!r}:
@@ -48,7 +48,7 @@ def core(command: Command) -> Command:
 def test_a_setting_that_needs_an_extra_stops_the_start_and_says_how_to_install_it(
     core: Command, setting: str, value: str, extra: str, call: str
 ) -> None:
-    said = failed(core(call, code=1, **{setting: value}))
+    said = failed(core.run(call, code=1, **{setting: value}))
     assert said == (
         f"Error: DEVIS_{setting} needs “devis[{extra}]”, which is not installed. Install it with:"
         f" pip install 'devis[{extra}]' (in a checkout: make extras).\n"
@@ -56,13 +56,13 @@ def test_a_setting_that_needs_an_extra_stops_the_start_and_says_how_to_install_i
 
 
 def test_a_mail_worker_without_its_extra_says_how_to_install_it(core: Command) -> None:
-    said = refused(core, "mail-worker")
+    said = failed(core.run("mail-worker", code=1))
     assert said.startswith("Error: devis mail-worker needs “devis[workers]”")
     assert "pip install 'devis[workers]'" in said
 
 
 def test_the_check_names_a_setting_that_needs_an_extra(core: Command) -> None:
-    said = core("check", code=1, WEBHOOKS="en=json://hooks.example.org/hunter2").stdout
+    said = core.run("check", code=1, WEBHOOKS="en=json://hooks.example.org/hunter2").stdout
     assert "bad   settings: DEVIS_WEBHOOKS needs “devis[chats]”" in said
     assert "hunter2" not in said
 
@@ -73,8 +73,8 @@ def test_a_core_installation_serves_and_sends(core: Command) -> None:
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
         assert fetch(f"http://127.0.0.1:{port}/sv/").status == 200
-        assert core("digest", "send").stdout.endswith("Nothing.\n")
-        assert core("hub", "status").stdout == "Nobody was to be told of anything.\n"
+        assert core.run("digest", "send").stdout.endswith("Nothing.\n")
+        assert core.run("hub", "status").stdout == "Nobody was to be told of anything.\n"
     finally:
         said = stop(serving)
     assert "Traceback" not in said
@@ -82,7 +82,7 @@ def test_a_core_installation_serves_and_sends(core: Command) -> None:
 
 def test_nothing_of_an_extra_is_loaded_before_it_is_used() -> None:
     """With the extras installed, a process that does not use them does not import them."""
-    code = "import feed.web, feed.worker, feed.cli.site, feed.cli.digest, sys; print(*sys.modules)"
+    code = "import feed.app, feed.worker, feed.cli.site, feed.cli.digest, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "feed" in loaded

@@ -11,12 +11,12 @@ import pytest
 
 from tests.conftest import ROOT, free_port
 
+pytestmark = pytest.mark.served
+
 INSTALL = ROOT / "requirements" / "install.py"
 reason = runpy.run_path(str(INSTALL))["reason"]
 OLD = """
 import runpy, sys
-
-pytestmark = pytest.mark.served
 sys.version_info = (3, 11, 1, "final", 0)
 sys.argv = ["install.py", "core"]
 runpy.run_path({path!r}, run_name="__main__")

@@ -356,9 +356,10 @@ def test_a_batch_that_a_worker_took_into_its_grave_comes_to_another(
 ) -> None:
     hand_over(home)
     script = (
-        "import os, sys; from feed.config.brokers import broker; from feed.tasks import carrier;"
-        "line = carrier.app(broker(sys.argv[1])).connection();"
-        "line.SimpleQueue(carrier.LETTERS).get(timeout=5); os._exit(9)"
+        "import os, sys; from feed.config.brokers import broker;"
+        "from feed.workers import celery_app;"
+        "line = celery_app.app(broker(sys.argv[1])).connection();"
+        "line.SimpleQueue(celery_app.LETTERS).get(timeout=5); os._exit(9)"
     )
     done = subprocess.run([sys.executable, "-c", script, redis_of_one.url], cwd=ROOT, timeout=30)
     assert done.returncode == 9

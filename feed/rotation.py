@@ -1,7 +1,7 @@
-"""Which principle on which date: a pure function of the library, the ledger and the pins.
+"""Rotation: chooses the principle of a date, as a pure function of library, ledger and pins.
 
-A *cycle* shows every eligible principle once, in an order of its own. Same input, same answer, on
-any machine. What was shown within the last half of the library's length (in days) is held back.
+A *cycle* shows every eligible principle once, in an order of its own. Equal input gives equal
+output on any machine. With n eligible principles, one shown within ⌊n/2⌋ days is held back.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from feed.model import Why
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An eligible principle, as far as rotation cares."""
+    """An eligible principle: the fields that the rotation depends on."""
 
     slug: str
     source: str
@@ -24,7 +24,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An edition of the ledger, as far as rotation cares; a withdrawn one was shown, too."""
+    """An edition of the ledger, standing or withdrawn: the fields that the rotation depends on."""
 
     date: date
     cycle: int
@@ -36,7 +36,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The principle for a date, and why."""
+    """The principle chosen for a date, and why."""
 
     date: date
     cycle: int
@@ -50,10 +50,10 @@ def plan(
     pins: Mapping[date, str],
     days: Iterable[date],
 ) -> Iterator[Choice]:
-    """Choose for each of `days` (ascending, none before the ledger's last), one after another.
+    """Choose a principle for each of `days` (ascending, none before the ledger's last date).
 
-    Nothing is yielded for a day when nothing is eligible; what was already shown and withdrawn on
-    that same day is not chosen again.
+    Yields nothing for a day without an eligible principle. A principle withdrawn on a day is not
+    chosen again for that day.
     """
     candidates = {candidate.slug: candidate for candidate in eligible}
     history = _History()
@@ -69,7 +69,7 @@ def plan(
 
 
 class _History:
-    """The ledger folded to what the next choice depends on."""
+    """The state of the ledger that the next choice depends on."""
 
     def __init__(self) -> None:
         self.cycle = 1
@@ -104,7 +104,7 @@ def _choose(
 def _rested(
     candidates: Sequence[Candidate], history: _History, size: int, day: date
 ) -> list[Candidate]:
-    """Those not shown within the last ⌊size/2⌋ days; if there are none, the longest rested."""
+    """Candidates not shown within ⌊size/2⌋ days; without any, those shown longest ago."""
     border, last = day - timedelta(days=size // 2), history.last
     rested = [c for c in candidates if last.get(c.slug, date.min) < border]
     known = [] if rested else [(last[c.slug], c) for c in candidates if last[c.slug] != day]
@@ -115,7 +115,7 @@ def _rested(
 
 
 def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[Candidate]:
-    """Those of another source than yesterday's, then of other themes, where there are any."""
+    """Candidates whose source, then themes differ from the last edition's, where possible."""
     if before is None:
         return candidates
     elsewhere = [c for c in candidates if c.source != before.source] or candidates
@@ -124,5 +124,5 @@ def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[C
 
 @lru_cache(maxsize=20_000)  # a plan asks for each of a large library every day
 def _rank(slug: str, cycle: int) -> bytes:
-    """A stable order of the slugs, another one in each cycle."""
+    """A sort key that gives a stable order of slugs, different in each cycle."""
     return sha256(f"{cycle}:{slug}".encode()).digest()

@@ -215,8 +215,8 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
             now = clock()
             site = editions.settle(db, config, now)
             subscriptions.tidy(db, now)
-            authentication.forget(db, now)
-            uploads.forget(db, now)
+            authentication.delete_expired(db, now)
+            uploads.delete_expired(db, now)
             statistics.keep(db, site, now)
             upcoming.notify(db, site, config, now)
             while digests.forget(db, config, clock()) and not stop.wait(CLEAN_UP_PAUSE):

@@ -64,8 +64,8 @@ class Desk:
             if known is not None:
                 return known
             codes = self.house.config.languages
-            people.add(db, given, codes, self.house.now, mailed=False)
-            return people.at(db, given["address"])
+            people.invite(db, given, codes, self.house.now, mailed=False)
+            return people.by_address(db, given["address"])
 
     def seat(self, role: str, name: str = "", now: datetime | None = None) -> Seat:
         """A browser in which somebody with that role has just signed in."""

@@ -160,9 +160,9 @@ def newest_of(made: Installation, wanted: Callable[[dict[str, Any]], bool]) -> d
     return next(item for item in items if wanted(item))
 
 
-def revise(made: Installation, changes: dict[str, Any], *, typo_only: bool = False) -> None:
+def revise(made: Installation, changes: dict[str, Any], *, minor: bool = False) -> None:
     with made.open() as db:
-        exchange.revise(db, changes, CHANGED, typo_only=typo_only)
+        exchange.revise(db, changes, CHANGED, minor=minor)
 
 
 def withdraw(made: Installation, **options: Any) -> None:
@@ -256,7 +256,7 @@ def test_a_correction_moves_every_edition_of_its_principle(
 def test_a_minor_edit_moves_no_date(watched: Watched) -> None:
     found = newest_of(watched.made, lambda item: item["text"]["language"] == "en")
     changes = {"slug": found["slug"], "texts": {"en": {"title": "New words"}}}
-    revise(watched.made, changes, typo_only=True)
+    revise(watched.made, changes, minor=True)
     assert watched.moved == {"en": set(), "sv": set()}
     assert agree(watched.made, "en")[found["date"]].title == "New words"
 

@@ -252,7 +252,7 @@ def test_a_link_to_sign_in_does_not_wait_for_all_the_letters(home: House) -> Non
     def answer(line: int, verb: str, argument: str) -> None:
         if verb == "." and not invited.is_set():
             with home.library() as (db, _):
-                people.add(db, EDITOR, ("en", "sv"), home.clock()())
+                people.invite(db, EDITOR, ("en", "sv"), home.clock()())
             invited.set()
 
     server = Polite(answer, delay=0.004)

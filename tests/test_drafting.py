@@ -12,7 +12,7 @@ import pytest
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
 from feed.files import Entry
 from feed.library import diff, editing, exchange, slugs, uploads
-from feed.library.editing import Saved, Working
+from feed.library.editing import Saved, WorkingCopy
 from feed.model import Principle
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
@@ -58,7 +58,7 @@ class Bench:
         self.house = house
         self.desk = Desk(house)
 
-    def working(self, slug: str = SLUG) -> Working:
+    def working(self, slug: str = SLUG) -> WorkingCopy:
         with self.house.open() as db:
             return editing.working(db, slug)
 
@@ -70,7 +70,7 @@ class Bench:
 
     def history(self, slug: str = SLUG) -> list[Revision]:
         with self.house.open() as db:
-            return revisions.of(db, slug)
+            return revisions.history(db, slug)
 
     def save(self, role: str, entry: Entry, base: int | None, **more: Any) -> Saved:
         self.house.now += timedelta(minutes=1)
@@ -79,8 +79,8 @@ class Bench:
             return editing.save(db, me, entry, base, self.house.now, **more)
 
     def write(self, role: str, language: str, slug: str = SLUG, /, **parts: Any) -> Saved:
-        """Change parts of a text; those with `typo_only`, `act` or `languages` say how."""
-        how = {n: parts.pop(n) for n in ("typo_only", "act", "languages") if n in parts}
+        """Change parts of a text; those with `minor`, `act` or `languages` say how."""
+        how = {n: parts.pop(n) for n in ("minor", "act", "languages") if n in parts}
         found = self.working(slug)
         text = {**found.entry["texts"].get(language, {}), **parts}
         texts = {**found.entry["texts"], language: text}
@@ -229,23 +229,23 @@ def test_what_an_editor_changes_is_public_at_once_and_outdates_translations(benc
 
 
 def test_a_typo_only_keeps_translations_current_even_when_it_waits(bench: Bench) -> None:
-    bench.write("editor", "sv", statement="Lyssna längre.", typo_only=True)
+    bench.write("editor", "sv", statement="Lyssna längre.", minor=True)
     assert bench.states()["en"] == "approved"
-    bench.write("curator", "sv", statement="Lyssna längre!", typo_only=True)
+    bench.write("curator", "sv", statement="Lyssna längre!", minor=True)
     bench.act("editor", "approve")
     assert bench.stored().texts["sv"].statement == "Lyssna längre!"
     assert bench.states()["en"] == "approved"
     bench.write("curator", "sv", statement="Något annat.")
-    bench.write("curator", "sv", statement="Något annat!", typo_only=True)
+    bench.write("curator", "sv", statement="Något annat!", minor=True)
     bench.act("editor", "approve")
     assert bench.states()["en"] == "outdated"
 
 
 def test_a_typo_is_one_whatever_else_waits(bench: Bench) -> None:
     bench.write("curator", "en", statement="Waiting.")
-    bench.write("editor", "sv", statement="Lyssna längre.", typo_only=True)
+    bench.write("editor", "sv", statement="Lyssna längre.", minor=True)
     assert bench.stored().texts["en"].state == "approved"
-    bench.write("curator", "sv", statement="Lyssna längre!", typo_only=True)
+    bench.write("curator", "sv", statement="Lyssna längre!", minor=True)
     bench.fields("curator", themes=["change"])
     bench.act("editor", "approve")
     found = bench.stored()
@@ -254,30 +254,30 @@ def test_a_typo_is_one_whatever_else_waits(bench: Bench) -> None:
 
 
 def test_a_mark_is_for_the_step_that_it_was_given_for(bench: Bench) -> None:
-    bench.write("curator", "sv", statement="Lyssna längre.", typo_only=True)
+    bench.write("curator", "sv", statement="Lyssna längre.", minor=True)
     bench.write("curator", "sv", statement="Något annat.")
-    bench.write("curator", "sv", statement="Något annat!", typo_only=True)
-    assert bench.working().typo_waits is False
-    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", typo_only=True)
+    bench.write("curator", "sv", statement="Något annat!", minor=True)
+    assert bench.working().pending_minor is False
+    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", minor=True)
     bench.act("editor", "decline", reason="Nej")
-    assert bench.working().typo_waits is False
+    assert bench.working().pending_minor is False
     bench.write("curator", "sv", statement=SWEDISH["statement"])
-    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", typo_only=True)
-    assert bench.working().typo_waits is True
+    bench.write("curator", "sv", statement=SWEDISH["statement"] + "!", minor=True)
+    assert bench.working().pending_minor is True
     bench.act("editor", "approve")
-    assert (bench.working().typo_waits, bench.states()["en"]) == (None, "approved")
+    assert (bench.working().pending_minor, bench.states()["en"]) == (None, "approved")
     bench.write("curator", "sv", statement="Något annat.")
     bench.act("editor", "approve")
     assert bench.states()["en"] == "outdated"
 
 
-@pytest.mark.parametrize("is_typo", [True, False])
-def test_whoever_approves_decides_whether_it_is_a_typo(bench: Bench, is_typo: bool) -> None:
-    bench.write("curator", "sv", statement="Lyssna längre.", typo_only=not is_typo)
+@pytest.mark.parametrize("is_minor", [True, False])
+def test_whoever_approves_decides_whether_it_is_a_typo(bench: Bench, is_minor: bool) -> None:
+    bench.write("curator", "sv", statement="Lyssna längre.", minor=not is_minor)
     found = bench.working()
-    assert found.typo_waits is not is_typo
-    bench.save("editor", found.entry, found.revision, act="approve", typo_waits=is_typo)
-    assert bench.states()["en"] == ("approved" if is_typo else "outdated")
+    assert found.pending_minor is not is_minor
+    bench.save("editor", found.entry, found.revision, act="approve", pending_minor=is_minor)
+    assert bench.states()["en"] == ("approved" if is_minor else "outdated")
 
 
 def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> None:
@@ -292,7 +292,7 @@ def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> No
 
 def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: Bench) -> None:
     def then() -> str | None:
-        found = diff.original_then(bench.history(), "en")
+        found = diff.original_translated(bench.history(), "en")
         return found["statement"] if found else None
 
     bench.write("editor", "sv", statement="Lyssna längre.")
@@ -303,7 +303,7 @@ def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: B
     assert then() == "Lyssna längst."
     bench.write("editor", "en", statement="Always listen.")
     assert then() == "Lyssna alltid."
-    assert diff.original_then(bench.history(), "fi") is None
+    assert diff.original_translated(bench.history(), "fi") is None
 
 
 def test_differences_are_told_word_by_word() -> None:
@@ -336,7 +336,7 @@ def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
 
 def test_a_typo_in_an_outdated_translation_leaves_it_outdated(bench: Bench) -> None:
     bench.write("editor", "sv", statement="Lyssna längre.")
-    bench.write("editor", "en", title="Listen, first", typo_only=True)
+    bench.write("editor", "en", title="Listen, first", minor=True)
     assert bench.states()["en"] == "outdated"
     bench.write("editor", "en", title="Listen longer")
     assert bench.states()["en"] == "approved"
@@ -587,6 +587,6 @@ def test_an_import_by_a_curator_leaves_the_pages_of_past_days_as_they_were(bench
     for role, refused in (("curator", True), ("editor", False)):
         me = bench.desk.person(role)
         with bench.house.open() as db:
-            number = uploads.keep(db, me, "a.json", body, bench.house.now)
-            plan = uploads.look(db, me, number, overwrite=True).plan
+            number = uploads.add(db, me, "a.json", body, bench.house.now)
+            plan = uploads.preview(db, me, number, overwrite=True).plan
         assert bool(plan.problems) is refused

@@ -637,7 +637,7 @@ def test_importing_the_same_again_or_a_typo_moves_nothing(house: Installation) -
     slug = standing(house).principle
     with house.open() as db:
         changes = {"slug": slug, "texts": {"en": {"statement": "A typo less."}}}
-        library_exchange.revise(db, changes, house.now, typo_only=True)
+        library_exchange.revise(db, changes, house.now, minor=True)
     assert [item.updated for item in items(house)] == before
     assert items(house)[0].summary == "A typo less."
 

@@ -49,11 +49,11 @@ def origins(installation: Installation, slug: str = SLUG) -> list[str]:
         return [origin for (origin,) in rows]
 
 
-def revise(installation: Installation, *, typo_only: bool = False, **fields: Any) -> None:
+def revise(installation: Installation, *, minor: bool = False, **fields: Any) -> None:
     """What a curator does at the desk, an hour later."""
     with installation.open() as db:
         changes = {"slug": SLUG, **fields}
-        exchange.revise(db, changes, LATER, typo_only=typo_only)
+        exchange.revise(db, changes, LATER, minor=minor)
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_another_translation_makes_no_text_outdated(house: Installation) -> None
 
 def test_a_typo_put_right_makes_nothing_outdated_and_corrects_nothing(house: Installation) -> None:
     texts = {"sv": {"statement": "Lyssna länge."}}
-    revise(house, typo_only=True, texts=texts, themes=["trust"], kind="principle")
+    revise(house, minor=True, texts=texts, themes=["trust"], kind="principle")
     after = stored(house)
     assert after.texts["sv"].statement == "Lyssna länge."
     assert after.texts["en"].state == "approved"

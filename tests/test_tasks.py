@@ -143,7 +143,7 @@ def test_notices_are_handed_over_and_sent_again_where_nobody_tells_of_them(
     asked = {**WISHES, "address": "new@example.org"}
     with home.library() as (db, site):
         subscriptions.ask(db, site, home.config, asked, "/en/subscribe/", home.clock()())
-        people.add(db, EDITOR, ("en", "sv"), home.clock()())
+        people.invite(db, EDITOR, ("en", "sv"), home.clock()())
     hand_over(home, MORNING)
     tables = "SELECT state, batch, attempts FROM {}"
     (first,) = batches(home)

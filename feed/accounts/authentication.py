@@ -38,9 +38,9 @@ def csrf_token(key: bytes, token: str) -> str:
     return hmac.digest(key, b"desk form\0" + token.encode(), "sha256").hex()
 
 
-def csrf_token_is_valid(key: bytes, token: str, given: str) -> bool:
+def csrf_token_is_valid(key: bytes, token: str, submitted: str) -> bool:
     """Whether a form carries the mark of the browser that sent it."""
-    return hmac.compare_digest(csrf_token(key, token).encode(), given.encode())
+    return hmac.compare_digest(csrf_token(key, token).encode(), submitted.encode())
 
 
 def session(db: Database, token: str, now: datetime) -> Session | None:
@@ -97,15 +97,15 @@ def by_password(db: Database, address: str, password: str) -> Curator | None:
 
 
 def choose_password(
-    db: Database, curator: Curator, given: Mapping[str, str], token: str, site_name: str
+    db: Database, curator: Curator, form: Mapping[str, str], token: str, site_name: str
 ) -> None:
     """Take a new password, and sign out every other browser. Raises FormError."""
     errors: dict[str, InputError] = {}
     if curator.has_password and not passwords.is_right(
-        given.get("current", ""), curators.password(db, curator.id)
+        form.get("current", ""), curators.password(db, curator.id)
     ):
         errors["current"] = InputError(gettext_noop("That is not your present password."))
-    new = given.get("password", "")
+    new = form.get("password", "")
     try:
         passwords.check(new, (curator.name, *curator.address.split("@"), site_name))
     except InputError as error:
@@ -159,14 +159,14 @@ def follow_first(
     db: Database,
     key: bytes,
     token: str,
-    given: Mapping[str, str],
+    form: Mapping[str, str],
     languages: tuple[str, ...],
     now: datetime,
 ) -> Curator:
     """Use up the first person's link, and make them an administrator. Raises as people.add."""
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
-        number = people.enter(db, {**given, "role": "administrator"}, languages, now)
+        number = people.create(db, {**form, "role": "administrator"}, languages, now)
         if notice.kind != "first" or not staff_notices.use(db, notice.id, now):
             raise LinkError
         found = curators.by_id(db, number)
@@ -174,10 +174,10 @@ def follow_first(
     return found
 
 
-def forget(db: Database, now: datetime) -> None:
+def delete_expired(db: Database, now: datetime) -> None:
     """Forget the sessions and links that have run out."""
     with transaction(db):
-        sessions.forget(db, now - ABSOLUTE, now - IDLE)
+        sessions.delete_expired(db, now - ABSOLUTE, now - IDLE)
         staff_notices.forget(db, now - people.INVITATION_TIME - timedelta(days=30))
 
 

@@ -19,7 +19,7 @@ LONGEST_NAME = 100
 _LAST = gettext_noop("This is the only administrator: make somebody else one first.")
 
 
-def first(db: Database, now: datetime) -> DeskNotice | None:
+def first_link(db: Database, now: datetime) -> DeskNotice | None:
     """The link for the first person at the desk; None where it was told already, or anybody is."""
     with transaction(db):
         if not curators.is_empty(db):
@@ -33,14 +33,12 @@ def first(db: Database, now: datetime) -> DeskNotice | None:
 
 def has_administrator(db: Database) -> bool:
     """Whether anybody at the desk is administrator, and may sign in."""
-    return any(
-        each.role == "administrator" and not each.disabled for each in curators.everybody(db)
-    )
+    return any(each.role == "administrator" and not each.disabled for each in curators.list_all(db))
 
 
-def add(
+def invite(
     db: Database,
-    given: Mapping[str, str],
+    form: Mapping[str, str],
     languages: tuple[str, ...],
     now: datetime,
     *,
@@ -48,22 +46,22 @@ def add(
 ) -> DeskNotice:
     """Invite somebody, by mail unless the link is told in another way. Raises FormError.
 
-    `given` has address, name, role, languages (codes with blanks between; for a translator), and
+    `form` has address, name, role, languages (codes with blanks between; for a translator), and
     the language that the desk is to speak to them.
     """
     with transaction(db):
-        return _invite(db, enter(db, given, languages, now), now, mailed)
+        return _invite(db, create(db, form, languages, now), now, mailed)
 
 
 def change(
-    db: Database, number: int, given: Mapping[str, str], languages: tuple[str, ...]
+    db: Database, number: int, form: Mapping[str, str], languages: tuple[str, ...]
 ) -> Curator:
     """Change somebody's name, role or languages. Raises FormError, InputError, NotFoundError."""
     with transaction(db):
         found = get(db, number)
         errors: dict[str, InputError] = {}
-        name = _name(given.get("name", found.name), errors)
-        role, codes = _role(given, languages, errors)
+        name = _name(form.get("name", found.name), errors)
+        role, codes = _role(form, languages, errors)
         if errors:
             raise FormError(errors)
         if role != "administrator":
@@ -72,13 +70,13 @@ def change(
         return get(db, number)
 
 
-def speak(db: Database, curator: Curator, language: str) -> None:
+def set_language(db: Database, curator: Curator, language: str) -> None:
     """Have the desk speak another language to somebody."""
     with transaction(db):
         curators.change(db, curator.id, language=language)
 
 
-def rename(db: Database, curator: Curator, name: str) -> None:
+def set_name(db: Database, curator: Curator, name: str) -> None:
     """Take another name. Raises FormError."""
     errors: dict[str, InputError] = {}
     taken = _name(name, errors)
@@ -132,7 +130,7 @@ def get(db: Database, number: int) -> Curator:
     return found
 
 
-def at(db: Database, address: str) -> Curator:
+def by_address(db: Database, address: str) -> Curator:
     """Somebody by their address. Raises NotFoundError."""
     found = curators.by_identity(db, email_addresses.identity(address.strip()))
     if found is None:
@@ -143,13 +141,13 @@ def at(db: Database, address: str) -> Curator:
     return found
 
 
-def enter(db: Database, given: Mapping[str, str], languages: tuple[str, ...], now: datetime) -> int:
+def create(db: Database, form: Mapping[str, str], languages: tuple[str, ...], now: datetime) -> int:
     """Add somebody, inside a transaction; their number. Raises FormError."""
     errors: dict[str, InputError] = {}
-    address = _address(db, given.get("address", ""), errors)
-    name = _name(given.get("name", ""), errors)
-    role, codes = _role(given, languages, errors)
-    language = given.get("language", languages[0])
+    address = _address(db, form.get("address", ""), errors)
+    name = _name(form.get("name", ""), errors)
+    role, codes = _role(form, languages, errors)
+    language = form.get("language", languages[0])
     if language not in languages:
         errors["language"] = InputError(gettext_noop("Choose a language of this site."))
     if errors:
@@ -201,14 +199,14 @@ def _name(typed: str, errors: dict[str, InputError]) -> str:
 
 
 def _role(
-    given: Mapping[str, str], languages: tuple[str, ...], errors: dict[str, InputError]
+    form: Mapping[str, str], languages: tuple[str, ...], errors: dict[str, InputError]
 ) -> tuple[Role, tuple[str, ...]]:
-    role = given.get("role", "")
+    role = form.get("role", "")
     if role not in ROLES:
         errors["role"] = InputError(
             gettext_noop("Choose a role: expected one of %(roles)s."), roles=", ".join(ROLES)
         )
-    codes = tuple(dict.fromkeys(given.get("languages", "").split()))
+    codes = tuple(dict.fromkeys(form.get("languages", "").split()))
     if unknown := [code for code in codes if code not in languages]:
         errors["languages"] = InputError(
             gettext_noop("“%(language)s” is not a language of this site."), language=unknown[0]

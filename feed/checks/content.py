@@ -12,7 +12,7 @@ from feed.editions import upcoming
 from feed.model import Site
 from feed.store import backups, ledger, meta
 
-COMING_DAYS = upcoming.NEAR
+COMING_DAYS = upcoming.URGENT_DAYS
 MAX_BACKUP_AGE = timedelta(days=2)
 
 

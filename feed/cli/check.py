@@ -62,7 +62,7 @@ def check_library(base: Reading) -> None:
             click.echo(f"Not checked: spelling in {language}, hunspell has no such dictionary.")
         found += unknown or []
     for finding in found:
-        click.echo(finding.say(t))
+        click.echo(finding.line(t))
     click.echo(f"{len(principles)} principles checked, {len(found)} findings.")
     if found:
         raise SystemExit(1)

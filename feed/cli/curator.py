@@ -54,7 +54,7 @@ def add(
             "languages": languages.replace(",", " "),
             "language": language or codes[0],
         }
-        _link(base, site, people.add(db, given, codes, base.clock(), mailed=False))
+        _link(base, site, people.invite(db, given, codes, base.clock(), mailed=False))
     click.echo(f"{address} is {given['role']}.")
     if lacks and given["role"] != "administrator":
         click.echo("The desk still has no administrator: add one, too.", err=True)
@@ -65,7 +65,7 @@ def add(
 def list_(base: Setup) -> None:
     """Print everybody: number, role, address, name, and how they sign in."""
     with base.library() as (db, _):
-        found = curators.everybody(db)
+        found = curators.list_all(db)
     for each in found:
         click.echo(f"{each.id:>4}  {_role(each):<24}  {each.address}  {each.name}  {_ways(each)}")
     if not found:
@@ -80,7 +80,7 @@ def list_(base: Setup) -> None:
 def role(base: Setup, address: str, role: str, languages: str) -> None:
     """Give somebody another role."""
     with base.library() as (db, _), _told():
-        found = people.at(db, address)
+        found = people.by_address(db, address)
         given = {"role": role, "languages": languages.replace(",", " ")}
         changed = people.change(db, found.id, given, base.config.languages)
     click.echo(f"{changed.address}  {_role(changed)}")
@@ -92,7 +92,7 @@ def role(base: Setup, address: str, role: str, languages: str) -> None:
 def reset(base: Setup, address: str) -> None:
     """Forget somebody's password and second factor, and print a new link that signs them in."""
     with base.library() as (db, site):
-        found = people.at(db, address)
+        found = people.by_address(db, address)
         _link(base, site, people.reset(db, found.id, base.clock(), mailed=False))
 
 
@@ -103,7 +103,7 @@ def reset(base: Setup, address: str) -> None:
 def disable(base: Setup, address: str, undo: bool) -> None:
     """Let somebody in no longer; what they did stays."""
     with base.library() as (db, _):
-        found = people.at(db, address)
+        found = people.by_address(db, address)
         (people.enable if undo else people.disable)(db, found.id, base.clock())
     click.echo(f"{found.address} {'may sign in again' if undo else 'is let in no longer'}.")
 

@@ -72,7 +72,7 @@ def _prepare(base: Setup) -> None:
     print_reports(database_setup.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
-        first = people.first(db, base.clock())
+        first = people.first_link(db, base.clock())
         has_administrator = people.has_administrator(db)
     _addresses(site)
     _kind(base.config)

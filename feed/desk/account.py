@@ -34,7 +34,7 @@ def home() -> str:
 def rename() -> Page:
     """Take another name."""
     try:
-        people.rename(db(), session.me(), request.form.get("name", ""))
+        people.set_name(db(), session.me(), request.form.get("name", ""))
     except FormError as error:
         return _home(translate().error_messages(error.fields), request.form.get("name", "")), 422
     return _saved()
@@ -46,7 +46,7 @@ def speak() -> AnyResponse:
     """Have the desk speak another language."""
     code = match(request.form.get("lang", ""), here().config.languages)
     if code is not None:
-        people.speak(db(), session.me(), code)
+        people.set_language(db(), session.me(), code)
     return redirect(url_for(".home"), 303)
 
 

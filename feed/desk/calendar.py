@@ -11,7 +11,7 @@ from feed.desk import session
 from feed.desk.permissions import requires
 from feed.digests import delivery_report
 from feed.editions import pins, upcoming, withdrawals
-from feed.editions.withdrawals import Stop
+from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
 from feed.store import ledger, library
 from feed.web.context import db, here, language, now, site, translate
@@ -40,7 +40,7 @@ def board() -> str:
         today=today,
         days=days,
         urgent=upcoming.urgent(days, site(), now()),
-        near=upcoming.NEAR,
+        near=upcoming.URGENT_DAYS,
         past=past[::-1],
         withdrawn=withdrawn,
         principles=library.principles(db(), used),
@@ -67,7 +67,7 @@ def ask_pin() -> str:
 def pin() -> Page:
     """Pin a principle to a date, or move its pin there."""
     try:
-        day = pins.put(db(), site(), request.form, language(), now())
+        day = pins.pin_from_form(db(), site(), request.form, language(), now())
     except FormError as error:
         return _pin(request.form, translate().error_messages(error.fields)), 422
     log.info("desk: %s pinned a principle to %s", session.me().id, day)
@@ -95,7 +95,7 @@ def ask_withdraw() -> Page:
         day = _iso(text) if text else site().today(now())
         if day is None:
             raise NotFoundError(withdrawals.NO_EDITION, key=text)
-        showing = withdrawals.standing(db(), site(), day, now())
+        showing = withdrawals.withdrawable(db(), site(), day, now())
     except (NotFoundError, WithdrawnError) as error:
         wrong = {"date": translate().gettext(error.message, **error.values)}
         return render_template("desk/withdraw_date.html", date=text, wrong=wrong), 404
@@ -108,10 +108,10 @@ def withdraw() -> Page:
     """Tell what would happen, and do it once that was confirmed."""
     given, config = request.form, here().config
     try:
-        wanted = withdrawals.read(db(), site(), config, given, language(), now())
+        wanted = withdrawals.parse_form(db(), site(), config, given, language(), now())
         if "sure" not in given:
             return _confirm(wanted)
-        withdrawals.stop(db(), site(), config, session.me(), wanted, now())
+        withdrawals.carry_out(db(), site(), config, session.me(), wanted, now())
     except FormError as error:
         return _withdraw(given, translate().error_messages(error.fields)), 422
     except WithdrawnError:  # sent twice: what was wanted is done
@@ -131,20 +131,20 @@ def _withdraw(given: Mapping[str, str], wrong: dict[str, str]) -> str:
         given=given,
         wrong=wrong,
         found=_found(given, wrong),
-        showing=withdrawals.standing(db(), site(), day, now()),
+        showing=withdrawals.withdrawable(db(), site(), day, now()),
         is_today=day == site().today(now()),
         longest=withdrawals.LONGEST_REASON,
     )
 
 
-def _confirm(wanted: Stop) -> str:
+def _confirm(wanted: WithdrawalRequest) -> str:
     day = wanted.edition.date
     slug = withdrawals.replacement(db(), here().config, wanted)
     letters = [each for each in delivery_report.proof(db(), day, day) if each.cadence == "daily"]
     return render_template(
         "desk/withdraw_sure.html",
         wanted=wanted,
-        showing=withdrawals.standing(db(), site(), day, now()),
+        showing=withdrawals.withdrawable(db(), site(), day, now()),
         instead=library.principle(db(), slug) if slug else None,
         is_today=day == site().today(now()),
         sent=sum(each.sent for each in letters),
@@ -156,7 +156,7 @@ def _found(given: Mapping[str, str], wrong: dict[str, str]) -> list[object]:
     """The principles to choose from, where what was written means several."""
     if "principle" not in wrong:
         return []
-    return [*pins.matching(db(), given.get("principle", ""), language())]
+    return [*pins.search(db(), given.get("principle", ""), language())]
 
 
 def _iso(text: str) -> date | None:

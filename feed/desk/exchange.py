@@ -38,7 +38,7 @@ def upload() -> Page:
     given = request.files.get("file")
     name, body = (given.filename or "", given.read()) if given else ("", b"")
     try:
-        number = uploads.keep(db(), session.me(), name, body, now())
+        number = uploads.add(db(), session.me(), name, body, now())
     except FormError as error:
         return _home(translate().error_messages(error.fields)), 422
     return redirect(url_for(".look", number=number), 303)
@@ -61,7 +61,8 @@ def confirm(number: int) -> Page:
     except (ConflictError, ExchangeError) as error:
         return _look(number, overwrite, translate().gettext(error.message, **error.values)), 409
     counts: dict[str, Any] = {
-        fate: sum(item.fate == fate for item in plan.items) for fate in ("new", "changed")
+        outcome: sum(item.outcome == outcome for item in plan.items)
+        for outcome in ("new", "changed")
     }
     log.info("desk: %s imported: %s new, %s changed", session.me().id, *counts.values())
     return redirect(url_for(".home", **counts), 303)
@@ -71,7 +72,7 @@ def confirm(number: int) -> Page:
 @requires("curator")
 def forget(number: int) -> AnyResponse:
     """Forget a file that is not to be imported after all."""
-    uploads.drop(db(), session.me(), number)
+    uploads.discard(db(), session.me(), number)
     return redirect(url_for(".home"), 303)
 
 
@@ -100,7 +101,7 @@ def _home(wrong: dict[str, str]) -> str:
         chosen=filters.arguments(query),
         matching=len(desk_queries.slugs(db(), query, here().config.languages)),
         waiting=stored.names(db(), session.me().id),
-        done={fate: request.args.get(fate, type=int) for fate in ("new", "changed")},
+        done={outcome: request.args.get(outcome, type=int) for outcome in ("new", "changed")},
         themes=library.themes(db()),
         sources=library.sources(db()),
         FORMATS=files.FORMATS,
@@ -110,7 +111,7 @@ def _home(wrong: dict[str, str]) -> str:
 
 
 def _look(number: int, overwrite: bool, problem: str = "") -> str:
-    found = uploads.look(db(), session.me(), number, overwrite=overwrite)
+    found = uploads.preview(db(), session.me(), number, overwrite=overwrite)
     preview = Preview(translate(), found.plan)
     shown = request.args.get("show", "")
     return render_template(

@@ -46,7 +46,7 @@ class Row:
     `where` is its rows in a table, `fields` what changes, `reasons` why it is refused.
     """
 
-    fate: str
+    outcome: str
     kind: str
     slug: str
     title: str
@@ -57,10 +57,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A page of rows: those of one fate, or of all (`fate` is empty)."""
+    """A page of rows: those of one outcome, or of all (`outcome` is empty)."""
 
     rows: tuple[Row, ...]
-    fate: str
+    outcome: str
     number: int
     pages: int
 
@@ -76,19 +76,19 @@ class Preview:
         known = {label(item.kind, item.slug): item for item in plan.items}
         loose = [p for entry, found in reasons.items() if entry not in known for p in found]
         order = list(FATES)
-        items = sorted(plan.items, key=lambda item: order.index(item.fate))
+        items = sorted(plan.items, key=lambda item: order.index(item.outcome))
         self._rows: list[Problem | PlannedEntry] = [*loose, *items]
         self._reasons = reasons
-        self.counts = Counter(item.fate for item in plan.items)
+        self.counts = Counter(item.outcome for item in plan.items)
         self.counts["refused"] += len(loose)
 
-    def page(self, fate: str, number: int) -> Leaf:
-        """A page of the rows of one fate, or of all."""
-        chosen = [row for row in self._rows if fate in ("", _fate(row))]
+    def page(self, outcome: str, number: int) -> Leaf:
+        """A page of the rows of one outcome, or of all."""
+        chosen = [row for row in self._rows if outcome in ("", _fate(row))]
         pages = max(1, -(-len(chosen) // LENGTH))
         number = min(number, pages)
         part = chosen[(number - 1) * LENGTH : number * LENGTH]
-        return Leaf(tuple(map(self._row, part)), fate, number, pages)
+        return Leaf(tuple(map(self._row, part)), outcome, number, pages)
 
     def _row(self, given: Problem | PlannedEntry) -> Row:
         if isinstance(given, Problem):
@@ -102,7 +102,7 @@ class Preview:
         title = given.entry.get("title") or text.get("title") or text.get("name") or ""
         problems = self._reasons.get(label(given.kind, given.slug), ())
         return Row(
-            given.fate,
+            given.outcome,
             given.kind,
             given.slug,
             title,
@@ -129,7 +129,7 @@ class Preview:
 
 
 def _fate(row: Problem | PlannedEntry) -> str:
-    return row.fate if isinstance(row, PlannedEntry) else "refused"
+    return row.outcome if isinstance(row, PlannedEntry) else "refused"
 
 
 def _spans(rows: tuple[int, ...]) -> str:

@@ -39,7 +39,7 @@ def board() -> str:
         here().config.languages,
         language(),
         sort=sort.removeprefix("-"),
-        backwards=sort.startswith("-"),
+        descending=sort.startswith("-"),
         limit=PAGE_LENGTH,
         offset=(page - 1) * PAGE_LENGTH,
     )
@@ -63,7 +63,7 @@ def board() -> str:
 @requires("curator")
 def ask() -> Page:
     """What an act would make of the chosen principles; nothing is done yet."""
-    slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MOST]
+    slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MAX_PRINCIPLES]
     if not slugs:
         return redirect(url_for(".board", **filters.back(), none=1), 303)
     deed = _deed()
@@ -79,10 +79,12 @@ def confirm() -> Page:
     deed = _deed()
     if deed is None:
         abort(400)
-    seen = dict(step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MOST])
+    seen = dict(
+        step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MAX_PRINCIPLES]
+    )
     numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
     try:
-        done = bulk.carry_out(db(), session.me(), numbers, deed, now())
+        done = bulk.apply(db(), session.me(), numbers, deed, now())
     except ConflictError as error:
         return _ask(list(numbers), deed, translate().gettext(error.message)), 409
     log.info("desk: %s: %s %s", session.me().id, deed.act, len(done))
@@ -91,13 +93,13 @@ def confirm() -> Page:
 
 def _ask(slugs: list[str], deed: BulkAction, problem: str = "") -> str:
     outcomes = bulk.dry_run(db(), session.me(), slugs, deed, now())
-    titles = {line.slug: line for line in desk_queries.lines(db(), slugs, language())}
+    titles = {line.slug: line for line in desk_queries.rows(db(), slugs, language())}
     return render_template(
         "desk/bulk.html",
         act=deed.act,
         theme=deed.theme,
         themes=library.themes(db()),
-        fates={f: [o for o in outcomes if o.fate == f] for f in ("done", "refused", "same")},
+        fates={f: [o for o in outcomes if o.outcome == f] for f in ("done", "refused", "same")},
         titles=titles,
         back=filters.back(),
         problem=problem,
@@ -112,7 +114,7 @@ def _deed() -> BulkAction | None:
         abort(400)
     if not session.me().may(bulk.ACTS[act]):
         raise ForbiddenError(gettext_noop("Only an editor can do that."))
-    if act not in bulk.ABOUT_THEMES:
+    if act not in bulk.THEME_ACTS:
         return BulkAction(act)
     theme = request.form.get("themed", "")
     return BulkAction(act, theme) if theme in library.themes(db()) else None

@@ -28,6 +28,6 @@ def home() -> str:
         "desk/home.html",
         today=today,
         showing=view.showing if view else None,
-        waiting=todo.read(db(), site(), here().config, me, now()),
+        waiting=todo.counts(db(), site(), here().config, me, now()),
         days=by_day(letters),
     )

@@ -7,7 +7,7 @@ from feed.desk.labels import KINDS
 from feed.files import Entry
 from feed.i18n import Translator, own_name
 from feed.library import workflow
-from feed.library.editing import Working
+from feed.library.editing import WorkingCopy
 from feed.model import Source, Theme
 
 
@@ -21,7 +21,7 @@ class PendingField:
 
 
 def shared(
-    t: Translator, found: Working, sources: Mapping[str, Source], themes: Mapping[str, Theme]
+    t: Translator, found: WorkingCopy, sources: Mapping[str, Source], themes: Mapping[str, Theme]
 ) -> list[PendingField]:
     """The fields of a working copy that are other ones for readers."""
     if found.live is None:

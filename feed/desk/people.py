@@ -32,7 +32,7 @@ def invite() -> Page:
     """Mail somebody an invitation."""
     given = _given({"language": request.form.get("language", language())})
     try:
-        notice = people.add(db(), given, here().config.languages, now())
+        notice = people.invite(db(), given, here().config.languages, now())
     except FormError as error:
         return _page(given, translate().error_messages(error.fields)), 422
     log.info("desk: %s invited %s", session.me().id, notice.curator)
@@ -89,7 +89,7 @@ def _given(more: dict[str, str]) -> dict[str, str]:
 def _page(given: dict[str, str], wrong: dict[str, str]) -> str:
     return render_template(
         "desk/people.html",
-        everybody=curators.everybody(db()),
+        everybody=curators.list_all(db()),
         is_required=totp.is_required(db()),
         given=given,
         wrong=wrong,

@@ -11,7 +11,7 @@ from feed.files import Entry
 from feed.files.fields import without_controls
 from feed.i18n import Translator, own_name
 from feed.library import diff
-from feed.library.editing import Working
+from feed.library.editing import WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS
 from feed.model.people import Curator
 
@@ -47,19 +47,19 @@ class PrincipleForm:
 
     `base` is the step that it was written on; without one it is `form` that names it. `clashes` and
     `taken` tell of what somebody else saved meanwhile, `wrong` of what could not be taken.
-    `is_typo` is about what is typed, `typo_waits` about what waits, as in `Working`.
+    `is_minor` is about what is typed, `pending_minor` about what waits, as in `WorkingCopy`.
     """
 
     values: Mapping[str, str]
     languages: tuple[str, ...]
     base: int | None = None
     form: str = ""
-    found: Working | None = None
+    found: WorkingCopy | None = None
     wrong: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
     taken: Sequence[str] = ()
-    is_typo: bool = False
-    typo_waits: bool | None = None
+    is_minor: bool = False
+    pending_minor: bool | None = None
 
     @property
     def original(self) -> str:
@@ -99,14 +99,14 @@ def blank(languages: tuple[str, ...], original: str) -> PrincipleForm:
     return PrincipleForm(values, _ordered(languages, original), form=secrets.token_hex(16))
 
 
-def of(found: Working, languages: tuple[str, ...]) -> PrincipleForm:
+def of(found: WorkingCopy, languages: tuple[str, ...]) -> PrincipleForm:
     """The form of the working copy."""
     values = diff.flat(found.entry)
     original = values["original_language"]
     codes = (*languages, *found.entry["texts"])
-    told = found.typo_waits
+    told = found.pending_minor
     return PrincipleForm(
-        values, _ordered(codes, original), found.revision, found=found, typo_waits=told
+        values, _ordered(codes, original), found.revision, found=found, pending_minor=told
     )
 
 
@@ -130,8 +130,8 @@ def typed(started: PrincipleForm, me: Curator) -> PrincipleForm:
         languages=_ordered(codes, values["original_language"]),
         base=None if is_new else _number(given.get("base", "")),
         form=given.get("form", "")[:64] or started.form,
-        is_typo="typo" in given,
-        typo_waits="typo_waits" in given if "waits" in given else None,
+        is_minor="typo" in given,
+        pending_minor="typo_waits" in given if "waits" in given else None,
     )
 
 
@@ -159,7 +159,7 @@ def refused(sheet: PrincipleForm, error: FormError, t: Translator) -> PrincipleF
     return replace(sheet, values=values, wrong=t.error_messages(error.fields))
 
 
-def clashed(sheet: PrincipleForm, base: Entry, found: Working) -> PrincipleForm:
+def clashed(sheet: PrincipleForm, base: Entry, found: WorkingCopy) -> PrincipleForm:
     """The form again, brought together with what somebody else saved meanwhile."""
     sources = {name: text for name, text in sheet.values.items() if name.startswith("source_")}
     mine = {name: text for name, text in sheet.values.items() if name not in sources}

@@ -78,7 +78,7 @@ def act(slug: str, act: str) -> Page:
 def history(slug: str) -> str:
     """Every step, newest first, each with what it changed."""
     found = editing.working(db(), slug)
-    steps = revisions.of(db(), slug)
+    steps = revisions.history(db(), slug)
     first = request.args.get("from", 0, type=int)
     pairs = [
         (step, older.entry if older else None)
@@ -126,8 +126,8 @@ def _save(typed: PrincipleForm, slug: str | None) -> Page:
             now(),
             act=act,
             languages=(code,) if code else None,
-            typo_only=typed.is_typo,
-            typo_waits=typed.typo_waits,
+            minor=typed.is_minor,
+            pending_minor=typed.pending_minor,
             source=principle_form.new_source(typed),
             form=typed.form,
         )
@@ -163,7 +163,7 @@ def _blank() -> PrincipleForm:
 
 def _form(sheet: PrincipleForm, slug: str | None, reason: str = "") -> str:
     t, known, themes = translate(), library.sources(db()), library.themes(db())
-    steps = revisions.of(db(), slug) if slug and "outdated" in sheet.states else []
+    steps = revisions.history(db(), slug) if slug and "outdated" in sheet.states else []
     chosen = known.get(sheet.values.get("source", ""))
     live = sheet.found.live if sheet.found else None
     return render_template(
@@ -174,9 +174,9 @@ def _form(sheet: PrincipleForm, slug: str | None, reason: str = "") -> str:
         sources=sorted(known.values(), key=_by_title),
         themes=themes.values(),
         held=pending_fields.shared(t, sheet.found, known, themes) if sheet.found else [],
-        hints=hints.of(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
+        hints=hints.for_form(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
         labelled=principle_form.labelled(t, sheet.wrong),
-        then={code: diff.original_then(steps, code) for code in sheet.languages},
+        then={code: diff.original_translated(steps, code) for code in sheet.languages},
         newest=revisions.newest(db(), slug) if slug else None,
         **_words(),
     )

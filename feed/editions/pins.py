@@ -1,4 +1,4 @@
-"""Pins: an editor's wish that a principle be shown on a date."""
+"""Pins: reserve a date to come for a principle."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -11,8 +11,8 @@ from feed.store import ledger, library
 from feed.store.connection import transaction
 from feed.store.library import Query
 
-MOST_FOUND = 8
-LONGEST_WORDS = 200  # no title is as long
+MAX_MATCHES = 8
+MAX_QUERY_LENGTH = 200  # longer than any title
 
 _PAST = gettext_noop("%(date)s has had its edition: expected a date to come.")
 _NO_DATE = gettext_noop("Choose a date, such as %(example)s.")
@@ -32,7 +32,7 @@ def pin(
     now: datetime,
     moved_from: date | None = None,
 ) -> None:
-    """Pin a principle to a date to come, moving its pin from another; or take the pin away.
+    """Pin a principle to a date to come (`slug` None: remove the pin), or move it `moved_from`.
 
     Raises NotFoundError for an unknown principle, InputError for a date that has its edition.
     """
@@ -47,17 +47,19 @@ def pin(
         ledger.pin(db, day, slug)
 
 
-def put(db: Database, site: Site, given: Mapping[str, str], language: str, now: datetime) -> date:
-    """Pin a principle to a date to come, or move its pin there; the date. Raises FormError.
+def pin_from_form(
+    db: Database, site: Site, form: Mapping[str, str], language: str, now: datetime
+) -> date:
+    """Set or move a pin as a form asks; returns the date. Raises FormError.
 
-    `given` has date; principle, as words that are read in `language`, or `chosen`, a slug of what
-    was offered for the words in `asked`; and `pinned`, the date from which a pin is moved.
+    `form` has `date`; `principle`, a search in `language`, or `chosen`, a slug offered for the
+    search `asked`; and `pinned`, the date from which a pin is moved.
     """
     errors: dict[str, InputError] = {}
-    day = _date(given.get("date", ""), site, now, errors)
-    before = _iso(given.get("pinned", ""))
+    day = _date(form.get("date", ""), site, now, errors)
+    before = _parse_date(form.get("pinned", ""))
     with transaction(db):
-        slug = named(db, given, language, errors)
+        slug = principle_from_form(db, form, language, errors)
         taken = ledger.pins(db).get(day) if day and day != before else None
         if taken is not None:
             errors["date"] = InputError(_TAKEN, slug=taken)
@@ -68,20 +70,20 @@ def put(db: Database, site: Site, given: Mapping[str, str], language: str, now: 
 
 
 def remove(db: Database, day: date) -> None:
-    """Take the pin of a date away, if it has one."""
+    """Remove the pin of a date, if it has one."""
     with transaction(db):
         ledger.pin(db, day, None)
 
 
-def named(
-    db: Database, given: Mapping[str, str], language: str, errors: dict[str, InputError]
+def principle_from_form(
+    db: Database, form: Mapping[str, str], language: str, errors: dict[str, InputError]
 ) -> str | None:
-    """The slug of the principle that somebody means; else why not, in `errors`."""
-    words, chosen = given.get("principle", "").strip(), given.get("chosen", "")
-    is_offered = chosen and words == given.get("asked", "").strip()
+    """The slug of the principle that a form names; None, with an error, if it is not clear."""
+    words, chosen = form.get("principle", "").strip(), form.get("chosen", "")
+    is_offered = chosen and words == form.get("asked", "").strip()
     if is_offered and library.principle(db, chosen) is not None:
         return chosen
-    found = matching(db, words, language)
+    found = search(db, words, language)
     if len(found) == 1:
         return found[0].slug
     message = _SEVERAL if found else _UNKNOWN
@@ -89,14 +91,14 @@ def named(
     return None
 
 
-def matching(db: Database, words: str, language: str) -> list[Principle]:
-    """The principle of that slug or title, else those that a search finds, the best first."""
+def search(db: Database, words: str, language: str) -> list[Principle]:
+    """The principle of that slug or title, else the results of a search, best first."""
     known = library.principle(db, words.casefold())
     if known is not None:
         return [known]
-    if len(words) > LONGEST_WORDS:  # a search for a thousand of them takes seconds
+    if len(words) > MAX_QUERY_LENGTH:  # a search for a thousand words takes seconds
         return []
-    found = library.search(db, Query(language, words), MOST_FOUND, 0)[0] if words else []
+    found = library.search(db, Query(language, words), MAX_MATCHES, 0)[0] if words else []
     titled = [each for each in found if _is_titled(each, words)]
     return titled if len(titled) == 1 else found
 
@@ -106,7 +108,7 @@ def _is_titled(principle: Principle, words: str) -> bool:
 
 
 def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -> date | None:
-    day, today = _iso(text), site.today(now)
+    day, today = _parse_date(text), site.today(now)
     if day is None or not site.has(day):
         errors["date"] = InputError(_NO_DATE, example=(today + timedelta(days=1)).isoformat())
     elif day <= today:
@@ -114,7 +116,7 @@ def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -
     return day
 
 
-def _iso(text: str) -> date | None:
+def _parse_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text.strip())
     except ValueError:

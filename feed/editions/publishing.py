@@ -18,14 +18,14 @@ LONGEST_PLAN = timedelta(days=36_600)
 
 
 def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list[Choice]:
-    """Make every edition that is due: today's, and those of days missed. Idempotent.
+    """Add every edition that is due, today's and those of missed days, to the ledger. Idempotent.
 
-    On an empty ledger the last `backfill_days` before today are due, too.
+    On an empty ledger the last `backfill_days` before today are due, too. Returns what was added.
     """
     if not _due(db, site, config, site.today(now)):
         return []
     with transaction(db):
-        # Read again under the write lock: another process may have been faster.
+        # Read again under the write lock: another process may have added them meanwhile.
         made = list(choices(db, config, _due(db, site, config, site.today(now))))
         for choice in made:
             ledger.add(db, choice, site.start(choice.date), now)
@@ -34,7 +34,7 @@ def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A date of the plan with its principle's slug, and why that one."""
+    """A planned date: the slug of its principle, and why it was chosen."""
 
     date: date
     principle: str
@@ -44,9 +44,10 @@ class Planned:
 def plan(
     db: Database, site: Site, config: Config, now: datetime, days: int, first: date | None = None
 ) -> list[Planned]:
-    """What `days` dates from `first` (tomorrow if not given) show, as far as that is decided.
+    """Plan `days` dates from `first` (default: tomorrow), leaving out dates without an edition.
 
-    Dates of the ledger are told as they were; later ones by running the rotation forward.
+    Past dates come from the ledger, later ones from running the rotation forward. Raises
+    InputError if the plan is longer than LONGEST_PLAN.
     """
     today = site.today(now)
     start = first or today + timedelta(days=1)
@@ -66,7 +67,7 @@ def plan(
 
 
 def eligible(db: Database, config: Config) -> list[Candidate]:
-    """What the rotation chooses from: without a fallback, only what every language has."""
+    """The candidates of the rotation; without fallback, only those approved in every language."""
     return library.candidates(db, () if config.fallback else config.languages)
 
 

@@ -12,13 +12,13 @@ from feed.store.connection import transaction
 
 
 def settle(db: Database, config: Config, now: datetime) -> Site:
-    """The site under its identity, which the database remembers.
+    """The site with its identity, which is stored in the database on the first call.
 
-    At the first start the database gets an identity and `since`, and remembers whether the clock
-    was rehearsed. A trial has a random authority; the first public base address replaces it.
+    A trial has a random authority; the first public base address replaces it. Also stores the time
+    of the first start (`since`), and whether the clock was a rehearsal's.
     """
-    kept = meta.get(db, "authority")
-    if kept is None or kept != identity.settled(kept, config.base_url):
+    stored = meta.get(db, "authority")
+    if stored is None or stored != identity.settled(stored, config.base_url):
         with transaction(db):
             if config.rehearsal and meta.get(db, "since") is None:
                 meta.put(db, meta.REHEARSAL, "1")
@@ -28,14 +28,17 @@ def settle(db: Database, config: Config, now: datetime) -> Site:
 
 
 def site(db: Database, config: Config, now: datetime) -> Site:
-    """The site as `settle` gives it, without writing: for a database that may be read-only."""
+    """The site as `settle` returns it, without writing: for a read-only database."""
     since = meta.get(db, "since")
     authority = identity.settled(meta.get(db, "authority"), config.base_url)
     return config.site(authority, datetime.fromisoformat(since) if since else now)
 
 
 def new_ids(db: Database, config: Config) -> str:
-    """Take the authority of ids from the base address; returns it. Raises InputError on a trial."""
+    """Replace the authority of feed ids by that of the base address; returns it.
+
+    Raises InputError where the base address is not public.
+    """
     if not config.is_public:
         raise InputError(
             "%(url)s is for this machine only: set DEVIS_BASE_URL to the public address.",

@@ -1,4 +1,4 @@
-"""The days to come as an editor sees them: what is planned, and what is missing."""
+"""The upcoming days: the planned principles, and gaps that need work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from feed.model import Principle, Site, Why
 from feed.store import curators, ledger, library, staff_notices
 from feed.store.connection import transaction
 
-AHEAD = 60  # days that the calendar shows
-NEAR = 30  # days within which something missing is urgent
+CALENDAR_DAYS = 60  # days that the calendar shows
+URGENT_DAYS = 30  # days within which a gap is urgent
 NOTICE = "gaps"
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A language whose readers would not see an up-to-date text.
+    """A language without an up-to-date text.
 
     `state` is that of its text (draft, review, outdated), or missing.
     """
@@ -31,9 +31,9 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A date to come. `principle` is None where nothing can be shown.
+    """A date to come. `principle` is None where no principle is eligible.
 
-    `idle_pin` is a principle that was pinned to the date and cannot be shown on it.
+    `idle_pin` is a principle that is pinned to the date but cannot be shown on it.
     """
 
     date: date
@@ -44,12 +44,14 @@ class Day:
 
     @property
     def is_gap(self) -> bool:
-        """Whether somebody has to do something about it."""
+        """Whether the day lacks a principle, or an up-to-date text in some language."""
         return self.principle is None or bool(self.lacks)
 
 
-def days(db: Database, site: Site, config: Config, now: datetime, number: int = AHEAD) -> list[Day]:
-    """The coming `number` dates from tomorrow, by the rotation as it runs now."""
+def days(
+    db: Database, site: Site, config: Config, now: datetime, number: int = CALENDAR_DAYS
+) -> list[Day]:
+    """The next `number` dates from tomorrow, as the rotation plans them now."""
     first = site.today(now) + timedelta(days=1)
     planned = {each.date: each for each in publishing.plan(db, site, config, now, number, first)}
     pins = ledger.pins(db)
@@ -62,34 +64,34 @@ def days(db: Database, site: Site, config: Config, now: datetime, number: int = 
 
 
 def gaps(db: Database, site: Site, config: Config, now: datetime) -> list[Day]:
-    """The coming days that show nothing, or not in every language of the site."""
-    return urgent(days(db, site, config, now, NEAR), site, now)
+    """The urgent days without a principle, or without a text in every language."""
+    return urgent(days(db, site, config, now, URGENT_DAYS), site, now)
 
 
 def urgent(found: Sequence[Day], site: Site, now: datetime) -> list[Day]:
-    """Those of some days that lack something and are near."""
-    last = site.today(now) + timedelta(days=NEAR)
+    """Those of `found` that have a gap and are within URGENT_DAYS."""
+    last = site.today(now) + timedelta(days=URGENT_DAYS)
     return [day for day in found if day.is_gap and day.date <= last]
 
 
 def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
-    """Mail the editors that something is missing, once on each of the site's dates; how many."""
+    """Queue a notice of gaps to each editor, once per date; returns the number queued."""
     if not gaps(db, site, config, now):
         return 0
     with transaction(db):
-        told = [
+        recipients = [
             each.id
-            for each in curators.everybody(db)
+            for each in curators.list_all(db)
             if each.may("editor")
             and each.disabled is None
-            and not _was_told(db, site, each.id, now)
+            and not _was_notified(db, site, each.id, now)
         ]
-        for number in told:
+        for number in recipients:
             staff_notices.add(db, number, NOTICE, now)
-    return len(told)
+    return len(recipients)
 
 
-def _was_told(db: Database, site: Site, curator: int, now: datetime) -> bool:
+def _was_notified(db: Database, site: Site, curator: int, now: datetime) -> bool:
     last = staff_notices.newest(db, curator, NOTICE)
     return last is not None and site.today(last.asked) >= site.today(now)
 

@@ -18,7 +18,7 @@ _Named = TypeVar("_Named", Theme, Source)
 
 @dataclass(frozen=True, slots=True)
 class EditionView:
-    """An edition's page: what it shows, and the standing editions beside it."""
+    """The page of an edition: its content, and the standing editions before and after it."""
 
     showing: Showing
     before: Edition | None
@@ -26,13 +26,13 @@ class EditionView:
 
 
 def today(db: Database, site: Site, now: datetime) -> EditionView | None:
-    """The newest standing edition not after today; None while there is none."""
+    """The newest standing edition not after today; None if there is none."""
     found = ledger.latest(db, site.today(now))
     return None if found is None else _view(db, site, found, now)
 
 
 def on(db: Database, site: Site, day: date, now: datetime) -> EditionView:
-    """The edition of a date, none yet to come. Raises NotFoundError or WithdrawnError."""
+    """The edition of a date not after today. Raises NotFoundError or WithdrawnError."""
     found = ledger.on(db, day) if day <= site.today(now) else None
     if found is None:
         raise NotFoundError(gettext_noop("There is no edition on %(date)s."), date=day.isoformat())
@@ -52,7 +52,7 @@ def listed(
     limit: int,
     offset: int,
 ) -> tuple[list[Showing], int]:
-    """A page of the standing editions from `first` to `last`, newest first, and their number."""
+    """A page of the standing editions from `first` to `last`, newest first, and the total."""
     until = min(last or date.max, site.today(now))
     found, total = ledger.page(db, first or date.min, until, limit, offset)
     return ledger.showings(db, found), total
@@ -69,7 +69,7 @@ def _view(db: Database, site: Site, edition: Edition, now: datetime) -> EditionV
 
 @dataclass(frozen=True, slots=True)
 class MonthView:
-    """A month of the archive: its weeks, newest first, and the months beside it."""
+    """A month of the archive: its weeks, newest first, and the months before and after it."""
 
     first: date
     weeks: tuple[Week, ...]
@@ -78,7 +78,7 @@ class MonthView:
 
 
 def months(db: Database, site: Site, now: datetime) -> list[tuple[date, int]]:
-    """The first day of every month with editions, newest first, and how many it has."""
+    """The first day of every month with editions, newest first, and the number of editions."""
     return ledger.months(db, site.today(now))
 
 
@@ -89,18 +89,18 @@ def month(db: Database, site: Site, first: date, now: datetime) -> MonthView:
         raise NotFoundError(
             gettext_noop("There are no editions in %(month)s."), month=f"{first:%Y-%m}"
         )
-    place = known.index(first)
+    index = known.index(first)
     last = min((first + timedelta(days=32)).replace(day=1) - timedelta(days=1), site.today(now))
     return MonthView(
         first,
         _weeks(ledger.showings(db, ledger.between(db, first, last))),
-        known[place + 1] if place + 1 < len(known) else None,
-        known[place - 1] if place else None,
+        known[index + 1] if index + 1 < len(known) else None,
+        known[index - 1] if index else None,
     )
 
 
 def weeks(db: Database, site: Site, now: datetime) -> tuple[Week, ...]:
-    """The last whole ISO weeks that had editions, newest first, as many as a feed holds."""
+    """The last complete ISO weeks with editions, newest first, at most FEED_LENGTH."""
     day = site.today(now)
     sunday = day - timedelta(days=day.isoweekday())
     first = sunday - timedelta(days=7 * FEED_LENGTH - 1)
@@ -118,7 +118,7 @@ def _weeks(showings: Sequence[Showing]) -> tuple[Week, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PrincipleView:
-    """A principle's page: the principle, where it comes from, and when it was shown."""
+    """The page of a principle: the principle, its source and themes, and its edition dates."""
 
     principle: Principle
     source: Source
@@ -127,7 +127,7 @@ class PrincipleView:
 
 
 def principle(db: Database, site: Site, slug: str, now: datetime) -> PrincipleView:
-    """A principle that is, or was, published. Raises NotFoundError."""
+    """The page of a principle that is, or was, published. Raises NotFoundError."""
     found = library.principle(db, slug)
     if found is None or not found.is_public:
         raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
@@ -141,7 +141,7 @@ def principle(db: Database, site: Site, slug: str, now: datetime) -> PrincipleVi
 
 
 def named(items: dict[str, _Named], slug: str) -> _Named:
-    """The theme or source of that slug. Raises NotFoundError."""
+    """The item with that slug. Raises NotFoundError."""
     if slug not in items:
         raise NotFoundError(gettext_noop("There is nothing called “%(slug)s”."), slug=slug)
     return items[slug]

@@ -1,4 +1,4 @@
-"""Stopping the press: taking an edition back, with a reason, and what takes its place."""
+"""Withdraw an edition, with a reason, and replace it."""
 
 import re
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ from feed.rotation import Choice
 from feed.store import ledger
 from feed.store.connection import transaction
 
-INSTEADS = ("rotation", "chosen", "nothing")  # what takes the place of today's edition
+INSTEADS = ("rotation", "chosen", "nothing")  # the replacement of today's edition
 LONGEST_REASON = 500
 _GONE = gettext_noop("The edition of %(date)s was withdrawn.")
 NO_EDITION = gettext_noop("There is no edition “%(key)s”.")
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
-    """What somebody wants to be done: the edition, why, and what takes its place, if anything."""
+class WithdrawalRequest:
+    """A checked request: the edition, the reason, and the replacement (one of INSTEADS)."""
 
     edition: Edition
     reason: str
@@ -46,11 +46,11 @@ def withdraw(
     by: int | None = None,
     number: int | None = None,
 ) -> Choice | None:
-    """Withdraw the standing edition of a date, in one act with what takes its place.
+    """Withdraw the standing edition of a date, and replace it, in one transaction.
 
     Only today's is replaced: by `slug`, else by the next in the rotation, unless `replace` is
-    False. `by` is who does it, `number` the edition that is meant, where another may stand by now.
-    Returns what took its place. Raises NotFoundError, or InputError without a reason.
+    False. `by` is the id of the person; with `number`, only the edition of that number is
+    withdrawn. Returns the replacement. Raises NotFoundError, or InputError without a reason.
     """
     if not reason.strip():
         raise InputError(gettext_noop("A withdrawal needs a reason."))
@@ -72,51 +72,52 @@ def withdraw(
         return choice
 
 
-def standing(db: Database, site: Site, day: date, now: datetime) -> Showing:
-    """The edition of a date that can be taken back. Raises NotFoundError or WithdrawnError."""
+def withdrawable(db: Database, site: Site, day: date, now: datetime) -> Showing:
+    """The edition of a date that can be withdrawn. Raises NotFoundError or WithdrawnError."""
     return views.on(db, site, day, now).showing
 
 
-def read(
+def parse_form(
     db: Database,
     site: Site,
     config: Config,
-    given: Mapping[str, str],
+    form: Mapping[str, str],
     language: str,
     now: datetime,
-) -> Stop:
-    """What a form asks for. Raises FormError, NotFoundError, or WithdrawnError if it is done.
+) -> WithdrawalRequest:
+    """Check a form. Raises FormError, NotFoundError, or WithdrawnError if it is withdrawn already.
 
-    `given` has edition (its key), reason, instead, and principle, chosen, asked as a pin has them.
+    `form` has `edition` (its key), `reason`, `instead`, and `principle`, `chosen` and `asked` as in
+    `pins.pin_from_form`.
     """
-    edition = _edition(db, site, given.get("edition", ""), now)
+    edition = _edition(db, site, form.get("edition", ""), now)
     errors: dict[str, InputError] = {}
-    reason = _reason(given.get("reason", ""), errors)
-    instead = given.get("instead", "") if edition.date == site.today(now) else "nothing"
+    reason = _reason(form.get("reason", ""), errors)
+    instead = form.get("instead", "") if edition.date == site.today(now) else "nothing"
     slug = None
     if instead not in INSTEADS:
         errors["instead"] = InputError(gettext_noop("Choose what takes its place."))
     elif instead == "chosen":
-        slug = pins.named(db, given, language, errors)
+        slug = pins.principle_from_form(db, form, language, errors)
     if slug is not None and _choice(db, config, edition.date, slug) is None:
         message = gettext_noop("“%(slug)s” cannot be shown today: choose another one.")
         errors["principle"] = InputError(message, slug=slug)
     if errors:
         raise FormError(errors)
-    return Stop(edition, reason, instead, slug)
+    return WithdrawalRequest(edition, reason, instead, slug)
 
 
-def replacement(db: Database, config: Config, wanted: Stop) -> str | None:
-    """The slug of what would take the place of the edition."""
+def replacement(db: Database, config: Config, wanted: WithdrawalRequest) -> str | None:
+    """The slug of the principle that would replace the edition; None for none."""
     if wanted.instead == "nothing":
         return None
     return _choice(db, config, wanted.edition.date, wanted.slug)
 
 
-def stop(
-    db: Database, site: Site, config: Config, me: Curator, wanted: Stop, now: datetime
+def carry_out(
+    db: Database, site: Site, config: Config, me: Curator, wanted: WithdrawalRequest, now: datetime
 ) -> Choice | None:
-    """Do it; what took its place. Raises InputError, or WithdrawnError if it is done."""
+    """Withdraw as requested; returns the replacement. Raises InputError or WithdrawnError."""
     edition = wanted.edition
     try:
         return withdraw(
@@ -131,18 +132,18 @@ def stop(
             by=me.id,
             number=edition.number,
         )
-    except NotFoundError as error:  # somebody else was faster
+    except NotFoundError as error:  # withdrawn meanwhile
         raise WithdrawnError(_GONE, date=edition.date.isoformat()) from error
 
 
 def _edition(db: Database, site: Site, key: str, now: datetime) -> Edition:
-    """The edition of a key, if it stands: not one that has come in its place."""
+    """The standing edition with that key. Raises WithdrawnError if it has been replaced."""
     found = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:\.(\d{1,4}))?", key)
     try:
         day = date.fromisoformat(found[1] if found else "")
     except ValueError as error:
         raise NotFoundError(NO_EDITION, key=key) from error
-    edition = standing(db, site, day, now).edition
+    edition = withdrawable(db, site, day, now).edition
     if edition.key != key:
         raise WithdrawnError(_GONE, date=day.isoformat())
     return edition
@@ -159,7 +160,7 @@ def _reason(text: str, errors: dict[str, InputError]) -> str:
 
 
 def _choice(db: Database, config: Config, day: date, slug: str | None) -> str | None:
-    """What is shown on a date if its edition is taken back: `slug`, else what the rotation says."""
+    """The slug shown on a date once its edition is withdrawn: `slug`, else by rotation."""
     shown = [
         replace(each, standing=each.standing and each.date != day) for each in ledger.shown(db)
     ]

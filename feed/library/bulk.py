@@ -1,4 +1,4 @@
-"""The same act on many principles: rehearsed first, so that it can be told what will happen."""
+"""Bulk actions on principles, with a dry run first."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from sqlite_utils import Database
 from feed.errors import ConflictError, DevisError, gettext_noop
 from feed.files import Entry
 from feed.library import editing, workflow
-from feed.library.editing import Working
+from feed.library.editing import WorkingCopy
 from feed.model.people import Curator, Role
 from feed.store.connection import transaction, undone
 
-# What can be done to many at once, each with the least role that may.
+# The bulk actions, each with the lowest role that may perform it.
 ACTS: dict[str, Role] = {
     "review": "curator",
     "approve": "editor",
@@ -23,14 +23,14 @@ ACTS: dict[str, Role] = {
     "theme": "curator",
     "untheme": "curator",
 }
-ABOUT_THEMES = ("theme", "untheme")  # give it a theme, take one away
-MOST = 200
+THEME_ACTS = ("theme", "untheme")  # add a theme, remove one
+MAX_PRINCIPLES = 200
 _CHANGED = gettext_noop("Somebody has saved meanwhile: look again at what would happen.")
 
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """What is to be done: one of ACTS; `theme` is the one that is given or taken away."""
+    """A bulk action: `act` is one of ACTS, `theme` the theme to add or remove."""
 
     act: str
     theme: str = ""
@@ -38,12 +38,12 @@ class BulkAction:
 
 @dataclass(frozen=True, slots=True)
 class BulkOutcome:
-    """What a deed makes of one principle.
+    """The effect of a bulk action on one principle.
 
-    `before` and `after` are its working copies, `revision` the step that `before` is. `shown` are
-    the themes that readers see before, and `is_held` tells that they will see them until an editor
-    approves. `opened` are the names of what else readers see changed, because it waited. Where it
-    is refused `after` is None and `why` says what stands in the way.
+    `before` and `after` are its working copies, `revision` is the revision id of `before`. `shown`
+    are the themes that readers see before the action; `is_held` is true where they go on seeing
+    these until an editor approves. `opened` names the other fields whose pending changes become
+    public. Where the action is refused, `after` is None and `why` has the errors.
     """
 
     slug: str
@@ -56,8 +56,8 @@ class BulkOutcome:
     why: tuple[DevisError, ...] = ()
 
     @property
-    def fate(self) -> str:
-        """`done`, `same` where there is nothing to do, or `refused`."""
+    def outcome(self) -> str:
+        """`done`, `same` where nothing changes, or `refused`."""
         if self.after is None:
             return "refused"
         is_same = not self.moves and not self.opened and self.themes is None
@@ -65,52 +65,54 @@ class BulkOutcome:
 
     @property
     def themes(self) -> tuple[str, ...] | None:
-        """Its themes afterwards, where they are other ones."""
+        """The themes after the action; None where they stay the same."""
         if self.after is None or self.after["themes"] == self.before["themes"]:
             return None
         return tuple(self.after["themes"])
 
     @property
     def moves(self) -> dict[str, tuple[str, str]]:
-        """What changes: the status under "", the state of a text under its language."""
+        """State changes as (before, after): the status under "", each text under its language."""
         if self.after is None:
             return {}
-        stages = {"": (self.before["status"], self.after["status"])}
+        states = {"": (self.before["status"], self.after["status"])}
         for language, text in self.after["texts"].items():
-            stages[language] = (self.before["texts"][language]["state"], text["state"])
-        return {name: (old, new) for name, (old, new) in stages.items() if old != new}
+            states[language] = (self.before["texts"][language]["state"], text["state"])
+        return {name: (old, new) for name, (old, new) in states.items() if old != new}
 
 
 def dry_run(
-    db: Database, me: Curator, slugs: Collection[str], deed: BulkAction, now: datetime
+    db: Database, me: Curator, slugs: Collection[str], action: BulkAction, now: datetime
 ) -> list[BulkOutcome]:
-    """What a deed would make of some principles; nothing is written. Raises NotFoundError."""
+    """Compute the effect of a bulk action, writing nothing. Raises NotFoundError."""
     with undone(db):
-        return [_done(db, me, slug, deed, now) for slug in slugs]
+        return [_apply_to(db, me, slug, action, now) for slug in slugs]
 
 
-def carry_out(
-    db: Database, me: Curator, seen: Mapping[str, int], deed: BulkAction, now: datetime
+def apply(
+    db: Database, me: Curator, seen: Mapping[str, int], action: BulkAction, now: datetime
 ) -> list[BulkOutcome]:
-    """Do it to all of them: `seen` has the step of each that was looked at, by slug.
+    """Perform a bulk action; `seen` has the previewed revision id of each principle, by slug.
 
-    Raises ConflictError, and then nothing has changed, where something else would come of it.
+    Raises ConflictError, and changes nothing, where the effect would differ from the preview.
     """
     with transaction(db):
-        outcomes = [_done(db, me, slug, deed, now) for slug in seen]
+        outcomes = [_apply_to(db, me, slug, action, now) for slug in seen]
         for each in outcomes:
-            if each.revision != seen[each.slug] or each.fate != "done":
+            if each.revision != seen[each.slug] or each.outcome != "done":
                 raise ConflictError(_CHANGED)
     return outcomes
 
 
-def _done(db: Database, me: Curator, slug: str, deed: BulkAction, now: datetime) -> BulkOutcome:
+def _apply_to(
+    db: Database, me: Curator, slug: str, action: BulkAction, now: datetime
+) -> BulkOutcome:
     found = editing.working(db, slug)
     try:
-        if deed.act in ABOUT_THEMES:
-            editing.save(db, me, _themed(found.entry, deed), found.revision, now)
+        if action.act in THEME_ACTS:
+            editing.save(db, me, _with_theme(found.entry, action), found.revision, now)
         else:
-            editing.act(db, me, slug, deed.act, now)
+            editing.act(db, me, slug, action.act, now)
     except DevisError as error:
         reasons = tuple(getattr(error, "fields", {}).values()) or (error,)
         return BulkOutcome(slug, found.revision, found.entry, None, why=reasons)
@@ -122,20 +124,22 @@ def _done(db: Database, me: Curator, slug: str, deed: BulkAction, now: datetime)
         after.entry,
         tuple((found.live or found.entry)["themes"]),
         after.live is not None and after.live["themes"] != after.entry["themes"],
-        _opened(found, after, deed),
+        _newly_public(found, after, action),
     )
 
 
-def _opened(before: Working, after: Working, deed: BulkAction) -> tuple[str, ...]:
+def _newly_public(before: WorkingCopy, after: WorkingCopy, action: BulkAction) -> tuple[str, ...]:
     if before.live is None or after.live is None:
         return ()
     old, new = workflow.fields(before.live), workflow.fields(after.live)
-    told = ("themes",) if deed.act in ABOUT_THEMES else ()
-    return tuple(name for name in new if new[name] != old[name] and name not in told)
+    announced = ("themes",) if action.act in THEME_ACTS else ()
+    return tuple(name for name in new if new[name] != old[name] and name not in announced)
 
 
-def _themed(entry: Entry, deed: BulkAction) -> Entry:
-    others = [theme for theme in entry["themes"] if theme != deed.theme]
-    if deed.act == "untheme":
+def _with_theme(entry: Entry, action: BulkAction) -> Entry:
+    others = [theme for theme in entry["themes"] if theme != action.theme]
+    if action.act == "untheme":
         return {**entry, "themes": others}
-    return entry if deed.theme in entry["themes"] else {**entry, "themes": [*others, deed.theme]}
+    if action.theme in entry["themes"]:
+        return entry
+    return {**entry, "themes": [*others, action.theme]}

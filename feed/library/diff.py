@@ -1,4 +1,4 @@
-"""Two versions beside each other: what changed word by word, and what of both can be kept."""
+"""Word-by-word diff of two versions of a principle, and three-way merge of concurrent edits."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,22 +11,22 @@ from feed.library.workflow import PUBLIC_FIELDS, words
 from feed.model import TEXT_FIELDS
 from feed.store.revisions import Revision
 
-# Words and spaces from which on frequent ones are no landmarks: else two long passages that say
-# the same few words in another order take half a minute.
+# Words and spaces above which SequenceMatcher ignores frequent ones (autojunk): without it, two
+# long passages of the same few words in another order take half a minute.
 LONG = 1000
 _WORDS = re.compile(r"\s+|[^\s]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of words that both versions have, or only the old or the new one."""
+    """A run of words that is in both versions, or only in the old or the new one."""
 
     kind: Literal["same", "old", "new"]
     text: str
 
 
 def pieces(old: str, new: str) -> list[Piece]:
-    """The difference of two passages, word by word."""
+    """Diff two passages word by word."""
     mine, theirs = _WORDS.findall(old), _WORDS.findall(new)
     found: list[Piece] = []
     is_long = len(mine) + len(theirs) > LONG
@@ -40,7 +40,7 @@ def pieces(old: str, new: str) -> list[Piece]:
 
 
 def flat(entry: Entry) -> dict[str, str]:
-    """An entry as the fields of a form: `locator`, `sv.title`; themes with blanks between."""
+    """Flatten an entry to form fields: `locator`, `sv.title`; themes separated by spaces."""
     plain = {name: entry.get(name) or "" for name in (*PUBLIC_FIELDS, "slug", "notes")}
     plain["themes"] = " ".join(entry.get("themes", ()))
     texts = {
@@ -52,7 +52,7 @@ def flat(entry: Entry) -> dict[str, str]:
 
 
 def unflat(values: Mapping[str, str]) -> Entry:
-    """The fields of a form as an entry."""
+    """Build an entry from form fields as `flat` names them."""
     texts: dict[str, Entry] = {}
     entry: Entry = {"texts": texts}
     for name, value in values.items():
@@ -65,9 +65,9 @@ def unflat(values: Mapping[str, str]) -> Entry:
 
 
 def changed(old: Entry | None, new: Entry) -> list[tuple[str, list[Piece]]]:
-    """What differs between two steps: each field, with the difference word by word.
+    """Diff two revisions: the names of the fields that differ, each with its word diff.
 
-    Without an old one it is what the new one has.
+    Without `old`, all fields of `new` that are not empty.
     """
     after = flat(new)
     if old is None:
@@ -82,9 +82,10 @@ def changed(old: Entry | None, new: Entry) -> list[tuple[str, list[Piece]]]:
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """What two people made of the same fields: what only one changed is taken from them.
+    """The result of a three-way merge of form fields.
 
-    `clashes` has what the other one wrote where both did; there `values` has one's own.
+    `taken` names the fields taken from the other version. `clashes` has the other version's values
+    of fields that both changed; for these, `values` has one's own.
     """
 
     values: dict[str, str]
@@ -93,7 +94,7 @@ class Merge:
 
 
 def merge(base: Mapping[str, str], mine: Mapping[str, str], theirs: Mapping[str, str]) -> Merge:
-    """Bring one's own version together with what somebody else saved meanwhile."""
+    """Merge one's own version (`mine`) with a version saved meanwhile (`theirs`)."""
     values, taken, clashes = dict(mine), [], {}
     for name in dict.fromkeys((*mine, *theirs)):
         started, own, other = (side.get(name, "") for side in (base, mine, theirs))
@@ -107,20 +108,20 @@ def merge(base: Mapping[str, str], mine: Mapping[str, str], theirs: Mapping[str,
     return Merge(values, tuple(taken), clashes)
 
 
-def original_then(history: Sequence[Revision], language: str) -> Entry | None:
-    """The original as it was when a translation was made from it; `history` is newest first.
+def original_translated(history: Sequence[Revision], language: str) -> Entry | None:
+    """The text of the original that a translation was made from; `history` is newest first.
 
-    None where the history does not tell.
+    None where the history does not contain it.
     """
     found: Entry | None = None
-    now = words(history[0].entry["texts"].get(language)) if history else ()
-    for place, step in enumerate(history):
-        text = step.entry["texts"].get(language)
-        if text is None or words(text) != now:
+    present = words(history[0].entry["texts"].get(language)) if history else ()
+    for index, revision in enumerate(history):
+        text = revision.entry["texts"].get(language)
+        if text is None or words(text) != present:
             break
-        found = step.entry["texts"].get(step.entry["original_language"])
-        older = history[place + 1].entry["texts"].get(language) if history[place + 1 :] else None
+        found = revision.entry["texts"].get(revision.entry["original_language"])
+        older = history[index + 1].entry["texts"].get(language) if history[index + 1 :] else None
         was = older["state"] if older else ""
-        if step.action in ("approve", "publish") and text["state"] == "approved" != was:
+        if revision.action in ("approve", "publish") and text["state"] == "approved" != was:
             break
     return found

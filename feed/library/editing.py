@@ -1,6 +1,6 @@
-"""Writing at the desk: each save is a step in a principle's history, and nothing is overwritten.
+"""Saving principles at the desk: every save is a revision, and the library has what is public.
 
-What somebody may not publish waits in the history, and the library stays as it was.
+Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,9 +14,8 @@ from feed import files
 from feed.errors import ConflictError, FormError, InputError, NotFoundError, gettext_noop
 from feed.files import Entry
 from feed.files.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
-from feed.library import minor_edits, slugs, workflow
-from feed.library.minor_edits import Version
-from feed.library.workflow import Act, Transition
+from feed.library import slugs, workflow
+from feed.library.workflow import Act, Transition, Version
 from feed.model import SHOWABLE, Source
 from feed.model.people import Curator
 from feed.store import ledger, library, library_writes, revisions
@@ -28,32 +27,32 @@ _CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opene
 
 
 @dataclass(frozen=True, slots=True)
-class Working:
-    """A principle as its writers have it: the newest step of its history, whether public or not.
+class WorkingCopy:
+    """The working copy of a principle: its newest revision, public or not.
 
-    `live` is what the library has, None where there is nothing yet. `waiting` tells whether an
-    editor is asked for; `typo_waits` whether the original waits with nothing but typos put right,
-    None where it does not wait. `versions` are this one and the steps before it, newest first.
+    `revision` is the id of that revision. `waiting` is true where it awaits approval. `live` is the
+    principle as the library has it. `pending_minor` tells whether the pending changes of the
+    original are all minor, None without any. `versions` are this one and older ones, newest first.
     """
 
     entry: Entry
     revision: int
     waiting: bool
     live: Entry | None
-    typo_waits: bool | None = None
+    pending_minor: bool | None = None
     versions: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of a save: the newest step, and whether something waits for an editor."""
+    """The result of a save: the newest revision, and whether it awaits approval."""
 
     slug: str
     revision: int
     waiting: bool
 
 
-def working(db: Database, slug: str) -> Working:
+def working(db: Database, slug: str) -> WorkingCopy:
     """The working copy of a principle. Raises NotFoundError."""
     found = _working(db, slug)
     if found is None:
@@ -70,21 +69,21 @@ def save(
     *,
     act: str = "save",
     languages: tuple[str, ...] | None = None,
-    typo_only: bool = False,
-    typo_waits: bool | None = None,
+    minor: bool = False,
+    pending_minor: bool | None = None,
     source: Entry | None = None,
     form: str | None = None,
 ) -> Saved:
-    """Save a principle, and do what `act` says to its texts in `languages` (or to all it fits).
+    """Save a principle, and apply `act` to its texts in `languages` (None: to all it applies to).
 
-    `entry` is the whole of it, but for states, which the desk decides; texts it leaves out stay.
-    `base` is the step that it was written on, None for a new principle, whose slug is made from its
-    title unless given. `source` is a new source to add with it. `form` names the form that a new
-    principle was written in: sent again, it is the same principle. The same content twice is one
-    step. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not the
-    newest step: then nothing has changed.
+    `entry` is complete but for states, which the workflow decides; texts that it omits stay. `base`
+    is the revision it was edited from, None for a new principle, whose slug is made from its title
+    unless given. `source` is a new source to add with it. `form` identifies the form of a new
+    principle: submitted again, it updates the same principle. Saving equal content adds no
+    revision. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not
+    the newest revision; then changes nothing.
     """
-    step = Transition(me, cast(Act, act), languages, typo_only, typo_waits)
+    step = Transition(me, cast(Act, act), languages, minor, pending_minor)
     with transaction(db):
         first = revisions.by_form(db, form) if form and base is None else None
         if first is not None:
@@ -109,32 +108,32 @@ def act(
     languages: tuple[str, ...] | None = None,
     reason: str = "",
 ) -> Saved:
-    """Move a principle, or its texts in `languages`, on or back.
+    """Apply a workflow transition to a principle, or to its texts in `languages`.
 
-    `act` is review, approve, decline (with a reason), publish, retire or draft (both of the whole
-    principle). Raises FormError, ForbiddenError and NotFoundError.
+    `act` is review, approve, decline (needs a reason), publish, retire or draft (the last two of
+    the whole principle). Raises FormError, ForbiddenError and NotFoundError.
     """
     step = Transition(me, cast(Act, act), languages)
     with transaction(db):
         old = working(db, slug)
-        told = _reason(reason) if act == "decline" else None
+        checked_reason = _reason(reason) if act == "decline" else None
         entry = old.entry
         if act == "decline" and old.live is not None and languages is None:
             entry = {**entry, **workflow.fields(old.live)}
-        return _take(db, entry, old, old.revision, step, now, None, told)
+        return _take(db, entry, old, old.revision, step, now, None, checked_reason)
 
 
 def _take(
     db: Database,
     entry: Entry,
-    old: Working | None,
+    old: WorkingCopy | None,
     base: int | None,
     step: Transition,
     now: datetime,
     form: str | None,
     reason: str | None = None,
 ) -> Saved:
-    """Decide what a step makes of a principle, and write it, unless that is what is there."""
+    """Decide the result of a transition, and write it unless nothing changes."""
     before, live = (old.entry, old.live) if old else (None, None)
     workflow.forbid(step, before, entry)
     target = workflow.decided(before, live, entry, step)
@@ -154,7 +153,7 @@ def _write(
     db: Database,
     target: Entry,
     part: Entry,
-    old: Working | None,
+    old: WorkingCopy | None,
     step: Transition,
     now: datetime,
     form: str | None,
@@ -162,9 +161,9 @@ def _write(
 ) -> Saved:
     before, live = (old.entry, old.live) if old else (None, None)
     if live is None or not workflow.is_same(part, live):
-        leaving = _typos(target, old, step) if old else ()
+        minor = _minor_parts(target, old, step) if old else ()
         renewed = workflow.renewed(before, part, step)
-        library_writes.put_principle(db, part, live, now, typos=leaving, renewed=renewed)
+        library_writes.put_principle(db, part, live, now, minor_parts=minor, renewed=renewed)
     number = revisions.add(
         db,
         target,
@@ -173,33 +172,33 @@ def _write(
         curator=step.me.id,
         action=step.act,
         applied=workflow.is_same(part, target),
-        typo=step.typo_only,
+        typo=step.minor,
         reason=reason,
         form=form if old is None else None,
     )
     return Saved(target["slug"], number, _waits(target, part))
 
 
-def _working(db: Database, slug: str) -> Working | None:
+def _working(db: Database, slug: str) -> WorkingCopy | None:
     found = library.principle(db, slug)
     if found is None:
         return None
     live, newest = files.entry_of(found), revisions.newest(db, slug)
     if newest is None or newest.is_applied:
         number = newest.id if newest else 0
-        return Working(live, number, _waits(live, live), live, versions=((live, False),))
+        return WorkingCopy(live, number, _waits(live, live), live, versions=((live, False),))
     texts = {
         language: _as_live(text, live["texts"].get(language))
         for language, text in newest.entry["texts"].items()
     }
     entry = {**newest.entry, "texts": texts}
-    versions = tuple((step.entry, step.is_typo) for step in revisions.of(db, slug))
-    told = minor_edits.waiting(versions, live)
-    return Working(entry, newest.id, _waits(entry, live), live, told, versions)
+    versions = tuple((step.entry, step.is_minor) for step in revisions.history(db, slug))
+    minor = workflow.pending_is_minor(versions, live)
+    return WorkingCopy(entry, newest.id, _waits(entry, live), live, minor, versions)
 
 
 def _as_live(text: Entry, live: Entry | None) -> Entry:
-    """A text of a step that waits; what is in the library may have become outdated since."""
+    """A text of a pending revision; the same text in the library may have become outdated."""
     same = live is not None and workflow.words(text) == workflow.words(live)
     return {**text, "state": live["state"]} if live and same and _shows(text) else text
 
@@ -209,27 +208,27 @@ def _shows(text: Entry) -> bool:
 
 
 def _waits(target: Entry, part: Entry) -> bool:
-    """Whether an editor is asked for."""
+    """Whether an entry awaits an editor's approval."""
     asked = any(text["state"] == "review" for text in target["texts"].values())
     return asked or workflow.fields(target) != workflow.fields(part)
 
 
-def _typos(target: Entry, old: Working, step: Transition) -> Collection[str]:
-    """What becomes public by a step, and leaves translations current."""
-    told = step.typo_waits
-    before = [(entry, mark if told is None else told) for entry, mark in old.versions]
-    return minor_edits.marked([(target, step.typo_only), *before], old.live) if old.live else ()
+def _minor_parts(target: Entry, old: WorkingCopy, step: Transition) -> Collection[str]:
+    """The parts whose changes, public from now on, are all minor."""
+    override = step.pending_minor
+    before = [(entry, minor if override is None else override) for entry, minor in old.versions]
+    return workflow.minor_parts([(target, step.minor), *before], old.live) if old.live else ()
 
 
 def _checked(
-    db: Database, entry: Entry, old: Working | None, errors: dict[str, InputError]
+    db: Database, entry: Entry, old: WorkingCopy | None, errors: dict[str, InputError]
 ) -> Entry:
-    """What was typed, cleaned; what is wrong with it goes into `errors`, by field."""
+    """Validate the submitted entry; errors go into `errors`, by field."""
     given = {**_DEFAULTS, **{name: entry[name] for name in PRINCIPLE if name in entry}}
     given["status"] = "draft"  # the desk decides
     original = given["original_language"]
     title = entry.get("texts", {}).get(original, {}).get("title", "")
-    given["slug"] = entry.get("slug") or slugs.free(db, title)
+    given["slug"] = entry.get("slug") or slugs.unused(db, title)
     typed = {"texts": {}, **checked(given, PRINCIPLE, "", errors)}
     errors.pop("source", None)  # looked up below
     for language, text in {original: {}, **entry["texts"]}.items():
@@ -260,7 +259,7 @@ def checked(
     prefix: str,
     errors: dict[str, InputError],
 ) -> Entry:
-    """The values as saving takes them; what is wrong with the others goes into `errors`."""
+    """The valid values, cleaned; errors of the others go into `errors`."""
     clean: Entry = {}
     for name, value in given.items():
         try:
@@ -271,7 +270,7 @@ def checked(
 
 
 def _source(db: Database, given: Entry, errors: dict[str, InputError], now: datetime) -> str:
-    """Add a source, unless there is one of that title, author and year; its slug."""
+    """Find a source of that title, author and year, or add one; returns its slug."""
     wrong: dict[str, InputError] = {}
     parts = {name: given[name] for name in SOURCE if given.get(name)}
     clean = checked({"title": "", "language": "", **parts}, SOURCE, "", wrong)
@@ -282,13 +281,13 @@ def _source(db: Database, given: Entry, errors: dict[str, InputError], now: date
     for known in library.sources(db).values():
         if all(getattr(known, n) == clean.get(n) for n in ("title", "author", "year")):
             return known.slug
-    clean["slug"] = slugs.free_source(db, clean["title"])
+    clean["slug"] = slugs.unused_source(db, clean["title"])
     library_writes.put_source(db, {**clean, "texts": {clean["language"]: rights}}, now)
     return str(clean["slug"])
 
 
 def _uncredited(db: Database, entry: Entry, step: Transition) -> dict[str, InputError]:
-    """What a quote lacks before it can go further than a draft."""
+    """The error of a quote without author, year or rights: it must stay a draft."""
     if entry["kind"] != "quote" or step.act not in ("review", "approve", "publish"):
         return {}
     source = library.sources(db, [entry["source"]])[entry["source"]]

@@ -1,4 +1,4 @@
-"""What is worth a second look while writing: it never keeps anybody from saving."""
+"""Style hints for the principle form: advice only, a principle can be saved with them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,14 @@ from feed.library.workflow import words
 from feed.model import SHOWABLE, TEXT_FIELDS, Source, Text
 from feed.store import library
 
-MOST_ALIKE = 3  # of what is nearly the same is shown
+MAX_SIMILAR = 3  # similar principles named for each field
 COMPARED = ("title", "statement", "practice")
 _LINK = re.compile(r"\[[^\[\]]*+\]\s*+\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One thing to look at: a field of the form, a message, and the principle it speaks of."""
+    """A hint: the form field, a message with its values, and the principle it refers to."""
 
     field: str
     message: str
@@ -30,12 +30,12 @@ class Hint:
     slug: str | None = None
 
 
-def of(
+def for_form(
     db: Database, values: Mapping[str, str], source: Source | None, live: Entry | None
 ) -> list[Hint]:
-    """All hints for what stands in the fields of a form; empty translations have none.
+    """All hints for the values of the form; empty translations have none.
 
-    What readers see already, word for word, is not looked for in the library again.
+    Texts that are already public, word for word, are not compared with the library again.
     """
     found: list[Hint] = []
     entry, known = unflat(values), live["texts"] if live else {}
@@ -45,7 +45,7 @@ def of(
             found += _text(text)
             public = known.get(language, {"state": ""})
             if words(written) != words(public) or public["state"] not in SHOWABLE:
-                found += _alike(db, text, values.get("slug", ""))
+                found += _similar(db, text, values.get("slug", ""))
     return [*found, *_credit(values, source)]
 
 
@@ -76,11 +76,10 @@ def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
         yield Hint("themes", message, {"count": count, **bounds})
 
 
-def _alike(db: Database, text: Text, slug: str) -> Iterator[Hint]:
-    """What says nearly the same in the library, compared part by part as `checks` does."""
-    least = style_checks.ALIKE / (
-        200 - style_checks.ALIKE
-    )  # what is much shorter or longer is not that alike
+def _similar(db: Database, text: Text, slug: str) -> Iterator[Hint]:
+    """Similar texts of other principles, compared field by field as `style_checks` does."""
+    # A passage that is much shorter or longer cannot reach the score of ALIKE.
+    least = style_checks.ALIKE / (200 - style_checks.ALIKE)
     written = {name: getattr(text, name) for name in COMPARED if getattr(text, name)}
     bounds = {
         name: (int(len(passage) * least), int(len(passage) / least) + 1)
@@ -92,7 +91,7 @@ def _alike(db: Database, text: Text, slug: str) -> Iterator[Hint]:
             others,
             scorer=fuzz.token_sort_ratio,
             score_cutoff=style_checks.ALIKE,
-            limit=MOST_ALIKE,
+            limit=MAX_SIMILAR,
         ):
             message = gettext_noop("is nearly that of “%(other)s” (%(score)s %%)")
             values = {"other": other, "score": round(score)}

@@ -1,4 +1,4 @@
-"""What importing files would make of each of their entries, decided without writing anything."""
+"""Dry run of an import: decides for each entry what an import does, without writing."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from feed.model import SHOWABLE
 from feed.model.people import Curator
 from feed.store import ledger, library, revisions
 
-Fate = Literal["new", "changed", "unchanged", "left_alone", "refused"]
+Outcome = Literal["new", "changed", "unchanged", "left_alone", "refused"]
 KINDS = ("themes", "sources", "principles")
 _DEFAULTS = {"kind": "principle", "locator": "", "themes": [], "status": "draft"}
 _REQUIRED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -28,15 +28,16 @@ _PUBLIC = gettext_noop("only an editor may import this: it is public, or would b
 
 @dataclass(frozen=True, slots=True)
 class PlannedEntry:
-    """One entry, and what becomes of it.
+    """One entry of an import, and its outcome.
 
-    `entry` is the whole of it as it would be, `old` as it is; `fields` are the names of what
-    differs, such as `status` and `texts.sv.title`. A `refused` one has problems in the plan.
+    `entry` is the complete entry after the import, `old` the one in the library; `fields` are the
+    names of the fields that differ, such as `status` and `texts.sv.title`. A `refused` entry has
+    problems in the plan.
     """
 
     kind: str
     slug: str
-    fate: Fate
+    outcome: Outcome
     entry: Entry
     old: Entry | None
     fields: tuple[str, ...] = ()
@@ -45,16 +46,18 @@ class PlannedEntry:
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of all entries, and every reason why the files are refused."""
+    """The outcome of every entry, and all problems of the files."""
 
     items: tuple[PlannedEntry, ...]
     problems: tuple[Problem, ...]
 
     @property
-    def mark(self) -> str:
-        """The same for two plans that do the same to the same."""
-        told = [(item.kind, item.slug, item.fate, item.fields, item.old) for item in self.items]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    def fingerprint(self) -> str:
+        """A hash over all changes: equal plans have the same one."""
+        changes = [
+            (item.kind, item.slug, item.outcome, item.fields, item.old) for item in self.items
+        ]
+        return hashlib.sha256(json.dumps(changes).encode()).hexdigest()
 
 
 def plan(
@@ -65,10 +68,10 @@ def plan(
     overwrite: bool = False,
     me: Curator | None = None,
 ) -> Plan:
-    """Decide what becomes of every entry of an exchange that was read with these problems.
+    """Decide the outcome of every entry; `problems` are those of reading the files.
 
-    A principle last edited at the desk is left alone unless `overwrite`. With `me`, entries are
-    refused that would change what readers see, unless that is an editor.
+    A principle last edited at the desk is left alone unless `overwrite`. With `me`, entries that
+    change public content are refused unless that person is an editor.
     """
     return _Planner(db, incoming, list(problems), overwrite, me).run()
 
@@ -108,21 +111,21 @@ class _Planner:
         new = self._completed(kind, entry, old)
         changes = tuple(_differences(old or {"texts": {}}, new))
         if is_malformed or not self._is_valid(kind, new):
-            fate: Fate = "refused"
+            outcome: Outcome = "refused"
         elif old is not None and not changes:
-            fate = "unchanged"
-        elif kind == "principles" and old and self._is_of_the_desk(slug):
-            fate = "left_alone"
+            outcome = "unchanged"
+        elif kind == "principles" and old and self._edited_at_desk(slug):
+            outcome = "left_alone"
         elif self._is_forbidden(kind, old, new, changes):
-            self._wrong(kind, slug, "", _PUBLIC)
-            fate = "refused"
+            self._add_problem(kind, slug, "", _PUBLIC)
+            outcome = "refused"
         else:
-            fate = "changed" if old else "new"
+            outcome = "changed" if old else "new"
         rows = tuple(self.incoming.rows.get(slug, ())) if kind == "principles" else ()
-        return PlannedEntry(kind, slug, fate, new, old, changes if old else (), rows)
+        return PlannedEntry(kind, slug, outcome, new, old, changes if old else (), rows)
 
     def _completed(self, kind: str, entry: Entry, old: Entry | None) -> Entry:
-        """What the library would have after the import."""
+        """The complete entry as the library has it after the import."""
         new = files.merged(old, entry)
         if kind != "principles":
             return new
@@ -132,7 +135,7 @@ class _Planner:
             new.setdefault("original_language", language)
         return new
 
-    def _is_of_the_desk(self, slug: str) -> bool:
+    def _edited_at_desk(self, slug: str) -> bool:
         return not self.overwrite and revisions.last_origin(self.db, slug) == "desk"
 
     def _is_forbidden(
@@ -142,17 +145,17 @@ class _Planner:
             return False
         if kind != "principles":
             return kind == "themes" or old is not None
-        return _is_public(old, new, changes, ledger.was_shown(self.db, new["slug"]))
+        return _changes_public(old, new, changes, ledger.was_shown(self.db, new["slug"]))
 
     def _is_valid(self, kind: str, entry: Entry) -> bool:
         before = len(self.problems)
-        self._complete(kind, entry)
+        self._check_required(kind, entry)
         if kind == "principles":
-            self._refers(entry)
-            self._is_original(entry)
+            self._check_references(entry)
+            self._check_original(entry)
         return len(self.problems) == before
 
-    def _complete(self, kind: str, entry: Entry) -> None:
+    def _check_required(self, kind: str, entry: Entry) -> None:
         names, text_names = _REQUIRED[kind]
         missing = [name for name in names if not entry.get(name)]
         missing += [
@@ -162,48 +165,48 @@ class _Planner:
             if not text.get(name)
         ]
         for name in missing:
-            self._wrong(
+            self._add_problem(
                 kind, entry["slug"], name, gettext_noop("expected a value, but there is none")
             )
 
-    def _refers(self, entry: Entry) -> None:
+    def _check_references(self, entry: Entry) -> None:
         if "source" in entry and entry["source"] not in self.languages:
             message = gettext_noop(
                 "expected a source of the library or of these files, not “%(given)s”"
             )
-            self._wrong("principles", entry["slug"], "source", message, given=entry["source"])
+            self._add_problem("principles", entry["slug"], "source", message, given=entry["source"])
         for theme in entry["themes"]:
             if theme not in self.themes:
                 message = gettext_noop(
                     "expected a theme of the library or of these files, not “%(given)s”"
                 )
-                self._wrong("principles", entry["slug"], "themes", message, given=theme)
+                self._add_problem("principles", entry["slug"], "themes", message, given=theme)
 
-    def _is_original(self, entry: Entry) -> None:
+    def _check_original(self, entry: Entry) -> None:
         slug, original = entry["slug"], entry.get("original_language")
         if original is None:
             return
         if original not in entry["texts"]:
             message = gettext_noop("expected a text in the original language, %(language)s")
-            self._wrong("principles", slug, "texts", message, language=original)
+            self._add_problem("principles", slug, "texts", message, language=original)
         elif entry["texts"][original]["state"] == "outdated":
             message = gettext_noop(
                 "expected draft, review or approved: an original is never outdated"
             )
-            self._wrong("principles", slug, f"texts.{original}.state", message)
+            self._add_problem("principles", slug, f"texts.{original}.state", message)
 
-    def _wrong(self, kind: str, slug: str, name: str, message: str, **values: object) -> None:
+    def _add_problem(self, kind: str, slug: str, name: str, message: str, **values: object) -> None:
         file = self.incoming.files.get((kind, slug), "")
         self.problems.append(Problem(file, label(kind, slug), name, message, values))
 
 
 def label(kind: str, slug: str) -> str:
-    """What an entry is called in a Problem."""
+    """The name of an entry in a Problem."""
     return f"{kind} “{slug}”"
 
 
 def _differences(old: Entry, new: Entry, prefix: str = "") -> Iterable[str]:
-    """The names of what differs; an empty value and none at all mean the same."""
+    """The names of the fields that differ; an empty value equals a missing one."""
     for name, value in new.items():
         before = old.get(name)
         if isinstance(value, dict):
@@ -213,8 +216,8 @@ def _differences(old: Entry, new: Entry, prefix: str = "") -> Iterable[str]:
             yield prefix + name
 
 
-def _is_public(old: Entry | None, new: Entry, changes: Iterable[str], was_shown: bool) -> bool:
-    """Whether readers see what changes, or would see it: pages of past editions stay."""
+def _changes_public(old: Entry | None, new: Entry, changes: Iterable[str], was_shown: bool) -> bool:
+    """Whether a change is visible to readers; pages of past editions stay visible."""
     is_draft = new["status"] == "draft" and (old is None or old["status"] == "draft")
     is_draft = is_draft and not was_shown
     shared = [name for name in changes if "." not in name and name != "notes"]

@@ -1,4 +1,4 @@
-"""Slugs: names in a–z, 0–9 and hyphens, made from titles and never given twice."""
+"""Make unique slugs (a–z, 0–9, hyphens) from titles."""
 
 import re
 import unicodedata
@@ -13,7 +13,7 @@ _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ð": "d", "þ": "t
 
 
 def slug(title: str) -> str:
-    """A title as a slug: `Släpp in det nya` is `slapp-in-det-nya`. Empty where nothing is left."""
+    """Slugify a title: `Släpp in det nya` gives `slapp-in-det-nya`. Empty without any letter."""
     plain = unicodedata.normalize("NFKD", title.casefold().translate(_LETTERS))
     words = re.findall("[a-z0-9]+", re.sub("[\u0300-\u036f’']", "", plain))
     made = ""
@@ -24,21 +24,21 @@ def slug(title: str) -> str:
     return made or "".join(words)[:LONGEST]
 
 
-def free(db: Database, title: str) -> str:
-    """A slug for a principle of that title that no other has."""
-    return _free(title, "principle", lambda made: library.principle(db, made) is None)
+def unused(db: Database, title: str) -> str:
+    """An unused slug for a principle of that title."""
+    return _unused(title, "principle", lambda made: library.principle(db, made) is None)
 
 
-def free_source(db: Database, title: str) -> str:
-    """A slug for a source of that title that no other has."""
+def unused_source(db: Database, title: str) -> str:
+    """An unused slug for a source of that title."""
     known = library.sources(db)
-    return _free(title, "source", lambda made: made not in known)
+    return _unused(title, "source", lambda made: made not in known)
 
 
-def _free(title: str, usual: str, is_free: Callable[[str], bool]) -> str:
-    made = start = slug(title) or usual
+def _unused(title: str, default: str, is_unused: Callable[[str], bool]) -> str:
+    made = start = slug(title) or default
     number = 1
-    while not is_free(made):
+    while not is_unused(made):
         number += 1
         made = f"{start}-{number}"
     return made

@@ -1,6 +1,6 @@
-"""What a machine can find wrong in the library: the limits and the typography of its style guide.
+"""Checks of the library against its style guide, data/STYLE.md: lengths, typography, spelling.
 
-The style guide is data/STYLE.md. Lengths are in characters.
+Lengths are in characters.
 """
 
 import re
@@ -25,7 +25,7 @@ INTRODUCTION = (100, 400)
 LENGTHS = dict(zip(TEXT_FIELDS, (TITLE, STATEMENT, REFLECTION, PRACTICE, COMMENTARY), strict=True))
 THEMES = (1, 2)
 FEWEST_OF_A_THEME = 4
-ALIKE = 80  # of 100: from here two passages are taken for the same
+ALIKE = 80  # similarity in percent from which two passages count as duplicates
 
 _STRAIGHT = re.compile("[\"']")
 _DASH = re.compile(r"(?<=\s)-(?=\s)|--")
@@ -35,15 +35,15 @@ _DICTIONARIES = {"en": "en_GB", "sv": "sv_SE"}
 
 @dataclass(frozen=True, slots=True)
 class StyleFinding:
-    """One thing to mend: where (`principle reach-down`, `sv.title`) and what."""
+    """A style error: its place (`principle reach-down`, `sv.title`) and a message."""
 
     entry: str
     field: str
     message: str
     values: Mapping[str, object]
 
-    def say(self, t: Translator) -> str:
-        """The finding in one line of the reader's language."""
+    def line(self, t: Translator) -> str:
+        """The finding as one translated line."""
         where = f"{self.entry}: {self.field}" if self.field else self.entry
         return f"{where}: {t.gettext(self.message, **self.values)}"
 
@@ -54,7 +54,7 @@ def library(
     themes: Mapping[str, Theme],
     languages: Sequence[str],
 ) -> list[StyleFinding]:
-    """Everything that breaks the rules, in the published principles and what they rest on."""
+    """Check all published principles, their sources, and the themes."""
     published = [principle for principle in principles if principle.status == "published"]
     found: list[StyleFinding] = []
     for principle in published:
@@ -65,12 +65,12 @@ def library(
     for theme in themes.values():
         found += _theme(theme, published, languages)
     for language in languages:
-        found += _alike(published, language)
+        found += _duplicates(published, language)
     return found
 
 
 def text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
-    """What is wrong in one text: (field, message, values)."""
+    """Check one text; yields (field, message, values)."""
     for name, (least, most) in LENGTHS.items():
         value = getattr(text, name)
         yield from ((name, *wrong) for wrong in _length(value, least, most))
@@ -84,7 +84,7 @@ def text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
 
 
 def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """What is wrong with the quotes, dashes and spaces of a passage: (message, values)."""
+    """Check the quotes, dashes and spaces of a passage; yields (message, values)."""
     if _STRAIGHT.search(value):
         yield gettext_noop("has straight quotes: expected typographic ones"), {}
     if _DASH.search(value):
@@ -106,7 +106,7 @@ def spelling(
     language: str,
     known: Iterable[str] = (),
 ) -> list[StyleFinding] | None:
-    """The words that neither hunspell's dictionary nor `known` has; None without a dictionary."""
+    """Words missing from hunspell's dictionary and from `known`; None without a dictionary."""
     passages = {
         f"principle {item.slug}": "\n".join(getattr(item.texts[language], n) for n in TEXT_FIELDS)
         for item in principles
@@ -201,8 +201,8 @@ def _theme(
         yield StyleFinding(entry, "", message, {"count": count, "least": FEWEST_OF_A_THEME})
 
 
-def _alike(published: list[Principle], language: str) -> Iterator[StyleFinding]:
-    """Pairs that say nearly the same, compared field by field (RapidFuzz, order of words aside)."""
+def _duplicates(published: list[Principle], language: str) -> Iterator[StyleFinding]:
+    """Near-duplicates, compared field by field (RapidFuzz, ignoring the order of words)."""
     for name in ("title", "statement", "practice"):
         passages = [
             (principle.slug, getattr(principle.texts[language], name))

@@ -1,4 +1,4 @@
-"""What waits for somebody at the desk, as numbers."""
+"""Counts of open tasks for the overview of the desk."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,17 +15,15 @@ from feed.store.desk_queries import Filter
 
 @dataclass(frozen=True, slots=True)
 class TodoCounts:
-    """How many principles wait for an editor, how many texts are to be written in which language,
-    and on how many of the coming days something is missing.
-    """
+    """Open tasks: principles awaiting approval, texts to write per language, days with gaps."""
 
     reviews: int
     texts: dict[str, int]
     gaps: int
 
 
-def read(db: Database, site: Site, config: Config, me: Curator, now: datetime) -> TodoCounts:
-    """What waits for somebody; languages that they do not write in are left out."""
+def counts(db: Database, site: Site, config: Config, me: Curator, now: datetime) -> TodoCounts:
+    """Count the open tasks of a person, in the languages that they may write."""
     languages = [code for code in site.languages if me.may_write(code)]
     return TodoCounts(
         len(desk_queries.slugs(db, Filter(is_waiting=True), site.languages)),

@@ -1,17 +1,22 @@
-"""From draft to published, as decisions on values: what a save makes of a principle, and what of
-it readers see at once. Entries are in the shape of the exchange format.
+"""The editorial workflow, draft to published, as pure functions.
+
+They decide the states of a principle's texts after a transition, and which part of it is public at
+once. Entries have the shape of the exchange format.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from feed.errors import ForbiddenError, InputError, gettext_noop
 from feed.files import Entry
 from feed.model import SHOWABLE, TEXT_FIELDS
 from feed.model.people import Curator
+from feed.store.library_writes import SHARED
 
 Act = Literal["save", "restore", "review", "approve", "decline", "publish", "retire", "draft"]
+Version = tuple[Entry, bool]  # a revision, and whether it is a minor edit
 PUBLIC_FIELDS = ("kind", "source", "locator", "themes", "original_language")
 _STATUS = {"publish": "published", "retire": "retired", "draft": "draft"}
 _FOR_EDITORS = ("approve", "decline", "publish", "retire", "draft")
@@ -19,37 +24,37 @@ _FOR_EDITORS = ("approve", "decline", "publish", "retire", "draft")
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """Something that somebody does to a principle.
+    """An action of a person on a principle.
 
-    `languages` are the texts that it is done to: None for all that it can be meant for. With
-    `typo_only`, what it changes leaves translations current. `typo_waits` decides the same of what
-    waited; None leaves that as it was marked.
+    `languages` are the texts it applies to, None for all that it fits. With `minor`, its changes
+    leave translations current; `pending_minor` sets the same for changes that were pending, None
+    leaves their own flags.
     """
 
     me: Curator
     act: Act = "save"
     languages: tuple[str, ...] | None = None
-    typo_only: bool = False
-    typo_waits: bool | None = None
+    minor: bool = False
+    pending_minor: bool | None = None
 
 
 def words(text: Entry | None) -> tuple[str, ...]:
-    """What is written in a text, part by part; nothing where there is none."""
+    """The parts of a text as a tuple, in the order of TEXT_FIELDS; all empty for None."""
     return tuple((text or {}).get(name, "") for name in TEXT_FIELDS)
 
 
 def fields(entry: Entry) -> Entry:
-    """What is not text, with every part there."""
+    """The public fields of an entry apart from its texts, with defaults for missing ones."""
     return {name: entry.get(name, [] if name == "themes" else "") for name in PUBLIC_FIELDS}
 
 
 def is_same(one: Entry, other: Entry) -> bool:
-    """Whether two entries say the same and stand at the same stage."""
+    """Whether two entries have the same content and states."""
     return _whole(one) == _whole(other)
 
 
 def forbid(step: Transition, old: Entry | None, new: Entry) -> None:
-    """Raise ForbiddenError where somebody's role does not reach that far."""
+    """Raise ForbiddenError where the person's role does not allow the transition."""
     if step.act in _FOR_EDITORS and not step.me.may("editor"):
         raise ForbiddenError(gettext_noop("Only an editor can do that."))
     if step.me.may("curator"):
@@ -66,7 +71,7 @@ def forbid(step: Transition, old: Entry | None, new: Entry) -> None:
 
 
 def decided(old: Entry | None, live: Entry | None, new: Entry, step: Transition) -> Entry:
-    """The working copy after a step: what was typed, each text in the state that it has now."""
+    """The working copy after a transition: the new entry with the state of each text."""
     before: dict[str, Entry] = old["texts"] if old else {}
     shown: dict[str, Entry] = live["texts"] if live else {}
     original = new["original_language"]
@@ -86,9 +91,9 @@ def decided(old: Entry | None, live: Entry | None, new: Entry, step: Transition)
 def live_part(
     old: Entry | None, live: Entry | None, new: Entry, step: Transition, *, was_shown: bool = False
 ) -> Entry:
-    """What of a working copy goes into the library: all but what waits or is unfinished.
+    """The part of a working copy that goes into the library: all but pending and unfinished parts.
 
-    One that `was_shown` has editions: readers see it on their pages even while it is a draft.
+    A principle that `was_shown` has editions: readers see it even while it is a draft.
     """
     shown: dict[str, Entry] = live["texts"] if live else {}
     is_public = live is not None and (live["status"] != "draft" or was_shown)
@@ -101,16 +106,16 @@ def live_part(
                 texts[language] = known
             continue
         texts[language] = text
-    kept = {
+    pending = {
         name: value
         for name, value in fields(live or {}).items()
         if is_public and value != new[name] and _is_held(name, old, new, step)
     }
-    return {**new, **kept, "texts": texts}
+    return {**new, **pending, "texts": texts}
 
 
 def renewed(old: Entry | None, new: Entry, step: Transition) -> Collection[str]:
-    """The translations that somebody has just found to answer to the original as it is."""
+    """Languages of translations just approved: they are current with the original as it is."""
     before: dict[str, Entry] = old["texts"] if old and step.act in ("approve", "publish") else {}
     return [
         language
@@ -120,7 +125,7 @@ def renewed(old: Entry | None, new: Entry, step: Transition) -> Collection[str]:
 
 
 def incomplete(entry: Entry) -> dict[str, InputError]:
-    """What is missing, by its field: of the original, and of texts that are no drafts any more."""
+    """Errors for missing parts of the original and of texts that are no longer drafts, by field."""
     missing = gettext_noop("This part is needed: write it, or leave the text a draft.")
     original = entry["original_language"]
     found: dict[str, InputError] = {}
@@ -132,8 +137,26 @@ def incomplete(entry: Entry) -> dict[str, InputError]:
     return found
 
 
+def minor_parts(versions: Sequence[Version], live: Entry) -> frozenset[str]:
+    """Languages whose pending changes are all minor edits; SHARED stands for the other fields.
+
+    `versions` are newest first. A version counts as minor for what it changed itself, never for
+    what was pending beside it.
+    """
+    parts = (SHARED, *versions[0][0]["texts"])
+    return frozenset(part for part in parts if _is_minor(versions, live, part))
+
+
+def pending_is_minor(versions: Sequence[Version], live: Entry) -> bool | None:
+    """Whether the pending changes of the original are all minor; None without such changes."""
+    original = live["original_language"]
+    if _content(versions[0][0], original) == _content(live, original):
+        return None
+    return original in minor_parts(versions, live)
+
+
 def _edited(was: Entry | None, text: Entry, step: Transition) -> str:
-    """The state of a text once it is typed: nothing approved is changed without an editor."""
+    """The state of a text after editing: only an editor changes an approved text directly."""
     if was is None:
         return "draft"
     state = str(was["state"])
@@ -141,11 +164,11 @@ def _edited(was: Entry | None, text: Entry, step: Transition) -> str:
         return state
     if not step.me.may("editor"):
         return "review"
-    return state if step.typo_only else "approved"
+    return state if step.minor else "approved"
 
 
 def _acted(state: str, language: str, original: str, text: Entry, step: Transition) -> str:
-    """The state of a text after what is done to it."""
+    """The state of a text after the action of the transition."""
     if not any(words(text)):
         return state
     named = step.languages is not None and language in step.languages
@@ -163,7 +186,7 @@ def _acted(state: str, language: str, original: str, text: Entry, step: Transiti
 
 
 def _is_held(name: str, old: Entry | None, new: Entry, step: Transition) -> bool:
-    """Whether a part that readers would see changed waits: nobody but an editor changes it."""
+    """Whether a changed public field stays pending: only an editor publishes it."""
     if not step.me.may("editor"):
         return True
     whole = step.languages is None or new["original_language"] in step.languages
@@ -183,3 +206,17 @@ def _whole(entry: Entry) -> Entry:
         if any(words(text))
     }
     return {**_others(entry), "status": entry.get("status"), "texts": texts}
+
+
+def _is_minor(versions: Sequence[Version], live: Entry, part: str) -> bool:
+    public = _content(live, part)
+    for (newer, minor), (older, _) in pairwise(versions):
+        if _content(newer, part) == public:
+            return True
+        if not minor and _content(newer, part) != _content(older, part):
+            return False
+    return _content(versions[-1][0], part) == public
+
+
+def _content(entry: Entry, part: str) -> object:
+    return fields(entry) if part == SHARED else words(entry["texts"].get(part))

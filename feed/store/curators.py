@@ -1,4 +1,4 @@
-"""The people at the desk, their passwords' hashes and their second factors."""
+"""The staff of the desk: accounts, password hashes, second factors and recovery codes."""
 
 import json
 from datetime import datetime
@@ -35,35 +35,35 @@ def curator(row: Row) -> Curator:
     )
 
 
-def everybody(db: Database) -> list[Curator]:
-    """Everybody who is or was at the desk, by name."""
+def list_all(db: Database) -> list[Curator]:
+    """All accounts, disabled ones included, by name."""
     rows = db.query(f"{SELECT} FROM curators c ORDER BY c.name COLLATE NOCASE, c.id")
     return [curator(row) for row in rows]
 
 
 def by_id(db: Database, number: int) -> Curator | None:
-    """Somebody by their number."""
+    """An account by its id."""
     return _one(db, "c.id = ?", number)
 
 
 def by_identity(db: Database, identity: str) -> Curator | None:
-    """Somebody by their address as it is compared."""
+    """An account by its e-mail address in the form of `email_addresses.identity`."""
     return _one(db, "c.identity = ?", identity)
 
 
 def is_empty(db: Database) -> bool:
-    """Whether nobody has ever been at the desk."""
+    """Whether there are no accounts."""
     return db.execute("SELECT 1 FROM curators LIMIT 1").fetchone() is None
 
 
 def administrators(db: Database) -> int:
-    """How many administrators may sign in."""
+    """The number of enabled administrators."""
     query = "SELECT count(*) FROM curators WHERE role = 'administrator' AND disabled IS NULL"
     return int(db.execute(query).fetchone()[0])
 
 
 def add(db: Database, found: Curator, identity: str) -> int:
-    """Add somebody, whose `id` is given here; the number."""
+    """Add an account; returns its id (that of `found` is ignored)."""
     cursor = db.execute(
         "INSERT INTO curators (address, identity, name, role, languages, language, made)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -77,26 +77,26 @@ def add(db: Database, found: Curator, identity: str) -> int:
 
 
 def change(db: Database, number: int, **values: object) -> None:
-    """Change columns of somebody; a tuple becomes a JSON list, an instant its stamp."""
+    """Update columns of an account; tuples are stored as JSON, instants as text."""
     stored = {name: _stored(value) for name, value in values.items()}
     settings = ", ".join(f"{name} = :{name}" for name in stored)
     db.execute(f"UPDATE curators SET {settings} WHERE id = :id", {**stored, "id": number})
 
 
 def password(db: Database, number: int) -> str | None:
-    """The hash of somebody's password; None where they have none."""
+    """The password hash of an account; None without a password."""
     row = db.execute("SELECT password FROM curators WHERE id = ?", [number]).fetchone()
     return row[0] if row else None
 
 
 def factor(db: Database, number: int) -> str | None:
-    """The secret of somebody's second factor; None where they have none."""
+    """The TOTP secret of an account; None without a second factor."""
     row = db.execute("SELECT factor FROM curators WHERE id = ?", [number]).fetchone()
     return row[0] if row else None
 
 
 def take_step(db: Database, number: int, step: int) -> bool:
-    """Mark a time step's code as used; False where it or a later one was already."""
+    """Use up the TOTP code of a time step; False if it or a later one was used already."""
     done = db.execute(
         "UPDATE curators SET factor_step = ? WHERE id = ? AND factor_step < ?", [step, number, step]
     )
@@ -104,7 +104,7 @@ def take_step(db: Database, number: int, step: int) -> bool:
 
 
 def put_recovery_codes(db: Database, number: int, hashes: list[str]) -> None:
-    """Replace somebody's recovery codes, given as their hashes."""
+    """Replace an account's recovery codes, given as hashes."""
     db.execute("DELETE FROM recovery_codes WHERE curator = ?", [number])
     db.conn.executemany(
         "INSERT INTO recovery_codes VALUES (?, ?)", [(number, each) for each in hashes]
@@ -112,13 +112,13 @@ def put_recovery_codes(db: Database, number: int, hashes: list[str]) -> None:
 
 
 def recovery_codes(db: Database, number: int) -> int:
-    """How many recovery codes somebody has left."""
+    """The number of unused recovery codes of an account."""
     query = "SELECT count(*) FROM recovery_codes WHERE curator = ?"
     return int(db.execute(query, [number]).fetchone()[0])
 
 
 def use_recovery_code(db: Database, number: int, digest: str) -> bool:
-    """Use up a recovery code, given as its hash; False where there is none such."""
+    """Use up a recovery code, given as its hash; False if there is no such code."""
     done = db.execute("DELETE FROM recovery_codes WHERE curator = ? AND code = ?", [number, digest])
     return done.rowcount == 1
 

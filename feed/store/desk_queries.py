@@ -1,4 +1,4 @@
-"""The library as its writers see it: everything there is, filtered, sorted and paged."""
+"""The list of principles at the desk, drafts included: filtered, sorted and paged."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.store.library import fts
-from feed.store.translation_status import CELLS, SAVED, SOME_CELLS, WAITING
+from feed.store.translations import AWAITING_APPROVAL, CELLS, LAST_SAVED, SOME_CELLS
 
 _FROM = (
     "FROM principles p"
@@ -19,10 +19,10 @@ _FROM = (
 )
 _TITLE = "ifnull(w.title, ifnull(o.title, p.slug))"
 _BY_TITLE = f"{_TITLE} COLLATE NOCASE"
-# What each column sorts by, and whether that is usually backwards; titles decide after it.
+# What each column sorts by, and whether that is by_default descending; titles decide after it.
 SORTS = {
     "title": (_BY_TITLE, False),
-    "changed": (SAVED, True),
+    "changed": (LAST_SAVED, True),
     "status": ("p.status", False),
     "source": ("s.title COLLATE NOCASE", False),
 }
@@ -30,10 +30,10 @@ SORTS = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which principles somebody looks at; empty parts match everything.
+    """A filter of principles; empty fields match everything.
 
-    `state` is that of a text in `language`, or in any: one of the states, or `missing`.
-    `is_waiting` leaves those that wait for an editor.
+    `state` is that of the text in `language`, or in any language: a state, or `missing`. With
+    `is_waiting`, only principles that await approval.
     """
 
     words: str = ""
@@ -47,10 +47,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class LibraryRow:
-    """A principle on the board.
+    """A principle in the list.
 
-    `title` is in `language`; `states` are those of its texts, by language. `by` is who saved last,
-    None for an import by the command line, and `revision` the number of that step.
+    `title` is in `language`; `states` are those of its texts, by language. `revision` is the id of
+    the newest revision, `by` the name of who saved it, None for an import by the command line.
     """
 
     slug: str
@@ -72,38 +72,38 @@ def search(
     shown: str,
     *,
     sort: str = "title",
-    backwards: bool = False,
+    descending: bool = False,
     limit: int,
     offset: int = 0,
 ) -> tuple[list[LibraryRow], int]:
-    """A page of the principles that match, and their whole number.
+    """A page of the matching principles, and their total number.
 
-    Titles are in `shown`, where there are such. `languages` are those of the site.
-    `sort` is one of SORTS.
+    Titles are in the language `shown`, where there is one. `languages` are those of the site.
+    `sort` is a key of SORTS; `descending` reverses the usual order.
     """
     where, values = _where(query, languages)
     values["shown"] = shown
-    key, usually = SORTS[sort]
-    order = f"{key} {'DESC' if backwards != usually else 'ASC'}, {_BY_TITLE}, p.slug"
-    rows = db.execute(
+    key, by_default = SORTS[sort]
+    order = f"{key} {'DESC' if descending != by_default else 'ASC'}, {_BY_TITLE}, p.slug"
+    found = db.execute(
         f"{CELLS} SELECT p.slug, count(*) OVER () {_FROM} WHERE {where}"
         f" ORDER BY {order} LIMIT :limit OFFSET :offset",
         {**values, "limit": limit, "offset": offset},
     ).fetchall()
-    return lines(db, [slug for slug, _ in rows], shown), rows[0][1] if rows else 0
+    return rows(db, [slug for slug, _ in found], shown), found[0][1] if found else 0
 
 
 def slugs(db: Database, query: Filter, languages: Collection[str]) -> list[str]:
-    """All principles that match, in order."""
+    """The slugs of all matching principles, in order."""
     where, values = _where(query, languages)
-    rows = db.execute(
+    found = db.execute(
         f"{CELLS} SELECT p.slug {_FROM} WHERE {where} ORDER BY p.slug", {**values, "shown": ""}
     )
-    return [slug for (slug,) in rows]
+    return [slug for (slug,) in found]
 
 
-def lines(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]:
-    """The principles of these slugs, in that order."""
+def rows(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]:
+    """The rows of these slugs, in that order."""
     values = {"slugs": json.dumps(list(chosen)), "shown": shown}
     found = {
         row["slug"]: row
@@ -111,7 +111,7 @@ def lines(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]
             f"{SOME_CELLS} SELECT p.slug, {_TITLE} AS title, p.status, p.source,"
             " CASE WHEN w.title IS NULL THEN p.original_language ELSE :shown END AS language,"
             " r.at AS changed, c.name AS by, r.id AS revision,"
-            f" p.slug IN ({WAITING}) AS is_waiting,"
+            f" p.slug IN ({AWAITING_APPROVAL}) AS is_waiting,"
             " (SELECT json_group_object(language, state) FROM cells WHERE principle = p.slug)"
             f" AS states {_FROM} JOIN revisions r ON r.id ="
             " (SELECT max(id) FROM revisions WHERE principle = p.slug)"
@@ -120,10 +120,10 @@ def lines(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]
             values,
         )
     }
-    return [_line(found[slug]) for slug in chosen if slug in found]
+    return [_row(found[slug]) for slug in chosen if slug in found]
 
 
-def _line(row: dict[str, Any]) -> LibraryRow:
+def _row(row: dict[str, Any]) -> LibraryRow:
     return LibraryRow(
         **{
             **row,
@@ -135,7 +135,7 @@ def _line(row: dict[str, Any]) -> LibraryRow:
 
 
 def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, Any]]:
-    """The condition of a filter, and its values."""
+    """The SQL condition of a filter, and its parameters."""
     parts = ["1"]
     values: dict[str, Any] = {"languages": json.dumps(list(languages))}
     for name in ("status", "theme", "source", "language", "state"):
@@ -146,7 +146,7 @@ def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, An
             "p.slug IN (SELECT t.principle FROM texts_fts f JOIN texts t ON t.rowid = f.rowid"
             " WHERE texts_fts MATCH :words)"
             if values["words"]
-            else "0"  # signs only: nothing has them
+            else "0"  # punctuation only
         )
     if query.status:
         parts.append("p.status = :status")
@@ -155,14 +155,14 @@ def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, An
     if query.theme:
         parts.append("p.slug IN (SELECT principle FROM principle_themes WHERE theme = :theme)")
     if query.language or query.state:
-        parts.append(_stands(query))
+        parts.append(_state_condition(query))
     if query.is_waiting:
-        parts.append(f"p.slug IN ({WAITING})")
+        parts.append(f"p.slug IN ({AWAITING_APPROVAL})")
     return " AND ".join(parts), values
 
 
-def _stands(query: Filter) -> str:
-    """The condition on the state of a text, in one language or any."""
+def _state_condition(query: Filter) -> str:
+    """The SQL condition on the state of a text, in one language or any."""
     if query.state == "missing" and query.language:
         return "p.slug NOT IN (SELECT principle FROM cells WHERE language = :language)"
     if query.state == "missing":

@@ -1,4 +1,4 @@
-"""The ledger of editions, and the pins."""
+"""The ledger of editions, and the pins: queries, adding, withdrawing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def shown(db: Database) -> list[Shown]:
-    """The whole ledger as rotation reads it, oldest first."""
+    """The whole ledger as input of the rotation, oldest first."""
     rows = db.query(
         "SELECT e.date, e.cycle, e.withdrawn, p.slug, p.source,"
         " (SELECT group_concat(theme) FROM principle_themes x WHERE x.principle = p.slug) AS themes"
@@ -36,13 +36,13 @@ def shown(db: Database) -> list[Shown]:
 
 
 def pins(db: Database) -> dict[date, str]:
-    """Every pin: date to slug."""
+    """All pins: date to slug."""
     rows = db.execute("SELECT date, principle FROM pins")
     return {date.fromisoformat(day): slug for day, slug in rows}
 
 
 def pin(db: Database, day: date, slug: str | None) -> None:
-    """Pin a principle to a date, or take the date's pin away."""
+    """Pin a principle to a date; None removes the pin."""
     db.execute("DELETE FROM pins WHERE date = ?", [day.isoformat()])
     if slug is not None:
         db.execute("INSERT INTO pins VALUES (?, ?)", [day.isoformat(), slug])
@@ -55,9 +55,9 @@ def last_date(db: Database) -> date | None:
 
 
 def add(db: Database, choice: Choice, published: datetime, now: datetime) -> None:
-    """Enter an edition, `published` at the start of its date; its number follows earlier ones.
+    """Add an edition, `published` at the start of its date and numbered after earlier ones.
 
-    The schema refuses a second standing edition of the date (sqlite3.IntegrityError).
+    Raises sqlite3.IntegrityError where the date has a standing edition.
     """
     db.execute(
         "INSERT INTO editions (date, number, principle, cycle, why, published, made)"
@@ -98,7 +98,7 @@ def withdraw(
 
 
 def withdrawn(db: Database, limit: int) -> list[tuple[Edition, str | None]]:
-    """The editions that were withdrawn last, newest first, and who did it, where that is known."""
+    """The last withdrawn editions, newest first, each with the name of who withdrew it, or None."""
     rows = db.query(
         "SELECT e.*, c.name FROM editions e LEFT JOIN curators c ON c.id = e.withdrawn_by"
         " WHERE withdrawn IS NOT NULL ORDER BY withdrawn DESC, e.id DESC LIMIT ?",
@@ -113,17 +113,17 @@ def latest(db: Database, day: date) -> Edition | None:
 
 
 def on(db: Database, day: date) -> Edition | None:
-    """The standing edition of a date; without one, its last withdrawn edition."""
+    """The standing edition of a date, else its last withdrawn one, else None."""
     return _one(db, "date = ? ORDER BY withdrawn IS NULL DESC, number DESC", day)
 
 
 def before(db: Database, day: date) -> Edition | None:
-    """The standing edition next before a date."""
+    """The last standing edition before a date."""
     return _one(db, "withdrawn IS NULL AND date < ? ORDER BY date DESC", day)
 
 
 def after(db: Database, day: date, today: date) -> Edition | None:
-    """The standing edition next after a date, but not after today."""
+    """The first standing edition after a date, none after today."""
     found = _one(db, "withdrawn IS NULL AND date > ? ORDER BY date", day)
     return found if found and found.date <= today else None
 
@@ -140,7 +140,7 @@ def between(db: Database, first: date, last: date) -> list[Edition]:
 def page(
     db: Database, first: date, last: date, limit: int, offset: int
 ) -> tuple[list[Edition], int]:
-    """A page of the standing editions from `first` to `last`, newest first, and their number."""
+    """A page of the standing editions from `first` to `last`, newest first, and the total."""
     condition = "FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ?"
     span = [first.isoformat(), last.isoformat()]
     total = db.execute(f"SELECT count(*) {condition}", span).fetchone()[0]
@@ -169,7 +169,7 @@ def recent(
 
 
 def dates_of(db: Database, slug: str, today: date) -> list[date]:
-    """The dates on which a principle stood, newest first, none after `today`."""
+    """The dates of a principle's standing editions, newest first, none after `today`."""
     rows = db.execute(
         "SELECT date FROM editions WHERE principle = ? AND withdrawn IS NULL AND date <= ?"
         " ORDER BY date DESC",
@@ -179,7 +179,7 @@ def dates_of(db: Database, slug: str, today: date) -> list[date]:
 
 
 def months(db: Database, today: date) -> list[tuple[date, int]]:
-    """The first day of each month that has standing editions, newest first, with their number."""
+    """The first day of each month with standing editions, newest first, and their number."""
     rows = db.execute(
         "SELECT substr(date, 1, 7) AS month, count(*) FROM editions"
         " WHERE withdrawn IS NULL AND date <= ? GROUP BY month ORDER BY month DESC",
@@ -198,7 +198,7 @@ def dates(db: Database, today: date) -> list[date]:
 
 
 def was_shown(db: Database, slug: str) -> bool:
-    """Whether a principle has had an edition, standing or not."""
+    """Whether a principle has any edition, standing or withdrawn."""
     query = "SELECT 1 FROM editions WHERE principle = ? LIMIT 1"
     return db.execute(query, [slug]).fetchone() is not None
 
@@ -206,7 +206,7 @@ def was_shown(db: Database, slug: str) -> bool:
 def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
     """The editions with their principle, source and themes, in the same order.
 
-    A principle whose original is approved no more has the last words of it that were.
+    A principle whose original is no longer approved has its last approved text.
     """
     stored = library.principles(db, {edition.principle for edition in editions})
     principles = {slug: _as_shown(db, principle) for slug, principle in stored.items()}
@@ -225,7 +225,7 @@ def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
 
 
 def _as_shown(db: Database, principle: Principle) -> Principle:
-    """With the last words that were approved, where an import took the original’s approval back."""
+    """The principle with its last approved original, where an import revoked the approval."""
     original = principle.texts[principle.original_language]
     if original.state in SHOWABLE:
         return principle

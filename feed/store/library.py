@@ -1,4 +1,4 @@
-"""Reading principles, sources and themes."""
+"""Queries of principles, sources and themes: by slug, full-text search, counts."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search of the library as a reader of `language` sees it; empty parts match everything."""
+    """A search of the published library in `language`; empty fields match everything."""
 
     language: str
     words: str = ""
@@ -47,17 +47,17 @@ class Query:
 
 
 def is_empty(db: Database) -> bool:
-    """Whether there is not a single principle."""
+    """Whether the library has no principles."""
     return db.execute("SELECT 1 FROM principles LIMIT 1").fetchone() is None
 
 
 def principle(db: Database, slug: str) -> Principle | None:
-    """The principle of that slug, whatever its status."""
+    """The principle with that slug, of any status; None if there is none."""
     return principles(db, [slug]).get(slug)
 
 
 def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, Principle]:
-    """Principles by slug, in the order of their slugs: those asked for, or all of them."""
+    """Principles by slug, ordered by slug: those of `slugs`, or all."""
     chosen = _in("slug", slugs)
     rows = db.query(f"SELECT * FROM principles {chosen} ORDER BY slug", _json(slugs))
     themes = _grouped(
@@ -86,17 +86,15 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
 
 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
-    """A page of the published principles that match, best or first by title, and their number."""
+    """A page of the matching published principles, by rank or title, and the total number."""
     where = [_LISTED]
     values: dict[str, Any] = {"language": query.language, "words": fts(query.words)}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
-    if query.words and not values["words"]:
+    if query.words and not values["words"]:  # punctuation only
         return [], 0
     if query.words:
-        if not values["words"]:  # signs only: nothing has them
-            return [], 0
         matching += " JOIN texts_fts f ON f.rowid = t.rowid"
         where.append("texts_fts MATCH :words")
         order = "f.rank, p.slug"
@@ -155,11 +153,11 @@ def listed(db: Database) -> list[str]:
 
 
 def passages(
-    db: Database, language: str, bounds: Mapping[str, tuple[int, int]], but: str
+    db: Database, language: str, bounds: Mapping[str, tuple[int, int]], except_slug: str
 ) -> dict[str, dict[str, str]]:
-    """Parts (title, statement …) of every text in a language: by part, then by principle.
+    """Passages of all texts in a language: by field (title, statement …), then by slug.
 
-    Of each part those that have as many characters as its bounds say; not those of `but`.
+    `bounds` has the least and most characters for each field; texts of `except_slug` are left out.
     """
     if unknown := set(bounds) - set(TEXT_FIELDS):
         raise ValueError(f"a text has no {unknown}")
@@ -168,7 +166,7 @@ def passages(
     found: dict[str, dict[str, str]] = {part: {} for part in bounds}
     rows = db.execute(
         f"SELECT principle, {', '.join(bounds)} FROM texts WHERE language = ? AND principle <> ?",
-        [language, but],
+        [language, except_slug],
     )
     for slug, *parts in rows:
         for (part, (least, most)), text in zip(bounds.items(), parts, strict=True):
@@ -178,7 +176,7 @@ def passages(
 
 
 def theme_counts(db: Database) -> dict[str, int]:
-    """How many published principles each theme has."""
+    """The number of published principles of each theme."""
     rows = db.execute(
         "SELECT x.theme, count(*) FROM principle_themes x JOIN principles p ON p.slug = x.principle"
         f" WHERE {_LISTED} GROUP BY x.theme"
@@ -187,13 +185,13 @@ def theme_counts(db: Database) -> dict[str, int]:
 
 
 def source_counts(db: Database) -> dict[str, int]:
-    """How many published principles each source has."""
+    """The number of published principles of each source."""
     rows = db.execute(f"SELECT source, count(*) FROM principles p WHERE {_LISTED} GROUP BY source")
     return dict(rows.fetchall())
 
 
 def language_counts(db: Database) -> dict[str, int]:
-    """How many published principles each language has an approved text of."""
+    """The number of published principles with an approved text, by language."""
     rows = db.execute(
         "SELECT t.language, count(*) FROM texts t JOIN principles p ON p.slug = t.principle"
         f" WHERE t.state = 'approved' AND {_LISTED} GROUP BY t.language"
@@ -202,7 +200,7 @@ def language_counts(db: Database) -> dict[str, int]:
 
 
 def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Theme]:
-    """Themes by slug, in the order of their slugs: those asked for, or all of them."""
+    """Themes by slug, ordered by slug: those of `slugs`, or all."""
     rows = db.query(
         f"SELECT * FROM theme_texts {_in('theme', slugs)} ORDER BY theme, rowid", _json(slugs)
     )
@@ -221,7 +219,7 @@ def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Them
 
 
 def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Source]:
-    """Sources by slug, in the order of their slugs: those asked for, or all of them."""
+    """Sources by slug, ordered by slug: those of `slugs`, or all."""
     rows = db.query(
         f"SELECT * FROM source_texts {_in('source', slugs)} ORDER BY source, rowid", _json(slugs)
     )
@@ -231,7 +229,7 @@ def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Sou
 
 
 def public_sources(db: Database) -> dict[str, Source]:
-    """The sources that readers know of: those of principles with a page, or with an edition."""
+    """The sources of principles that have a page or an edition."""
     rows = db.execute(
         "SELECT DISTINCT source FROM principles p WHERE p.status <> 'draft'"
         " OR EXISTS (SELECT 1 FROM editions e WHERE e.principle = p.slug)"
@@ -293,7 +291,7 @@ def _json(values: Collection[str] | None) -> dict[str, str]:
 
 
 def fts(words: str) -> str:
-    """Each word as a quoted prefix, so that nothing typed is read as query syntax."""
+    """An FTS5 query of quoted word prefixes, so that no input is read as query syntax."""
     return " ".join(f'"{word}"*' for word in _words(words))
 
 

@@ -1,4 +1,4 @@
-"""Writing principles, sources and themes from complete exchange entries."""
+"""INSERT and UPDATE of principles, sources and themes, from complete exchange entries."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -11,7 +11,7 @@ from feed.model import TEXT_FIELDS
 from feed.store.timestamps import stamp
 
 Row = dict[str, Any]
-SHARED = ""  # among the names of languages: what is about a principle, not a text
+SHARED = ""  # in place of a language: the fields of a principle that are not text
 _SIGNIFICANT = ("kind", "source", "themes")
 
 
@@ -30,7 +30,7 @@ def put_theme(db: Database, entry: Entry, now: datetime) -> None:
 
 
 def put_source(db: Database, entry: Entry, now: datetime) -> None:
-    """Add a source, or replace it: then it counts as corrected."""
+    """Add or replace a source; replacing counts as a correction."""
     fields = ("slug", "title", "language", "author", "publisher", "year", "url")
     db.execute(
         "INSERT INTO sources (slug, title, language, author, publisher, year, url, changed)"
@@ -53,16 +53,18 @@ def put_principle(
     old: Entry | None,
     now: datetime,
     *,
-    typos: Collection[str] = (),
+    minor_parts: Collection[str] = (),
     renewed: Collection[str] = (),
 ) -> None:
     """Add a principle, or replace `old`.
 
     A change counts as a correction, and makes translations of a changed original outdated, unless
-    `typos` has the text’s language (SHARED for what is no text). Translations in `renewed` answer
-    to the original as it is now, changed or not.
+    `minor_parts` has the text’s language (SHARED for the other fields). Translations in `renewed`
+    are current with the original as it is now, changed or not.
     """
-    significant = bool(old) and SHARED not in typos and _differs(entry, old or {}, _SIGNIFICANT)
+    significant = (
+        bool(old) and SHARED not in minor_parts and _differs(entry, old or {}, _SIGNIFICANT)
+    )
     db.execute(
         "INSERT INTO principles"
         " (slug, kind, source, locator, status, original_language, changed, notes)"
@@ -84,7 +86,7 @@ def put_principle(
         db.execute(
             "INSERT INTO principle_themes VALUES (?, ?, ?)", [entry["slug"], position, theme]
         )
-    _put_texts(db, entry, old, now, typos, renewed)
+    _put_texts(db, entry, old, now, minor_parts, renewed)
 
 
 def _put_texts(
@@ -92,7 +94,7 @@ def _put_texts(
     entry: Entry,
     old: Entry | None,
     now: datetime,
-    typos: Collection[str],
+    minor_parts: Collection[str],
     renewed: Collection[str],
 ) -> None:
     original = entry["original_language"]
@@ -104,8 +106,8 @@ def _put_texts(
     # The original first: its version is what the translations are based on.
     for language in sorted(entry["texts"], key=lambda code: code != original):
         text, before = entry["texts"][language], stored.get(language)
-        is_typo = language in typos
-        row = _text_row(text, before, now, first=old is None, typo_only=is_typo)
+        is_minor = language in minor_parts
+        row = _text_row(text, before, now, first=old is None, minor=is_minor)
         if language == original:
             version = row["version"]
         current = language in renewed and text["state"] == "approved"
@@ -114,15 +116,13 @@ def _put_texts(
             _put_text(db, {"principle": entry["slug"], "language": language, **row})
 
 
-def _text_row(
-    text: Entry, before: Row | None, now: datetime, *, first: bool, typo_only: bool
-) -> Row:
+def _text_row(text: Entry, before: Row | None, now: datetime, *, first: bool, minor: bool) -> Row:
     row: Row = {name: text.get(name, "") for name in TEXT_FIELDS}
     row["state"] = "approved" if text["state"] == "outdated" else text["state"]
     was_shown = before is not None and before["state"] == "approved"
     is_shown = row["state"] == "approved"
-    rewritten = before is not None and not typo_only and _differs(row, before, TEXT_FIELDS)
-    # Readers see a text only while it is approved: coming and going are corrections, too.
+    rewritten = before is not None and not minor and _differs(row, before, TEXT_FIELDS)
+    # Only approved texts are public: appearing and disappearing are corrections, too.
     visible = was_shown != is_shown or (rewritten and is_shown)
     corrected = before["corrected"] if before else None
     version = before["version"] if before else 1
@@ -134,7 +134,7 @@ def _text_row(
 
 
 def _based_on(text: Entry, before: Row | None, version: int) -> int:
-    """The version of the original that this text now answers to."""
+    """The version of the original that this text is now a translation of."""
     if text["state"] == "outdated":
         return version - 1 if before is None else min(before["based_on"], version - 1)
     if before is None or _differs(text, before, TEXT_FIELDS) or text["state"] != before["state"]:

@@ -1,4 +1,4 @@
-"""The history of principles: who saved what, and when."""
+"""Revisions: the history of each principle."""
 
 import json
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _SELECT = (
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One saved step: the whole principle, and what was done.
+    """One revision: the complete principle, and the action that saved it.
 
-    `is_applied` tells whether all of it is in the library; else some waits for an editor or is
-    unfinished. `curator` and `by` (a name) are None for an import by the command line.
+    `is_applied` is false where some of it is not in the library: pending approval, or unfinished.
+    `curator` (an id) and `by` (a name) are None for an import by the command line.
     """
 
     id: int
@@ -30,7 +30,7 @@ class Revision:
     origin: str
     action: str
     is_applied: bool
-    is_typo: bool
+    is_minor: bool
     entry: Entry
     curator: int | None
     by: str | None
@@ -50,9 +50,9 @@ def add(
     reason: str | None = None,
     form: str | None = None,
 ) -> int:
-    """Add a step to the history of a principle that is in the library; its number.
+    """Add a revision of a principle that is in the library; returns its id.
 
-    `origin` is import or desk; `form` is the name of the form that a new principle was written in.
+    `origin` is import or desk; `form` identifies the form that a new principle was submitted with.
     """
     cursor = db.execute(
         "INSERT INTO revisions"
@@ -68,28 +68,28 @@ def add(
 
 
 def newest(db: Database, slug: str) -> Revision | None:
-    """The last step of a principle's history; None where there is none."""
+    """The newest revision of a principle; None without any."""
     return _one(db, "WHERE r.principle = ? ORDER BY r.id DESC LIMIT 1", slug)
 
 
 def by_id(db: Database, number: int) -> Revision | None:
-    """A step by its number."""
+    """A revision by its id."""
     return _one(db, "WHERE r.id = ?", number)
 
 
 def by_form(db: Database, form: str) -> Revision | None:
-    """The first step of the principle that was written in a form."""
+    """The first revision of the principle that was submitted with a form."""
     return _one(db, "WHERE r.form = ?", form)
 
 
-def of(db: Database, slug: str) -> list[Revision]:
-    """The whole history of a principle, newest first."""
+def history(db: Database, slug: str) -> list[Revision]:
+    """All revisions of a principle, newest first."""
     rows = db.query(f"{_SELECT} WHERE r.principle = ? ORDER BY r.id DESC", [slug])
     return [_revision(row) for row in rows]
 
 
 def last_approved(db: Database, slug: str) -> Entry | None:
-    """A principle as of the newest step that had its original approved; None where none had."""
+    """A principle as of its newest revision with an approved original; None without such."""
     row = db.execute(
         "SELECT body FROM revisions WHERE principle = ? AND json_extract(body,"
         " '$.texts.\"' || json_extract(body, '$.original_language') || '\".state') = 'approved'"
@@ -100,7 +100,7 @@ def last_approved(db: Database, slug: str) -> Entry | None:
 
 
 def unapplied(db: Database) -> dict[str, Revision]:
-    """The last step of every principle that is not all in the library, by slug, oldest first."""
+    """The newest revisions that are not wholly in the library, by slug, oldest first."""
     rows = db.query(
         f"{_SELECT} WHERE r.id IN (SELECT max(id) FROM revisions GROUP BY principle)"
         " AND NOT r.applied ORDER BY r.id"
@@ -109,7 +109,7 @@ def unapplied(db: Database) -> dict[str, Revision]:
 
 
 def last_origin(db: Database, slug: str) -> str | None:
-    """Where the newest revision of a principle came from: import, desk, or None."""
+    """The origin of a principle's newest revision: import, desk, or None."""
     row = db.execute(
         "SELECT origin FROM revisions WHERE principle = ? ORDER BY id DESC LIMIT 1", [slug]
     ).fetchone()
@@ -129,7 +129,7 @@ def _revision(row: Row) -> Revision:
         origin=row["origin"],
         action=row["action"],
         is_applied=bool(row["applied"]),
-        is_typo=bool(row["typo"]),
+        is_minor=bool(row["typo"]),
         entry=json.loads(row["body"]),
         curator=row["curator"],
         by=row["curator_name"],

@@ -1,4 +1,4 @@
-"""Who is signed in at the desk, in which browser. Only hashes of what browsers hold are kept."""
+"""Sign-in sessions of the desk, by the hash of the session cookie's token."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from feed.store.timestamps import stamp
 
 
 def add(db: Database, digest: str, curator: int, now: datetime, *, whole: bool) -> None:
-    """Begin a session."""
+    """Add a session; `whole` is false until a second factor is given."""
     db.execute(
         "INSERT INTO sessions (id, curator, made, seen, whole) VALUES (?, ?, ?, ?, ?)",
         [digest, curator, stamp(now), stamp(now), int(whole)],
@@ -18,7 +18,7 @@ def add(db: Database, digest: str, curator: int, now: datetime, *, whole: bool) 
 
 
 def find(db: Database, digest: str) -> Session | None:
-    """The session of a hash, of somebody who may sign in."""
+    """The session with that token hash, of an enabled account; None if there is none."""
     query = (
         f"{curators.SELECT}, s.made, s.seen, s.whole FROM sessions s"
         " JOIN curators c ON c.id = s.curator WHERE s.id = ? AND c.disabled IS NULL"
@@ -35,28 +35,28 @@ def find(db: Database, digest: str) -> Session | None:
 
 
 def touch(db: Database, digest: str, now: datetime) -> None:
-    """Keep that the session was used just now."""
+    """Record that the session was used just now."""
     db.execute("UPDATE sessions SET seen = ? WHERE id = ?", [stamp(now), digest])
 
 
 def end(db: Database, digest: str) -> None:
-    """End a session."""
+    """Delete a session."""
     db.execute("DELETE FROM sessions WHERE id = ?", [digest])
 
 
 def end_all(db: Database, curator: int, keep: str = "") -> int:
-    """End somebody's sessions but for the one of the hash `keep`; how many."""
+    """Delete an account's sessions except the one with hash `keep`; returns how many."""
     return db.execute(
         "DELETE FROM sessions WHERE curator = ? AND id <> ?", [curator, keep]
     ).rowcount
 
 
 def count(db: Database, curator: int) -> int:
-    """How many sessions somebody has."""
+    """The number of sessions of an account."""
     query = "SELECT count(*) FROM sessions WHERE curator = ?"
     return int(db.execute(query, [curator]).fetchone()[0])
 
 
-def forget(db: Database, made: datetime, seen: datetime) -> None:
-    """Forget the sessions made, or last used, before these instants."""
+def delete_expired(db: Database, made: datetime, seen: datetime) -> None:
+    """Delete sessions made, or last used, before these instants."""
     db.execute("DELETE FROM sessions WHERE made < ? OR seen < ?", [stamp(made), stamp(seen)])

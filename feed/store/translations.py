@@ -1,4 +1,4 @@
-"""Principles by languages: what is translated, what is missing, and what to do next."""
+"""Translation status: the state of each text in each language, and the tasks of translators."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -7,16 +7,60 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store.translation_status import BORN, CELLS, SAVED, SOME_CELLS
+# `cells` has a row for each text of the working copies: principle, language, state (`outdated`
+# included); a missing text has no row. `pending` are the newest revisions that are not wholly in
+# the library: they count before it.
+_CELLS = """
+WITH pending AS MATERIALIZED (
+  SELECT r.principle, r.body FROM revisions r WHERE r.applied = 0 AND r.{scope} AND NOT EXISTS
+    (SELECT 1 FROM revisions n WHERE n.principle = r.principle AND n.id > r.id)
+),
+live AS MATERIALIZED (
+  SELECT t.principle, t.language, CASE
+    WHEN t.state = 'approved' AND t.language <> p.original_language AND t.based_on < o.version
+    THEN 'outdated' ELSE t.state END AS state
+  FROM texts t JOIN principles p ON p.slug = t.principle
+  LEFT JOIN texts o ON o.principle = p.slug AND o.language = p.original_language
+  WHERE t.{scope}
+),
+cells AS MATERIALIZED (
+  SELECT principle, language, state FROM live
+  WHERE principle NOT IN (SELECT principle FROM pending)
+  UNION ALL
+  SELECT d.principle, x.key, CASE WHEN x.value ->> 'state' IN ('approved', 'outdated')
+    THEN ifnull((SELECT l.state FROM live l WHERE l.principle = d.principle AND l.language = x.key),
+      'approved')
+    ELSE x.value ->> 'state' END
+  FROM pending d, json_each(d.body, '$.texts') x
+  WHERE EXISTS (SELECT 1 FROM json_each(x.value) w WHERE w.key <> 'state' AND w.value <> '')
+)
+"""
 
-# What waits for a translator, the most pressing first.
-OPEN = ("missing", "outdated", "draft")
+CELLS = _CELLS.format(scope="principle IS NOT NULL")
+SOME_CELLS = _CELLS.format(scope="principle IN (SELECT value FROM json_each(:slugs))")
+
+# The principles with changes that await an editor's approval.
+AWAITING_APPROVAL = """
+SELECT principle FROM cells WHERE state = 'review'
+UNION SELECT d.principle FROM pending d JOIN principles p ON p.slug = d.principle
+WHERE (d.body ->> 'kind', d.body ->> 'source', d.body ->> 'locator', d.body ->> 'original_language')
+  <> (p.kind, p.source, p.locator, p.original_language)
+OR d.body ->> 'themes' <> (SELECT json_group_array(theme) FROM
+  (SELECT theme FROM principle_themes WHERE principle = p.slug ORDER BY position))
+"""
+
+# The times of the first and the last save of a principle.
+FIRST_SAVED = "(SELECT r.at FROM revisions r WHERE r.principle = p.slug ORDER BY r.id LIMIT 1)"
+LAST_SAVED = "(SELECT r.at FROM revisions r WHERE r.principle = p.slug ORDER BY r.id DESC LIMIT 1)"
+
+# The states that are tasks for a translator, the most urgent first.
+OPEN_STATES = ("missing", "outdated", "draft")
 _STATE = "ifnull(c.state, 'missing')"
-# Since when a text stands as it does: missing since the principle was written, outdated since the
-# original was changed, all else since somebody last saved.
+# When a text got its state: missing since the principle was created, outdated since the original
+# was changed, otherwise since the last save.
 _SINCE = (
-    f"CASE {_STATE} WHEN 'missing' THEN {BORN}"
-    f" WHEN 'outdated' THEN ifnull(o.corrected, p.changed) ELSE {SAVED} END"
+    f"CASE {_STATE} WHEN 'missing' THEN {FIRST_SAVED}"
+    f" WHEN 'outdated' THEN ifnull(o.corrected, p.changed) ELSE {LAST_SAVED} END"
 )
 _GRID = (
     "FROM principles p JOIN json_each(:languages) l"
@@ -31,7 +75,7 @@ _TODO = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A principle in one language: its state, or `missing`, and since when."""
+    """The state of a principle's text in one language, or `missing`, and since when."""
 
     slug: str
     language: str
@@ -41,7 +85,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A text that waits for a translator, with the title of its original."""
+    """A text to translate, with the title and language of its original."""
 
     cell: Cell
     title: str
@@ -51,12 +95,12 @@ class Task:
 def todo(
     db: Database, languages: Collection[str], limit: int, offset: int = 0
 ) -> tuple[list[Task], int]:
-    """A page of what to do next in some languages, and its whole number.
+    """A page of the translation tasks in some languages, and their total number.
 
-    Missing texts come first, then outdated ones, then drafts, the oldest of each first. Only what
-    has an approved original is worth translating.
+    Missing texts come first, then outdated ones, then drafts, the oldest of each first. Only
+    principles with an approved original are included.
     """
-    values = {"languages": json.dumps(list(languages)), "open": json.dumps(OPEN)}
+    values = {"languages": json.dumps(list(languages)), "open": json.dumps(OPEN_STATES)}
     rows = db.execute(
         f"{CELLS} SELECT p.slug, l.value, {_STATE} AS stage, {_SINCE} AS since, o.title,"
         f" p.original_language, count(*) OVER () {_TODO} ORDER BY"
@@ -72,7 +116,7 @@ def todo(
 
 
 def counts(db: Database, languages: Collection[str]) -> dict[str, dict[str, int]]:
-    """How many principles stand how in each language, the retired ones aside."""
+    """The number of principles by language and state, without retired ones."""
     rows = db.execute(
         f"{CELLS} SELECT l.value, {_STATE} AS stage, count(*) {_GRID}"
         " WHERE p.status <> 'retired' GROUP BY l.value, stage",
@@ -87,7 +131,7 @@ def counts(db: Database, languages: Collection[str]) -> dict[str, dict[str, int]
 def grid(
     db: Database, slugs: Collection[str], languages: Collection[str]
 ) -> Mapping[str, Mapping[str, Cell]]:
-    """Where some principles stand: by slug, by language."""
+    """The cells of some principles: by slug, by language."""
     rows = db.execute(
         f"{SOME_CELLS} SELECT p.slug, l.value, {_STATE}, {_SINCE} {_GRID}"
         " WHERE p.slug IN (SELECT value FROM json_each(:slugs))",

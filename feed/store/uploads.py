@@ -1,4 +1,4 @@
-"""Files that wait for somebody to confirm what importing them does."""
+"""Uploaded exchange files that await confirmation of their import."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,12 +7,12 @@ from sqlite_utils import Database
 
 from feed.store.timestamps import stamp
 
-MOST = 5  # of one person: older ones give way
+MAX_UPLOADS = 5  # per person; the oldest are deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that waits; `body` is what is in it."""
+    """An uploaded file; `body` is its content."""
 
     id: int
     at: datetime
@@ -21,7 +21,7 @@ class Upload:
 
 
 def add(db: Database, curator: int, name: str, body: bytes, now: datetime) -> int:
-    """Keep a file of somebody, in place of their oldest if they have too many; its number."""
+    """Store an uploaded file, deleting the person's oldest beyond MAX_UPLOADS; returns its id."""
     cursor = db.execute(
         "INSERT INTO uploads (curator, at, name, body) VALUES (?, ?, ?, ?)",
         [curator, stamp(now), name, body],
@@ -30,13 +30,13 @@ def add(db: Database, curator: int, name: str, body: bytes, now: datetime) -> in
     db.execute(
         "DELETE FROM uploads WHERE curator = :curator AND id NOT IN"
         " (SELECT id FROM uploads WHERE curator = :curator ORDER BY id DESC LIMIT :most)",
-        {"curator": curator, "most": MOST},
+        {"curator": curator, "most": MAX_UPLOADS},
     )
     return cursor.lastrowid
 
 
 def get(db: Database, number: int, curator: int) -> Upload | None:
-    """A file of somebody, by its number; None if it is another's, used or forgotten."""
+    """A person's upload by its id; None if it is another's, or deleted."""
     row = next(
         db.query(
             "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ?", [number, curator]
@@ -47,16 +47,16 @@ def get(db: Database, number: int, curator: int) -> Upload | None:
 
 
 def names(db: Database, curator: int) -> dict[int, str]:
-    """The names of the files of somebody that wait, by number, newest first."""
+    """The file names of a person's uploads, by id, newest first."""
     rows = db.execute("SELECT id, name FROM uploads WHERE curator = ? ORDER BY id DESC", [curator])
     return dict(rows.fetchall())
 
 
 def remove(db: Database, number: int, curator: int) -> None:
-    """Forget a file of somebody."""
+    """Delete a person's upload."""
     db.execute("DELETE FROM uploads WHERE id = ? AND curator = ?", [number, curator])
 
 
-def forget(db: Database, before: datetime) -> None:
-    """Forget the files that came before that instant."""
+def delete_older(db: Database, before: datetime) -> None:
+    """Delete uploads made before an instant."""
     db.execute("DELETE FROM uploads WHERE at < ?", [stamp(before)])

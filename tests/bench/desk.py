@@ -52,7 +52,7 @@ def seats(config: Config, number: int, now: datetime = NOW) -> list[str]:
     with opened(config.database) as db:
         for n in range(number):
             given = {"address": f"editor.{n}@example.org", "name": f"Editor {n}", "role": "editor"}
-            notice = people.add(db, given, config.languages, now, mailed=False)
+            notice = people.invite(db, given, config.languages, now, mailed=False)
             tokens.append(authentication.begin(db, people.get(db, notice.curator or 0), now))
     return tokens
 
@@ -111,7 +111,7 @@ def lost(config: Config, seen: Minute) -> list[str]:
     wrong = []
     with opened(config.database) as db:
         for slug in {slug for slug, _ in seen.saved}:
-            steps = revisions.of(db, slug)  # newest first
+            steps = revisions.history(db, slug)  # newest first
             written = [step.entry["texts"]["en"]["reflection"] for step in steps]
             mine = [words for known, words in seen.saved if known == slug]
             wrong += [f"{slug}: {words}" for words in mine if written.count(words) != 1]

@@ -269,10 +269,10 @@ def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
     site, config = desk.house.site(), desk.house.config
     first, second = desk.person("editor"), desk.person("editor", "Another Editor")
     with desk.house.open() as db:
-        wanted = [withdrawals.read(db, site, config, form, "en", NOON) for _ in range(2)]
-        done = withdrawals.stop(db, site, config, first, wanted[0], NOON)
+        wanted = [withdrawals.parse_form(db, site, config, form, "en", NOON) for _ in range(2)]
+        done = withdrawals.carry_out(db, site, config, first, wanted[0], NOON)
         with pytest.raises(WithdrawnError):
-            withdrawals.stop(db, site, config, second, wanted[1], NOON)
+            withdrawals.carry_out(db, site, config, second, wanted[1], NOON)
         ((_, who),) = ledger.withdrawn(db, 10)
     assert done is not None
     assert (today(desk), who) == (done.slug, first.name)

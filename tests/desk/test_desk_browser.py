@@ -60,7 +60,7 @@ class Room:
         if role != "nobody":
             found = self.desk.person(role)
             with self.desk.house.open() as db:
-                people.speak(db, found, language)
+                people.set_language(db, found, language)
                 token = authentication.begin(db, found, NOON)
             context.add_cookies([{"name": "devis-desk", "value": token, "url": self.address}])
 

@@ -219,7 +219,7 @@ def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
     assert states(desk, "asked") == ("published", {"sv": "approved", "en": "draft"})
     assert states(desk, "begun") == before["begun"]
     with desk.house.open() as db:
-        assert desk_queries.lines(db, ["asked"], "en")[0].by == "Editor Åström"
+        assert desk_queries.rows(db, ["asked"], "en")[0].by == "Editor Åström"
 
 
 @pytest.mark.parametrize(

@@ -76,14 +76,14 @@ def stored(desk: Desk, slug: str = SLUG) -> Any:
         return library.principle(db, slug)
 
 
-def working(desk: Desk, slug: str = SLUG) -> editing.Working:
+def working(desk: Desk, slug: str = SLUG) -> editing.WorkingCopy:
     with desk.house.open() as db:
         return editing.working(db, slug)
 
 
 def steps(desk: Desk, slug: str = SLUG) -> list[str]:
     with desk.house.open() as db:
-        return [step.action for step in revisions.of(db, slug)]
+        return [step.action for step in revisions.history(db, slug)]
 
 
 def send(seat: Seat, path: str, given: dict[str, Any], **changes: Any) -> TestResponse:
@@ -478,9 +478,9 @@ def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     made.load({"a.json": json.dumps({"sources": [source], "principles": principles})})
     values = {"sv.title": "Nytt", "sv.statement": said[77] + "!", "slug": "", "themes": ""}
     with made.open() as db:
-        hints.of(db, values, None, None)
+        hints.for_form(db, values, None, None)
         started = time.process_time()
-        found = hints.of(db, values, None, None)
+        found = hints.for_form(db, values, None, None)
         took = time.process_time() - started
     assert "p77" in {hint.slug for hint in found}
     assert took < 0.5

@@ -45,9 +45,9 @@ def sign_in(seat: Seat, address: str, password: str = PASSWORD, **more: str) -> 
 
 def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
     with desk.house.open() as db:
-        assert people.first(db, desk.house.now) is not None
-        assert people.first(db, desk.house.now + timedelta(days=1)) is None
-        assert people.first(db, desk.house.now + timedelta(days=8)) is not None
+        assert people.first_link(db, desk.house.now) is not None
+        assert people.first_link(db, desk.house.now + timedelta(days=1)) is None
+        assert people.first_link(db, desk.house.now + timedelta(days=8)) is not None
     link, first, second = desk.link(None, "first"), desk.stranger(), desk.stranger()
     assert "Nobody is here yet" in first.get(link).text
     assert not signed_in(first)
@@ -62,8 +62,8 @@ def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
     assert first.get("/desk/people/").status_code == 200
     assert second.post(link, {**given, "address": "b@example.org"}).status_code == 404
     with desk.house.open() as db:
-        assert [each.role for each in curators.everybody(db)] == ["administrator"]
-        assert people.first(db, desk.house.now + timedelta(days=30)) is None
+        assert [each.role for each in curators.list_all(db)] == ["administrator"]
+        assert people.first_link(db, desk.house.now + timedelta(days=30)) is None
 
 
 def test_an_invitation_works_once_and_for_a_week(desk: Desk) -> None:
@@ -180,7 +180,7 @@ def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
         False
     ]
     with desk.house.open() as db:
-        authentication.forget(db, NOON + timedelta(hours=13))
+        authentication.delete_expired(db, NOON + timedelta(hours=13))
         assert sessions.count(db, 1) == 0
 
 
@@ -221,7 +221,7 @@ def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) ->
     assert "Hej Åsa Öst!" in letter
     assert "Länken gäller i sju dagar" in letter
     with desk.house.open() as db:
-        people.disable(db, people.at(db, "åsa@example.org").id, desk.house.now)
+        people.disable(db, people.by_address(db, "åsa@example.org").id, desk.house.now)
     assert mail(desk) == []
 
 
@@ -438,7 +438,7 @@ def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
     data = {name: unescaped(value) for name, value in fields}
     assert seat.post(action[1], data).status_code == 303
     with desk.house.open() as db:
-        assert people.at(db, "new@example.org").name == 'Ö "<b>'
+        assert people.by_address(db, "new@example.org").name == 'Ö "<b>'
 
 
 def unescaped(text: str) -> str:

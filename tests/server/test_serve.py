@@ -126,7 +126,9 @@ def test_serves_from_an_empty_folder_and_prints_where(start: Callable[..., Runni
     running = start()
     assert running.process.stdout is not None
     said = "".join(iter(running.process.stdout.readline, "Stop with Ctrl-C.\n"))
-    printed = [word for word in said.split() if word.startswith("http://")]
+    site = running.url("").replace("127.0.0.1", "localhost")
+    assert f"This is a trial, at {site}: " in said
+    printed = [word for word in said.split() if word.startswith(f"{site}/")]
     expected = {
         "/",
         *(f"/{code}/" for code in ("en", "sv")),
@@ -135,8 +137,8 @@ def test_serves_from_an_empty_folder_and_prints_where(start: Callable[..., Runni
         "/desk/",
     }
     (link,) = [address for address in printed if "/desk/link/" in address]
-    assert set(printed) == {link, *(running.url(path) for path in expected)}
-    status = {running.url("/"): 302, running.url("/desk/"): 303}
+    assert set(printed) == {link, *(site + path for path in expected)}
+    status = {f"{site}/": 302, f"{site}/desk/": 303}
     for address in printed:
         assert fetch(address).status == status.get(address, 200)
 

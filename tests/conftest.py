@@ -48,12 +48,12 @@ ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm
 # The files that take longest: they begin first, so that no core waits for the last of them.
 LONGEST = (
-    *("test_backup", "test_cli", "test_mail_cli", "test_tasks", "test_frozen_site", "test_hub"),
-    "test_browser",
-    *("test_subscribe_pages", "test_desk_browser", "test_principle_form"),
-    *("test_serve", "test_widget"),
-    *("test_calendar", "test_library_board", "test_deploy", "test_whole_workflow", "test_api"),
-    *("test_rotation", "test_letters", "test_faults", "test_subscribe", "test_sending_board"),
+    *("test_backup", "test_cli", "test_digest_command", "test_mail_workers"),
+    *("test_frozen_site", "test_announcements", "test_browser", "test_subscribe_pages"),
+    *("test_desk_browser", "test_principle_form", "test_serve", "test_widget"),
+    *("test_calendar", "test_library_board", "test_deploy", "test_whole_workflow"),
+    *("test_api", "test_rotation", "test_digest_messages", "test_faults"),
+    *("test_subscriptions", "test_sending_board"),
 )
 
 

@@ -22,9 +22,9 @@ from feed.smtp import SmtpServer
 from feed.store import backups
 from tests.cli.test_cli import DATABASE, rows, stop
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
+from tests.digests.test_digest_command import MONDAY, enter
 from tests.house import House, house
 from tests.mailservers import inbox
-from tests.test_mail_cli import MONDAY, enter
 
 NAMES = {"settings", *checks.MACHINE, "schema", "database", *checks.CONTENT}
 

@@ -45,8 +45,8 @@ from tests.conftest import (
     settings,
     wait_until,
 )
+from tests.digests.test_digest_command import MONDAY, SEVEN, enter
 from tests.house import WISHES, links, parse
-from tests.test_mail_cli import MONDAY, SEVEN, enter
 
 Install = Callable[..., Installation]
 HOST = "http://devis.test"

@@ -30,12 +30,12 @@ from feed.workers.redis_leases import RedisLeases
 from tests.broker import PASSWORD, RedisServer, redis_server, workers
 from tests.cli.test_cli import refused
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
+from tests.digests.test_delivery import EDITOR
+from tests.digests.test_digest_command import due_now
 from tests.faults import mail
 from tests.faults import workers as faults
 from tests.house import WISHES, House, house, later, parse
 from tests.mailservers import inbox
-from tests.test_delivery import EDITOR
-from tests.test_mail_cli import due_now
 
 pytestmark = pytest.mark.needs("redis")
 SEVEN, MORNING = "2026-11-23T07:00:02+01:00", "2026-11-23T06:00:00+01:00"

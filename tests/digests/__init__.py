@@ -1,0 +1,1 @@
+"""Sending digests and notices, and what mail servers answer."""

@@ -1,0 +1,1 @@
+"""Mail workers behind a broker."""

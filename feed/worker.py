@@ -85,7 +85,9 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
     try:
         with opened(config.database) as db:
             now = clock()
-            _publish(db, editions.settle(db, config, now), config, now)
+            site = editions.settle(db, config, now)
+            _publish(db, site, config, now)
+            digests.start_due_runs(db, site, now)  # no digest without its edition
     except StoreError as error:
         log.error("tick: %s", error)
     except Exception:
@@ -153,11 +155,9 @@ class EmailJob(Job):
         with opened(config.database) as db:
             now = clock()
             site = editions.settle(db, config, now)
-            _publish(db, site, config, now)  # no e-mail before its edition
-            digests.begin(db, site, now)
             if digests.is_idle(db, now):
                 return
-            with digests.sender(config) as alone:
+            with digests.sending_lock(config) as alone:
                 if alone:
                     numbers = dispatch.send(db, site, config, clock, self.stop)
                     if numbers:
@@ -194,7 +194,7 @@ class AnnounceJob(Job):
     def run(self) -> None:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.clock())
-            self._announcer.begin(db, site, self.clock())
+            self._announcer.enqueue(db, site, self.clock())
             numbers = self._announcer.send(db, site, self.clock, self.stop)
         if numbers:
             log.info("announced: %s", _summary(numbers))
@@ -214,12 +214,14 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
         with opened(config.database) as db:
             now = clock()
             site = editions.settle(db, config, now)
-            subscriptions.tidy(db, now)
+            subscriptions.delete_expired(db, now)
             authentication.delete_expired(db, now)
             uploads.delete_expired(db, now)
-            statistics.keep(db, site, now)
+            statistics.save(db, site, now)
             upcoming.notify(db, site, config, now)
-            while digests.forget(db, config, clock()) and not stop.wait(CLEAN_UP_PAUSE):
+            while digests.delete_old_deliveries(db, config, clock()) and not stop.wait(
+                CLEAN_UP_PAUSE
+            ):
                 pass
     except StoreError as error:
         log.error("clean-up: %s", error)

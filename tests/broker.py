@@ -112,7 +112,7 @@ def by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[s
         while True:
             for what, number in dispatch.send(db, site, config, clock, stop).items():
                 total[what] = total.get(what, 0) + number
-            if not mail_batches.batches(db):
+            if not mail_batches.all_open(db):
                 total.pop("handed", None)
                 return total
             time.sleep(0.02)
@@ -125,15 +125,17 @@ def crew(config: Config, clock: Clock) -> Iterator[None]:
     assert config.reports is not None
     stop, reports = threading.Event(), RedisLeases(config.reports)
     worker = mail_worker.MailWorker(config, clock, reports, stop, rest=0)
-    worker.attend()
+    worker.announce_presence()
 
     def handle(body: Any, message: Any) -> None:
-        worker.take(body[0][0])
+        worker.deliver(body[0][0])
         message.ack()
 
     def take() -> None:
         celery = celery_app.app(config.broker)  # type: ignore[arg-type]
-        queues = [celery.amqp.queues[name] for name in (celery_app.NOTICES, celery_app.LETTERS)]
+        queues = [
+            celery.amqp.queues[name] for name in (celery_app.NOTICE_QUEUE, celery_app.DIGEST_QUEUE)
+        ]
         with celery.connection() as line, line.Consumer(queues, callbacks=[handle]) as consumer:
             consumer.channel.brpop_timeout = 0.05  # so that the thread ends at once, too
             while not stop.is_set():
@@ -198,7 +200,7 @@ def workers(folder: Path, number: int = 1, **settings: str) -> Iterator[list[Mai
     started = [start_worker(folder, f"worker{n}", **settings) for n in range(number)]
     try:
         for each in started:
-            wait_until(lambda each=each: "waiting for letters" in each.said, 30)  # type: ignore[misc]
+            wait_until(lambda each=each: "waiting for batches" in each.said, 30)  # type: ignore[misc]
         yield started
     finally:
         for each in started:

@@ -14,7 +14,7 @@ from feed.clock import Clock
 from feed.model import Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.subscribers.links import of_letter, token_for
+from feed.subscribers.links import digest_token, notice_token
 from feed.web.middleware.page_cache import PageCache
 from tests.conftest import Installation
 from tests.house import WISHES, House, house
@@ -60,8 +60,8 @@ class Door:
         """The address in a letter, or in a notice of that kind, to somebody."""
         found, key = self.found(address), self.house.key
         if kind == "letter":
-            return f"/subscription/{of_letter(key, found)}"
-        token = token_for(key, found, kind, self.house.now, self.house.now)
+            return f"/subscription/{digest_token(key, found)}"
+        token = notice_token(key, found, kind, self.house.now, self.house.now)
         return f"/subscription/{token}"
 
     def notices(self) -> list[tuple[str, str]]:

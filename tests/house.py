@@ -22,7 +22,7 @@ from feed.model import Site, email_addresses
 from feed.store import subscribers
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
-from feed.subscribers.links import of_letter, token_for
+from feed.subscribers.links import digest_token, notice_token
 from tests import broker
 from tests.conftest import Installation
 
@@ -71,20 +71,20 @@ class House:
         """Somebody asks and confirms; the token of their letters."""
         with self.library() as (db, site):
             given = {"address": address, **WISHES, **wishes}
-            subscriptions.ask(db, site, self.config, given, "/en/subscribe/", self.now)
+            subscriptions.sign_up(db, site, self.config, given, "/en/subscribe/", self.now)
             found = subscribers.by_identity(
                 db, email_addresses.identity(email_addresses.read(address))
             )
             assert found is not None
-            link = token_for(self.key, found, "confirm", self.now, self.now)
+            link = notice_token(self.key, found, "confirm", self.now, self.now)
             subscriptions.confirm(db, site, self.key, link, "/subscription/", self.now)
             db.execute("DELETE FROM notices")
-        return of_letter(self.key, found)
+        return digest_token(self.key, found)
 
     def change(self, token: str, **wishes: str) -> None:
         """Somebody changes what they wish for."""
         with self.library() as (db, site):
-            found = subscriptions.holder(db, self.key, token, self.now)
+            found = subscriptions.find_subscriber(db, self.key, token, self.now)
             before = {
                 "language": found.preferences.language,
                 "cadence": found.preferences.cadence,
@@ -97,20 +97,20 @@ class House:
 
     def leave(self, token: str) -> None:
         with self.library() as (db, site):
-            subscriptions.leave(db, site, self.key, token, "letter", self.now)
+            subscriptions.unsubscribe(db, site, self.key, token, "letter", self.now)
 
     def begin(self) -> None:
         """The worker looks at what is due."""
         with self.library() as (db, site):
             editions.publish_due(db, site, self.config, self.now)
-            digests.begin(db, site, self.now)
+            digests.start_due_runs(db, site, self.now)
 
     def send(self, instant: str | None = None) -> dict[str, int]:
         """The worker's mail job, at that instant."""
         if instant is not None:
             self.at(instant)
         self.begin()
-        with self.library() as (db, site), digests.sender(self.config) as alone:
+        with self.library() as (db, site), digests.sending_lock(self.config) as alone:
             assert alone
             if self.config.broker is not None:
                 return broker.by_workers(db, site, self.config, self.clock())
@@ -119,7 +119,7 @@ class House:
     def post(self, instant: str | None = None) -> list[EmailMessage]:
         """The same; what has newly come to the outbox."""
         self.send(instant)
-        box = self.config.instance / digests.OUTBOX
+        box = self.config.instance / digests.OUTBOX_FOLDER
         new = sorted(set(box.glob("*.eml")) - self.read)
         self.read |= set(new)
         return [parse(path.read_bytes()) for path in new]
@@ -150,9 +150,9 @@ def moved(home: House, address: str, number: int = 1) -> None:
         def link(kind: str) -> str:
             found = subscribers.by_id(db, number)
             assert found is not None
-            return token_for(home.key, found, kind, home.now, home.now)
+            return notice_token(home.key, found, kind, home.now, home.now)
 
-        subscriptions.ask_move(db, home.config, home.key, link("private"), address, home.now)
+        subscriptions.request_move(db, home.config, home.key, link("private"), address, home.now)
         subscriptions.move(db, site, home.key, link("move"), "/subscription/", home.now)
 
 

@@ -76,7 +76,7 @@ def mail_server(config: Config, now: datetime) -> Finding:
             "Set DEVIS_SMTP_URL.",
         )
     if config.smtp is None:
-        folder = config.instance / digests.OUTBOX
+        folder = config.instance / digests.OUTBOX_FOLDER
         return good("There is none: letters go to %(folder)s.", folder=folder)
     with translated_errors():
         name = smtp_client.check(config.smtp, _domain(config.mail_from[1]))
@@ -88,7 +88,7 @@ def broker(config: Config, now: datetime) -> Finding:
     if config.broker is None or config.reports is None:
         return good("There is none: letters are sent from this machine.")
     there = config.broker.place
-    number = dispatch.workers(config.broker, config.reports)
+    number = dispatch.count_workers(config.broker, config.reports)
     if not number:
         return bad(
             "No mail worker takes letters from %(broker)s: they wait.",
@@ -117,7 +117,7 @@ def deliveries_on_time(context: CheckContext) -> Finding:
             "Take it from a backup into %(path)s, before another one is made.",
             path=config.instance / signing_key.FILE,
         )
-    until = digests.ahead(db, now)
+    until = digests.future_check(db, now)
     if until is not None:
         return warn(
             "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast.",
@@ -125,7 +125,7 @@ def deliveries_on_time(context: CheckContext) -> Finding:
             until=f"{until:%Y-%m-%d %H:%M}",
         )
     today = context.site.today(now)
-    report = delivery_report.proof(db, today - timedelta(days=1), today)
+    report = delivery_report.reports(db, today - timedelta(days=1), today)
     late = sum(item.why.get("late", 0) for item in report)
     if late:
         return bad(
@@ -153,8 +153,8 @@ def deliveries_on_time(context: CheckContext) -> Finding:
 def backlog(db: Database) -> tuple[int, datetime | None]:
     """The number of due deliveries without an outcome, and when the oldest was due."""
     number, since = delivery_stats.backlog(db)
-    for run in deliveries.runs(db):
-        number += sum(count for _, count in deliveries.counted(db, run))
+    for run in deliveries.open_runs(db):
+        number += sum(count for _, count in deliveries.remaining(db, run))
         since = min(since or run.due, run.due)
     return number, since
 

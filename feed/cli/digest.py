@@ -59,7 +59,8 @@ def send(base: Setup, dry_run: bool) -> None:
             return
         signing_key.key(base.config)  # what is wrong with it shows here, and not half-way
         editions.publish_due(db, site, base.config, now)
-        with digests.sender(base.config) as alone:
+        digests.start_due_runs(db, site, now)
+        with digests.sending_lock(base.config) as alone:
             if not alone:
                 raise InstanceError("Another process is sending letters: let it finish.")
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
@@ -77,7 +78,7 @@ def status(base: Setup, days: int, form: str) -> None:
     """Print the proof of sending: for each letter how many were sent or not, and why."""
     with base.library() as (db, site):
         today = site.today(base.clock())
-        found = delivery_report.proof(db, today - timedelta(days=days - 1), today)
+        found = delivery_report.reports(db, today - timedelta(days=days - 1), today)
     if form == "json":
         _print([asdict(item) for item in found], form, empty="")
         return
@@ -118,13 +119,15 @@ def preview(
     if address is None and form != "eml":
         click.echo(letter.html if form == "html" else letter.text)
         return
-    envelope = digests.as_message(site, base.config, letter, address or "you@example.org", now)
+    envelope = digests.preview_envelope(
+        site, base.config, letter, address or "you@example.org", now
+    )
     if address is None:
         sys.stdout.buffer.write(envelope.message)
     elif dry_run:
         click.echo(f"Would be sent: {letter.subject}")
     else:
-        said = digests.send_one(site, base.config, envelope)
+        said = digests.send_envelope(site, base.config, envelope)
         click.echo(f"{said.result.capitalize()}: {said.code} {said.detail}".rstrip())
         if said.result != "sent":
             raise SystemExit(1)

@@ -26,7 +26,7 @@ def send(base: Setup) -> None:
     with base.library() as (db, site):
         now = base.clock()
         editions.publish_due(db, site, base.config, now)
-        announcer.begin(db, site, now)
+        announcer.enqueue(db, site, now)
         numbers = announcer.send(db, site, base.clock, stop)
     click.echo(", ".join(f"{number} {what}" for what, number in numbers.items()) or "Nothing.")
 

@@ -140,7 +140,7 @@ def _withdraw(given: Mapping[str, str], wrong: dict[str, str]) -> str:
 def _confirm(wanted: WithdrawalRequest) -> str:
     day = wanted.edition.date
     slug = withdrawals.replacement(db(), here().config, wanted)
-    letters = [each for each in delivery_report.proof(db(), day, day) if each.cadence == "daily"]
+    letters = [each for each in delivery_report.reports(db(), day, day) if each.cadence == "daily"]
     return render_template(
         "desk/withdraw_sure.html",
         wanted=wanted,

@@ -22,7 +22,7 @@ def home() -> str:
     me, today = session.me(), site().today(now())
     view = editions.today(db(), site(), now())
     letters = (
-        delivery_report.proof(db(), today - timedelta(days=1), today) if me.may("editor") else []
+        delivery_report.reports(db(), today - timedelta(days=1), today) if me.may("editor") else []
     )
     return render_template(
         "desk/home.html",

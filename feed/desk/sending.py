@@ -25,7 +25,7 @@ def board() -> str:
     """The proof of sending of a week, the audience, and its growth."""
     today = site().today(now())
     last = _until(request.args.get("until", ""), today)
-    letters = delivery_report.proof(db(), last - WEEK, last)
+    letters = delivery_report.reports(db(), last - WEEK, last)
     found = statistics.read(db(), site(), now())
     top = max(1, *(point.total for point in found.growth))
     return render_template(

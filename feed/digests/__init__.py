@@ -1,4 +1,4 @@
-"""The digests: which letters are due, sending them, and the proof of it."""
+"""Digests by e-mail: find which are due, send them, preview them, delete old deliveries."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config, signing_key
-from feed.digests import handover, mime, outbox_folder, rendering, schedule
+from feed.digests import mime, outbox_folder, outcomes, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.digests.smtp_errors import translated_errors
 from feed.errors import InputError, NotFoundError
@@ -24,16 +24,16 @@ from feed.store.connection import transaction, undone
 from feed.store.timestamps import instant
 
 LOCK_NAME = "mail.lock"
-OUTBOX = "outbox"
-STRANDED = timedelta(hours=2)  # after that, mail workers of former days have had their time
-LONGEST_LOOK_BACK = timedelta(days=7)  # after a longer stop, older letters leave no trace
-AHEAD = timedelta(hours=1)  # clocks are set back by less; by more, one was wrong
-FORGET_AT_ONCE = 5000  # some hundredths of a second, in which nobody else can write
+OUTBOX_FOLDER = "outbox"
+OLD_BATCH = timedelta(hours=2)  # without a broker, batches older than this are sent from here
+MAX_LOOK_BACK = timedelta(days=7)  # after a longer stop, older digests are not even recorded
+MAX_CLOCK_STEP = timedelta(hours=1)  # a clock that was further ahead than this was wrong
+DELETE_BATCH = 5000  # rows in one transaction: it blocks other writers for some hundredths of 1 s
 
 
 @dataclass(frozen=True, slots=True)
 class DueDigest:
-    """Letters that are due: so many of a cadence, date and language, and why they are not sent."""
+    """How many digests of a cadence, date and language are due; `reason` is set if not sent."""
 
     cadence: Cadence
     date: date
@@ -42,50 +42,53 @@ class DueDigest:
     reason: str | None
 
 
-def begin(db: Database, site: Site, now: datetime) -> None:
-    """Begin the handing out of every letter that has become due since the last time."""
-    until = _looked_until(db)
-    if until is not None and now.replace(microsecond=0) <= until <= now + AHEAD:
+def start_due_runs(db: Database, site: Site, now: datetime) -> None:
+    """Start a run for every digest that has become due since the last call."""
+    until = _checked_until(db)
+    if until is not None and now.replace(microsecond=0) <= until <= now + MAX_CLOCK_STEP:
         return
     with transaction(db):
         # Read again under the write lock: another process may have been faster.
-        after = _looked_until(db) or now
-        if after > now + AHEAD:
-            deliveries.take_back(db, now)
-            after = now - LONGEST_LOOK_BACK  # what was handed out already is not begun again
+        after = _checked_until(db) or now
+        if after > now + MAX_CLOCK_STEP:
+            deliveries.delete_future(db, now)
+            after = now - MAX_LOOK_BACK  # runs that exist are not started again
         for timezone in subscribers.timezones(db):
-            for each in schedule.due(site, timezone, max(after, now - LONGEST_LOOK_BACK), now):
-                deliveries.open_run(
+            for each in schedule.due(site, timezone, max(after, now - MAX_LOOK_BACK), now):
+                deliveries.start_run(
                     db, each.cadence, each.date, timezone, each.hour, each.day, each.at
                 )
         if after <= now:
             meta.put(db, "mail_until", now.isoformat(timespec="seconds"))
 
 
-def ahead(db: Database, now: datetime) -> datetime | None:
-    """Until when a process whose clock was ahead has looked for letters; None if none was."""
-    until = _looked_until(db)
-    return until if until is not None and until > now + AHEAD else None
+def future_check(db: Database, now: datetime) -> datetime | None:
+    """The instant in the future up to which digests were started, by a clock that was ahead.
+
+    None if no clock was.
+    """
+    until = _checked_until(db)
+    return until if until is not None and until > now + MAX_CLOCK_STEP else None
 
 
 def due(db: Database, site: Site, config: Config, now: datetime) -> list[DueDigest]:
-    """What waits to be handed out now, as `send` would; oldest first. Nothing is written."""
+    """The digests that `send` would send now, oldest first. Nothing is written."""
     found = []
     with undone(db):
         editions.publish_due(db, site, config, now)
-        begin(db, site, now)
-        for run in deliveries.runs(db):
+        start_due_runs(db, site, now)
+        for run in deliveries.open_runs(db):
             reason = rendering.obstacle(db, run.cadence, run.date)
             if now - run.due > config.mail_latest:
                 reason = "late"
-            for language, number in deliveries.counted(db, run):
+            for language, number in deliveries.remaining(db, run):
                 found.append(DueDigest(run.cadence, run.date, language, number, reason))
     return found
 
 
 @contextmanager
-def sender(config: Config) -> Iterator[bool]:
-    """The right to send, which one process has at a time; False where another has it."""
+def sending_lock(config: Config) -> Iterator[bool]:
+    """Hold the lock that lets one process send at a time; False if another process has it."""
     lock = FileLock(config.instance / LOCK_NAME)
     try:
         lock.acquire(blocking=False)
@@ -106,43 +109,42 @@ def send(
     stop: threading.Event,
     progress: Progress = lambda number: None,
 ) -> dict[str, int]:
-    """Send every notice and letter that is due, until `stop`; only within `sender`.
+    """Send the notices and the digests of started runs, until `stop`; within `sending_lock`.
 
     Returns how many were sent, deferred, bounced, failed and skipped. Raises MailError where the
-    server takes nothing: what is left is sent the next time.
+    server accepts nothing: the rest is sent by the next call.
     """
-    begin(db, site, clock())
-    handover.take_back(db, clock() - STRANDED, clock())
+    outcomes.release_old_batches(db, clock() - OLD_BATCH, clock())
     queue = Queue(db, site, config, signing_key.key(config), clock, progress)
     _deliver(site, config, queue, queue.record, stop)
     return queue.numbers
 
 
 def is_idle(db: Database, now: datetime) -> bool:
-    """Whether nothing at all waits to be sent."""
+    """Whether no notice or digest of a started run waits to be sent."""
     return not (
-        deliveries.runs(db)
-        or deliveries.waiting(db, now)
+        deliveries.open_runs(db)
+        or deliveries.is_any_waiting(db, now)
         or notices.due(db, now, limit=1)
         or staff_notices.due(db, now, limit=1)
-        or mail_batches.batches(db)
+        or mail_batches.all_open(db)
     )
 
 
-def forget(db: Database, config: Config, now: datetime) -> bool:
-    """Forget some of what is kept no longer about letters; whether there is more.
+def delete_old_deliveries(db: Database, config: Config, now: datetime) -> bool:
+    """Delete some of the deliveries that are past their retention time; whether there are more.
 
-    In batches, each in a transaction of its own: whoever wants to write in between can.
+    One call is one transaction, so that others can write between calls.
     """
     with transaction(db):
         before = (now - config.keep_deliveries).date()
-        return deliveries.forget(db, before, FORGET_AT_ONCE)
+        return deliveries.delete_old(db, before, DELETE_BATCH)
 
 
 def preview(
     db: Database, site: Site, cadence: Cadence, language: str, day: date | None, now: datetime
 ) -> Digest:
-    """A letter as it would be sent: of a date, or the newest. Raises NotFoundError."""
+    """The digest of a date, or the newest, as it would be sent. Raises NotFoundError."""
     if language not in site.languages:
         raise InputError("“%(language)s” is not a language of this site.", language=language)
     if day is None:
@@ -161,28 +163,29 @@ def preview(
     return rendering.render(db, site, cadence, day, language)
 
 
-def as_message(site: Site, config: Config, letter: Digest, address: str, now: datetime) -> Envelope:
-    """A letter to an address that is no subscriber's: its links lead nowhere."""
-    token, number = "a" * 42, f"preview.{int(now.timestamp())}.{letter.kind}"
-    to = mime.Recipient(email_addresses.read(address, ()), token, number, token)
+def preview_envelope(
+    site: Site, config: Config, digest: Digest, address: str, now: datetime
+) -> Envelope:
+    """A digest addressed to someone who is not a subscriber: its personal links do not work."""
+    token, message_id = "a" * 42, f"preview.{int(now.timestamp())}.{digest.kind}"
+    to = mime.Recipient(email_addresses.read(address, ()), token, message_id, token)
     sender = mime.sender(site, config)
-    return Envelope(
-        1, sender.envelope(to.token), to.address, mime.MessageTemplate(letter, sender).fill(to, now)
-    )
+    message = mime.MessageTemplate(digest, sender).fill(to, now)
+    return Envelope(1, sender.envelope(to.token), to.address, message)
 
 
-def send_one(site: Site, config: Config, envelope: Envelope) -> Outcome:
-    """Send a message now, beside the ledger. Raises MailError, and InputError without a server."""
+def send_envelope(site: Site, config: Config, envelope: Envelope) -> Outcome:
+    """Send a message now, without recording it. Raises MailError; InputError without a server."""
     if config.smtp is None and config.broker is not None:
         raise InputError(
             "It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it."
         )
-    outcomes: list[Outcome] = []
-    _deliver(site, config, iter([envelope]), outcomes.extend, threading.Event())
-    return outcomes[0]
+    answers: list[Outcome] = []
+    _deliver(site, config, iter([envelope]), answers.extend, threading.Event())
+    return answers[0]
 
 
-def _looked_until(db: Database) -> datetime | None:
+def _checked_until(db: Database) -> datetime | None:
     return instant(meta.get(db, "mail_until"))
 
 
@@ -193,9 +196,9 @@ def _deliver(
     record: Callable[[Sequence[Outcome]], None],
     stop: threading.Event,
 ) -> None:
-    """Over SMTP where a server is set, else into the instance's outbox."""
+    """Send over SMTP where a server is set, else write files into the outbox folder."""
     if config.smtp is None:
-        outbox_folder.deliver(config.instance / OUTBOX, envelopes, record, stop)
+        outbox_folder.deliver(config.instance / OUTBOX_FOLDER, envelopes, record, stop)
         return
     with translated_errors():
         smtp_client.deliver(

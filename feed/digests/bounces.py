@@ -1,27 +1,55 @@
-"""What comes back: dead addresses and complaints suspend a subscription."""
+"""Returned mail: parse bounces, complaints and unsubscribe requests, and act on them.
 
-from collections.abc import Sequence
+Permanent bounces on several days and complaints suspend a subscription.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email import message_from_bytes
+from email.message import Message
 from typing import Literal
 
 from sqlite_utils import Database
 
 from feed.config import Config
-from feed.digests import bounce_messages
-from feed.digests.bounce_messages import Kind
 from feed.model import Site, Subscriber, email_addresses, tokens
 from feed.model.tokens import Purpose
+from feed.smtp import bounce_classifier
+from feed.smtp.message_text import text_of
+from feed.smtp.reply_classifier import Judgement, Verdict
 from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.subscribers.subscriptions import leave_by
+from feed.subscribers.subscriptions import unsubscribe_in_transaction
 
-MEMORY = timedelta(days=60)
+log = logging.getLogger(__name__)
+
+BOUNCE_WINDOW = timedelta(days=60)
+
+# The verdict on a delivery report, or a request of a person or their mail program to unsubscribe.
+Kind = Verdict | Literal["unsubscribe"]
+
+_SIGNED = r"([a-z2-7]{42})"
+_LINK = re.compile(rf"/subscription/{_SIGNED}(?:/|>)")
+_TAGGED = re.compile(rf"\+{_SIGNED}@", re.IGNORECASE)
+_TO = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To", "X-Envelope-To")
+_HEADERS = ("text/rfc822-headers", "message/global-headers")
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedMessage:
+    """A parsed message, and whom it is about: the token of an e-mail, or only addresses."""
+
+    kind: Kind
+    token: str | None
+    addresses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BounceResult:
-    """What a returned message was, whether it was about somebody, and whether letters stop."""
+    """The kind of a returned message, whether its subscriber was found, and if digests stop."""
 
     kind: Kind
     known: bool
@@ -31,41 +59,21 @@ class BounceResult:
 def handle(
     db: Database, site: Site, config: Config, key: bytes, message: bytes, now: datetime
 ) -> BounceResult:
-    """Act on a message that came to the address for returns.
+    """Act on a message that came to the bounce address.
 
-    Dead addresses are counted; a complaint, and a wish to leave, stop the e-mails at once. What
-    may pass, and what is about the sender, counts against nobody.
+    Permanent bounces are counted; complaints and unsubscribe requests stop the digests at once.
+    Temporary failures, and those that are the sender's fault, are ignored.
     """
-    came = bounce_messages.read(message)
+    returned = parse(message)
     with transaction(db):
-        found = _about(db, config, key, came, now)
-        if found is None or came.kind not in ("dead", "complaint", "unsubscribe"):
-            return BounceResult(came.kind, found is not None, stopped=False)
-        if came.kind == "unsubscribe":
-            leave_by(db, site, found, "mail", now)
-            return BounceResult(came.kind, known=True, stopped=True)
-        return BounceResult(came.kind, True, record(db, config, found.id, came.kind, now))
-
-
-def _about(
-    db: Database, config: Config, key: bytes, came: bounce_messages.Returned, now: datetime
-) -> Subscriber | None:
-    """Whom a returned message is about: by a token, else by address where none is to be expected.
-
-    What comes back from an earlier address tells nothing of the present one. Only a letter itself
-    can end letters, from any address. Before there were tokens of their own for it, letters came
-    back to the token of the letter, and ended by it.
-    """
-    token = tokens.read(came.token) if came.token else None
-    leaving = came.kind == "unsubscribe"
-    purposes: tuple[Purpose, ...] = ("leave", "letter") if leaving else ("bounce", "letter")
-    if token is not None and any(token.is_valid(key, purpose, now) for purpose in purposes):
-        found = subscribers.by_id(db, token.subscriber)
-        return found if found and (leaving or token.when == found.moves) else None
-    if config.bounce_address is not None:  # anybody can write that an address does not exist
-        return None
-    known = (subscribers.by_identity(db, email_addresses.identity(name)) for name in came.addresses)
-    return next((found for found in known if found), None)
+        found = _subscriber(db, config, key, returned, now)
+        if found is None or returned.kind not in ("dead", "complaint", "unsubscribe"):
+            return BounceResult(returned.kind, found is not None, stopped=False)
+        if returned.kind == "unsubscribe":
+            unsubscribe_in_transaction(db, site, found, "mail", now)
+            return BounceResult(returned.kind, known=True, stopped=True)
+        stopped = record(db, config, found.id, returned.kind, now)
+        return BounceResult(returned.kind, known=True, stopped=stopped)
 
 
 def record(
@@ -75,17 +83,88 @@ def record(
     verdict: Literal["dead", "complaint"],
     now: datetime,
 ) -> bool:
-    """Record what came back about a subscriber, within the caller's transaction.
+    """Record a bounce or complaint of a subscriber, within the caller's transaction.
 
     True if the subscription is suspended because of it.
     """
     subscribers.record_bounce(db, number, "hard" if verdict == "dead" else verdict, now)
-    found = subscribers.bounces(db, number, now - MEMORY)
+    found = subscribers.bounces(db, number, now - BOUNCE_WINDOW)
     return is_too_much(found, config.bounce_limit) and subscribers.suspend(db, number, now)
 
 
 def is_too_much(bounces: Sequence[tuple[datetime, str]], limit: int) -> bool:
-    """Whether to stop: dead on `limit` different days, or a complaint."""
+    """Whether to suspend: permanent bounces on `limit` different days, or one complaint."""
     if any(kind == "complaint" for _, kind in bounces):
         return True
     return len({at.date() for at, kind in bounces if kind == "hard"}) >= limit
+
+
+def parse(message: bytes) -> ReturnedMessage:
+    """Parse a message that came to the bounce address."""
+    try:
+        parsed = message_from_bytes(message)
+        judged = bounce_classifier.judge(parsed)
+        token = _token(parsed)
+    except RecursionError:  # no mail server nests so deeply
+        log.warning("a returned message could not be read: it is nested too deeply")
+        return ReturnedMessage("none", None, ())
+    kind: Kind = "unsubscribe" if token and _is_unsubscribe(parsed, judged) else judged.verdict
+    return ReturnedMessage(kind, token, judged.addresses)
+
+
+def _subscriber(
+    db: Database, config: Config, key: bytes, returned: ReturnedMessage, now: datetime
+) -> Subscriber | None:
+    """The subscriber that a returned message is about; None if unknown.
+
+    A bounce from an earlier address says nothing about the present one. A digest's own token
+    unsubscribes from any address. Before there were separate tokens for bounces and for
+    unsubscribing, the digest's token served for both, so it is still accepted.
+
+    Without a token the address is looked up, but only where no bounce address is set: anyone can
+    send a message which claims that an address does not exist.
+    """
+    token = tokens.read(returned.token) if returned.token else None
+    leaving = returned.kind == "unsubscribe"
+    purposes: tuple[Purpose, ...] = ("leave", "letter") if leaving else ("bounce", "letter")
+    if token is not None and any(token.is_valid(key, purpose, now) for purpose in purposes):
+        found = subscribers.by_id(db, token.subscriber)
+        return found if found and (leaving or token.when == found.moves) else None
+    if config.bounce_address is not None:
+        return None
+    known = (
+        subscribers.by_identity(db, email_addresses.identity(name)) for name in returned.addresses
+    )
+    return next((found for found in known if found), None)
+
+
+def _is_unsubscribe(message: Message, judged: Judgement) -> bool:
+    """Whether a person, or a mail program for them, asks to unsubscribe."""
+    if "unsubscribe" not in str(message.get("Subject", "")).lower():
+        return False
+    automatic = str(message.get("Auto-Submitted", "no")).lower() != "no"
+    by_person = judged.verdict == "none" and not automatic
+    return by_person or message.get(bounce_classifier.UNSUBSCRIBES) is not None
+
+
+def _token(message: Message) -> str | None:
+    """The token of the e-mail that a message is about: in its recipients, subject or content."""
+    sent_to = [str(value) for name in _TO for value in message.get_all(name, [])]
+    for value in (*sent_to, *bounce_classifier.feedback_senders(message)):
+        found = _TAGGED.search(value)
+        if found:
+            return found[1].lower()
+    subject = re.search(_SIGNED, str(message.get("Subject", "")))
+    if subject:
+        return subject[1]
+    return next(_links(message), None)
+
+
+def _links(message: Message) -> Iterator[str]:
+    """The tokens in List-Unsubscribe headers of the returned e-mail, whole or headers only."""
+    for part in message.walk():
+        texts = [str(value) for value in part.get_all("List-Unsubscribe", [])]
+        if part.get_content_type() in _HEADERS:
+            texts.append(text_of(part))
+        for text in texts:
+            yield from _LINK.findall(re.sub(r"\s", "", text))

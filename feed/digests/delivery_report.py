@@ -1,4 +1,4 @@
-"""The proof of sending: for each letter how many were due, and what became of them."""
+"""Delivery report: for each digest and language, how many were due and how they ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _WAITING = ("claimed", "deferred")
 
 @dataclass(slots=True)
 class DeliveryReport:
-    """What became of a letter in one language; `why` counts the reasons it was not sent."""
+    """Deliveries of a digest in one language, by state; `why` counts reasons of failure."""
 
     date: str
     cadence: Cadence
@@ -29,16 +29,16 @@ class DeliveryReport:
     why: dict[str, int] = field(default_factory=dict)
 
 
-def proof(db: Database, first: date, last: date) -> list[DeliveryReport]:
-    """Of the letters of the dates from `first` to `last`, newest first."""
+def reports(db: Database, first: date, last: date) -> list[DeliveryReport]:
+    """The reports of the digests of the dates from `first` to `last`, newest first."""
     found: dict[tuple[str, Cadence, str], DeliveryReport] = {}
     for row in delivery_stats.summary(db, first, last):
         _add(found, row, row["state"], row["number"])
-    for run in deliveries.runs(db):
+    for run in deliveries.open_runs(db):
         if first <= run.date <= last:
-            for language, number in deliveries.counted(db, run):
-                about = {"date": run.date.isoformat(), "cadence": run.cadence, "reason": None}
-                _add(found, {**about, "language": language}, "waiting", number)
+            for language, number in deliveries.remaining(db, run):
+                digest = {"date": run.date.isoformat(), "cadence": run.cadence, "reason": None}
+                _add(found, {**digest, "language": language}, "waiting", number)
     return sorted(found.values(), key=lambda each: (each.date, each.cadence), reverse=True)
 
 

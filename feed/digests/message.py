@@ -1,4 +1,4 @@
-"""One copy of a letter or of a notice, before it is a message."""
+"""An outgoing message: a MIME template, its recipient, and the database row that it is about."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from feed.store.deliveries import Claim
 from feed.store.notices import Notice
 from feed.store.staff_notices import DeskNotice
 
-About = Claim | Notice | DeskNotice
+QueueItem = Claim | Notice | DeskNotice
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """A form, and to whom it goes; `sender` is the return path, `about` what the ledger has."""
+    """A message before it is rendered; `sender` is the envelope sender, `item` the database row."""
 
-    about: About
+    item: QueueItem
     sender: str
     to: mime.Recipient
-    form: mime.MessageTemplate
+    template: mime.MessageTemplate

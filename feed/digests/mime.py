@@ -1,4 +1,4 @@
-"""A letter as MIME: what all copies share is made once, what is personal is filled in as bytes."""
+"""MIME messages: a template with everything shared, filled in per recipient."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ from feed.model import TOKEN, Digest, Site
 
 WIDTH = 76  # of a line with RFC 2047 words, and of one in quoted-printable
 _MESSAGE_ID = b"\r\nMessage-ID: <"
-_HERE = "\0"  # where a token goes: neither a header nor quoted-printable can have it
-_LEAVE = b"\1"  # the same for the token to leave by mail
+_PERSONAL = "\0"  # neither a header nor quoted-printable can contain it
+_UNSUBSCRIBE = b"\1"  # for the token that unsubscribes by mail
 _CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _ATOM = rf"[^{_CONTROL}\s\"(),:;<>@\[\\\]]+"
 _QUOTED = rf"\"(?:[^{_CONTROL}\"\\]|\\[^{_CONTROL}])+\""
@@ -30,10 +30,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who writes the letters.
+    """The sender of all e-mail.
 
-    `name` is the name of the From address, `site_names` stand in for it where it is empty; `domain`
-    is the one that all ids end with. Addresses are ASCII.
+    `name` is the name of the From address, or the site's name if empty; `domain` is the right side
+    of every Message-ID. Addresses are ASCII.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Sender:
         return self.site_names.get(language) or next(iter(self.site_names.values()))
 
     @property
-    def returns_to(self) -> str:
-        """Where mail that cannot be delivered goes back to, without saying whose it was."""
+    def return_address(self) -> str:
+        """The envelope sender without a token: bounces do not identify the recipient."""
         return self.bounce_address or self.address
 
     def envelope(self, token: str) -> str:
-        """The envelope sender: the address that a server tells of a letter it cannot deliver."""
+        """The envelope sender for one recipient: a bounce address with their token (VERP)."""
         return _tagged(self.bounce_address, token) if self.bounce_address else self.address
 
 
 def sender(site: Site, config: Config) -> Sender:
-    """The Sender that the settings describe."""
+    """The Sender of the settings."""
     name, address = config.mail_from
     return Sender(
         name=name,
@@ -74,43 +74,43 @@ def sender(site: Site, config: Config) -> Sender:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """To whom one copy goes. `message_id` is the part before the @, the same at every attempt.
+    """The recipient of one message. `message_id` is the part before the @, the same in retries.
 
-    `leaving` is the token that unsubscribes by mail and does nothing else; a notice has none.
+    `unsubscribe_token` unsubscribes by mail and does nothing else; a notice has none.
     """
 
     address: str
     token: str
     message_id: str
-    leaving: str = ""
+    unsubscribe_token: str = ""
 
 
 class MessageTemplate:
-    """A letter as a complete message that lacks only what differs from copy to copy."""
+    """A complete message that lacks only what differs between recipients."""
 
-    def __init__(self, letter: Digest, sender: Sender) -> None:
-        name = sender.name or sender.site_name(letter.language)
+    def __init__(self, digest: Digest, sender: Sender) -> None:
+        name = sender.name or sender.site_name(digest.language)
         self._from = f"{_named('From', name, sender.address)}\r\nTo: ".encode()
-        self._subject = f"\r\n{_text('Subject', letter.subject)}\r\nDate: ".encode()
+        self._subject = f"\r\n{_text('Subject', digest.subject)}\r\nDate: ".encode()
         rest = "\r\n".join(
-            [f"@{sender.domain}>", *_headers(letter, sender), *_body(letter, sender)]
+            [f"@{sender.domain}>", *_headers(digest, sender), *_body(digest, sender)]
         )
-        self._rest, *self._tail = (part.encode() for part in rest.split(_HERE))
+        self._rest, *self._tail = (part.encode() for part in rest.split(_PERSONAL))
 
     @property
     def parts(self) -> list[bytes]:
-        """What the form is made of: nobody's address or token is in it."""
+        """The parts between the slots, for `of`: they contain no address or token."""
         return [self._from, self._subject, self._rest, *self._tail]
 
     @classmethod
     def of(cls, parts: Sequence[bytes]) -> "MessageTemplate":
-        """A form from its parts, as `parts` gave them."""
-        form = cls.__new__(cls)
-        form._from, form._subject, form._rest, *form._tail = parts
-        return form
+        """A template from the parts of another."""
+        template = cls.__new__(cls)
+        template._from, template._subject, template._rest, *template._tail = parts
+        return template
 
     def fill(self, to: Recipient, now: datetime) -> bytes:
-        """The message to one person: CRLF line ends, 7 bits but for an internationalised address.
+        """The message to one recipient: CRLF, 7 bits but for an internationalised address.
 
         Raises InputError for an address that cannot stand in a header.
         """
@@ -123,57 +123,57 @@ class MessageTemplate:
             *(self._subject, _date(int(now.timestamp()))),
             *(_MESSAGE_ID, to.message_id.encode(), self._rest),
         )
-        return to.token.encode().join((b"".join(head), *self._left(to.leaving)))
+        return to.token.encode().join((b"".join(head), *self._tail_for(to.unsubscribe_token)))
 
-    def _left(self, leaving: str) -> list[bytes]:
-        """What follows the first token, with the one to leave by mail, which comes right after."""
-        if not self._tail or _LEAVE not in self._tail[0]:
+    def _tail_for(self, unsubscribe_token: str) -> list[bytes]:
+        """The parts after the first token, the first of which may contain the unsubscribe slot."""
+        if not self._tail or _UNSUBSCRIBE not in self._tail[0]:
             return self._tail
-        if not _TOKEN.fullmatch(leaving):
-            raise ValueError("a letter of a list has a token to leave it by mail")
-        return [self._tail[0].replace(_LEAVE, leaving.encode(), 1), *self._tail[1:]]
+        if not _TOKEN.fullmatch(unsubscribe_token):
+            raise ValueError("a digest needs a token to unsubscribe by mail")
+        return [self._tail[0].replace(_UNSUBSCRIBE, unsubscribe_token.encode(), 1), *self._tail[1:]]
 
 
-def _headers(letter: Digest, sender: Sender) -> list[str]:
+def _headers(digest: Digest, sender: Sender) -> list[str]:
     headers = [f"Reply-To: {sender.reply_to}"] if sender.reply_to else []
-    headers += ["MIME-Version: 1.0", f"Content-Language: {letter.language}"]
-    if letter.date is not None:
-        headers += _list_headers(letter, sender)
-    # Nobody is to be told that somebody is on holiday; bounces are welcome.
+    headers += ["MIME-Version: 1.0", f"Content-Language: {digest.language}"]
+    if digest.date is not None:
+        headers += _list_headers(digest, sender)
+    # No holiday replies please; bounces are welcome.
     return [*headers, "Auto-Submitted: auto-generated", "X-Auto-Response-Suppress: OOF, AutoReply"]
 
 
-def _list_headers(letter: Digest, sender: Sender) -> list[str]:
-    """What tells a mail program that this is a list (RFC 2919, 2369) left by one click (8058).
+def _list_headers(digest: Digest, sender: Sender) -> list[str]:
+    """Mailing list headers (RFC 2919, RFC 2369) with one-click unsubscribe (RFC 8058).
 
-    Written here, not by the email package, which would hide such long addresses in RFC 2047 words.
+    Not made with the email package, which would encode such long addresses as RFC 2047 words.
     """
-    kind, language = letter.kind, letter.language.lower()
+    kind, language = digest.kind, digest.language.lower()
     list_id = f"{kind}.{language}.{sender.domain}"
     if sender.bounce_address:
         mail = quote(sender.bounce_address, safe="@+")
-        mail = f"{_tagged(mail, _LEAVE.decode())}?subject=unsubscribe"
+        mail = f"{_tagged(mail, _UNSUBSCRIBE.decode())}?subject=unsubscribe"
     else:
-        mail = f"{quote(sender.address, safe='@+')}?subject=unsubscribe%20{_LEAVE.decode()}"
+        mail = f"{quote(sender.address, safe='@+')}?subject=unsubscribe%20{_UNSUBSCRIBE.decode()}"
     return [
-        _named("List-Id", sender.site_name(letter.language), list_id),
-        f"List-Unsubscribe: <{sender.base_url}/subscription/{_HERE}/unsubscribe>,",
+        _named("List-Id", sender.site_name(digest.language), list_id),
+        f"List-Unsubscribe: <{sender.base_url}/subscription/{_PERSONAL}/unsubscribe>,",
         f" <mailto:{mail}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        f"List-Archive: <{letter.archive_url}>",
+        f"List-Archive: <{digest.archive_url}>",
         "Precedence: bulk",
-        f"Feedback-ID: {letter.date}:{kind}:{language}:devis",  # of the letter, not of its reader
+        f"Feedback-ID: {digest.date}:{kind}:{language}:devis",  # no recipient in it
     ]
 
 
-def _body(letter: Digest, sender: Sender) -> list[str]:
+def _body(digest: Digest, sender: Sender) -> list[str]:
     """Both bodies, in lines, the text first.
 
     The boundary comes from the content: = before _ is in no quoted-printable, so never in them.
     """
-    boundary = "=_" + sha256(f"{letter.text}\0{letter.html}".encode()).hexdigest()[:32]
+    boundary = "=_" + sha256(f"{digest.text}\0{digest.html}".encode()).hexdigest()[:32]
     lines = ["Content-Type: multipart/alternative;", f' boundary="{boundary}"', ""]
-    for subtype, body in (("plain", letter.text), ("html", letter.html)):
+    for subtype, body in (("plain", digest.text), ("html", digest.html)):
         lines += [
             f"--{boundary}",
             f"Content-Type: text/{subtype}; charset=utf-8",
@@ -185,14 +185,14 @@ def _body(letter: Digest, sender: Sender) -> list[str]:
 
 
 def _quoted_printable(text: str, address: str) -> str:
-    """The text with _HERE for every TOKEN that follows `address`, on a line of its own.
+    """The text with _PERSONAL for every TOKEN that follows `address`, on a line of its own.
 
-    Always quoted-printable, also where 8 bits would do: a server on the way may not convert it,
-    which would break its signature (RFC 6376 5.3). A token stands only in addresses of our own, so
-    that no text, whatever is in it, can send one elsewhere.
+    Always quoted-printable, even where 8 bits would do: a server on the way that converted it
+    would break its signature (RFC 6376 5.3). Only TOKEN in addresses of this site is replaced, so
+    that no text of a principle can send a token elsewhere.
     """
     *parts, last = text.split(address + TOKEN)
-    return f"=\r\n{_HERE}=\r\n".join(
+    return f"=\r\n{_PERSONAL}=\r\n".join(
         [*(_encoded(part + address) for part in parts), _encoded(last)]
     )
 
@@ -228,18 +228,18 @@ def _words(header: str, value: str) -> str:
 
 
 def _clean(value: str) -> str:
-    """The value on one line: control characters, which could begin another header, are blanks."""
+    """The value on one line: control characters, which could start a new header, become blanks."""
     return " ".join(re.sub(f"[{_CONTROL}]", " ", value).split())
 
 
 def _tagged(address: str, token: str) -> str:
-    """`bounces+token@example.org`: the address says whose letter it is about."""
+    """The address with a subaddress: `bounces+token@example.org`."""
     name, _, domain = address.rpartition("@")
     return f"{name}+{token}@{domain}"
 
 
 def _is_domain(authority: str) -> bool:
-    """Whether the authority can end an id: not an IP address, this machine's name, or a trial's."""
+    """Whether it can be the domain of a Message-ID: no IP address, localhost or trial name."""
     try:
         ip_address(authority)
     except ValueError:
@@ -249,5 +249,5 @@ def _is_domain(authority: str) -> bool:
 
 @lru_cache(maxsize=8)
 def _date(second: int) -> bytes:
-    """The Date of every message of one second, with the zone +0000."""
+    """The Date header of every message of one second, in UTC."""
     return format_datetime(datetime.fromtimestamp(second, UTC)).encode()

@@ -1,4 +1,4 @@
-"""The outbox: letters as .eml files in a folder, for an installation without a mail server."""
+"""Write e-mails as .eml files into a folder, for an installation without a mail server."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from feed.errors import MailUnavailableError
 from feed.smtp import Envelope, Outcome
 
-TOGETHER = 50  # outcomes recorded at once: whatever is written again replaces its own file
+RECORD_BATCH = 50  # outcomes in one call: a message written again replaces its own file
 _MESSAGE_ID = re.compile(rb"^message-id:\s*<([^@>]+)@", re.IGNORECASE | re.MULTILINE)
 _LONGEST_NAME = 200
 
@@ -21,10 +21,10 @@ def deliver(
     record: Callable[[Sequence[Outcome]], None],
     stop: threading.Event,
 ) -> None:
-    """Write what `envelopes` gives into the folder; `record` is told, in batches.
+    """Write envelopes into the folder until `stop`; `record` gets the outcomes, in batches.
 
-    A file is named after its letter's Message-ID, so that a letter written twice is there once.
-    Raises MailUnavailableError where it cannot be written.
+    A file is named after the Message-ID, so that a message written twice is there once.
+    Raises MailUnavailableError where a file cannot be written.
     """
     written: list[Outcome] = []
     try:
@@ -32,7 +32,7 @@ def deliver(
             name = _name(envelope)
             _write(folder, name, envelope.message)
             written.append(Outcome(envelope.key, "sent", 250, name))
-            if len(written) == TOGETHER:
+            if len(written) == RECORD_BATCH:
                 batch, written = written, []
                 record(batch)
     finally:
@@ -48,7 +48,7 @@ def _name(envelope: Envelope) -> str:
 
 
 def _write(folder: Path, name: str, message: bytes) -> None:
-    """All of it or nothing."""
+    """Write a file atomically."""
     draft = folder / f"{name}.part"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,6 +1,10 @@
-"""What the ledger keeps of a letter or a notice once a mail server has said something to it."""
+"""Record what mail servers answered: sent, deferred until the next try, bounced or failed.
 
-from collections.abc import Sequence
+The outcomes come from this process, one group of messages after another, or from mail workers, as
+the report of a batch. A batch is a group of messages whose rows name it until they are recorded.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -8,61 +12,65 @@ from sqlite_utils import Database
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests import bounces
-from feed.digests.message import About
+from feed.digests.message import OutgoingMessage, QueueItem
 from feed.smtp import Outcome
-from feed.store import deliveries, notices, staff_notices, subscribers
-from feed.store.deliveries import Claim, Record
+from feed.store import deliveries, mail_batches, meta, notices, staff_notices, subscribers
+from feed.store.connection import transaction
+from feed.store.deliveries import Claim, DeliveryResult
 from feed.store.notices import Notice
 from feed.store.staff_notices import DeskNotice
 
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
 NOTICE_ATTEMPTS = 12
-_STATES = {"sent": "sent", "bounced": "bounced", "failed": "failed"}
+
+BatchOutcomes = Iterable[tuple[str, Outcome]]  # by `message_key`
 
 
 class DeliveryRecorder:
-    """Settles outcomes, within the caller's transaction; `numbers` counts what was what."""
+    """Records outcomes within the caller's transaction; `numbers` counts digests by result.
+
+    Notices are counted as `notices sent` and so on.
+    """
 
     def __init__(self, db: Database, config: Config, clock: Clock) -> None:
         self._db, self._config, self._clock = db, config, clock
         self.numbers: dict[str, int] = {}
 
-    def settle(self, told: Sequence[tuple[About, Outcome]]) -> int:
-        """Keep what became of some; how many of them are letters."""
-        letters = []
-        for about, outcome in told:
-            if isinstance(about, Claim):
-                letters.append(self._letter(about, outcome))
+    def record(self, outcomes: Sequence[tuple[QueueItem, Outcome]]) -> int:
+        """Record the outcomes of some messages; how many of them are digests."""
+        results = []
+        for item, outcome in outcomes:
+            if isinstance(item, Claim):
+                results.append(self._delivery_result(item, outcome))
             else:
-                self._notice(about, outcome)
-        self._keep(letters)
-        return len(letters)
+                self._record_notice(item, outcome)
+        self._write(results)
+        return len(results)
 
     def skip(self, claims: Sequence[Claim], reason: str) -> None:
-        """Keep that these are not sent, and why."""
-        self._keep([Record(claim, "skipped", reason) for claim in claims])
+        """Record that claimed deliveries are not sent."""
+        self._write([DeliveryResult(claim, "skipped", reason) for claim in claims])
         self.count("skipped", len(claims))
 
-    def count(self, what: str, number: int) -> None:
-        """Count so many letters of which that became."""
+    def count(self, result: str, number: int) -> None:
+        """Add to the number of digests with a result."""
         if number:
-            self.numbers[what] = self.numbers.get(what, 0) + number
+            self.numbers[result] = self.numbers.get(result, 0) + number
 
-    def _letter(self, claim: Claim, outcome: Outcome) -> Record:
+    def _delivery_result(self, claim: Claim, outcome: Outcome) -> DeliveryResult:
         self.count(outcome.result, 1)
         reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
         if outcome.result == "bounced":
             bounces.record(self._db, self._config, claim.subscriber, "dead", self._clock())
-        if outcome.result != "deferred":
-            return Record(claim, _STATES[outcome.result], reason)
-        return Record(claim, "deferred", reason, self._after(claim.attempts))
+        retry = self._retry_time(claim.attempts) if outcome.result == "deferred" else None
+        return DeliveryResult(claim, outcome.result, reason, retry)
 
-    def _notice(self, notice: Notice | DeskNotice, outcome: Outcome) -> None:
+    def _record_notice(self, notice: Notice | DeskNotice, outcome: Outcome) -> None:
         self.count(f"notices {outcome.result}", 1)
         state = "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"
-        retry = self._after(notice.attempts)
+        retry = self._retry_time(notice.attempts)
         if isinstance(notice, DeskNotice):
             staff_notices.record(self._db, notice.id, state, retry)
             return
@@ -70,10 +78,65 @@ class DeliveryRecorder:
         if notice.kind == "moved" and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
 
-    def _after(self, attempts: int) -> datetime:
-        """When to try again, after so many attempts that came to nothing before this one."""
-        return self._clock() + PAUSES[min(attempts, len(PAUSES) - 1)]
+    def _retry_time(self, attempts: int) -> datetime:
+        """The time of the next try, after `attempts` earlier failures."""
+        return self._clock() + RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
 
-    def _keep(self, records: Sequence[Record]) -> None:
-        if records:
-            deliveries.record(self._db, records, self._clock())
+    def _write(self, results: Sequence[DeliveryResult]) -> None:
+        if results:
+            deliveries.record(self._db, results, self._clock())
+
+
+def message_key(item: QueueItem) -> str:
+    """The id of a message in batches and reports; it does not reveal the recipient."""
+    if isinstance(item, Claim):
+        return f"{item.digest_id}.{item.subscriber}"
+    return f"desk.{item.id}" if isinstance(item, DeskNotice) else f"notice.{item.id}"
+
+
+def save_batch(
+    db: Database, batch: str, messages: Sequence[OutgoingMessage], now: datetime
+) -> None:
+    """Record messages as one batch, before it is published to the mail workers."""
+    with transaction(db):
+        version = meta.content_version(db)
+        mail_batches.add(db, batch, version, [each.item for each in messages], now)
+
+
+def record_batch(
+    db: Database, config: Config, clock: Clock, batch: str, report: BatchOutcomes, retry: datetime
+) -> dict[str, int]:
+    """Record a worker's report of a batch and end the batch; the number of digests by result.
+
+    Idempotent. Messages that the report leaves out are sent again from `retry` on. For messages
+    that have left the batch meanwhile only the outcome `sent` counts.
+    """
+    recorder = DeliveryRecorder(db, config, clock)
+    with transaction(db):
+        unreported = {message_key(item): item for item in mail_batches.items(db, batch)}
+        outcomes = []
+        for key, outcome in report:
+            if key in unreported:
+                outcomes.append((unreported.pop(key), outcome))
+            elif outcome.result == "sent" and _record_late(db, key, clock()):
+                recorder.count("sent", 1)
+        recorder.record(outcomes)
+        mail_batches.release(db, batch, retry, clock())
+    return recorder.numbers
+
+
+def release_old_batches(db: Database, before: datetime, now: datetime) -> None:
+    """Send again what is in batches from before an instant: for when no workers are used now."""
+    with transaction(db):
+        for each in mail_batches.all_open(db):
+            if each.at < before:
+                mail_batches.release(db, each.id, now, now)
+
+
+def _record_late(db: Database, key: str, now: datetime) -> bool:
+    """Record a message as sent after its batch has ended; whether it is a digest that was open."""
+    head, _, number = key.partition(".")
+    if head in ("notice", "desk"):
+        mail_batches.record_notice_sent(db, int(number), desk=head == "desk")
+        return False
+    return mail_batches.record_digest_sent(db, int(head), int(number), now)

@@ -1,4 +1,4 @@
-"""When a letter is due to whom: pure calendar, daylight saving included."""
+"""Calendar of digests: when each is due in a timezone, daylight saving time included."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from feed.model import Cadence, Day, Preferences, Site
 
 HOURS = range(24)
 _DAY = timedelta(days=1)
-_FAR = 15 * _DAY  # a weekly letter comes sooner, even where a zone leaves out a day
+_HORIZON = 15 * _DAY  # a weekly digest is due sooner, even where a zone skips a day
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The letter of `date` is due at `at` to those of one timezone and hour, on their `day`."""
+    """The digest of `date` is due at `at` for one timezone and hour, on the local date `day`."""
 
     cadence: Cadence
     date: date
@@ -25,11 +25,11 @@ class Due:
 
 
 def due(site: Site, timezone: str, after: datetime, until: datetime) -> Iterator[Due]:
-    """Everything that becomes due in a timezone after one instant and up to another.
+    """The digests of a timezone that become due later than `after` and not later than `until`.
 
-    A daily letter is that of the site's date at the subscriber's hour. A weekly one is due on the
-    subscriber's own Monday: the last edition of the week is out by then wherever they live, unless
-    their clocks are more than a day ahead of the site's.
+    A daily digest is that of the site's date at the subscriber's hour. A weekly one is due on the
+    subscriber's own Monday: by then the week's last edition is published, unless their timezone is
+    more than a day ahead of the site's.
     """
     zone = ZoneInfo(timezone)
     first, last = after.astimezone(zone).date(), until.astimezone(zone).date()
@@ -45,26 +45,26 @@ def due(site: Site, timezone: str, after: datetime, until: datetime) -> Iterator
 
 
 def next_due(
-    site: Site, wishes: Preferences, now: datetime, paused_until: Day | None = None
+    site: Site, preferences: Preferences, now: datetime, paused_until: Day | None = None
 ) -> datetime | None:
-    """When the next letter is due to somebody with these wishes, in their timezone."""
-    zone = ZoneInfo(wishes.timezone)
+    """When the next digest is due for a subscriber with these preferences, in their timezone."""
+    zone = ZoneInfo(preferences.timezone)
     after = now
     if paused_until is not None:
         after = max(now, datetime.combine(paused_until - _DAY, time(), zone).astimezone(UTC))
-    for each in due(site, wishes.timezone, after, after + _FAR):
-        wanted = (each.cadence, each.hour) == (wishes.cadence, wishes.hour)
+    for each in due(site, preferences.timezone, after, after + _HORIZON):
+        wanted = (each.cadence, each.hour) == (preferences.cadence, preferences.hour)
         paused = paused_until is not None and each.day < paused_until
-        free = wishes.workdays and each.cadence == "daily" and each.day.isoweekday() > 5
+        free = preferences.workdays and each.cadence == "daily" and each.day.isoweekday() > 5
         if wanted and not paused and not free:
             return each.at.astimezone(zone)
     return None
 
 
 def instant(zone: ZoneInfo, day: date, hour: int) -> datetime | None:
-    """The instant of that hour on that day, in UTC; None where the zone has no such day.
+    """The instant of an hour on a day, in UTC; None where the timezone skips that day.
 
-    An hour that is skipped comes as much later; one that comes twice counts the first time.
+    A skipped hour is moved by the length of the gap; of a repeated hour the first counts.
     """
     at = datetime.combine(day, time(hour), zone).astimezone(UTC)
     return at if at.astimezone(zone).date() == day else None

@@ -1,4 +1,4 @@
-"""The mail to people at the desk: invitations, links to sign in, and what editors should know."""
+"""E-mail to staff: invitations, sign-in links, and reminders of days without a principle."""
 
 from collections import deque
 
@@ -15,11 +15,11 @@ from feed.store import curators, staff_notices
 from feed.store.connection import transaction
 from feed.store.staff_notices import DeskNotice
 
-AT_ONCE = 50
+FETCH_BATCH = 50
 
 
 class StaffMail:
-    """What is due to people at the desk. Belongs to one thread, as its database does."""
+    """The queue of staff notices that are due. For one thread, as its connection is."""
 
     def __init__(
         self, db: Database, site: Site, sender: mime.Sender, key: bytes, clock: Clock
@@ -29,12 +29,12 @@ class StaffMail:
         self._last = 0
         self._more = True
 
-    def look(self) -> None:
-        """Others have written: there may be more."""
+    def refresh(self) -> None:
+        """Look for new notices the next time: another connection has written."""
         self._more = True
 
     def next(self) -> OutgoingMessage | None:
-        """The next that is due; None if there is none. What is for nothing by now is ended."""
+        """The next notice that is due; None if there is none. Void notices become failed."""
         while True:
             if not self._due and self._more:
                 self._fetch()
@@ -43,29 +43,29 @@ class StaffMail:
             notice = self._due.popleft()
             found = curators.by_id(self._db, notice.curator or 0)
             if found is not None and not self._is_void(notice, found):
-                return self._copy(notice, found)
+                return self._message(notice, found)
             with transaction(self._db):
                 staff_notices.record(self._db, notice.id, "failed", self._clock())
 
     def _fetch(self) -> None:
-        found = staff_notices.due(self._db, self._clock(), AT_ONCE, self._last)
-        self._more = len(found) == AT_ONCE
+        found = staff_notices.due(self._db, self._clock(), FETCH_BATCH, self._last)
+        self._more = len(found) == FETCH_BATCH
         if found:
             self._last = found[-1].id
             self._due.extend(found)
 
     def _is_void(self, notice: DeskNotice, found: Curator) -> bool:
-        """Whether it is for nothing by now: the link is used or over, or the person gone."""
-        over = notice.expires is not None and notice.expires <= self._clock()
-        return over or notice.used is not None or found.disabled is not None
+        """Whether its link is used or expired, or its person may no longer sign in."""
+        expired = notice.expires is not None and notice.expires <= self._clock()
+        return expired or notice.used is not None or found.disabled is not None
 
-    def _copy(self, notice: DeskNotice, found: Curator) -> OutgoingMessage:
-        mark = tokens.mark_of(self._key, f"desk.{notice.id}")
-        to = mime.Recipient(found.address, "desk", f"desk.{notice.id}.{mark}")
-        form = mime.MessageTemplate(self._letter(notice, found), self._sender)
-        return OutgoingMessage(notice, self._sender.returns_to, to, form)
+    def _message(self, notice: DeskNotice, found: Curator) -> OutgoingMessage:
+        suffix = tokens.mark_of(self._key, f"desk.{notice.id}")
+        to = mime.Recipient(found.address, "desk", f"desk.{notice.id}.{suffix}")
+        template = mime.MessageTemplate(self._render(notice, found), self._sender)
+        return OutgoingMessage(notice, self._sender.return_address, to, template)
 
-    def _letter(self, notice: DeskNotice, found: Curator) -> Digest:
+    def _render(self, notice: DeskNotice, found: Curator) -> Digest:
         language = found.language if found.language in self._site.languages else ""
         path = authentication.link(self._key, notice) if notice.expires else "/desk/calendar/"
         return digest.notice(

@@ -1,1 +1,1 @@
-"""Announcing new editions to chats and to WebSub hubs."""
+"""Announcements to chats and WebSub hubs."""

@@ -1,7 +1,7 @@
-"""Telling others: WebSub hubs of every feed that changes, chats of each new edition.
+"""Announcements: post each new edition into chats, and ping WebSub hubs about changed feeds.
 
-A chat gets an edition at most once: where nobody knows whether a post came through, it is not
-posted again. A hub may be told twice, for it only looks again.
+A chat gets an edition at most once: if it is unknown whether a post arrived, it is not repeated. A
+ping may be repeated: the hub only fetches the feed again.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from feed.config import Config
 from feed.model import Site
 from feed.notify import chat, websub
 from feed.notify.chat import Chat
-from feed.notify.retry import CLAIM, LONGEST, pause
+from feed.notify.retry import CLAIM_TIMEOUT, MAX_RETRY_TIME, retry_delay
 from feed.notify.websub import HubSilentError
 from feed.publish import FORMATS
 from feed.publish import chat as message
@@ -31,11 +31,11 @@ from feed.store.websub_pings import Ping
 
 log = logging.getLogger(__name__)
 
-SEEN = "announced"  # in `meta`: for which content, day and site the pings were last entered
+SEEN = "announced"  # key in `meta`: the content, date and site of the last search for changes
 
 
 class FeedBuilder(Protocol):
-    """Makes a feed: handed in, for what the product does stands above what it is told by."""
+    """Callable that builds a feed; injected because this layer may not import `editions`."""
 
     def __call__(
         self,
@@ -50,27 +50,27 @@ class FeedBuilder(Protocol):
 
 
 def check(config: Config) -> None:
-    """Raise SettingError for an address of a chat that cannot be used."""
+    """Raise SettingError for the address of a chat that Apprise cannot use."""
     chat.services(config)
 
 
 class Announcer:
-    """Tells who is set to be told. Its chats are made once, for Apprise takes its time to load."""
+    """Announces to the chats and hubs of the settings. Reuse it: Apprise is slow to load."""
 
     def __init__(self, config: Config, feed: FeedBuilder) -> None:
         self._config, self._feed = config, feed
         self._chats = chat.chats(config)
 
-    def begin(self, db: Database, site: Site, now: datetime) -> None:
-        """Enter what is due: today's edition for each chat, and each feed that has changed."""
+    def enqueue(self, db: Database, site: Site, now: datetime) -> None:
+        """Queue what is due: today's edition for each chat, and each feed that has changed."""
         today = site.today(now)
-        chat_posts.give_up(db, today, now, lost_before=now - CLAIM)
-        websub_pings.give_up(db, now - LONGEST, now)
+        chat_posts.give_up(db, today, now, lost_before=now - CLAIM_TIMEOUT)
+        websub_pings.give_up(db, now - MAX_RETRY_TIME, now)
         chat_posts.enter(db, [each.target for each in self._chats], today, now)
-        self._look(db, site, now)
+        self._enqueue_pings(db, site, now)
 
     def send(self, db: Database, site: Site, clock: Clock, stop: threading.Event) -> dict[str, int]:
-        """Tell everybody what is due, until `stop`; how many posts and pings had which outcome."""
+        """Send the posts and pings that are due, until `stop`; the number of them by outcome."""
         numbers: dict[str, int] = {}
         for outcome in self._outcomes(db, site, clock, stop):
             numbers[outcome] = numbers.get(outcome, 0) + 1
@@ -87,12 +87,12 @@ class Announcer:
             if post.target in by_key and chat_posts.claim(db, post, site.today(now), now):
                 yield _post(db, site, by_key[post.target], post, site.today(now), clock)
         for hub in self._config.websub_hubs:
-            yield from _ping(db, hub, clock, stop)
+            yield from _ping_hub(db, hub, clock, stop)
 
-    def _look(self, db: Database, site: Site, now: datetime) -> None:
-        """If the content or the day is another than at the last look, find the feeds that changed.
+    def _enqueue_pings(self, db: Database, site: Site, now: datetime) -> None:
+        """Queue pings for changed feeds, if content, date or site differ from the last search.
 
-        What changes while it looks makes for another look.
+        A change during the search causes another search.
         """
         hubs = self._config.websub_hubs
         settings = hashlib.sha256(repr(site).encode()).hexdigest()[:16]
@@ -102,7 +102,7 @@ class Announcer:
         topics: dict[str, str] = {}
         empty: set[str] = set()
         for channel in _channels(db, site, self._feed, now) if hubs else ():
-            # The hubs of a feed are no news for them.
+            # A change of the hubs alone is no change.
             content = hashlib.sha256(repr(replace(channel, hubs=())).encode()).hexdigest()[:32]
             addresses = {channel.url + form: content for form in FORMATS}
             topics |= addresses
@@ -113,12 +113,12 @@ class Announcer:
 
 
 def host(hub: str) -> str:
-    """The host of a hub, which is what it is called where people read."""
+    """The host name of a hub, for people to read."""
     return urlsplit(hub).hostname or ""
 
 
 def _channels(db: Database, site: Site, feed: FeedBuilder, now: datetime) -> Iterator[Channel]:
-    """Every feed that may change: all but the archives."""
+    """Every feed that can change: all but the archives."""
     themes, sources = library.themes(db), library.public_sources(db)
     for language in site.languages:
         yield feed(db, site, language, now, kind="all", slug="")
@@ -130,7 +130,7 @@ def _channels(db: Database, site: Site, feed: FeedBuilder, now: datetime) -> Ite
 
 
 def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock: Clock) -> str:
-    """Post the edition that was claimed, and keep what became of it."""
+    """Post a claimed edition, and record the outcome."""
     edition = ledger.on(db, today)
     if edition is None or edition.withdrawn or edition.number != post.number:
         chat_posts.record(db, post, "skipped", clock(), "withdrawn")  # just now
@@ -145,22 +145,22 @@ def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock
     if outcome.result == "unknown":
         chat_posts.record(db, post, "failed", now, outcome.reason)
         return "failed"
-    chat_posts.record(db, post, "due", now, outcome.reason, now + pause(post.attempts))
+    chat_posts.record(db, post, "due", now, outcome.reason, now + retry_delay(post.attempts))
     return "deferred"
 
 
-def _ping(db: Database, hub: str, clock: Clock, stop: threading.Event) -> Iterator[str]:
-    """Tell a hub what it is to be told, until it does not answer."""
+def _ping_hub(db: Database, hub: str, clock: Clock, stop: threading.Event) -> Iterator[str]:
+    """Send the pings of a hub that are due, until it does not answer."""
     for ping in websub_pings.due(db, hub, clock()):
         now = clock()
         if stop.is_set():
             return
-        if not websub_pings.claim(db, ping, now, now + CLAIM):
+        if not websub_pings.claim(db, ping, now, now + CLAIM_TIMEOUT):
             continue
         try:
             reason = websub.ping(hub, ping.topic)
         except HubSilentError as error:
-            later = clock() + pause(ping.attempts)
+            later = clock() + retry_delay(ping.attempts)
             websub_pings.record(db, ping, clock(), str(error), later)
             websub_pings.postpone(db, hub, str(error), clock(), later)
             log.warning("hub %s: %s", host(hub), error)
@@ -170,7 +170,7 @@ def _ping(db: Database, hub: str, clock: Clock, stop: threading.Event) -> Iterat
 
 
 def _recorded(db: Database, ping: Ping, reason: str | None, now: datetime) -> str:
-    retry = now + pause(ping.attempts) if reason else None
+    retry = now + retry_delay(ping.attempts) if reason else None
     websub_pings.record(db, ping, now, reason, retry)
     if reason:
         log.warning("hub %s: %s for %s", host(ping.hub), reason, ping.topic)

@@ -1,7 +1,7 @@
-"""Posting into chats, through Apprise: Slack, Teams, Mattermost, Matrix, plain JSON and others.
+"""Post into chats, through Apprise: Slack, Teams, Mattermost, Matrix, plain JSON and others.
 
-An address is a secret, all of it: for most services its first part is a token already. It comes
-into no message, no log and no table. What Apprise has to say is read here, and goes no further.
+The whole address of a chat is secret: for most services its first part is a token. It must not get
+into messages, logs or tables, so the log records of Apprise are captured here and discarded.
 """
 
 import hashlib
@@ -15,53 +15,53 @@ from typing import TYPE_CHECKING, Literal
 from feed.config import Config, signing_key
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
-from feed.notify.retry import ANSWER_SECONDS, WHOLE_SECONDS, within
+from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 from feed.publish.chat import Message
 from feed.store.chat_posts import Target
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
-# They show text as Markdown, though Apprise hands them plain text as it is.
+# They show Markdown, though Apprise sends them plain text unchanged.
 _SHOW_MARKDOWN = {"Mattermost", "Discord"}
 _STATUS = re.compile(r"\berror=(\d{3})\b")
-# What requests says where nothing can have come through.
-_UNMADE = re.compile(
+# Error messages of requests when nothing can have arrived.
+_NOT_CONNECTED = re.compile(
     "Failed to establish a new connection|Failed to resolve|connect timeout|CERTIFICATE_VERIFY"
 )
-# A gateway's word that it does not know either.
-_UNKNOWN = {"504", "524"}
+# Gateway timeouts: the post may have arrived.
+_GATEWAY_TIMEOUTS = {"504", "524"}
 
 
-class _Listener(logging.Filter):
-    """Hears what Apprise logs, addresses included, and lets none of it through to anybody."""
+class _LogCapture(logging.Filter):
+    """Captures the log records of Apprise, which contain addresses, and drops all of them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._heard = threading.local()
+        self._captured = threading.local()
 
     def filter(self, record: logging.LogRecord) -> bool:
         self._lines().append(record.getMessage())
         return False
 
     def take(self) -> str:
-        """What was said in this thread since the last time."""
-        lines, self._heard.lines = self._lines(), []
+        """The lines that this thread has logged since the last call."""
+        lines, self._captured.lines = self._lines(), []
         return "\n".join(lines)
 
     def _lines(self) -> list[str]:
-        if not hasattr(self._heard, "lines"):
-            self._heard.lines = []
-        lines: list[str] = self._heard.lines
+        if not hasattr(self._captured, "lines"):
+            self._captured.lines = []
+        lines: list[str] = self._captured.lines
         return lines
 
 
-_LISTENER = _Listener()
+_LOG = _LogCapture()
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat of the settings, ready to be posted into."""
+    """A chat of the settings, with its Apprise service."""
 
     target: Target
     service: "NotifyBase" = field(repr=False)
@@ -69,9 +69,9 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class PostOutcome:
-    """What became of a post: `refused` came to nobody's eyes, `unknown` may have.
+    """The outcome of a post: `refused` has certainly not arrived, `unknown` may have.
 
-    `reason` is an HTTP status or a few words of ours; None if it was sent.
+    `reason` is an HTTP status or a short text without secrets; None if sent.
     """
 
     result: Literal["sent", "refused", "unknown"]
@@ -91,7 +91,7 @@ def chats(config: Config) -> list[Chat]:
 
 
 def services(config: Config) -> "list[tuple[Webhook, NotifyBase]]":
-    """What Apprise makes of the settings. Raises SettingError for an address it cannot use."""
+    """The Apprise service of each chat. Raises SettingError for an address it cannot use."""
     found = []
     for number, hook in enumerate(config.webhooks, start=1):
         service = _service(config, hook)
@@ -111,10 +111,10 @@ def services(config: Config) -> "list[tuple[Webhook, NotifyBase]]":
 def post(chat: Chat, message: Message) -> PostOutcome:
     """Post a message, once."""
     try:
-        return within(WHOLE_SECONDS, lambda: _post(chat.service, message))
+        return with_timeout(TOTAL_TIMEOUT, lambda: _post(chat.service, message))
     except TimeoutError:
         return PostOutcome("unknown", "no answer in time")
-    except Exception as error:  # a service's own fault: what it says may hold the address
+    except Exception as error:  # of the service: its text may contain the address
         return PostOutcome("unknown", type(error).__name__)
 
 
@@ -124,26 +124,26 @@ def _post(service: "NotifyBase", message: Message) -> PostOutcome:
     form = NotifyFormat.TEXT
     shows_markdown = str(service.service_name) in _SHOW_MARKDOWN
     if shows_markdown or service.notify_format == NotifyFormat.MARKDOWN:
-        # Apprise would escape the address along with the text, and so break the link.
+        # Apprise would escape the address along with the text and break the link.
         form, message = service.resolve_format(form), message.markdown()
     one = Apprise(asset=service.asset)
     one.add(service)
-    _LISTENER.take()
+    _LOG.take()
     sent = one.notify(title=message.title, body=message.body, body_format=form)
-    said = _LISTENER.take()
-    return PostOutcome("sent") if sent else _failure(said, alone=len(service) == 1)
+    output = _LOG.take()
+    return PostOutcome("sent") if sent else _failure(output, alone=len(service) == 1)
 
 
 def _failure(text: str, *, alone: bool) -> PostOutcome:
-    """What a failure means, by what Apprise says of it; in doubt, the post may have come through.
+    """Classify a failure by Apprise's log output; in doubt, the post may have arrived.
 
-    It may have to one of several chats, too, if the address names them in one.
+    If one address names several chats, it may have arrived in some of them.
     """
     status = _STATUS.search(text)
     if status is not None:
-        refused = alone and not status[1].startswith("2") and status[1] not in _UNKNOWN
+        refused = alone and not status[1].startswith("2") and status[1] not in _GATEWAY_TIMEOUTS
         return PostOutcome("refused" if refused else "unknown", status[1])
-    if _UNMADE.search(text):
+    if _NOT_CONNECTED.search(text):
         return PostOutcome("refused" if alone else "unknown", "no connection")
     return PostOutcome("unknown", "no answer in time" if "timed out" in text else "no answer")
 
@@ -151,24 +151,24 @@ def _failure(text: str, *, alone: bool) -> PostOutcome:
 def _service(config: Config, hook: Webhook) -> "NotifyBase | None":
     from apprise import Apprise, AppriseAsset, NotifyBase, PersistentStoreMode
 
-    _keep_quiet()
+    _silence_logs()
     asset = AppriseAsset(
         app_id=config.site_names.get(hook.language) or config.site_names[config.languages[0]],
         app_desc="",
         app_url=config.base_url,
-        image_url_mask="",  # pictures of Apprise’s, which everybody in the chat would fetch
+        image_url_mask="",  # else every reader would fetch pictures from Apprise’s site
         image_url_logo="",
         http_redirects=False,
         async_mode=False,
-        service_timeout=0,  # ours is in force, and needs no pool of threads that is waited for
+        service_timeout=0,  # see `with_timeout`
         storage_mode=PersistentStoreMode.MEMORY,
     )
     service = Apprise.instantiate(hook.url, asset=asset)
     if not isinstance(service, NotifyBase):
         return None
-    # Whatever the address asks for: the ledger alone says what is tried again, and what failed.
+    # Whatever the address asks for: retries are decided by the outbox alone.
     service.retry, service.optional, service.redirects = 0, False, False
-    service.socket_connect_timeout = service.socket_read_timeout = ANSWER_SECONDS
+    service.socket_connect_timeout = service.socket_read_timeout = SOCKET_TIMEOUT
     return service
 
 
@@ -179,9 +179,9 @@ def _place(service: "NotifyBase") -> str:
     return f"{name} at {host}" if named and ("." in host or host == "localhost") else name
 
 
-def _keep_quiet() -> None:
-    """Apprise and what it stands on write addresses into the log."""
+def _silence_logs() -> None:
+    """Keep Apprise and its libraries from logging addresses."""
     apprise = logging.getLogger("apprise")
-    apprise.addFilter(_LISTENER)
+    apprise.addFilter(_LOG)
     apprise.setLevel(logging.DEBUG)
     logging.getLogger("urllib3").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""How long others may keep us waiting, and when we come again."""
+"""Timeouts and retry delays for chats and WebSub hubs."""
 
 import threading
 from collections.abc import Callable
@@ -7,30 +7,30 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-ANSWER_SECONDS = 10.0  # for a connection, and for each part of an answer
-WHOLE_SECONDS = 20.0  # for everything: a login into a chat may come before a post
-CLAIM = timedelta(minutes=2)  # who claimed something longer ago than this has died over it
-PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
-LONGEST = timedelta(days=1)
+SOCKET_TIMEOUT = 10.0  # seconds: to connect, and for each part of a response
+TOTAL_TIMEOUT = 20.0  # seconds for everything: some chats need a login before the post
+CLAIM_TIMEOUT = timedelta(minutes=2)  # the process of an older claim is dead
+RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
+MAX_RETRY_TIME = timedelta(days=1)
 
 
-def pause(attempts: int) -> timedelta:
-    """How long to wait after so many attempts that failed before this one."""
-    return PAUSES[min(attempts, len(PAUSES) - 1)]
+def retry_delay(attempts: int) -> timedelta:
+    """How long to wait for the next try, after `attempts` earlier failures."""
+    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
 
 
-def within(seconds: float, act: Callable[[], Value]) -> Value:
-    """What `act` returns or raises. Raises TimeoutError if it is not done in time.
+def with_timeout(seconds: float, function: Callable[[], Value]) -> Value:
+    """Call a function in a thread; its result or exception, or TimeoutError after `seconds`.
 
-    A server that sends a byte now and then keeps a socket's own timeout from ever coming. What is
-    not done goes on in a thread that keeps nobody from ending.
+    The timeout of a socket never comes where a server sends a byte now and then. After a timeout
+    the function goes on in a daemon thread.
     """
     results: list[Value] = []
     errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            results.append(act())
+            results.append(function())
         except BaseException as error:
             errors.append(error)
 

@@ -1,7 +1,4 @@
-"""Telling a WebSub hub that a feed has new content: one POST, with the standard library alone.
-
-A form of two fields to an address of the operator's own needs no HTTP client of its own.
-"""
+"""Ping a WebSub hub that a feed has new content: one POST, with the standard library alone."""
 
 import http.client
 import urllib.error
@@ -9,30 +6,30 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlencode
 
-from feed.notify.retry import ANSWER_SECONDS, WHOLE_SECONDS, within
+from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 
-LONGEST_ANSWER = 4096
+MAX_RESPONSE_BYTES = 4096
 NO_ANSWER, NO_CONNECTION = "no answer in time", "no connection"
 
 
 class HubSilentError(Exception):
-    """The hub did not answer: nothing else needs to be tried there for a while."""
+    """The hub did not answer: other pings to it would fail as well."""
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: whoever set the address is to know that it has changed."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the operator should see that the address has changed."""
 
     def redirect_request(self, *arguments: Any) -> None:
         return None
 
 
 def ping(hub: str, topic: str) -> str | None:
-    """Tell a hub that the feed at `topic` has changed; None if it took that, else its answer.
+    """Ping a hub that the feed at `topic` has changed; None if accepted, else the HTTP status.
 
-    Raises HubSilentError, which says why there was none.
+    Raises HubSilentError, with the reason, if there is no response.
     """
     try:
-        status = within(WHOLE_SECONDS, lambda: _post(hub, topic))
+        status = with_timeout(TOTAL_TIMEOUT, lambda: _post(hub, topic))
     except TimeoutError:
         raise HubSilentError(NO_ANSWER) from None
     except (OSError, http.client.HTTPException) as error:
@@ -42,13 +39,13 @@ def ping(hub: str, topic: str) -> str | None:
 
 
 def _post(hub: str, topic: str) -> int:
-    """Both names of the topic, for hubs of either kind."""
+    """Send the topic under both of its names: hubs differ in which they read."""
     form = urlencode({"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}).encode()
     request = urllib.request.Request(hub, form, {"User-Agent": "Devis"})  # noqa: S310 – a setting
-    opener = urllib.request.build_opener(_Stay)
+    opener = urllib.request.build_opener(_NoRedirects)
     try:
-        with opener.open(request, timeout=ANSWER_SECONDS) as answer:
-            answer.read(LONGEST_ANSWER)
+        with opener.open(request, timeout=SOCKET_TIMEOUT) as answer:
+            answer.read(MAX_RESPONSE_BYTES)
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()

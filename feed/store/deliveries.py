@@ -1,7 +1,9 @@
-"""The ledger of letters: one row for each letter to each subscriber.
+"""Deliveries: one row for each digest and subscriber, and the runs that create them.
 
-A *run* hands a letter out to those of one timezone and hour, in the order of their numbers; how far
-it has come is kept with what it hands out, in one transaction.
+The table `letters` has the digests (a cadence and a date). A row of `runs` sends one digest to the
+subscribers of one timezone and hour, in the order of their ids; its progress (`reached`) is written
+in the same transaction as the deliveries it creates. A row of `deliveries` is created as `claimed`
+(about to be sent) or `skipped`; sending turns it into `sent`, `deferred`, `bounced` or `failed`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,10 +20,10 @@ from feed.store.timestamps import stamp
 
 @dataclass(frozen=True, slots=True)
 class DigestRun:
-    """A letter to those of one timezone and hour, for whom it is the date `day`."""
+    """Sending one digest to the subscribers of one timezone and hour, whose local date is `day`."""
 
     id: int
-    letter: int
+    digest_id: int
     cadence: Cadence
     date: date
     timezone: str
@@ -33,9 +35,9 @@ class DigestRun:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A letter to one subscriber, who moved so many times, that this process is about to send."""
+    """A delivery that this process is about to send; `moves` counts changes of address so far."""
 
-    letter: int
+    digest_id: int
     subscriber: int
     cadence: Cadence
     date: date
@@ -47,8 +49,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What became of a claim; `retry` is when a deferred one is tried again."""
+class DeliveryResult:
+    """The new state of a claimed delivery; `retry` is the time of the next try if deferred."""
 
     claim: Claim
     state: str
@@ -56,22 +58,31 @@ class Record:
     retry: datetime | None = None
 
 
-# Those of a run who are to get its letter, of a stretch of numbers.
+# The subscribers of a run, in a range of ids, who are to get its digest.
 _ELIGIBLE = (
     " FROM subscribers WHERE status = 'active' AND timezone = :timezone AND hour = :hour"
     " AND cadence = :cadence AND id > :reached AND id <= :last AND since <= :due"
     " AND (paused_until IS NULL OR paused_until <= :day) AND NOT (workdays AND :weekend)"
 )
-# Whether a subscriber `s` is paused on their own date of a letter that is due at `{due}`.
+# Whether subscriber `s` is paused on the local date of a delivery that is due at `{due}`.
 PAUSED = "(s.paused_until IS NOT NULL AND s.paused_until > local_date({due}, s.timezone))"
+# The columns of a Claim, for `as_claim`.
 CLAIM = (
     "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts,"
     f" {MOVES.format('s.id')} AS moves"
     " FROM deliveries d JOIN letters l ON l.id = d.letter JOIN subscribers s ON s.id = d.subscriber"
 )
+# The same columns, of rows that a statement has just written, and their state.
+_RETURNING = (
+    " RETURNING letter, subscriber, language, due, attempts, state,"
+    " (SELECT cadence FROM letters WHERE id = deliveries.letter) AS cadence,"
+    " (SELECT date FROM letters WHERE id = deliveries.letter) AS date,"
+    " (SELECT address FROM subscribers WHERE id = deliveries.subscriber) AS address,"
+    f" {MOVES.format('deliveries.subscriber')} AS moves"
+)
 
 
-def open_run(
+def start_run(
     db: Database,
     cadence: Cadence,
     day: date,
@@ -80,13 +91,13 @@ def open_run(
     local: date,
     due: datetime,
 ) -> None:
-    """Begin to hand out a letter of the date `day`, if that has not begun and somebody gets it."""
-    somebody = db.execute(
+    """Start the run of the digest of `day`, unless it exists or has no subscribers."""
+    wanted = db.execute(
         "SELECT EXISTS (SELECT 1 FROM subscribers WHERE status = 'active' AND timezone = ?"
         " AND hour = ? AND cadence = ?)",
         [timezone, hour, cadence],
     ).fetchone()[0]
-    if not somebody:
+    if not wanted:
         return
     db.execute(
         "INSERT INTO letters (cadence, date) VALUES (?, ?) ON CONFLICT DO NOTHING",
@@ -100,11 +111,11 @@ def open_run(
     )
 
 
-def runs(db: Database) -> list[DigestRun]:
-    """The runs that are not finished, in the order in which they became due."""
+def open_runs(db: Database) -> list[DigestRun]:
+    """The runs that are not finished, by due time."""
     rows = db.query(
-        "SELECT r.id, r.letter, l.cadence, l.date, r.timezone, r.hour, r.day, r.due, r.reached"
-        " FROM runs r JOIN letters l ON l.id = r.letter WHERE r.finished IS NULL"
+        "SELECT r.id, r.letter AS digest_id, l.cadence, l.date, r.timezone, r.hour, r.day, r.due,"
+        " r.reached FROM runs r JOIN letters l ON l.id = r.letter WHERE r.finished IS NULL"
         " ORDER BY r.due, r.id"
     )
     return [
@@ -120,71 +131,92 @@ def runs(db: Database) -> list[DigestRun]:
     ]
 
 
-def counted(db: Database, run: DigestRun) -> list[tuple[str, int]]:
-    """How many are still to get the letter of a run, by language."""
+def remaining(db: Database, run: DigestRun) -> list[tuple[str, int]]:
+    """The number of subscribers that a run has still to reach, by language."""
     rows = db.execute(
-        f"SELECT language, count(*) {_ELIGIBLE} GROUP BY language", {**_given(run), "last": 2**62}
+        f"SELECT language, count(*) {_ELIGIBLE} GROUP BY language",
+        {**_parameters(run), "last": 2**62},
     )
     return [tuple(row) for row in rows]
 
 
-def hand_out(
-    db: Database, run: DigestRun, limit: int, now: datetime, state: str, reason: str | None = None
-) -> list[int]:
-    """Enter the next of a run, `limit` numbers at most, as claimed or skipped; who they are.
+def claim(db: Database, run: DigestRun, limit: int, now: datetime) -> list[Claim]:
+    """Claim the next deliveries of a run, `limit` at most, by subscriber id.
 
-    Nobody gets a letter twice, whatever they changed meanwhile. At its end the run is finished.
+    A digest that a subscriber has already is not claimed again, whatever they changed meanwhile.
+    At the end of its subscribers the run is finished. An empty list does not mean the end.
     """
+    rows = _advance(db, run, limit, now, "claimed")
+    return sorted(map(as_claim, rows), key=lambda each: each.subscriber)
+
+
+def skip(db: Database, run: DigestRun, limit: int, now: datetime, reason: str) -> int:
+    """Record the next deliveries of a run as skipped, as `claim`; the number of them."""
+    return len(_advance(db, run, limit, now, "skipped", reason))
+
+
+def _advance(
+    db: Database, run: DigestRun, limit: int, now: datetime, state: str, reason: str | None = None
+) -> list[dict[str, Any]]:
     (last,) = db.execute(
         "SELECT max(id) FROM (SELECT id FROM subscribers WHERE status = 'active'"
         " AND timezone = :timezone AND hour = :hour AND cadence = :cadence AND id > :reached"
         " ORDER BY id LIMIT :limit)",
-        {**_given(run), "limit": limit},
+        {**_parameters(run), "limit": limit},
     ).fetchone()
     if last is None:
         db.execute("UPDATE runs SET finished = ? WHERE id = ?", [stamp(now), run.id])
         return []
-    rows = db.execute(
+    rows = _written(
+        db,
         "INSERT INTO deliveries (letter, subscriber, language, state, due, at, reason)"
         f" SELECT :letter, id, language, :state, :due, :now, :reason {_ELIGIBLE}"
-        " ON CONFLICT DO NOTHING RETURNING subscriber",
-        {**_given(run), "last": last, "state": state, "now": stamp(now), "reason": reason},
-    ).fetchall()
-    db.execute("UPDATE runs SET reached = ? WHERE id = ?", [last, run.id])
-    return [number for (number,) in rows]
-
-
-def claims(db: Database, letter: int, numbers: Sequence[int]) -> list[Claim]:
-    """What was claimed just now of a letter, in the order of the numbers."""
-    if not numbers:
-        return []
-    rows = db.query(
-        f"{CLAIM} WHERE d.letter = ? AND d.subscriber BETWEEN ? AND ? AND d.state = 'claimed'"
-        " AND s.status = 'active' ORDER BY d.subscriber",
-        [letter, min(numbers), max(numbers)],
+        f" ON CONFLICT DO NOTHING{_RETURNING}",
+        {**_parameters(run), "last": last, "state": state, "now": stamp(now), "reason": reason},
     )
-    wanted = set(numbers)
-    return [as_claim(row) for row in rows if row["subscriber"] in wanted]
+    db.execute("UPDATE runs SET reached = ? WHERE id = ?", [last, run.id])
+    return rows
 
 
-def still(db: Database, given: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
-    """Those of some claims whose subscriber still gets letters, by letter and subscriber."""
+def claim_retries(db: Database, now: datetime, limit: int) -> list[Claim]:
+    """Claim deferred deliveries whose next try is due, the oldest first.
+
+    Those of subscribers who left or paused meanwhile become skipped, and are not returned.
+    """
+    wanted = (
+        "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active'"
+        f" AND NOT {PAUSED.format(due='due')})"
+    )
+    rows = _written(
+        db,
+        "UPDATE deliveries SET next = NULL, at = :now,"
+        f" state = CASE WHEN {wanted} THEN 'claimed' ELSE 'skipped' END,"
+        f" reason = CASE WHEN {wanted} THEN NULL ELSE 'left' END"
+        " WHERE (letter, subscriber) IN (SELECT letter, subscriber FROM deliveries"
+        f" WHERE state = 'deferred' AND next <= :now ORDER BY next LIMIT :limit){_RETURNING}",
+        {"now": stamp(now), "limit": limit},
+    )
+    return [as_claim(row) for row in rows if row["state"] == "claimed"]
+
+
+def still_wanted(db: Database, claims: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
+    """The claims of active, unpaused subscribers, read again, by digest and subscriber."""
     found: dict[tuple[int, int], Claim] = {}
-    for claim in given:
+    for each in claims:
         rows = db.query(
             f"{CLAIM} WHERE d.letter = ? AND d.subscriber = ? AND s.status = 'active'"
             f" AND NOT {PAUSED.format(due='d.due')}",
-            [claim.letter, claim.subscriber],
+            [each.digest_id, each.subscriber],
         )
         for row in rows:
-            found[claim.letter, claim.subscriber] = as_claim(row)
+            found[each.digest_id, each.subscriber] = as_claim(row)
     return found
 
 
-def release(db: Database, now: datetime) -> int:
-    """Have what a sender left claimed when it ended tried again; how many these are.
+def release_claims(db: Database, now: datetime) -> int:
+    """Defer what a sender left claimed when it ended; the number of deliveries.
 
-    What is handed to mail workers is not: of that they report.
+    Those in a batch of a mail worker stay claimed: the worker reports what became of them.
     """
     cursor = db.execute(
         "UPDATE deliveries SET state = 'deferred', next = ? WHERE state = 'claimed'"
@@ -194,14 +226,17 @@ def release(db: Database, now: datetime) -> int:
     return cursor.rowcount
 
 
-def take_back(db: Database, now: datetime) -> None:
-    """Undo what was done about letters that are not due yet, by a clock that was ahead."""
+def delete_future(db: Database, now: datetime) -> None:
+    """Delete runs and deliveries that are due after `now`: a clock that was ahead made them."""
     for table in ("runs", "deliveries"):
         db.execute(f"DELETE FROM {table} WHERE due > ?", [stamp(now)])
 
 
-def give_up(db: Database, due_before: datetime, now: datetime) -> int:
-    """End what is still deferred of letters that were due before that instant; how many."""
+def expire_deferred(db: Database, due_before: datetime, now: datetime) -> int:
+    """End deferred deliveries that were due before an instant; the number of them.
+
+    They become failed, or skipped as `late` if they were never tried.
+    """
     cursor = db.execute(
         "UPDATE deliveries SET next = NULL, at = :now,"
         " state = CASE attempts WHEN 0 THEN 'skipped' ELSE 'failed' END,"
@@ -212,29 +247,8 @@ def give_up(db: Database, due_before: datetime, now: datetime) -> int:
     return cursor.rowcount
 
 
-def retries(db: Database, now: datetime, limit: int) -> list[Claim]:
-    """Claim what is to be tried again now. Who gets no letters any more is skipped."""
-    stays = (
-        "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active'"
-        f" AND NOT {PAUSED.format(due='due')})"
-    )
-    rows = db.execute(
-        "UPDATE deliveries SET next = NULL, at = :now,"
-        f" state = CASE WHEN {stays} THEN 'claimed' ELSE 'skipped' END,"
-        f" reason = CASE WHEN {stays} THEN NULL ELSE 'left' END"
-        " WHERE (letter, subscriber) IN (SELECT letter, subscriber FROM deliveries"
-        " WHERE state = 'deferred' AND next <= :now ORDER BY next LIMIT :limit)"
-        " RETURNING letter, subscriber",
-        {"now": stamp(now), "limit": limit},
-    ).fetchall()
-    found = []
-    for letter, number in rows:
-        found += claims(db, letter, [number])
-    return found
-
-
-def record(db: Database, records: Iterable[Record], now: datetime) -> None:
-    """Keep what became of some claims."""
+def record(db: Database, results: Iterable[DeliveryResult], now: datetime) -> None:
+    """Write the results of claimed deliveries; each but a skip counts as an attempt."""
     at = stamp(now)
     db.conn.executemany(
         "UPDATE deliveries SET state = ?, at = ?, attempts = attempts + ?, next = ?, reason = ?,"
@@ -246,37 +260,37 @@ def record(db: Database, records: Iterable[Record], now: datetime) -> None:
                 each.state != "skipped",
                 stamp(each.retry) if each.retry else None,
                 each.reason,
-                each.claim.letter,
+                each.claim.digest_id,
                 each.claim.subscriber,
             )
-            for each in records
+            for each in results
         ],
     )
 
 
-def forget(db: Database, before: date, limit: int) -> bool:
-    """Forget deliveries of letters from before a date, `limit` at most; whether any may be left.
+def delete_old(db: Database, before: date, limit: int) -> bool:
+    """Delete deliveries of digests from before a date, `limit` at most; whether any may be left.
 
-    A letter goes with the last of them, and its runs with it: it is long past being handed out.
+    A digest and its runs are deleted with the last of its deliveries.
     """
     row = db.execute(
         "SELECT id FROM letters WHERE date < ? ORDER BY date, id LIMIT 1", [before.isoformat()]
     ).fetchone()
     if row is None:
         return False
-    gone = db.execute(
+    deleted = db.execute(
         "DELETE FROM deliveries WHERE letter = ?1 AND subscriber IN"
         " (SELECT subscriber FROM deliveries WHERE letter = ?1 ORDER BY subscriber LIMIT ?2)",
         [row[0], limit],
     ).rowcount
-    if gone < limit:
+    if deleted < limit:
         db.execute("DELETE FROM runs WHERE letter = ?", row)
         db.execute("DELETE FROM letters WHERE id = ?", row)
     return True
 
 
-def waiting(db: Database, now: datetime) -> bool:
-    """Whether a letter was left claimed, or is to be tried again by now."""
+def is_any_waiting(db: Database, now: datetime) -> bool:
+    """Whether a delivery is claimed, or deferred until `now` or earlier."""
     row = db.execute(
         "SELECT EXISTS (SELECT 1 FROM deliveries WHERE state = 'claimed')"
         " OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'deferred' AND next <= ?)",
@@ -285,23 +299,10 @@ def waiting(db: Database, now: datetime) -> bool:
     return bool(row[0])
 
 
-def _given(run: DigestRun) -> dict[str, Any]:
-    return {
-        "letter": run.letter,
-        "timezone": run.timezone,
-        "hour": run.hour,
-        "cadence": run.cadence,
-        "reached": run.reached,
-        "due": stamp(run.due),
-        "day": run.day.isoformat(),
-        "weekend": run.cadence == "daily" and run.day.isoweekday() > 5,
-    }
-
-
 def as_claim(row: dict[str, Any]) -> Claim:
-    """A row of the columns of CLAIM as a claim."""
+    """A Claim from a row with the columns of CLAIM."""
     return Claim(
-        letter=row["letter"],
+        digest_id=row["letter"],
         subscriber=row["subscriber"],
         cadence=row["cadence"],
         date=date.fromisoformat(row["date"]),
@@ -311,3 +312,23 @@ def as_claim(row: dict[str, Any]) -> Claim:
         due=datetime.fromisoformat(row["due"]),
         attempts=row["attempts"],
     )
+
+
+def _written(db: Database, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+    """Execute a statement with RETURNING; the rows that it wrote, by column."""
+    cursor = db.execute(statement, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _parameters(run: DigestRun) -> dict[str, Any]:
+    return {
+        "letter": run.digest_id,
+        "timezone": run.timezone,
+        "hour": run.hour,
+        "cadence": run.cadence,
+        "reached": run.reached,
+        "due": stamp(run.due),
+        "day": run.day.isoformat(),
+        "weekend": run.cadence == "daily" and run.day.isoweekday() > 5,
+    }

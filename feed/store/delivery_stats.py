@@ -1,4 +1,4 @@
-"""What became of letters: to one subscriber, of some days, and what has no outcome yet."""
+"""Delivery statistics: of one subscriber, by date and state, and the backlog."""
 
 from datetime import date, datetime
 from typing import Any
@@ -8,8 +8,8 @@ from sqlite_utils import Database
 from feed.store.timestamps import instant
 
 
-def of(db: Database, subscriber: int) -> list[dict[str, Any]]:
-    """The letters to a subscriber, oldest first: cadence, date, language, state, at, reason."""
+def of_subscriber(db: Database, subscriber: int) -> list[dict[str, Any]]:
+    """The deliveries to a subscriber, oldest first: cadence, date, language, state, at, reason."""
     return list(
         db.query(
             "SELECT l.cadence, l.date, d.language, d.state, d.at, d.reason FROM letters l"
@@ -20,9 +20,9 @@ def of(db: Database, subscriber: int) -> list[dict[str, Any]]:
 
 
 def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
-    """The proof of sending of the dates from `first` to `last`, newest first.
+    """The number of deliveries by date, cadence, language, state and reason, newest date first.
 
-    Rows of date, cadence, language, state, reason and number.
+    Of the digests of the dates from `first` to `last`.
     """
     return list(
         db.query(
@@ -36,7 +36,7 @@ def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
 
 
 def backlog(db: Database) -> tuple[int, datetime | None]:
-    """How many letters were begun and have no outcome yet, and since when the oldest is due."""
+    """The number of deliveries that are claimed or deferred, and when the oldest was due."""
     number, due = db.execute(
         "SELECT count(*), min(due) FROM (SELECT due FROM deliveries WHERE state = 'claimed'"
         " UNION ALL SELECT due FROM deliveries WHERE state = 'deferred')"
@@ -45,7 +45,7 @@ def backlog(db: Database) -> tuple[int, datetime | None]:
 
 
 def last_sent(db: Database) -> datetime | None:
-    """When a letter was last sent; None before any."""
+    """When a digest was last sent; None before the first."""
     row = db.execute(
         "SELECT max(at) FROM deliveries WHERE state = 'sent'"
         " AND letter IN (SELECT id FROM letters ORDER BY date DESC LIMIT 4)"

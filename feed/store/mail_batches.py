@@ -1,7 +1,7 @@
-"""What is handed to mail workers, batch by batch, until they tell what became of it.
+"""Batches: the messages that mail workers have, until they report or the batch is released.
 
-A batch is of letters, which stay claimed, or of notices, which stay due. Its rows name it until
-they are recorded, or released to be sent again.
+A batch has digest deliveries, which stay `claimed`, or notices, which stay `due`. Their rows have
+its id in the column `batch` until they are recorded, or released to be sent again.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from feed.store.timestamps import instant, stamp
 
 @dataclass(frozen=True, slots=True)
 class BatchRecord:
-    """What was handed over together, `at` an instant, when the content had that version.
+    """An open batch: when it was made (`at`), and the content version at that time.
 
-    `back` is null until nobody is known to hold it any more: when it is taken back.
+    `back` is when it is released: set once no worker is known to have it.
     """
 
     id: str
@@ -30,30 +30,30 @@ class BatchRecord:
     back: datetime | None
 
 
-def add_batch(
+def add(
     db: Database,
     batch: str,
     version: int,
-    given: Sequence[Claim | Notice | DeskNotice],
+    items: Sequence[Claim | Notice | DeskNotice],
     now: datetime,
 ) -> None:
-    """Enter letters that were claimed, and notices that are due, as handed over together."""
+    """Add a batch of deliveries that are claimed and notices that are due."""
     db.execute(
         "INSERT INTO batches (id, version, at) VALUES (?, ?, ?)", [batch, version, stamp(now)]
     )
     db.conn.executemany(
         "UPDATE deliveries SET batch = ? WHERE letter = ? AND subscriber = ? AND state = 'claimed'",
-        [(batch, one.letter, one.subscriber) for one in given if isinstance(one, Claim)],
+        [(batch, one.digest_id, one.subscriber) for one in items if isinstance(one, Claim)],
     )
     for table, kind in (("notices", Notice), ("desk_notices", DeskNotice)):
         db.conn.executemany(
             f"UPDATE {table} SET batch = ? WHERE id = ? AND state = 'due'",
-            [(batch, one.id) for one in given if isinstance(one, kind)],
+            [(batch, one.id) for one in items if isinstance(one, kind)],
         )
 
 
-def batches(db: Database) -> list[BatchRecord]:
-    """Every batch that is not settled, oldest first."""
+def all_open(db: Database) -> list[BatchRecord]:
+    """The batches that have not ended, oldest first."""
     rows = db.execute("SELECT id, version, at, back FROM batches ORDER BY at, id")
     return [
         BatchRecord(batch, version, datetime.fromisoformat(at), instant(back))
@@ -61,20 +61,20 @@ def batches(db: Database) -> list[BatchRecord]:
     ]
 
 
-def held(db: Database, batch: str) -> list[Claim | Notice | DeskNotice]:
-    """The letters and notices of a batch, but for those to people who were erased since."""
-    letters = [as_claim(row) for row in db.query(f"{CLAIM} WHERE d.batch = ?", [batch])]
-    return [*letters, *notices.of_batch(db, batch), *staff_notices.of_batch(db, batch)]
+def items(db: Database, batch: str) -> list[Claim | Notice | DeskNotice]:
+    """The deliveries and notices of a batch, except to people who were erased meanwhile."""
+    claims = [as_claim(row) for row in db.query(f"{CLAIM} WHERE d.batch = ?", [batch])]
+    return [*claims, *notices.of_batch(db, batch), *staff_notices.of_batch(db, batch)]
 
 
-def number(db: Database) -> int:
-    """How many letters are handed over now."""
+def digest_count(db: Database) -> int:
+    """The number of digest deliveries in open batches."""
     row = db.execute("SELECT count(*) FROM deliveries WHERE batch IS NOT NULL").fetchone()
     return int(row[0])
 
 
-def void(db: Database) -> set[str]:
-    """The batches with a letter to somebody who gets none any more, or gets it elsewhere."""
+def outdated(db: Database) -> set[str]:
+    """The batches with a subscriber who has left, paused, or changed address meanwhile."""
     rows = db.execute(
         "SELECT DISTINCT d.batch FROM deliveries d JOIN batches b ON b.id = d.batch"
         " LEFT JOIN subscribers s ON s.id = d.subscriber"
@@ -85,19 +85,19 @@ def void(db: Database) -> set[str]:
     return {batch for (batch,) in rows}
 
 
-def letter_sent(db: Database, letter: int, subscriber: int, now: datetime) -> bool:
-    """Keep that a letter was sent, of which that is heard late; False if it was settled already."""
+def record_digest_sent(db: Database, digest_id: int, subscriber: int, now: datetime) -> bool:
+    """Record a delivery as sent after its batch has ended; False if it is not open any more."""
     cursor = db.execute(
         "UPDATE deliveries SET state = 'sent', at = ?, attempts = attempts + 1, next = NULL,"
         " reason = NULL, batch = NULL WHERE letter = ? AND subscriber = ?"
         " AND state IN ('claimed', 'deferred')",
-        [stamp(now), letter, subscriber],
+        [stamp(now), digest_id, subscriber],
     )
     return cursor.rowcount == 1
 
 
-def notice_sent(db: Database, number: int, *, desk: bool) -> None:
-    """The same for a notice to a subscriber, or to somebody at the desk."""
+def record_notice_sent(db: Database, number: int, *, desk: bool) -> None:
+    """Record a notice to a subscriber or to staff as sent after its batch has ended."""
     db.execute(
         f"UPDATE {'desk_notices' if desk else 'notices'} SET state = 'sent',"
         " attempts = attempts + 1, batch = NULL WHERE id = ? AND state = 'due'",
@@ -105,13 +105,13 @@ def notice_sent(db: Database, number: int, *, desk: bool) -> None:
     )
 
 
-def doubt(db: Database, batch: str, back: datetime) -> None:
-    """Nobody is known to hold this batch: it is taken back then, unless there is word of it."""
+def release_at(db: Database, batch: str, back: datetime) -> None:
+    """Set when to release a batch that no worker is known to have, unless that is set."""
     db.execute("UPDATE batches SET back = ? WHERE id = ? AND back IS NULL", [stamp(back), batch])
 
 
 def release(db: Database, batch: str, retry: datetime, now: datetime) -> None:
-    """End a batch: what is left of it is sent again from `retry` on."""
+    """End a batch; what is left of it is sent again from `retry` on."""
     db.execute(
         "UPDATE deliveries SET state = 'deferred', next = ?, at = ?, batch = NULL WHERE batch = ?",
         [stamp(retry), stamp(now), batch],

@@ -1,37 +1,48 @@
-"""The subscribers, the proof of what they agreed to, and what came back from them.
+"""Subscribers: addresses and preferences, proof of consent, bounces, and counts of them.
 
-The only place where addresses are kept.
+Addresses of subscribers are stored in no other table.
 """
 
-from dataclasses import asdict, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from feed.model import Preferences, Subscriber
+from feed.model import Cadence, Preferences, Subscriber
 from feed.store.timestamps import instant, stamp
 
 Row = dict[str, Any]
 
-# How often letters to `{}` have moved to another address.
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The number of active subscribers of a cadence in a language."""
+
+    language: str
+    cadence: Cadence
+    number: int
+
+
+# The number of address changes of subscriber `{}`.
 MOVES = "(SELECT count(*) FROM consents WHERE subscriber = {} AND act = 'moved')"
 
 
 def by_id(db: Database, number: int) -> Subscriber | None:
-    """The subscriber of that number."""
+    """The subscriber with an id; None if there is none."""
     return _one(db, "id = ?", number)
 
 
 def by_identity(db: Database, identity: str) -> Subscriber | None:
-    """The subscriber whose address compares as `identity`."""
+    """The subscriber with a normalised address; None if there is none."""
     return _one(db, "identity = ?", identity)
 
 
 def add(
     db: Database, address: str, identity: str, preferences: Preferences, now: datetime
 ) -> Subscriber:
-    """Enter somebody who has asked for letters."""
+    """Add a subscriber who has to confirm."""
     row = {**asdict(preferences), "address": address, "identity": identity, "now": stamp(now)}
     cursor = db.execute(
         "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour, timezone,"
@@ -46,13 +57,14 @@ def add(
 
 def change(db: Database, number: int, **values: Any) -> None:
     """Set some columns of a subscriber."""
-    given = {name: _kept(value) for name, value in values.items()}
-    changes = ", ".join(f"{name} = :{name}" for name in given)
-    db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", {**given, "number": number})
+    columns = {name: _column(value) for name, value in values.items()}
+    changes = ", ".join(f"{name} = :{name}" for name in columns)
+    columns["number"] = number
+    db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", columns)
 
 
 def propose(db: Database, number: int, preferences: Preferences, now: datetime) -> None:
-    """Keep new wishes in the name of a subscriber, in place of earlier ones, beside the present."""
+    """Store preferences that a subscriber has yet to confirm, in place of earlier ones."""
     db.execute(
         "INSERT OR REPLACE INTO proposals VALUES"
         " (:number, :language, :cadence, :workdays, :hour, :timezone, :now)",
@@ -61,30 +73,30 @@ def propose(db: Database, number: int, preferences: Preferences, now: datetime) 
 
 
 def proposed(db: Database, found: Subscriber) -> Subscriber:
-    """A subscriber as they would be with the wishes that wait to be confirmed, if any do."""
+    """A subscriber with the preferences that wait to be confirmed, if there are any."""
     query = "SELECT * FROM proposals WHERE subscriber = ?"
     row = next(iter(db.query(query, [found.id])), None)
     return found if row is None else replace(found, preferences=_preferences(row))
 
 
-def forget_proposal(db: Database, number: int) -> None:
-    """Let no other wishes of a subscriber wait."""
+def delete_proposal(db: Database, number: int) -> None:
+    """Delete the preferences that a subscriber has not confirmed."""
     db.execute("DELETE FROM proposals WHERE subscriber = ?", [number])
 
 
 def erase(db: Database, number: int) -> None:
-    """Forget a subscriber with everything that hangs on the person."""
+    """Delete a subscriber; consents, notices and bounces are deleted with it."""
     db.execute("DELETE FROM subscribers WHERE id = ?", [number])
 
 
-def forget_unconfirmed(db: Database, before: datetime) -> None:
-    """Forget who, and what, was last asked for before that instant and not confirmed."""
+def delete_unconfirmed(db: Database, before: datetime) -> None:
+    """Delete subscribers and preferences that were requested before an instant, unconfirmed."""
     db.execute("DELETE FROM subscribers WHERE status = 'pending' AND asked < ?", [stamp(before)])
     db.execute("DELETE FROM proposals WHERE asked < ?", [stamp(before)])
 
 
 def timezones(db: Database) -> list[str]:
-    """The timezones of those who get letters: a few looks into the index, however many they are."""
+    """The timezones of active subscribers: one index lookup each (a loose index scan)."""
     rows = db.execute(
         "WITH RECURSIVE zones(name) AS ("
         " SELECT min(timezone) FROM subscribers WHERE status = 'active'"
@@ -98,7 +110,7 @@ def timezones(db: Database) -> list[str]:
 def record_consent(
     db: Database, number: int, act: str, language: str, wording: str, source: str, now: datetime
 ) -> None:
-    """Keep what somebody was shown when they did something, and when."""
+    """Store the wording that a subscriber agreed to, where and when."""
     db.execute("INSERT INTO wordings (wording) VALUES (?) ON CONFLICT DO NOTHING", [wording])
     db.execute(
         "INSERT INTO consents (subscriber, at, act, language, wording, source)"
@@ -108,7 +120,7 @@ def record_consent(
 
 
 def consents(db: Database, number: int) -> list[Row]:
-    """What somebody agreed to, oldest first: at, act, language, wording, source."""
+    """The consents of a subscriber, oldest first: at, act, language, wording, source."""
     return list(
         db.query(
             "SELECT c.at, c.act, c.language, w.wording, c.source FROM consents c"
@@ -119,14 +131,14 @@ def consents(db: Database, number: int) -> list[Row]:
 
 
 def record_bounce(db: Database, number: int, kind: str, now: datetime) -> None:
-    """Keep that a letter came back (hard, soft) or was complained about."""
+    """Store a bounce (`hard`, `soft`) or a `complaint`."""
     db.execute(
         "INSERT INTO bounces (subscriber, at, kind) VALUES (?, ?, ?)", [number, stamp(now), kind]
     )
 
 
 def bounces(db: Database, number: int, since: datetime) -> list[tuple[datetime, str]]:
-    """What came back from somebody since that instant, oldest first: (when, kind)."""
+    """The bounces of a subscriber since an instant, oldest first: (at, kind)."""
     rows = db.execute(
         "SELECT at, kind FROM bounces WHERE subscriber = ? AND at >= ? ORDER BY at",
         [number, stamp(since)],
@@ -134,23 +146,56 @@ def bounces(db: Database, number: int, since: datetime) -> list[tuple[datetime, 
     return [(datetime.fromisoformat(at), kind) for at, kind in rows]
 
 
-def bounced(db: Database) -> dict[str, int]:
-    """How many bounces of each kind are remembered."""
+def count_bounces(db: Database) -> dict[str, int]:
+    """The number of stored bounces by kind."""
     return dict(db.execute("SELECT kind, count(*) FROM bounces GROUP BY kind").fetchall())
 
 
-def forget_bounces(db: Database, number: int) -> None:
-    """Begin anew with somebody whose letters came back."""
+def delete_bounces(db: Database, number: int) -> None:
+    """Delete the bounces of a subscriber."""
     db.execute("DELETE FROM bounces WHERE subscriber = ?", [number])
 
 
 def suspend(db: Database, number: int, now: datetime) -> bool:
-    """Stop writing to somebody who gets letters; False if they do not."""
+    """Suspend an active subscriber; False if they are not active."""
     cursor = db.execute(
         "UPDATE subscribers SET status = 'suspended', since = ? WHERE id = ? AND status = 'active'",
         [stamp(now), number],
     )
     return cursor.rowcount == 1
+
+
+def shares(db: Database) -> list[Share]:
+    """The shares now, without empty ones."""
+    rows = db.execute(
+        "SELECT language, cadence, count(*) FROM subscribers WHERE status = 'active'"
+        " GROUP BY language, cadence ORDER BY language, cadence"
+    )
+    return [Share(*row) for row in rows]
+
+
+def count_by_status(db: Database) -> dict[str, int]:
+    """The number of subscribers by status."""
+    return dict(db.execute("SELECT status, count(*) FROM subscribers GROUP BY status").fetchall())
+
+
+def save_shares(db: Database, day: date, shares: Iterable[Share]) -> None:
+    """Store the shares of a day, in place of those stored before."""
+    db.execute("DELETE FROM audience WHERE date = ?", [day.isoformat()])
+    db.conn.executemany(
+        "INSERT INTO audience VALUES (?, ?, ?, ?)",
+        [(day.isoformat(), each.language, each.cadence, each.number) for each in shares],
+    )
+
+
+def daily_totals(db: Database, first: date) -> list[tuple[date, int, int]]:
+    """The stored days from `first` on: date, daily subscribers, weekly subscribers."""
+    rows = db.execute(
+        "SELECT date, sum(number * (cadence = 'daily')), sum(number * (cadence = 'weekly'))"
+        " FROM audience WHERE date >= ? GROUP BY date ORDER BY date",
+        [first.isoformat()],
+    )
+    return [(date.fromisoformat(day), daily, weekly) for day, daily, weekly in rows]
 
 
 def _one(db: Database, condition: str, value: object) -> Subscriber | None:
@@ -183,7 +228,7 @@ def _preferences(row: Row) -> Preferences:
     )
 
 
-def _kept(value: Any) -> Any:
+def _column(value: Any) -> Any:
     if isinstance(value, datetime):
         return stamp(value)
     return value.isoformat() if isinstance(value, date) else value

@@ -1,1 +1,1 @@
-"""The audience of the digests and its consent."""
+"""Subscribers of the digests: sign-up, consent, preferences, statistics."""

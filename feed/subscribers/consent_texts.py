@@ -1,31 +1,31 @@
-"""What somebody agrees to, in words: shown on pages and in notices, and kept as proof."""
+"""Consent sentences: shown on pages and in notices, and stored as proof of consent."""
 
 from feed.i18n import Translator
 from feed.model import Preferences
 
 
-def described(t: Translator, wishes: Preferences) -> str:
-    """The letters somebody wants: `every workday at 07:00 (Europe/Stockholm), in English`."""
-    if wishes.cadence == "weekly":
+def described(t: Translator, preferences: Preferences) -> str:
+    """Preferences in words: `every workday at 07:00 (Europe/Stockholm), in English`."""
+    if preferences.cadence == "weekly":
         form = t.gettext("every Monday at %(hour)s (%(timezone)s), in %(language)s")
-    elif wishes.workdays:
+    elif preferences.workdays:
         form = t.gettext("Monday to Friday at %(hour)s (%(timezone)s), in %(language)s")
     else:
         form = t.gettext("every day at %(hour)s (%(timezone)s), in %(language)s")
     return form % {
-        "hour": f"{wishes.hour:02}:00",
-        "timezone": wishes.timezone,
-        "language": t.language_name(wishes.language),
+        "hour": f"{preferences.hour:02}:00",
+        "timezone": preferences.timezone,
+        "language": t.language_name(preferences.language),
     }
 
 
-def consent(t: Translator, wishes: Preferences, site_name: str) -> str:
-    """The sentence that somebody agrees to."""
-    return _sentence(t, described(t, wishes), site_name)
+def consent(t: Translator, preferences: Preferences, site_name: str) -> str:
+    """The sentence that a subscriber with these preferences agrees to."""
+    return _sentence(t, described(t, preferences), site_name)
 
 
 def offered(t: Translator, site_name: str) -> str:
-    """The same sentence beside a form, where the choice is still to be made."""
+    """The consent sentence of a form, before the choices are made."""
     return _sentence(t, t.gettext("as I have chosen here"), site_name)
 
 

@@ -1,4 +1,4 @@
-"""What people fill in, from text to values. Every faulty field is told at once."""
+"""Parse subscription forms into values; a FormError has the errors of all fields."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -9,58 +9,58 @@ from zoneinfo import available_timezones
 from feed.errors import FormError, InputError, gettext_noop
 from feed.model import CADENCES, Preferences, email_addresses
 
-LONGEST_PAUSE = timedelta(days=366)
+MAX_PAUSE = timedelta(days=366)
 
 Value = TypeVar("Value")
 
 
-def application(
-    given: Mapping[str, str], languages: Sequence[str], domains: tuple[str, ...]
+def read_sign_up(
+    form: Mapping[str, str], languages: Sequence[str], domains: tuple[str, ...]
 ) -> tuple[str, Preferences]:
-    """The address and the wishes of somebody who subscribes. Raises FormError."""
+    """The address and preferences of the sign-up form. Raises FormError."""
     errors: dict[str, InputError] = {}
-    address = _taken(
-        errors, "address", lambda: email_addresses.read(given.get("address", ""), domains)
+    address = _collect(
+        errors, "address", lambda: email_addresses.read(form.get("address", ""), domains)
     )
-    wishes = _wishes(errors, given, languages)
+    values = _read_preferences(errors, form, languages)
     if errors:
         raise FormError(errors)
-    return address or "", Preferences(**wishes)
+    return address or "", Preferences(**values)
 
 
-def preferences(given: Mapping[str, str], languages: Sequence[str]) -> Preferences:
-    """The wishes of a subscriber. Raises FormError."""
+def read_preferences(form: Mapping[str, str], languages: Sequence[str]) -> Preferences:
+    """The preferences of the form. Raises FormError."""
     errors: dict[str, InputError] = {}
-    wishes = _wishes(errors, given, languages)
+    values = _read_preferences(errors, form, languages)
     if errors:
         raise FormError(errors)
-    return Preferences(**wishes)
+    return Preferences(**values)
 
 
-def address(text: str, domains: tuple[str, ...]) -> str:
-    """An address that was typed by itself. Raises FormError."""
+def read_address(text: str, domains: tuple[str, ...]) -> str:
+    """The e-mail address of a form with this field only. Raises FormError."""
     try:
         return email_addresses.read(text, domains)
     except InputError as error:
         raise FormError({"address": error}) from None
 
 
-def pause(text: str, today: date) -> date | None:
-    """The day on which letters go on; None if there is to be no pause. Raises FormError."""
+def read_pause(text: str, today: date) -> date | None:
+    """The date on which digests resume; None for no pause. Raises FormError."""
     if not text.strip():
         return None
     try:
         until = date.fromisoformat(text.strip())
     except ValueError:
-        raise FormError({"paused_until": InputError(_PAUSE)}) from None
-    if not today < until <= today + LONGEST_PAUSE:
-        raise FormError({"paused_until": InputError(_PAUSE)})
+        raise FormError({"paused_until": InputError(_PAUSE_ERROR)}) from None
+    if not today < until <= today + MAX_PAUSE:
+        raise FormError({"paused_until": InputError(_PAUSE_ERROR)})
     return until
 
 
 @lru_cache(maxsize=1)
 def timezones() -> tuple[str, ...]:
-    """The names of the timezones to choose from, in order: places only, and UTC."""
+    """The timezone names to choose from, sorted: those of places, and UTC."""
     areas = (
         *("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/"),
         *("Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/"),
@@ -68,15 +68,15 @@ def timezones() -> tuple[str, ...]:
     return (*sorted(name for name in available_timezones() if name.startswith(areas)), "UTC")
 
 
-_PAUSE = gettext_noop("Expected a date to come, within a year, such as 2027-01-11.")
-_CHOICE = gettext_noop("Choose one of those in the list.")
+_PAUSE_ERROR = gettext_noop("Expected a date to come, within a year, such as 2027-01-11.")
+_CHOICE_ERROR = gettext_noop("Choose one of those in the list.")
 
 
-def _wishes(
-    errors: dict[str, InputError], given: Mapping[str, str], languages: Sequence[str]
+def _read_preferences(
+    errors: dict[str, InputError], form: Mapping[str, str], languages: Sequence[str]
 ) -> dict[str, Any]:
     def chosen(name: str, choices: Sequence[str]) -> str | None:
-        return _taken(errors, name, lambda: _one_of(given.get(name, ""), choices))
+        return _collect(errors, name, lambda: _one_of(form.get(name, ""), choices))
 
     hour = chosen("hour", [str(hour) for hour in range(24)])
     return {
@@ -90,11 +90,11 @@ def _wishes(
 
 def _one_of(text: str, choices: Sequence[str]) -> str:
     if text not in choices:
-        raise InputError(_CHOICE)
+        raise InputError(_CHOICE_ERROR)
     return text
 
 
-def _taken(errors: dict[str, InputError], name: str, read: Callable[[], Value]) -> Value | None:
+def _collect(errors: dict[str, InputError], name: str, read: Callable[[], Value]) -> Value | None:
     try:
         return read()
     except InputError as error:

@@ -1,4 +1,4 @@
-"""The links in letters and notices: whom each was written to, and whether it still holds."""
+"""Tokens in the links of digests and notices: make them, and find the subscriber of one."""
 
 from datetime import datetime, timedelta
 
@@ -10,38 +10,38 @@ from feed.model.tokens import Purpose
 from feed.store import subscribers
 
 CONFIRM_DAYS = 7
-PRIVATE_TIME = timedelta(hours=1)
+PRIVATE_LINK_TIME = timedelta(hours=1)
 
 
-def token_for(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
-    """The token of the link in a notice of that kind, which was asked for at `asked`."""
+def notice_token(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
+    """The token of the link in a notice of a kind that was requested at `asked`."""
     if kind in ("confirm", "move"):
         purpose: Purpose = "confirm" if kind == "confirm" else "move"
         expires = asked + timedelta(days=CONFIRM_DAYS)
         return tokens.make(key, purpose, found.id, expires, _state(found, purpose))
-    return tokens.make(key, "private", found.id, now + PRIVATE_TIME, _state(found, "private"))
+    return tokens.make(key, "private", found.id, now + PRIVATE_LINK_TIME, _state(found, "private"))
 
 
-def of_letter(key: bytes, found: Subscriber) -> str:
-    """The token of every letter that is written to somebody now."""
+def digest_token(key: bytes, found: Subscriber) -> str:
+    """The token in digests to a subscriber, at their present address."""
     return tokens.lasting(key, "letter", found.id, found.moves)
 
 
-def reader(db: Database, key: bytes, text: str, now: datetime) -> Subscriber:
-    """Whoever a letter with that token was written to, at this address or an earlier one.
+def find_recipient(db: Database, key: bytes, text: str, now: datetime) -> Subscriber:
+    """The subscriber of a digest token, of their present or an earlier address.
 
     Raises LinkError.
     """
     return _found(db, key, text, "letter", now)
 
 
-def holder(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
-    """Whoever has the mailbox that a link was written to. Raises LinkError.
+def find(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
+    """The subscriber of a token. Raises LinkError, also for digest tokens of an earlier address.
 
-    What went to an address that letters have moved away from is for whoever reads there now.
+    Whoever reads that mailbox now may be somebody else.
     """
     found = _found(db, key, text, purpose, now)
-    if purpose == "letter" and text != of_letter(key, found):
+    if purpose == "letter" and text != digest_token(key, found):
         raise LinkError
     return found
 
@@ -57,7 +57,7 @@ def _found(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime)
 
 
 def _state(found: Subscriber, purpose: Purpose) -> str:
-    """What makes the links of a purpose void when it changes."""
+    """The state that a token is bound to: when it changes, the token is void."""
     if purpose == "confirm":
         return f"{found.epoch} {found.address}"
     if purpose == "move":

@@ -1,4 +1,4 @@
-"""How many get letters, and how that grows: numbers only, never who."""
+"""Subscriber statistics: active subscribers by language and cadence, and their growth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from itertools import product
 from sqlite_utils import Database
 
 from feed.model import CADENCES, Site
-from feed.store import subscriber_counts
+from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.store.subscriber_counts import Share
+from feed.store.subscribers import Share
 
-GROWTH = timedelta(days=90)
+GROWTH_PERIOD = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """How many got daily and weekly letters at the end of a date."""
+    """The number of daily and weekly subscribers at the end of a date."""
 
     date: date
     daily: int
@@ -25,13 +25,13 @@ class Point:
 
     @property
     def total(self) -> int:
-        """How many got letters."""
+        """Daily and weekly subscribers."""
         return self.daily + self.weekly
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """How many get letters: by language and cadence, by status, and over the last days."""
+    """Active subscribers by language and cadence, all by status, and the growth by day."""
 
     shares: tuple[Share, ...]
     statuses: dict[str, int]
@@ -39,11 +39,11 @@ class Audience:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those that letters are written in, or could be."""
+        """The languages of the site and of subscribers."""
         return tuple(dict.fromkeys(each.language for each in self.shares))
 
     def number(self, *, language: str | None = None, cadence: str | None = None) -> int:
-        """How many get letters in a language, of a cadence."""
+        """The number of active subscribers in a language, of a cadence; of all where None."""
         return sum(
             each.number
             for each in self.shares
@@ -52,22 +52,23 @@ class Audience:
 
 
 def read(db: Database, site: Site, now: datetime) -> Audience:
-    """The audience at this moment, and what is kept of the days before."""
+    """The statistics now, and the stored numbers of earlier days."""
     shares, today = _shares(db, site), site.today(now)
-    past = [Point(*row) for row in subscriber_counts.totals(db, today - GROWTH) if row[0] < today]
+    stored = subscribers.daily_totals(db, today - GROWTH_PERIOD)
+    past = [Point(*row) for row in stored if row[0] < today]
     daily, weekly = (sum(s.number for s in shares if s.cadence == each) for each in CADENCES)
     growth = (*past, Point(today, daily, weekly))
-    return Audience(tuple(shares), subscriber_counts.statuses(db), growth)
+    return Audience(tuple(shares), subscribers.count_by_status(db), growth)
 
 
-def keep(db: Database, site: Site, now: datetime) -> None:
-    """Keep today's numbers; the last time on a date holds."""
+def save(db: Database, site: Site, now: datetime) -> None:
+    """Store today's numbers, in place of those stored earlier today."""
     with transaction(db):
-        subscriber_counts.keep(db, site.today(now), _shares(db, site))
+        subscribers.save_shares(db, site.today(now), _shares(db, site))
 
 
 def _shares(db: Database, site: Site) -> Sequence[Share]:
-    """Of every language of the site, also where nobody wants its letters."""
-    found = {(each.language, each.cadence): each for each in subscriber_counts.now(db)}
+    """The shares of every language of the site, also those without subscribers."""
+    found = {(each.language, each.cadence): each for each in subscribers.shares(db)}
     known = dict.fromkeys([*product(site.languages, CADENCES), *found])
     return [found.get(each) or Share(*each, 0) for each in known]

@@ -23,7 +23,7 @@ FILE = "devis.json"
 
 def home(token: str) -> str:
     """What can be done with all that is kept about somebody."""
-    return _page(subscriptions.owner(db(), key(), token, now()), FormState({}))
+    return _page(subscriptions.find_owner(db(), key(), token, now()), FormState({}))
 
 
 @blueprint.get("/export")
@@ -39,10 +39,10 @@ def export(token: str) -> Response:
 @blueprint.post("/address")
 def change_address(token: str) -> AnyResponse | tuple[str, int]:
     """Have letters go to another address, once that has agreed."""
-    found = subscriptions.owner(db(), key(), token, now())
+    found = subscriptions.find_owner(db(), key(), token, now())
     typed = request.form.get("address", "")
     try:
-        subscriptions.ask_move(db(), here().config, key(), token, typed, now())
+        subscriptions.request_move(db(), here().config, key(), token, typed, now())
     except FormError as error:
         speak_to(found)
         return _page(found, form_state.again(translate(), request.form, error.fields)), 422
@@ -52,13 +52,13 @@ def change_address(token: str) -> AnyResponse | tuple[str, int]:
 @blueprint.get("/erase")
 def ask_to_erase(token: str) -> str:
     """What is about to be forgotten."""
-    return page("erase", subscriptions.owner(db(), key(), token, now()))
+    return page("erase", subscriptions.find_owner(db(), key(), token, now()))
 
 
 @blueprint.post("/erase")
 def erase(token: str) -> str:
     """Forget somebody at once."""
-    speak_to(subscriptions.owner(db(), key(), token, now()))
+    speak_to(subscriptions.find_owner(db(), key(), token, now()))
     subscriptions.erase(db(), key(), token, now())
     return render_template("subscription/erased.html")
 

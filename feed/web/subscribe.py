@@ -54,7 +54,7 @@ def sign_up() -> AnyResponse:
     if not honeypot.is_fresh(key(), given, now()):
         return _page(form_state.again(translate(), given, problem=STALE), 422)
     try:
-        subscriptions.ask(
+        subscriptions.sign_up(
             db(), site(), here().config, given, request.path, now(), shown_in=language()
         )
     except FormError as error:

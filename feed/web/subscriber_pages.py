@@ -25,7 +25,7 @@ def page(name: str, found: Subscriber, token: str | None = None, **values: objec
     """
     speak_to(found)
     t, wishes = translate(), found.preferences
-    letter = links.of_letter(key(), found)
+    letter = links.digest_token(key(), found)
     is_theirs = token in (None, letter)
     return render_template(
         f"subscription/{name}.html",

@@ -25,7 +25,7 @@ blueprint = Blueprint("subscription", __name__, url_prefix=PREFIX)
 def home(token: str) -> str:
     """Somebody's wishes, from any letter to them; behind a private link, what is private."""
     try:
-        found = subscriptions.holder(db(), key(), token, now())
+        found = subscriptions.find_subscriber(db(), key(), token, now())
     except LinkError:
         return my_data.home(token)
     return _preferences(found, _filled(found))
@@ -34,7 +34,7 @@ def home(token: str) -> str:
 @blueprint.post("/")
 def change(token: str) -> AnyResponse | tuple[str, int]:
     """Change somebody's wishes, or pause their letters."""
-    found = subscriptions.holder(db(), key(), token, now())
+    found = subscriptions.find_subscriber(db(), key(), token, now())
     try:
         subscriptions.change(
             db(), site(), key(), token, request.form, redacted(request.path), now()
@@ -48,7 +48,7 @@ def change(token: str) -> AnyResponse | tuple[str, int]:
 @blueprint.get("/confirm")
 def ask_to_confirm(token: str) -> str:
     """What is about to begin; once it has, when the first letter comes."""
-    found = subscriptions.applicant(db(), key(), token, now())
+    found = subscriptions.find_unconfirmed(db(), key(), token, now())
     return page("confirmed" if found.status == "active" else "confirm", found)
 
 
@@ -62,7 +62,7 @@ def confirm(token: str) -> AnyResponse:
 @blueprint.get("/unsubscribe")
 def ask_to_leave(token: str) -> str:
     """What is about to end; once it has, that it has."""
-    found = subscriptions.reader(db(), key(), token, now())
+    found = subscriptions.find_recipient(db(), key(), token, now())
     until = found.paused_until
     return page(
         "left" if found.status == "left" else "leave",
@@ -76,8 +76,8 @@ def ask_to_leave(token: str) -> str:
 @blueprint.post("/unsubscribe")
 def leave(token: str) -> str:
     """Stop all letters at once: from the page, or by a mail program's one click (RFC 8058)."""
-    subscriptions.leave(db(), site(), key(), token, redacted(request.path), now())
-    return page("left", subscriptions.reader(db(), key(), token, now()), token)
+    subscriptions.unsubscribe(db(), site(), key(), token, redacted(request.path), now())
+    return page("left", subscriptions.find_recipient(db(), key(), token, now()), token)
 
 
 @blueprint.post("/resume")
@@ -90,14 +90,14 @@ def resume(token: str) -> AnyResponse:
 @blueprint.post("/private")
 def ask_private(token: str) -> AnyResponse:
     """Mail the link to what is private."""
-    subscriptions.ask_private(db(), key(), token, now())
+    subscriptions.request_private_link(db(), key(), token, now())
     return redirect(url_for(".home", token=token, mailed=1), 303)
 
 
 @blueprint.get("/move")
 def ask_to_move(token: str) -> str:
     """Which address gives way to which; once it has, that it has."""
-    found = subscriptions.mover(db(), key(), token, now())
+    found = subscriptions.find_mover(db(), key(), token, now())
     if found.new_address is None:
         return page("moved", found)
     return page("move", found, new_address=email_addresses.masked(found.new_address))
@@ -122,7 +122,7 @@ def _preferences(found: Subscriber, form: FormState) -> str:
         timezones=timezones.grouped(language()),
         nearest_timezone=timezones.nearest,
         today=today,
-        longest_pause=forms.LONGEST_PAUSE,
+        longest_pause=forms.MAX_PAUSE,
     )
 
 

@@ -1,1 +1,1 @@
-"""Sending by Celery workers on any number of machines."""
+"""Mail workers on any number of machines, through a Celery broker."""

@@ -1,87 +1,84 @@
-"""A batch of letters on its way to a mail worker: what they share once, and what is personal.
+"""A batch of messages for a mail worker: shared templates once, and the parts of each recipient.
 
-As JSON, which can hold nothing but data: whoever can write to the broker can have letters sent, but
-cannot have anything else done.
+It is serialised as JSON, so that write access to the broker allows to send e-mail, but not to run
+code in a worker.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from itertools import count
 from typing import Any
 
-from feed.digests import handover
 from feed.digests.message import OutgoingMessage
 from feed.digests.mime import MessageTemplate, Recipient
+from feed.digests.outcomes import message_key
 from feed.errors import InputError
 from feed.smtp import Envelope
 
 
 @dataclass(frozen=True, slots=True)
 class BatchedMessage:
-    """One message of a batch; `name` is what the ledger knows it by."""
+    """One message of a batch: its `message_key`, and the position of its template."""
 
-    name: str
-    form: int
+    key: str
+    template: int
     sender: str
     to: Recipient
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Messages that one worker sends; `hostname` is how it greets the mail server."""
+    """Messages that one worker sends; `hostname` is for its EHLO."""
 
     id: str
     hostname: str
-    forms: tuple[MessageTemplate, ...]
-    letters: tuple[BatchedMessage, ...]
+    templates: tuple[MessageTemplate, ...]
+    messages: tuple[BatchedMessage, ...]
 
     def envelope(self, number: int, now: datetime) -> Envelope | None:
-        """The letter of that number; None for an address that no header can hold."""
-        letter = self.letters[number]
+        """The envelope of a message; None for an address that cannot stand in a header."""
+        message = self.messages[number]
         try:
-            message = self.forms[letter.form].fill(letter.to, now)
+            mail = self.templates[message.template].fill(message.to, now)
         except InputError:
             return None
-        return Envelope(number, letter.sender, letter.to.address, message)
+        return Envelope(number, message.sender, message.to.address, mail)
 
 
-def made(identity: str, hostname: str, copies: Sequence[OutgoingMessage]) -> Batch:
-    """A batch of some copies."""
-    numbers: Iterator[int] = count()
-    forms: dict[MessageTemplate, int] = {}
-    letters = []
-    for copy in copies:
-        if copy.form not in forms:
-            forms[copy.form] = next(numbers)
-        letters.append(
-            BatchedMessage(handover.name(copy.about), forms[copy.form], copy.sender, copy.to)
+def make(identity: str, hostname: str, messages: Sequence[OutgoingMessage]) -> Batch:
+    """A batch of messages, with each template once."""
+    templates: dict[MessageTemplate, int] = {}
+    batched = []
+    for message in messages:
+        position = templates.setdefault(message.template, len(templates))
+        batched.append(
+            BatchedMessage(message_key(message.item), position, message.sender, message.to)
         )
-    return Batch(identity, hostname, tuple(forms), tuple(letters))
+    return Batch(identity, hostname, tuple(templates), tuple(batched))
 
 
-def packed(batch: Batch) -> dict[str, Any]:
+def to_json(batch: Batch) -> dict[str, Any]:
     """A batch as JSON values."""
     return {
         "id": batch.id,
         "hostname": batch.hostname,
-        "forms": [[part.decode() for part in form.parts] for form in batch.forms],
+        "forms": [[part.decode() for part in each.parts] for each in batch.templates],
         "letters": [
-            [each.name, each.form, each.sender, *astuple(each.to)] for each in batch.letters
+            [each.key, each.template, each.sender, *astuple(each.to)] for each in batch.messages
         ],
     }
 
 
-def unpacked(values: dict[str, Any]) -> Batch:
-    """A batch from JSON values, as `packed` made them."""
+def from_json(values: dict[str, Any]) -> Batch:
+    """A batch from the values of `to_json`."""
     return Batch(
         id=values["id"],
         hostname=values["hostname"],
-        forms=tuple(
+        templates=tuple(
             MessageTemplate.of([part.encode() for part in parts]) for parts in values["forms"]
         ),
-        letters=tuple(
-            BatchedMessage(name, form, sender, Recipient(*to))
-            for name, form, sender, *to in values["letters"]
+        messages=tuple(
+            BatchedMessage(key, template, sender, Recipient(*to))
+            for key, template, sender, *to in values["letters"]
         ),
     )

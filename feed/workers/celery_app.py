@@ -1,4 +1,4 @@
-"""Celery: the task that carries a batch to a mail worker, and the worker that waits for it."""
+"""The Celery application: publish batches to the broker, and consume them in a mail worker."""
 
 import threading
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from kombu.exceptions import OperationalError
 from feed.config.brokers import Broker
 from feed.errors import MailUnavailableError
 
-NOTICES, LETTERS = "devis.notices", "devis.letters"
+NOTICE_QUEUE, DIGEST_QUEUE = "devis.notices", "devis.letters"
 TASK = "devis.deliver"
-_NOTHING = "…"  # what stands for the arguments of a task, wherever Celery would show them
-_SECONDS = 5
+_REDACTED = "…"  # what Celery logs in place of a task's arguments
+_TIMEOUT_SECONDS = 5
 
-Batch = dict[str, Any]
+BatchValues = dict[str, Any]
 
 
 def unavailable(broker: Broker, error: Exception) -> MailUnavailableError:
-    """That the broker cannot be used now; why, without what its address keeps secret."""
+    """The error that a broker cannot be used, with the cause but without the broker's password."""
     reason = str(getattr(error, "__cause__", None) or error)
     return MailUnavailableError(
         "The broker %(broker)s cannot be used: %(reason)s. Letters wait in the ledger.",
@@ -30,64 +30,64 @@ def unavailable(broker: Broker, error: Exception) -> MailUnavailableError:
 
 
 class BatchPublisher:
-    """Hands batches over. Raises MailUnavailableError where the broker takes none."""
+    """Publishes batches to the broker."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._app = app(broker)
 
-    def hand_over(self, batch: Batch, queue: str) -> None:
-        """Put a batch where a worker will find it; notices come before letters."""
+    def publish(self, batch: BatchValues, queue: str) -> None:
+        """Publish a batch to a queue. Raises MailUnavailableError."""
         try:
             self._app.send_task(
                 TASK,
                 (batch,),
                 queue=queue,
                 compression="zlib",
-                argsrepr=_NOTHING,
-                kwargsrepr=_NOTHING,
+                argsrepr=_REDACTED,
+                kwargsrepr=_REDACTED,
                 retry=False,
             )
-        except _faults(self._app) as error:
+        except _broker_errors(self._app) as error:
             raise unavailable(self._broker, error) from None
 
     def close(self) -> None:
-        """Part from the broker."""
+        """Close the connection."""
         self._app.close()
 
 
-def reach(broker: Broker) -> None:
-    """Look whether a broker lets us in. Raises MailUnavailableError."""
-    hands = app(broker)
+def check_connection(broker: Broker) -> None:
+    """Connect to the broker and sign in. Raises MailUnavailableError."""
+    celery = app(broker)
     try:
-        with hands.connection_for_read() as line:
-            line.connect()
-    except _faults(hands) as error:
+        with celery.connection_for_read() as connection:
+            connection.connect()
+    except _broker_errors(celery) as error:
         raise unavailable(broker, error) from None
     finally:
-        hands.close()
+        celery.close()
 
 
-def work(broker: Broker, deliver: Callable[[Batch], None], stop: threading.Event) -> None:
-    """Take batches, one at a time, until `stop` is set; the one in work is finished first.
+def consume(broker: Broker, deliver: Callable[[BatchValues], None], stop: threading.Event) -> None:
+    """Consume batches, one at a time, until `stop` is set; the current one is finished first.
 
-    A batch leaves the broker once `deliver` has returned. A broker that goes away is waited for.
-    Raises MailUnavailableError where there is none at the start, or it refuses us later.
+    A batch is acknowledged when `deliver` returns. A lost connection is made again. Raises
+    MailUnavailableError where the broker cannot be reached at the start, or refuses this worker.
     """
-    reach(broker)
-    hands = app(broker)
+    check_connection(broker)
+    celery = app(broker)
 
-    @hands.task(name=TASK)  # type: ignore[untyped-decorator]
-    def _deliver(batch: Batch) -> None:
+    @celery.task(name=TASK)  # type: ignore[untyped-decorator]
+    def _deliver(batch: BatchValues) -> None:
         deliver(batch)
 
     state.should_stop = None
-    threading.Thread(target=_end, args=(stop,), name="mail-stop", daemon=True).start()
-    # Not the command's worker, which would take over the signals, the log, and the terminal.
-    worker = hands.WorkController(
+    threading.Thread(target=_stop_celery, args=(stop,), name="mail-stop", daemon=True).start()
+    # Not the worker of Celery's command, which takes over signals, logging and the terminal.
+    worker = celery.WorkController(
         pool_cls="solo",
         concurrency=1,
-        queues=[NOTICES, LETTERS],
+        queues=[NOTICE_QUEUE, DIGEST_QUEUE],
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,
@@ -97,19 +97,24 @@ def work(broker: Broker, deliver: Callable[[Batch], None], stop: threading.Event
         raise unavailable(broker, OSError("it refuses this worker"))
 
 
-def _faults(hands: Celery) -> tuple[type[Exception], ...]:
-    """What a broker can raise: each kind has its own."""
-    line = hands.connection_for_read()
-    return (OperationalError, OSError, *line.connection_errors, *line.channel_errors)
+def _broker_errors(celery: Celery) -> tuple[type[Exception], ...]:
+    """The exceptions of a broker: each transport has its own."""
+    connection = celery.connection_for_read()
+    return (
+        OperationalError,
+        OSError,
+        *connection.connection_errors,
+        *connection.channel_errors,
+    )
 
 
-def _end(stop: threading.Event) -> None:
+def _stop_celery(stop: threading.Event) -> None:
     stop.wait()
     state.should_stop = 0
 
 
 def app(broker: Broker) -> Celery:
-    """Celery with its settings: acknowledged late, one at a time, JSON only, nothing kept."""
+    """The Celery application: late acknowledgement, no prefetching, JSON only, no results."""
     made = Celery("devis", broker=broker.url, set_as_current=False)
     made.conf.update(
         accept_content=["json"],
@@ -125,24 +130,25 @@ def app(broker: Broker) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=_SECONDS,
-        # A worker busy with a batch answers no heartbeat; its lease tells whether it lives.
+        broker_connection_timeout=_TIMEOUT_SECONDS,
+        # A worker that is sending answers no heartbeat; its lease shows whether it is alive.
         broker_heartbeat=0,
-        broker_transport_options=_options(broker),
+        broker_transport_options=_transport_options(broker),
     )
     return made
 
 
-def _options(broker: Broker) -> dict[str, Any]:
+def _transport_options(broker: Broker) -> dict[str, Any]:
     if not broker.keeps_reports:
         return {"confirm_publish": True}
     return {
         "queue_order_strategy": "priority",
-        "socket_connect_timeout": _SECONDS,
-        "socket_timeout": 4 * _SECONDS,
-        # What a worker took and did not begin comes back soon; what it has begun, nobody else can.
+        "socket_connect_timeout": _TIMEOUT_SECONDS,
+        "socket_timeout": 4 * _TIMEOUT_SECONDS,
+        # A batch that a worker received but did not begin is redelivered soon; one that it has
+        # begun cannot be begun again.
         "visibility_timeout": 30,
-        "unacked_restore_interval": _SECONDS,
+        "unacked_restore_interval": _TIMEOUT_SECONDS,
         "unacked_restore_throttle": 1,
         "unacked_mutex_expire": 10,
     }

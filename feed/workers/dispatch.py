@@ -1,4 +1,4 @@
-"""Sending: by this machine, or with a broker by mail workers on any number of machines."""
+"""Send what is due: from this machine, or through a broker to mail workers on other machines."""
 
 import threading
 
@@ -20,26 +20,26 @@ def send(
     stop: threading.Event,
     progress: Progress = lambda number: None,
 ) -> dict[str, int]:
-    """Send what is due, or hand it to the mail workers; only within `digests.sender`.
+    """Send what is due, or publish it to the mail workers; within `digests.sending_lock`.
 
-    Returns how many letters were handed over, and how many sent, bounced and so on, as far as that
-    is known by now. Raises MailError where nothing can be sent: what is left waits.
+    Returns how many digests were sent, bounced and so on, and how many were published (`handed`).
+    Raises MailError where nothing can be sent: it is sent by a later call.
     """
     if config.broker is None:
         return digests.send(db, site, config, clock, stop, progress)
-    from feed.workers import producer  # Celery takes its time to import
+    from feed.workers import producer  # importing Celery is slow
 
     return producer.send(db, site, config, clock, stop, progress)
 
 
-def workers(broker: Broker, reports: Broker) -> int:
-    """How many mail workers are there. Raises MailUnavailableError where one cannot be asked."""
+def count_workers(broker: Broker, reports: Broker) -> int:
+    """The number of mail workers that are running. Raises MailUnavailableError."""
     from feed.workers import celery_app
     from feed.workers.redis_leases import RedisLeases
 
-    celery_app.reach(broker)
-    store = RedisLeases(reports)
+    celery_app.check_connection(broker)
+    leases = RedisLeases(reports)
     try:
-        return store.workers()
+        return leases.count_workers()
     finally:
-        store.close()
+        leases.close()

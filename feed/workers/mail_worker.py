@@ -1,7 +1,7 @@
-"""A mail worker: it sends the batches that it is handed, and reports what became of them.
+"""A mail worker: sends batches from the broker over SMTP, and reports the outcomes to Redis.
 
-It holds no database: what it needs to know comes with the batch, and what it has sent is in the
-store of reports before the next body is said. A batch that it loses its hold of, it lets go.
+It has no database: a batch contains everything that sending needs. Each outcome is reported before
+the next message is sent. A worker stops sending a batch as soon as its lease is lost.
 """
 
 import logging
@@ -21,19 +21,19 @@ from feed.smtp import client as smtp_client
 from feed.workers import batch as batches
 from feed.workers import celery_app
 from feed.workers.batch import Batch
-from feed.workers.redis_leases import LEASE, PRESENT, RedisLeases
+from feed.workers.redis_leases import LEASE_SECONDS, PRESENCE_SECONDS, RedisLeases
 
 log = logging.getLogger(__name__)
 
-BEAT = 0.25  # seconds between looks at whether a batch is still ours
-REST = 60.0  # seconds before a mail server that takes nothing is asked again
-AGAIN, LONGEST = 1.0, 60.0  # seconds: how often, and for how long, a report is tried
+RENEW_SECONDS = 0.25  # between renewals of a lease
+REST_SECONDS = 60.0  # before the next batch, where the mail server accepts nothing
+REPORT_RETRY_SECONDS, REPORT_TIMEOUT = 1.0, 60.0
 
 
 def run(config: Config, clock: Clock, stop: threading.Event) -> None:
-    """Take batches until `stop` is set. Raises SettingError, or MailUnavailableError at the start.
+    """Send batches until `stop` is set. Raises SettingError, or MailUnavailableError at the start.
 
-    On `stop` the letters in flight are finished, and the rest of the batch goes back.
+    On `stop` the messages in flight are finished, and the rest of the batch is sent by another.
     """
     if config.broker is None or config.reports is None:
         raise SettingError(
@@ -43,14 +43,14 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
         raise SettingError(
             "A mail worker needs DEVIS_SMTP_URL: the mail server that it sends through."
         )
-    reports = RedisLeases(config.reports)
-    worker = MailWorker(config, clock, reports, stop)
-    worker.attend()
-    threading.Thread(target=worker.stay, name="mail-presence", daemon=True).start()
-    log.info("mail worker: waiting for letters from %s", config.broker.place)
-    celery_app.work(config.broker, worker.take, stop)
+    leases = RedisLeases(config.reports)
+    worker = MailWorker(config, clock, leases, stop)
+    worker.announce_presence()
+    threading.Thread(target=worker.stay_present, name="mail-presence", daemon=True).start()
+    log.info("mail worker: waiting for batches from %s", config.broker.place)
+    celery_app.consume(config.broker, worker.deliver, stop)
     with suppress(MailError):
-        reports.leave(worker.name)
+        leases.leave(worker.name)
 
 
 class MailWorker:
@@ -60,107 +60,107 @@ class MailWorker:
         self,
         config: Config,
         clock: Clock,
-        reports: RedisLeases,
+        leases: RedisLeases,
         stop: threading.Event,
-        rest: float = REST,
+        rest: float = REST_SECONDS,
     ) -> None:
         self.name = token_hex(8)
-        self._config, self._clock, self._reports, self._stop = config, clock, reports, stop
+        self._config, self._clock, self._leases, self._stop = config, clock, leases, stop
         self._rest = rest
 
-    def attend(self) -> None:
-        """Be counted as there. Raises MailUnavailableError."""
-        self._reports.attend(self.name)
+    def announce_presence(self) -> None:
+        """Count as running, for `PRESENCE_SECONDS`. Raises MailUnavailableError."""
+        self._leases.announce_presence(self.name)
 
-    def stay(self) -> None:
-        """Be counted as there, until the end."""
-        while not self._stop.wait(PRESENT / 3):
-            with suppress(MailError):  # whoever waits for batches says so
-                self.attend()
+    def stay_present(self) -> None:
+        """Count as running until `stop` is set."""
+        while not self._stop.wait(PRESENCE_SECONDS / 3):
+            with suppress(MailError):  # consuming reports it
+                self.announce_presence()
 
-    def take(self, values: dict[str, Any]) -> None:
-        """Send a batch, unless another does, or it is void; a fault is told, and never fatal."""
+    def deliver(self, values: dict[str, Any]) -> None:
+        """Send a batch, unless it is void or another worker has it. Errors are logged only."""
         try:
-            self._take(batches.unpacked(values))
+            self._deliver(batches.from_json(values))
         except MailError as error:
             log.error("mail: %s", error)
-        except Exception as error:  # its text may hold what a log must not
+        except Exception as error:  # its message could contain an address
             log.error("mail: a batch failed with %s", type(error).__name__)
 
-    def _take(self, batch: Batch) -> None:
-        if self._stop.is_set() or not self._reports.begin(batch.id, self.name):
+    def _deliver(self, batch: Batch) -> None:
+        if self._stop.is_set() or not self._leases.acquire(batch.id, self.name):
             return
-        hold = _Hold(batch, self._reports, self._clock, self._stop)
-        trouble = hold.deliver(self._send)
-        self._finish(batch, hold.told, trouble)
-        sent = sum(outcome.result == "sent" for _, outcome in hold.told)
-        log.info("batch %s: %d of %d sent", batch.id, sent, len(batch.letters))
+        lease = _LeasedBatch(batch, self._leases, self._clock, self._stop)
+        trouble = lease.deliver(self._send)
+        self._report(batch, lease.outcomes, trouble)
+        sent = sum(outcome.result == "sent" for _, outcome in lease.outcomes)
+        log.info("batch %s: %d of %d sent", batch.id, sent, len(batch.messages))
         if trouble is not None:
             log.error("mail: %s", trouble)
             self._stop.wait(self._rest)
 
-    def _send(self, hold: "_Hold") -> None:
+    def _send(self, lease: "_LeasedBatch") -> None:
         config = self._config
-        assert config.smtp is not None  # noqa: S101 – `run` has seen to it
+        assert config.smtp is not None  # noqa: S101 – checked in `run`
         with translated_errors():
             smtp_client.deliver(
                 config.smtp,
-                hold.envelopes(),
-                hold.record,
+                lease.envelopes(),
+                lease.record,
                 connections=config.mail_connections,
                 rate=config.mail_rate,
                 stop=self._stop,
-                hostname=hold.batch.hostname,
+                hostname=lease.batch.hostname,
             )
 
-    def _finish(
-        self, batch: Batch, told: Sequence[tuple[str, Outcome]], trouble: MailError | None
+    def _report(
+        self, batch: Batch, outcomes: Sequence[tuple[str, Outcome]], trouble: MailError | None
     ) -> None:
-        """Report; where the store is away for a moment, until it is there again."""
-        deadline = time.monotonic() + LONGEST
+        """Report a batch as done; while Redis cannot be reached, try for `REPORT_TIMEOUT`."""
+        deadline = time.monotonic() + REPORT_TIMEOUT
         while True:
             try:
-                self._reports.finish(batch.id, told, trouble)
+                self._leases.finish(batch.id, outcomes, trouble)
             except MailError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(AGAIN)
+                time.sleep(REPORT_RETRY_SECONDS)
             else:
                 return
 
 
-class _Hold:
-    """A batch in work: what is left of it, what was said to the rest, and if it is still ours."""
+class _LeasedBatch:
+    """A batch that is being sent: renews its lease in a thread, and collects the outcomes."""
 
     def __init__(
-        self, batch: Batch, reports: RedisLeases, clock: Clock, stop: threading.Event
+        self, batch: Batch, leases: RedisLeases, clock: Clock, stop: threading.Event
     ) -> None:
         self.batch = batch
-        self.told: list[tuple[str, Outcome]] = []
-        self._reports, self._clock, self._stop = reports, clock, stop
-        self._over = threading.Event()
-        self._lost = self._unheard = False
-        self._until = time.monotonic() + LEASE
+        self.outcomes: list[tuple[str, Outcome]] = []
+        self._leases, self._clock, self._stop = leases, clock, stop
+        self._done = threading.Event()
+        self._lost = self._report_failed = False
+        self._valid_until = time.monotonic() + LEASE_SECONDS
 
-    def deliver(self, send: "Callable[[_Hold], None]") -> MailError | None:
-        """Send it, holding on to it meanwhile; why not all of it could be sent, if so."""
-        holder = threading.Thread(target=self._hold, name="mail-hold", daemon=True)
-        holder.start()
+    def deliver(self, send: "Callable[[_LeasedBatch], None]") -> MailError | None:
+        """Send the batch under its lease; the mail server's error if it stopped the sending."""
+        renewal = threading.Thread(target=self._renew, name="mail-lease", daemon=True)
+        renewal.start()
         try:
             send(self)
         except MailError as error:
-            if not self._unheard:
+            if not self._report_failed:
                 return error
-            log.error("mail: %s", error)  # of the store, and no fault of the mail server's
+            log.error("mail: %s", error)  # an error of Redis, not of the mail server
         finally:
-            self._over.set()
-            holder.join()
+            self._done.set()
+            renewal.join()
         return None
 
     def envelopes(self) -> Iterator[Envelope]:
-        """The letters, as long as the batch is ours."""
-        for number in range(len(self.batch.letters)):
-            if self._lost or time.monotonic() > self._until:
+        """The envelopes of the batch, while its lease is valid."""
+        for number in range(len(self.batch.messages)):
+            if self._lost or time.monotonic() > self._valid_until:
                 return
             envelope = self.batch.envelope(number, self._clock())
             if envelope is None:
@@ -169,20 +169,20 @@ class _Hold:
                 yield envelope
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Keep what became of some letters, where it outlives this process."""
-        told = [(self.batch.letters[outcome.key].name, outcome) for outcome in outcomes]
-        self.told += told
+        """Report outcomes at once, so that they outlive this process. Raises MailError."""
+        reported = [(self.batch.messages[outcome.key].key, outcome) for outcome in outcomes]
+        self.outcomes += reported
         try:
-            self._reports.note(self.batch.id, told)
+            self._leases.report(self.batch.id, reported)
         except MailError:
-            self._unheard = True
+            self._report_failed = True
             raise
 
-    def _hold(self) -> None:
-        while not self._over.wait(BEAT):
+    def _renew(self) -> None:
+        while not self._done.wait(RENEW_SECONDS):
             began = time.monotonic()
             with suppress(MailError):
-                if not self._reports.hold(self.batch.id):
+                if not self._leases.renew(self.batch.id):
                     self._lost = True
                     return
-                self._until = began + LEASE - BEAT
+                self._valid_until = began + LEASE_SECONDS - RENEW_SECONDS

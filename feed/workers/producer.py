@@ -1,8 +1,7 @@
-"""The brain's side: batches of what is due are handed to mail workers, and what they report is
-kept in the ledger.
+"""The producer: publishes batches of what is due to mail workers, and records their reports.
 
-Only so much is handed over as the workers can send within moments; the rest stays in the ledger,
-where whoever leaves, and whatever is withdrawn, stops it.
+Only as many batches are published as the workers can send within moments. The rest stays in the
+database, where unsubscribing and withdrawing an edition still stop it.
 """
 
 import logging
@@ -16,10 +15,9 @@ from secrets import token_hex
 
 from sqlite_utils import Database
 
-from feed import digests
 from feed.clock import Clock
 from feed.config import Config, signing_key
-from feed.digests import handover, mime
+from feed.digests import mime, outcomes
 from feed.digests.message import OutgoingMessage
 from feed.digests.queue import Progress, Queue
 from feed.errors import MailError, MailUnavailableError
@@ -28,19 +26,19 @@ from feed.store import mail_batches, meta
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim
 from feed.workers import batch as batches
-from feed.workers.celery_app import LETTERS, NOTICES, BatchPublisher
+from feed.workers.celery_app import DIGEST_QUEUE, NOTICE_QUEUE, BatchPublisher
 from feed.workers.redis_leases import RedisLeases
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
-AHEAD = 10  # batches handed over for each worker that is there
-WAIT = 3600.0  # seconds until a batch that nobody has begun is void
-DOUBT = timedelta(minutes=1)  # from when nobody is known to have a batch until it is taken back
-PAUSE = timedelta(minutes=1)  # before what a mail server did not take is tried again
-PATIENCE = 60.0  # seconds without a word from any worker, while no more can be handed over
-TURN = 0.02
-LOOK = 0.5
+BATCH_SIZE = 200
+BATCHES_PER_WORKER = 10  # published at one time
+OFFER_SECONDS = 3600.0  # until a batch that no worker has acquired expires
+RELEASE_DELAY = timedelta(minutes=1)  # of a batch that no worker is known to have
+RETRY_DELAY = timedelta(minutes=1)  # where the mail server accepted nothing
+REPORT_TIMEOUT = 60.0  # seconds without a report, while no more can be published
+POLL_SECONDS = 0.02
+CHECK_SECONDS = 0.5
 
 
 def send(
@@ -51,22 +49,21 @@ def send(
     stop: threading.Event,
     progress: Progress,
 ) -> dict[str, int]:
-    """Keep what workers report, and hand over what is due, until all of it is or `stop` is set.
+    """Record reports and publish what is due, until all of it is published or `stop` is set.
 
-    Raises MailError where the broker or the workers take nothing, or can send nothing.
+    Raises MailError where the broker, the workers or their mail server accept nothing.
     """
     assert config.broker is not None and config.reports is not None  # noqa: S101, PT018
-    digests.begin(db, site, clock())
-    reports, carrier = RedisLeases(config.reports), BatchPublisher(config.broker)
+    leases, publisher = RedisLeases(config.reports), BatchPublisher(config.broker)
     try:
-        return _Dispatch(db, site, config, clock, reports, carrier).run(stop, progress)
+        return _Producer(db, site, config, clock, leases, publisher).run(stop, progress)
     finally:
-        reports.close()
-        carrier.close()
+        leases.close()
+        publisher.close()
 
 
-class _Dispatch:
-    """One time of handing over. Belongs to one thread, as its database does."""
+class _Producer:
+    """One run of publishing. For one thread, as its connection is."""
 
     def __init__(
         self,
@@ -74,126 +71,129 @@ class _Dispatch:
         site: Site,
         config: Config,
         clock: Clock,
-        reports: RedisLeases,
-        carrier: BatchPublisher,
+        leases: RedisLeases,
+        publisher: BatchPublisher,
     ) -> None:
         self._db, self._site, self._config, self._clock = db, site, config, clock
-        self._reports, self._carrier = reports, carrier
+        self._leases, self._publisher = leases, publisher
         self._hostname = mime.sender(site, config).domain
         self._numbers: Counter[str] = Counter()
         self._trouble: MailError | None = None
         self._workers = 0
-        self._next_look = 0.0
+        self._next_check = 0.0
 
     def run(self, stop: threading.Event, progress: Progress) -> dict[str, int]:
-        """Hand over what is due; as `send`."""
+        """Publish what is due; see `send`."""
         self._collect()
-        self._look()
+        self._check()
         key = signing_key.key(self._config)
         queue = Queue(self._db, self._site, self._config, key, self._clock, progress)
-        heard = time.monotonic()
+        last_report = time.monotonic()
         while not stop.is_set():
             if self._collect():
-                heard = time.monotonic()
-            self._look()
-            self._hand_over(_take(queue.notice), NOTICES)
-            if mail_batches.number(self._db) >= BATCH * AHEAD * max(1, self._workers):
-                if time.monotonic() - heard > PATIENCE:
+                last_report = time.monotonic()
+            self._check()
+            self._publish(_take(queue.next_notice), NOTICE_QUEUE)
+            limit = BATCH_SIZE * BATCHES_PER_WORKER * max(1, self._workers)
+            if mail_batches.digest_count(self._db) >= limit:
+                if time.monotonic() - last_report > REPORT_TIMEOUT:
                     break
-                stop.wait(TURN)
+                stop.wait(POLL_SECONDS)
                 continue
-            letters = _take(queue.letter)
-            if not letters:
+            messages = _take(queue.next_digest)
+            if not messages:
                 break
-            self._hand_over(letters, LETTERS)
-            progress(len(letters))
+            self._publish(messages, DIGEST_QUEUE)
+            progress(len(messages))
         self._numbers.update(queue.numbers)
-        self._complain()
+        self._raise_trouble()
         return self._numbers
 
-    def _hand_over(self, copies: list[OutgoingMessage], queue: str) -> None:
-        """Hand some over as one batch. The ledger is told first: nothing is sent without it."""
-        if not copies:
+    def _publish(self, messages: list[OutgoingMessage], queue: str) -> None:
+        """Publish messages as one batch, which is recorded first: nothing is sent unrecorded."""
+        if not messages:
             return
-        made = batches.made(token_hex(8), self._hostname, copies)
-        handover.hand_over(self._db, made.id, copies, self._clock())
+        made = batches.make(token_hex(8), self._hostname, messages)
+        outcomes.save_batch(self._db, made.id, messages, self._clock())
         try:
-            self._reports.expect(made.id, self._seconds(copies))
+            self._leases.offer(made.id, self._offer_seconds(messages))
         except MailError:
-            handover.settle(self._db, self._config, self._clock, made.id, [], self._clock())
+            outcomes.record_batch(self._db, self._config, self._clock, made.id, [], self._clock())
             raise
         try:
-            self._carrier.hand_over(batches.packed(made), queue)
+            self._publisher.publish(batches.to_json(made), queue)
         except MailError:
-            self._doubt(made.id)  # it may have got there
+            self._release_later(made.id)  # it may have been published
             raise
-        if queue == LETTERS:
-            self._numbers.update({"handed": len(copies)})
+        if queue == DIGEST_QUEUE:
+            self._numbers.update({"handed": len(messages)})
 
-    def _seconds(self, copies: list[OutgoingMessage]) -> float:
-        """How long a batch may wait to be begun, so that no letter in it is late."""
-        dues = [copy.about.due for copy in copies if isinstance(copy.about, Claim)]
+    def _offer_seconds(self, messages: list[OutgoingMessage]) -> float:
+        """How long workers may acquire a batch, so that no digest in it is sent too late."""
+        dues = [each.item.due for each in messages if isinstance(each.item, Claim)]
         if not dues:
-            return WAIT
+            return OFFER_SECONDS
         latest = min(dues) + self._config.mail_latest
-        return min(WAIT, max(0.0, (latest - self._clock()).total_seconds()))
+        return min(OFFER_SECONDS, max(0.0, (latest - self._clock()).total_seconds()))
 
     def _collect(self) -> bool:
-        """Keep what workers report; whether there was anything."""
-        found = self._reports.done()
+        """Record finished batches; whether there were any."""
+        found = self._leases.done()
         for batch in found:
-            self._settle(batch)
-            self._reports.forget(batch, done=True)
+            self._record(batch)
+            self._leases.delete(batch, done=True)
         return bool(found)
 
-    def _settle(self, batch: str) -> None:
-        """Keep what is known of a batch; what is not is sent again."""
-        report = self._reports.read(batch)
+    def _record(self, batch: str) -> None:
+        """Record the report of a batch, and end it; what it leaves out is sent again."""
+        report = self._leases.read(batch)
         now = self._clock()
-        retry = now + PAUSE if report.trouble else now
+        retry = now + RETRY_DELAY if report.trouble else now
         self._trouble = report.trouble or self._trouble
         self._numbers.update(
-            handover.settle(self._db, self._config, self._clock, batch, report.outcomes, retry)
+            outcomes.record_batch(
+                self._db, self._config, self._clock, batch, report.outcomes, retry
+            )
         )
 
-    def _look(self) -> None:
-        """Take back what workers have lost, and what is not to be sent any more."""
-        if time.monotonic() < self._next_look:
+    def _check(self) -> None:
+        """Release expired batches, and revoke those with anything that is no longer to be sent."""
+        if time.monotonic() < self._next_check:
             return
-        self._next_look = time.monotonic() + LOOK
-        self._workers = self._reports.workers()
-        for batch in self._reports.missed():
-            self._reports.recall(batch)
-            self._take_back(batch)
-        expected, now = self._reports.expected(), self._clock()
-        version, void = meta.content_version(self._db), mail_batches.void(self._db)
-        for each in mail_batches.batches(self._db):
+        self._next_check = time.monotonic() + CHECK_SECONDS
+        self._workers = self._leases.count_workers()
+        for batch in self._leases.expired():
+            self._leases.revoke(batch)
+            self._release(batch)
+        open_batches, now = self._leases.open_batches(), self._clock()
+        version, outdated = meta.content_version(self._db), mail_batches.outdated(self._db)
+        for each in mail_batches.all_open(self._db):
             if each.back is not None and each.back <= now:
-                self._reports.recall(each.id)
-                self._take_back(each.id)
-            elif each.id not in expected:
-                self._doubt(each.id)
+                self._leases.revoke(each.id)
+                self._release(each.id)
+            elif each.id not in open_batches:
+                self._release_later(each.id)
             elif (
-                each.back is not None  # handing it over failed, so it may not have got there
+                each.back is not None  # publishing it failed, so it may not have arrived
                 or each.version != version
-                or each.id in void
-            ) and self._reports.recall(each.id):
-                self._take_back(each.id)
+                or each.id in outdated
+            ) and self._leases.revoke(each.id):
+                self._release(each.id)
 
-    def _doubt(self, batch: str) -> None:
+    def _release_later(self, batch: str) -> None:
         with transaction(self._db):
-            mail_batches.doubt(self._db, batch, self._clock() + DOUBT)
+            mail_batches.release_at(self._db, batch, self._clock() + RELEASE_DELAY)
 
-    def _take_back(self, batch: str) -> None:
-        """Nobody works on this batch any more: settle what was reported, and send the rest."""
-        self._settle(batch)
-        self._reports.forget(batch)
+    def _release(self, batch: str) -> None:
+        """End a batch that no worker has: record its report, and send the rest again."""
+        self._record(batch)
+        self._leases.delete(batch)
 
-    def _complain(self) -> None:
-        """Raise what the operator should know, unless letters are being sent all the same."""
+    def _raise_trouble(self) -> None:
+        """Raise an error of the workers, unless digests are being sent all the same."""
         if self._trouble is not None and not self._numbers["sent"]:
             raise self._trouble
-        if not self._workers and mail_batches.batches(self._db):
+        if not self._workers and mail_batches.all_open(self._db):
             assert self._config.broker is not None  # noqa: S101
             raise MailUnavailableError(
                 (
@@ -204,6 +204,6 @@ class _Dispatch:
             )
 
 
-def _take(following: Callable[[], OutgoingMessage | None]) -> list[OutgoingMessage]:
-    """What is due now, as much of it as a batch holds."""
-    return list(islice(iter(following, None), BATCH))
+def _take(next_message: Callable[[], OutgoingMessage | None]) -> list[OutgoingMessage]:
+    """The messages that are due now, as many as a batch may have."""
+    return list(islice(iter(next_message, None), BATCH_SIZE))

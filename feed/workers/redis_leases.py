@@ -1,8 +1,8 @@
-"""What brain and mail workers tell each other, in Redis: who has which batch, and what was sent.
+"""Leases and outcomes of batches in Redis, shared by the producer and the mail workers.
 
-All instants here are those of the store's own clock, so that machines need not agree on the time.
-A batch is *expected* until an instant. A worker that begins it, which only one can, moves that
-instant on as long as it works: so a worker that is gone is missed within seconds.
+All times are those of the Redis server's clock, so that the machines need not agree on the time. A
+batch has an expiry time. A worker acquires it, which only one can, and extends the expiry while it
+works; a batch of a dead worker expires within seconds.
 """
 
 import json
@@ -18,147 +18,147 @@ from feed.errors import MailError, MailRefusedError, MailUnavailableError
 from feed.smtp import Outcome
 from feed.workers.celery_app import unavailable
 
-LEASE = 6.0  # seconds that a worker may be silent about its batch
-PRESENT = 30.0  # seconds that it may be silent when it has none
-KEPT = 2 * 24 * 3600  # seconds until what nobody has read is forgotten
-AT_ONCE = 20
-_EXPECTED, _DONE, _WORKERS = "devis:batches", "devis:done", "devis:workers"
-_SECONDS = 5
+LEASE_SECONDS = 6.0  # a worker that does not renew a lease for so long loses it
+PRESENCE_SECONDS = 30.0  # a worker counts as running for so long after it said so
+KEY_SECONDS = 2 * 24 * 3600  # expiry of keys that nobody reads
+DONE_BATCH = 20
+_EXPIRIES, _DONE, _WORKERS = "devis:batches", "devis:done", "devis:workers"
+_TIMEOUT_SECONDS = 5
 
-Told = Sequence[tuple[str, Outcome]]
+Outcomes = Sequence[tuple[str, Outcome]]  # by message key
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a worker tells of a batch; `trouble` is why it could not send all of it, if so."""
+    """The outcomes of a batch so far; `trouble` is the error that stopped the sending, if any."""
 
     outcomes: list[tuple[str, Outcome]]
     trouble: MailError | None
 
 
 class RedisLeases:
-    """The store. Everything raises MailUnavailableError where it cannot be used."""
+    """The leases. Every method raises MailUnavailableError where Redis cannot be used."""
 
     def __init__(self, store: Broker) -> None:
         self._store = store
         self._redis: Any = redis.Redis.from_url(
             store.url,
             decode_responses=True,
-            socket_timeout=_SECONDS,
-            socket_connect_timeout=_SECONDS,
+            socket_timeout=_TIMEOUT_SECONDS,
+            socket_connect_timeout=_TIMEOUT_SECONDS,
         )
 
-    # The brain's side.
+    # For the producer.
 
-    def expect(self, batch: str, seconds: float) -> None:
-        """A batch is about to be handed over, and void if nobody has begun it by then."""
-        with self._used() as store:
-            store.zadd(_EXPECTED, {batch: self._now() + seconds})
+    def offer(self, batch: str, seconds: float) -> None:
+        """Let workers acquire a batch that is about to be published, for so many seconds."""
+        with self._connection() as store:
+            store.zadd(_EXPIRIES, {batch: self._now() + seconds})
 
-    def expected(self) -> set[str]:
-        """Every batch that a worker has, or may still begin."""
-        with self._used() as store:
-            return set(store.zrange(_EXPECTED, 0, -1))
+    def open_batches(self) -> set[str]:
+        """The batches that a worker has, or may still acquire."""
+        with self._connection() as store:
+            return set(store.zrange(_EXPIRIES, 0, -1))
 
-    def missed(self) -> list[str]:
-        """Batches that nobody began in time, or whose worker is gone."""
-        with self._used() as store:
-            return list(store.zrangebyscore(_EXPECTED, "-inf", self._now()))
+    def expired(self) -> list[str]:
+        """The batches that no worker acquired in time, or whose worker is dead."""
+        with self._connection() as store:
+            return list(store.zrangebyscore(_EXPIRIES, "-inf", self._now()))
 
-    def recall(self, batch: str) -> bool:
-        """Have a batch not sent; False where a worker has begun it, and now stops."""
-        with self._used() as store:
+    def revoke(self, batch: str) -> bool:
+        """Revoke a batch; False if a worker has acquired it, which then stops sending it."""
+        with self._connection() as store:
             pipe = store.pipeline()
-            pipe.zrem(_EXPECTED, batch)
-            pipe.set(_begun(batch), "brain", nx=True, ex=KEPT)
+            pipe.zrem(_EXPIRIES, batch)
+            pipe.set(_owner_key(batch), "brain", nx=True, ex=KEY_SECONDS)
             return bool(pipe.execute()[1])
 
     def done(self) -> list[str]:
-        """Batches that workers are done with, in that order; some of them, if there are many."""
-        with self._used() as store:
-            return list(store.lrange(_DONE, 0, AT_ONCE - 1))
+        """The batches that workers have finished, oldest first, `DONE_BATCH` at most."""
+        with self._connection() as store:
+            return list(store.lrange(_DONE, 0, DONE_BATCH - 1))
 
     def read(self, batch: str) -> BatchReport:
-        """What was reported of a batch so far."""
-        with self._used() as store:
+        """The report of a batch so far."""
+        with self._connection() as store:
             pipe = store.pipeline()
-            pipe.lrange(_report(batch), 0, -1)
-            pipe.get(_trouble(batch))
+            pipe.lrange(_report_key(batch), 0, -1)
+            pipe.get(_trouble_key(batch))
             lines, trouble = pipe.execute()
-        return BatchReport([_outcome(line) for line in lines], _error(trouble))
+        return BatchReport([_load_outcome(line) for line in lines], _load_error(trouble))
 
-    def forget(self, batch: str, *, done: bool = False) -> None:
-        """A batch is settled; with `done`, it is the first of those that `done` gave."""
-        with self._used() as store:
+    def delete(self, batch: str, *, done: bool = False) -> None:
+        """Delete a batch; with `done`, it is the first of those that `done` returned."""
+        with self._connection() as store:
             pipe = store.pipeline()
-            pipe.zrem(_EXPECTED, batch)
-            pipe.delete(_report(batch), _trouble(batch), _begun(batch))
+            pipe.zrem(_EXPIRIES, batch)
+            pipe.delete(_report_key(batch), _trouble_key(batch), _owner_key(batch))
             if done:
                 pipe.lpop(_DONE)
             pipe.execute()
 
-    def workers(self) -> int:
-        """How many workers are there."""
-        with self._used() as store:
-            return int(store.zcount(_WORKERS, self._now() - PRESENT, "+inf"))
+    def count_workers(self) -> int:
+        """The number of workers that are running."""
+        with self._connection() as store:
+            return int(store.zcount(_WORKERS, self._now() - PRESENCE_SECONDS, "+inf"))
 
-    # A worker's side.
+    # For a worker.
 
-    def attend(self, worker: str) -> None:
-        """A worker is there."""
-        with self._used() as store:
+    def announce_presence(self, worker: str) -> None:
+        """Count a worker as running, for `PRESENCE_SECONDS`."""
+        with self._connection() as store:
             now = self._now()
             pipe = store.pipeline()
             pipe.zadd(_WORKERS, {worker: now})
-            pipe.zremrangebyscore(_WORKERS, "-inf", now - PRESENT)
+            pipe.zremrangebyscore(_WORKERS, "-inf", now - PRESENCE_SECONDS)
             pipe.execute()
 
     def leave(self, worker: str) -> None:
-        """A worker ends."""
-        with self._used() as store:
+        """Stop counting a worker as running."""
+        with self._connection() as store:
             store.zrem(_WORKERS, worker)
 
-    def begin(self, batch: str, worker: str) -> bool:
-        """Begin a batch; False where that was done already, or where it is void."""
-        with self._used() as store:
-            until = store.zscore(_EXPECTED, batch)
+    def acquire(self, batch: str, worker: str) -> bool:
+        """Acquire the lease of a batch; False if another worker has, or it has expired."""
+        with self._connection() as store:
+            until = store.zscore(_EXPIRIES, batch)
             if until is None or until < self._now():
                 return False
-            if not store.set(_begun(batch), worker, nx=True, ex=KEPT):
+            if not store.set(_owner_key(batch), worker, nx=True, ex=KEY_SECONDS):
                 return False
-        return self.hold(batch)
+        return self.renew(batch)
 
-    def hold(self, batch: str) -> bool:
-        """Go on with a batch; False where it was recalled, or taken back."""
-        with self._used() as store:
+    def renew(self, batch: str) -> bool:
+        """Extend the lease of a batch by `LEASE_SECONDS`; False if it was revoked."""
+        with self._connection() as store:
             pipe = store.pipeline()
-            pipe.zadd(_EXPECTED, {batch: self._now() + LEASE}, xx=True)
-            pipe.zscore(_EXPECTED, batch)
+            pipe.zadd(_EXPIRIES, {batch: self._now() + LEASE_SECONDS}, xx=True)
+            pipe.zscore(_EXPIRIES, batch)
             return pipe.execute()[1] is not None
 
-    def note(self, batch: str, told: Told) -> None:
-        """Keep what became of some letters, before the next are sent."""
-        with self._used() as store:
+    def report(self, batch: str, outcomes: Outcomes) -> None:
+        """Add outcomes to the report of a batch."""
+        with self._connection() as store:
             pipe = store.pipeline(transaction=False)
-            pipe.rpush(_report(batch), *map(_line, told))
-            pipe.expire(_report(batch), KEPT)
+            pipe.rpush(_report_key(batch), *map(_dump_outcome, outcomes))
+            pipe.expire(_report_key(batch), KEY_SECONDS)
             pipe.execute()
 
-    def finish(self, batch: str, told: Told, trouble: MailError | None) -> None:
-        """Report all that became of a batch, which nobody has any more."""
-        with self._used() as store:
+    def finish(self, batch: str, outcomes: Outcomes, trouble: MailError | None) -> None:
+        """Write the whole report of a batch, and add it to those that are done."""
+        with self._connection() as store:
             pipe = store.pipeline()
-            pipe.delete(_report(batch))
-            if told:
-                pipe.rpush(_report(batch), *map(_line, told))
-                pipe.expire(_report(batch), KEPT)
+            pipe.delete(_report_key(batch))
+            if outcomes:
+                pipe.rpush(_report_key(batch), *map(_dump_outcome, outcomes))
+                pipe.expire(_report_key(batch), KEY_SECONDS)
             if trouble is not None:
-                pipe.set(_trouble(batch), _trouble_line(trouble), ex=KEPT)
+                pipe.set(_trouble_key(batch), _dump_error(trouble), ex=KEY_SECONDS)
             pipe.rpush(_DONE, batch)
             pipe.execute()
 
     def close(self) -> None:
-        """Part from the store."""
+        """Close the connection."""
         self._redis.close()
 
     def _now(self) -> float:
@@ -166,41 +166,41 @@ class RedisLeases:
         return int(seconds) + int(microseconds) / 1e6
 
     @contextmanager
-    def _used(self) -> Iterator[Any]:
+    def _connection(self) -> Iterator[Any]:
         try:
             yield self._redis
         except redis.RedisError as error:
             raise unavailable(self._store, error) from None
 
 
-def _begun(batch: str) -> str:
+def _owner_key(batch: str) -> str:
     return f"devis:begun:{batch}"
 
 
-def _report(batch: str) -> str:
+def _report_key(batch: str) -> str:
     return f"devis:report:{batch}"
 
 
-def _trouble(batch: str) -> str:
+def _trouble_key(batch: str) -> str:
     return f"devis:trouble:{batch}"
 
 
-def _line(told: tuple[str, Outcome]) -> str:
-    name, outcome = told
-    return json.dumps([name, outcome.result, outcome.code, outcome.detail])
+def _dump_outcome(reported: tuple[str, Outcome]) -> str:
+    key, outcome = reported
+    return json.dumps([key, outcome.result, outcome.code, outcome.detail])
 
 
-def _outcome(line: str) -> tuple[str, Outcome]:
-    name, result, code, detail = json.loads(line)
-    return name, Outcome(0, result, code, detail)
+def _load_outcome(line: str) -> tuple[str, Outcome]:
+    key, result, code, detail = json.loads(line)
+    return key, Outcome(0, result, code, detail)
 
 
-def _trouble_line(error: MailError) -> str:
+def _dump_error(error: MailError) -> str:
     values = {name: str(value) for name, value in error.values.items()}
     return json.dumps([isinstance(error, MailRefusedError), error.message, values])
 
 
-def _error(line: str | None) -> MailError | None:
+def _load_error(line: str | None) -> MailError | None:
     if line is None:
         return None
     refused, message, values = json.loads(line)

@@ -71,7 +71,7 @@ def hand_out(config: Config) -> Handing:
     with opened(config.database) as db:
         site = editions.settle(db, config, DUE)
         editions.publish_due(db, site, config, DUE)
-        digests.begin(db, site, DUE)
+        digests.start_due_runs(db, site, DUE)
         queue = Queue(db, site, config, signing_key.key(config), ticking)
         number, first = 0, 0.0
         while group := list(islice(queue, TOGETHER)):
@@ -91,7 +91,7 @@ class Post:
         self.now = BEFORE
         with opened(self.config.database) as db:
             self.site = editions.settle(db, self.config, self.now)
-            digests.begin(db, self.site, self.now)
+            digests.start_due_runs(db, self.site, self.now)
         populate(self.config, number)
 
     def send(self, count: int) -> None:
@@ -100,6 +100,7 @@ class Post:
         ticking = clock.Clock(self.now, time.monotonic())
         with opened(self.config.database) as db:
             editions.publish_due(db, self.site, self.config, self.now)
+            digests.start_due_runs(db, self.site, self.now)
             told = digests.send(db, self.site, self.config, ticking, threading.Event())
         assert told == {"sent": count}, told
 
@@ -108,7 +109,9 @@ class Post:
         with opened(self.config.database) as db:
             editions.publish_due(db, self.site, self.config, DUE)
             letter = digests.preview(db, self.site, "daily", "en", None, DUE)
-        message = digests.as_message(self.site, self.config, letter, "person@example.org", DUE)
+        message = digests.preview_envelope(
+            self.site, self.config, letter, "person@example.org", DUE
+        )
         return len(message.message)
 
 
@@ -127,7 +130,7 @@ def sign_ups(config: Config, number: int, prefix: str) -> list[float]:
                 "timezone": "Europe/Stockholm",
             }
             began = time.perf_counter()
-            subscriptions.ask(db, site, config, given, "/en/subscribe/", DUE)
+            subscriptions.sign_up(db, site, config, given, "/en/subscribe/", DUE)
             taken.append(time.perf_counter() - began)
     return taken
 
@@ -137,7 +140,7 @@ def preference_page(config: Config, address: str, number: int) -> float:
     with opened(config.database) as db:
         found = subscribers.by_id(db, number)
         assert found is not None
-    token = links.of_letter(signing_key.key(config), found)
+    token = links.digest_token(signing_key.key(config), found)
     began = time.perf_counter()
     assert fetch(f"{address}/subscription/{token}/").status == 200
     return time.perf_counter() - began
@@ -171,7 +174,7 @@ def main(quick: bool, number: int) -> None:
         config = build(Path(folder), HOUSE)
         with opened(config.database) as db:
             editions.settle(db, config, BEFORE)
-            digests.begin(db, editions.settle(db, config, BEFORE), BEFORE)
+            digests.start_due_runs(db, editions.settle(db, config, BEFORE), BEFORE)
         _told("Sign-up, nobody there", sign_ups(config, 200, "early"))
         populate(config, number)
         _told(f"Sign-up, beside {number:,}", sign_ups(config, 200, "late"))

@@ -64,8 +64,9 @@ def measure(letters: int, number: int, rate: int) -> Sent:
         with opened(config.database) as db, workers(folder, number, **given):
             site = editions.settle(db, config, clock())
             editions.publish_due(db, site, config, clock())
+            digests.start_due_runs(db, site, clock())
             began, spent = time.monotonic(), time.process_time()
-            with digests.sender(config):
+            with digests.sending_lock(config):
                 while db.execute(
                     "SELECT count(*) FROM deliveries WHERE state = 'sent'"
                 ).fetchone() != (letters,):

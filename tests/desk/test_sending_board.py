@@ -12,9 +12,9 @@ from playwright.sync_api import Browser
 from feed import editions, worker
 from feed.checks.worker_lock import LOCK_NAME
 from feed.library import editing
-from feed.store import subscriber_counts
+from feed.store import subscribers
 from feed.store.connection import transaction
-from feed.store.subscriber_counts import Share
+from feed.store.subscribers import Share
 from tests import boards
 from tests.boards import Running
 from tests.conftest import NOON, Installation
@@ -55,7 +55,7 @@ def grow(desk: Desk, days: int) -> None:
     with desk.house.open() as db, transaction(db):
         for n in range(1, days + 1):
             share = Share("en", "daily", days - n)
-            subscriber_counts.keep(db, TODAY - timedelta(days=n), [share])
+            subscribers.save_shares(db, TODAY - timedelta(days=n), [share])
 
 
 def letters(desk: Desk) -> None:
@@ -145,7 +145,7 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
     subscribe(made)
     clean_up(made.at("2026-11-20T22:30:00+00:00"))
     with made.library() as (db, _):
-        assert subscriber_counts.totals(db, TODAY - timedelta(days=9)) == [
+        assert subscribers.daily_totals(db, TODAY - timedelta(days=9)) == [
             (TODAY - timedelta(days=2), 4, 2)
         ]
     page = desk.seat("editor").get(BOARD).text

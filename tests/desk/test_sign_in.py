@@ -228,7 +228,7 @@ def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) ->
 def mail(desk: Desk) -> list[str]:
     """What is sent now, as text; each message once."""
     house = desk.house
-    folder = house.config.instance / digests.OUTBOX
+    folder = house.config.instance / digests.OUTBOX_FOLDER
     before = set(folder.glob("*.eml"))
     with house.open() as db:
         # Browsers have clocks of their own, which have gone on since.

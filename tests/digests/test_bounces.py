@@ -8,8 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from feed.digests import bounces
-from feed.digests.bounce_messages import Kind
-from feed.digests.bounces import BounceResult
+from feed.digests.bounces import BounceResult, Kind
 from feed.model import tokens
 from tests.conftest import Installation
 from tests.house import House, house, moved

@@ -331,7 +331,7 @@ def test_the_answer_of_a_server_never_brings_an_address_into_the_logs(
 def test_notices_go_before_letters(home: House) -> None:
     with home.library() as (db, site):
         given = {"address": "new@example.org", **WISHES}
-        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+        subscriptions.sign_up(db, site, home.config, given, "/en/subscribe/", home.now)
     server = Polite()
     with scripted(server) as there:
         to(home, there.server, 1).send(SEVEN)
@@ -348,7 +348,7 @@ def test_a_notice_is_tried_again_for_half_a_day(home: House) -> None:
 
     with home.library() as (db, site):
         given = {"address": "new@example.org", **WISHES}
-        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+        subscriptions.sign_up(db, site, home.config, given, "/en/subscribe/", home.now)
     last = Polite()
     with scripted(Polite(answer), last) as there:
         to(home, there.server, 1).send(home.now.isoformat())

@@ -617,8 +617,8 @@ def test_a_letter_of_a_list_cannot_be_filled_in_without_the_token_to_leave_it(
     house: House,
 ) -> None:
     form = MessageTemplate(house.letter("daily", "en"), house.sender)
-    with pytest.raises(ValueError, match="token to leave"):
-        form.fill(replace(ANNA, leaving=""), NOON)
+    with pytest.raises(ValueError, match="token to unsubscribe"):
+        form.fill(replace(ANNA, unsubscribe_token=""), NOON)
 
 
 def test_filling_in_costs_next_to_nothing(house: House) -> None:

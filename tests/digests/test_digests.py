@@ -189,7 +189,7 @@ def test_what_a_dead_sender_had_claimed_is_sent_with_the_same_message_id(home: H
     (first,) = home.post(MONDAY_7)
     with home.library() as (db, _):
         db.execute("UPDATE deliveries SET state = 'claimed'")
-    for path in (home.config.instance / digests.OUTBOX).glob("*.eml"):
+    for path in (home.config.instance / digests.OUTBOX_FOLDER).glob("*.eml"):
         path.unlink()
     home.read.clear()
     (again,) = home.post(later(MONDAY_7, seconds=30))
@@ -205,9 +205,9 @@ def test_a_clock_that_was_ahead_for_a_while_costs_nobody_a_letter(home: House, a
     home.subscribe("una@example.org")
     with home.library() as (db, site):
         home.at(f"{ahead}T07:01+01:00" if len(ahead) == 10 else ahead)
-        digests.begin(db, site, home.now)
+        digests.start_due_runs(db, site, home.now)
     home.at(SUNDAY)
-    with home.library() as (db, site), digests.sender(home.config):
+    with home.library() as (db, site), digests.sending_lock(home.config):
         queue = Queue(db, site, home.config, home.key, home.clock())
         assert list(queue) == []
     assert home.post(later(SUNDAY, hours=4)) == []
@@ -223,7 +223,7 @@ def test_a_clock_that_is_set_back_a_little_sends_nothing_again(home: House) -> N
 
 
 def test_one_process_sends_at_a_time(home: House) -> None:
-    with digests.sender(home.config) as mine, digests.sender(home.config) as another:
+    with digests.sending_lock(home.config) as mine, digests.sending_lock(home.config) as another:
         assert mine
         assert not another
 
@@ -255,13 +255,15 @@ def test_the_proof_counts_what_was_due_and_why_it_was_not_sent(home: House) -> N
     home.at(MONDAY_7).begin()
     with home.library() as (db, site):
         today = site.today(home.now)
-        waiting = {(p.language, p.due, p.waiting) for p in delivery_report.proof(db, today, today)}
+        waiting = {
+            (p.language, p.due, p.waiting) for p in delivery_report.reports(db, today, today)
+        }
     assert waiting == {("en", 2, 2), ("sv", 1, 1)}
     home.leave(leaving)
     home.send(MONDAY_7)
     home.send("2026-11-24T20:00+01:00")
     with home.library() as (db, site):
-        found = delivery_report.proof(db, today, site.today(home.now))
+        found = delivery_report.reports(db, today, site.today(home.now))
     told = [(p.date, p.language, p.due, p.sent, p.skipped, p.why) for p in found]
     assert sorted(told) == [
         ("2026-11-23", "en", 1, 1, 0, {}),

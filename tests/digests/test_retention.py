@@ -73,10 +73,10 @@ def test_what_is_forgotten_is_not_sent_again(old: House) -> None:
 def test_it_goes_in_batches_and_ends_where_it_was_stopped(
     old: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(digests, "FORGET_AT_ONCE", 2)
+    monkeypatch.setattr(digests, "DELETE_BATCH", 2)
     left = []
     with opened(old.config.database) as db:
-        while digests.forget(db, old.config, old.now):
+        while digests.delete_old_deliveries(db, old.config, old.now):
             left.append(db.execute("SELECT count(*) FROM deliveries").fetchone()[0])
     assert left == [7, 6, 4, 3]
     assert numbers(old) == (1, 1, 3)
@@ -84,14 +84,14 @@ def test_it_goes_in_batches_and_ends_where_it_was_stopped(
 
 def test_nobody_waits_while_much_is_forgotten(old: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two batches the database is free: a sign-up that would not wait gets it."""
-    assert digests.FORGET_AT_ONCE <= 5000
-    monkeypatch.setattr(digests, "FORGET_AT_ONCE", 2)
+    assert digests.DELETE_BATCH <= 5000
+    monkeypatch.setattr(digests, "DELETE_BATCH", 2)
     signed_up = 0
     with opened(old.config.database) as db:
-        while digests.forget(db, old.config, old.now):
+        while digests.delete_old_deliveries(db, old.config, old.now):
             with old.library() as (other, site):
                 other.execute("PRAGMA busy_timeout = 0")
                 given = {**WISHES, "address": f"new{signed_up}@example.org"}
-                subscriptions.ask(other, site, old.config, given, "/en/subscribe/", old.now)
+                subscriptions.sign_up(other, site, old.config, given, "/en/subscribe/", old.now)
             signed_up += 1
     assert signed_up == 4

@@ -61,7 +61,7 @@ class Place:
     def begin(self) -> None:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)
-            announcements.Announcer(self.config, editions.feed).begin(db, site, self.now)
+            announcements.Announcer(self.config, editions.feed).enqueue(db, site, self.now)
 
     def tell(self, stop: threading.Event | None = None) -> dict[str, int]:
         """What a worker does that was started just now: all that is due."""
@@ -70,7 +70,7 @@ class Place:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)
             editions.publish_due(db, site, self.config, self.now)
-            announcer.begin(db, site, self.now)
+            announcer.enqueue(db, site, self.now)
             return announcer.send(db, site, clock, stop or threading.Event())
 
     def withdraw(self, day: str, slug: str | None = None, *, replace: bool = False) -> None:
@@ -358,7 +358,7 @@ def test_a_hub_that_was_away_is_told_what_is_new_by_then(
 def test_a_hub_that_stays_silent_is_knocked_at_once_a_round(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(websub, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(websub, "SOCKET_TIMEOUT", 1.0)
     world.answer = lambda told: None
     here = place(small, (world.hub,))
     assert here.tell() == {"deferred": 1}
@@ -367,7 +367,7 @@ def test_a_hub_that_stays_silent_is_knocked_at_once_a_round(
 
 
 def test_a_hub_that_never_ends_its_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websub, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(websub, "TOTAL_TIMEOUT", 0.5)
     with trickling() as address, pytest.raises(websub.HubSilentError, match="no answer in time"):
         websub.ping(address, "http://127.0.0.1/feed.rss")
 
@@ -376,7 +376,7 @@ def test_a_worker_that_died_over_a_ping_is_made_up_for(small: Installation, worl
     here = place(small, (world.hub,))
     here.tell()
     world.take()
-    until = (here.now.astimezone(UTC) + retry.CLAIM).isoformat(timespec="seconds")
+    until = (here.now.astimezone(UTC) + retry.CLAIM_TIMEOUT).isoformat(timespec="seconds")
     with opened(here.config.database) as db:
         db.execute(
             "UPDATE pings SET state = 'claimed', next = ? WHERE topic LIKE '%/en/feed.rss'", [until]
@@ -509,7 +509,7 @@ def test_what_may_have_come_through_is_not_posted_again(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     """Better none than two."""
-    monkeypatch.setattr(chat, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
     world.answer = lambda told: status
     here = place(small, hooks=(world.hook("a"),))
     assert here.tell() == {"failed": 1}
@@ -523,7 +523,7 @@ def test_what_may_have_come_through_is_not_posted_again(
 def test_an_address_that_asks_to_be_tried_again_is_tried_once(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
-    monkeypatch.setattr(chat, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
     world.answer = lambda told: status
     wishes = "?retry=3&wait=0.1&optional=yes&redirect=yes&rto=60"
     assert place(small, hooks=(world.hook("a") + wishes,)).tell() == {
@@ -535,7 +535,7 @@ def test_an_address_that_asks_to_be_tried_again_is_tried_once(
 def test_a_chat_that_never_ends_its_answer_is_left(
     small: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chat, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(chat, "TOTAL_TIMEOUT", 0.5)
     with trickling() as address:
         here = place(small, hooks=(address.replace("http:", "json:"),))
         assert here.tell() == {"failed": 1}
@@ -636,7 +636,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, small: Installation, address: str) -> 
 
     def take(*given: Any, data: Any = None, **more: Any) -> Fine:
         assert more["allow_redirects"] is False
-        assert more["timeout"] == (retry.ANSWER_SECONDS, retry.ANSWER_SECONDS)
+        assert more["timeout"] == (retry.SOCKET_TIMEOUT, retry.SOCKET_TIMEOUT)
         bodies.append(json.loads(data))
         return Fine()
 
@@ -803,7 +803,7 @@ def test_no_secret_is_in_the_log_or_in_the_database(
     answer: int | None,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr(chat, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
     world.answer = lambda told: answer
     hidden = f"{SECRET}-path"
     address = f"{world.hook(hidden)}?+X-Token={SECRET}"

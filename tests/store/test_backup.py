@@ -88,7 +88,7 @@ def signing_up(installation: Installation, stop: threading.Event, numbers: list[
             given = {**WISHES, "address": f"new{len(numbers)}@example.org"}
             site = installation.site()
             config, now = installation.config, installation.now
-            subscriptions.ask(db, site, config, given, "/en/subscribe/", now)
+            subscriptions.sign_up(db, site, config, given, "/en/subscribe/", now)
         numbers.append(len(numbers))
 
 

@@ -17,7 +17,7 @@ from feed.smtp import Envelope
 from feed.store import backups, subscribers
 from feed.store.connection import transaction
 from feed.subscribers import subscriptions
-from feed.subscribers.links import token_for
+from feed.subscribers.links import notice_token
 from tests.conftest import Installation
 from tests.door import door_of
 from tests.house import WISHES, House, house, links, moved, parse
@@ -39,13 +39,13 @@ def found(home: House, number: int = 1) -> Subscriber:
 
 def link(home: House, kind: str, number: int = 1) -> str:
     """The token in a notice of that kind."""
-    return token_for(home.key, found(home, number), kind, home.now, home.now)
+    return notice_token(home.key, found(home, number), kind, home.now, home.now)
 
 
 def ask(home: House, address: str, **wishes: str) -> None:
     with home.library() as (db, site):
         given = {**WISHES, "address": address, **wishes}
-        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+        subscriptions.sign_up(db, site, home.config, given, "/en/subscribe/", home.now)
 
 
 def confirm(home: House, token: str) -> None:
@@ -55,7 +55,7 @@ def confirm(home: House, token: str) -> None:
 
 def ask_private(home: House, token: str) -> None:
     with home.library() as (db, _):
-        subscriptions.ask_private(db, home.key, token, home.now)
+        subscriptions.request_private_link(db, home.key, token, home.now)
 
 
 @contextmanager
@@ -129,11 +129,15 @@ def test_the_envelope_of_a_letter_opens_nothing(devis: Installation) -> None:
     assert token not in message.as_string()
     assert any(f"/subscription/{letter}/" in each for each in links(message))
     with home.library() as (db, site):
-        for act in (subscriptions.reader, subscriptions.holder, subscriptions.owner):
+        for act in (
+            subscriptions.find_recipient,
+            subscriptions.find_subscriber,
+            subscriptions.find_owner,
+        ):
             with pytest.raises(LinkError):
                 act(db, home.key, token, home.now)
         with pytest.raises(LinkError):
-            subscriptions.leave(db, site, home.key, token, "letter", home.now)
+            subscriptions.unsubscribe(db, site, home.key, token, "letter", home.now)
 
 
 @pytest.mark.parametrize("status", ["active", "left", "suspended"])
@@ -188,9 +192,9 @@ def test_after_a_restore_no_link_of_a_lost_day_opens_what_is_a_newcomers(
         with again.library() as (db, _):
             for token in lost:
                 with pytest.raises(LinkError):
-                    subscriptions.holder(db, again.key, token, again.now)
+                    subscriptions.find_subscriber(db, again.key, token, again.now)
             for token in kept:
-                subscriptions.holder(db, again.key, token, again.now)
+                subscriptions.find_subscriber(db, again.key, token, again.now)
     assert len({*tokens_given, *lost, *kept}) == 9 + known
     ((notice,),) = home.rows("SELECT seq FROM sqlite_sequence WHERE name = 'notices'")
     ask(again, "last@example.org")

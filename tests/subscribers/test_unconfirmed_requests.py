@@ -9,7 +9,7 @@ from feed.model import Subscriber
 from feed.store import migrations, subscribers
 from feed.store.connection import connect, transaction
 from feed.subscribers import subscriptions
-from feed.subscribers.links import token_for
+from feed.subscribers.links import notice_token
 from tests.conftest import NOON, Installation
 from tests.house import WISHES, House, house
 
@@ -25,7 +25,7 @@ def home(devis: Installation) -> House:
 def ask(home: House, address: str = ANNA, **wishes: str) -> None:
     with home.library() as (db, site):
         given = {**WISHES, "address": address, **wishes}
-        subscriptions.ask(db, site, home.config, given, "/en/subscribe/", home.now)
+        subscriptions.sign_up(db, site, home.config, given, "/en/subscribe/", home.now)
 
 
 def found(home: House) -> Subscriber:
@@ -41,14 +41,14 @@ def suspend(home: House) -> None:
 
 
 def confirm(home: House) -> None:
-    token = token_for(home.key, found(home), "confirm", home.now, home.now)
+    token = notice_token(home.key, found(home), "confirm", home.now, home.now)
     with home.library() as (db, site):
         subscriptions.confirm(db, site, home.key, token, "/subscription/", home.now)
 
 
 def tidy(home: House) -> None:
     with home.library() as (db, _):
-        subscriptions.tidy(db, home.now)
+        subscriptions.delete_expired(db, home.now)
 
 
 @pytest.mark.parametrize("status", ["left", "suspended"])
@@ -66,7 +66,7 @@ def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(home: House, s
     text = notice.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "22:00 (Asia/Tokyo)" in " ".join(text.split())
     with home.library() as (db, _):
-        private = token_for(home.key, before, "private", home.now, home.now)
+        private = notice_token(home.key, before, "private", home.now, home.now)
         held = subscriptions.export(db, home.key, private, home.now)
     assert held["preferences"]["language"] == "en"
     assert held["to_be_confirmed"]["language"] == "sv"
@@ -120,7 +120,7 @@ def test_the_last_link_to_confirm_works_for_as_long_as_it_says(home: House) -> N
     ask(home)
     home.now += timedelta(days=6, hours=23)
     ask(home, **OTHERWISE)
-    token = token_for(home.key, found(home), "confirm", home.now, home.now)
+    token = notice_token(home.key, found(home), "confirm", home.now, home.now)
     home.now += timedelta(days=6, hours=23)
     tidy(home)
     with home.library() as (db, site):
@@ -152,10 +152,10 @@ def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(hom
     sent = []
     for day in range(9):
         home.now = NOON + timedelta(days=day)
-        private = token_for(home.key, found(home), "private", home.now, home.now)
+        private = notice_token(home.key, found(home), "private", home.now, home.now)
         with home.library() as (db, _):
             stranger = "stranger@example.org"
-            subscriptions.ask_move(db, home.config, home.key, private, stranger, home.now)
+            subscriptions.request_move(db, home.config, home.key, private, stranger, home.now)
         sent += [day for mail in home.post() if mail["To"] == stranger]
     assert sent == [0, 1, 2, 8]
 

@@ -19,7 +19,7 @@ from feed import editions, worker
 from feed.accounts import people
 from feed.checks.worker_lock import LOCK_NAME
 from feed.config.brokers import broker
-from feed.digests import handover
+from feed.digests import outcomes
 from feed.errors import MailUnavailableError
 from feed.smtp import Outcome, SmtpServer
 from feed.store import mail_batches
@@ -68,7 +68,7 @@ def hand_over(home: House, instant: str = SEVEN) -> None:
 
 def batches(home: House) -> list[str]:
     with home.library() as (db, _):
-        return [each.id for each in mail_batches.batches(db)]
+        return [each.id for each in mail_batches.all_open(db)]
 
 
 def states(home: House) -> Counter[tuple[str, str | None]]:
@@ -78,7 +78,7 @@ def states(home: House) -> Counter[tuple[str, str | None]]:
 def taken(redis_of_one: RedisServer) -> dict[str, Any]:
     """The batch that waits at the broker, as a worker gets it."""
     with celery_app.app(redis_of_one.broker).connection() as line:
-        box = line.SimpleQueue(celery_app.LETTERS)
+        box = line.SimpleQueue(celery_app.DIGEST_QUEUE)
         message = box.get(timeout=5)
         message.ack()
         box.close()
@@ -108,7 +108,7 @@ def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
     with home.library() as (db, _):
         for expected in ({"sent": 2, "bounced": 1, "deferred": 1}, {}):
             clock = home.clock()
-            told = handover.settle(db, home.config, clock, name, report, clock())
+            told = outcomes.record_batch(db, home.config, clock, name, report, clock())
             assert told == expected
     rows = home.rows("SELECT state, attempts, batch FROM deliveries ORDER BY subscriber")
     assert rows == [
@@ -124,12 +124,12 @@ def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
 ) -> None:
     hand_over(home)
     (name,) = batches(home)
-    assert reports.recall(name)
+    assert reports.revoke(name)
     sent = [("1.1", Outcome(0, "sent", 250, "ok")), ("1.2", Outcome(0, "failed", 552, "no"))]
     with home.library() as (db, _):
         clock = home.clock()
-        handover.settle(db, home.config, clock, name, [], clock())
-        assert handover.settle(db, home.config, clock, name, sent, clock()) == {"sent": 1}
+        outcomes.record_batch(db, home.config, clock, name, [], clock())
+        assert outcomes.record_batch(db, home.config, clock, name, sent, clock()) == {"sent": 1}
     with inbox() as box:
         home.config = replace(home.config, smtp=box.server)
         home.send(later(SEVEN, minutes=1))
@@ -142,7 +142,7 @@ def test_notices_are_handed_over_and_sent_again_where_nobody_tells_of_them(
 ) -> None:
     asked = {**WISHES, "address": "new@example.org"}
     with home.library() as (db, site):
-        subscriptions.ask(db, site, home.config, asked, "/en/subscribe/", home.clock()())
+        subscriptions.sign_up(db, site, home.config, asked, "/en/subscribe/", home.clock()())
         people.invite(db, EDITOR, ("en", "sv"), home.clock()())
     hand_over(home, MORNING)
     tables = "SELECT state, batch, attempts FROM {}"
@@ -164,8 +164,8 @@ def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
 ) -> None:
     hand_over(home)
     values = taken(redis_of_one)
-    assert reports.begin(values["id"], "gone")
-    reports.note(values["id"], [("1.1", Outcome(0, "sent", 250, "ok"))])
+    assert reports.acquire(values["id"], "gone")
+    reports.report(values["id"], [("1.1", Outcome(0, "sent", 250, "ok"))])
     first = {letter[0]: letter[5] for letter in values["letters"]}
     with inbox() as box:
         home.config = replace(home.config, smtp=box.server)
@@ -175,7 +175,7 @@ def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
     assert {each.recipient for each in box.mails} == {f"p{n}@example.org" for n in range(1, 6)}
     ids = {parse(each.content)["Message-ID"].strip("<>").partition("@")[0] for each in box.mails}
     assert ids == {name for letter, name in first.items() if letter != "1.1"}
-    assert not reports.hold(values["id"])  # should it come back, it stops
+    assert not reports.renew(values["id"])  # should it come back, it stops
 
 
 def test_a_batch_is_begun_once_whoever_gets_it(
@@ -189,7 +189,7 @@ def test_a_batch_is_begun_once_whoever_gets_it(
             worker = mail_worker.MailWorker(
                 config, home.clock(), reports, threading.Event(), rest=0
             )
-            worker.take(values)
+            worker.deliver(values)
     assert len(box.mails) == 6
     assert len(reports.done()) == 1
 
@@ -201,11 +201,11 @@ def test_a_batch_that_nobody_began_in_time_is_void(
     values = taken(redis_of_one)
     with redis_of_one.store as store:
         store.zadd("devis:batches", {values["id"]: 1})
-    assert not reports.begin(values["id"], "late")
+    assert not reports.acquire(values["id"], "late")
     with inbox() as box:
         home.config = replace(home.config, smtp=box.server)
         assert home.send(later(SEVEN, seconds=10)) == {"sent": 6}
-    assert not reports.begin(values["id"], "later still")
+    assert not reports.acquire(values["id"], "later still")
 
 
 def test_no_letter_of_a_batch_is_begun_too_late(home: House, redis_of_one: RedisServer) -> None:
@@ -284,7 +284,7 @@ def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
         raise MailUnavailableError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(celery_app.BatchPublisher, "hand_over", fail)
+        patch.setattr(celery_app.BatchPublisher, "publish", fail)
         home.at(SEVEN).begin()
         with home.library() as (db, site), pytest.raises(MailUnavailableError, match="gone"):
             dispatch.send(db, site, home.config, home.clock(), threading.Event())
@@ -306,7 +306,7 @@ def test_a_fault_that_lasts_is_told_once_a_minute(
             job.tick()
         assert len(caplog.records) == 1
         assert "No mail worker takes letters" in caplog.text
-        monkeypatch.setattr(worker, "QUIET", 0)
+        monkeypatch.setattr(worker, "REPEAT_SECONDS", 0)
         job = worker.EmailJob(home.config, home.clock(), lock, threading.Event())
         job.tick()
         job.tick()
@@ -327,8 +327,8 @@ def test_a_batch_travels_as_data_and_names_nobody_but_in_addresses(
     hand_over(home)
     values = taken(redis_of_one)
     assert values == json.loads(json.dumps(values))
-    there = batch.unpacked(values)
-    assert batch.packed(there) == values
+    there = batch.from_json(values)
+    assert batch.to_json(there) == values
     envelope = there.envelope(0, home.now)
     assert envelope is not None
     assert envelope.message.count(b"p0@example.org") == 1
@@ -359,7 +359,7 @@ def test_a_batch_that_a_worker_took_into_its_grave_comes_to_another(
         "import os, sys; from feed.config.brokers import broker;"
         "from feed.workers import celery_app;"
         "line = celery_app.app(broker(sys.argv[1])).connection();"
-        "line.SimpleQueue(celery_app.LETTERS).get(timeout=5); os._exit(9)"
+        "line.SimpleQueue(celery_app.DIGEST_QUEUE).get(timeout=5); os._exit(9)"
     )
     done = subprocess.run([sys.executable, "-c", script, redis_of_one.url], cwd=ROOT, timeout=30)
     assert done.returncode == 9

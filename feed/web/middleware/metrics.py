@@ -141,12 +141,12 @@ def _letters() -> "Iterator[Metric]":
     letters = Gauge(
         "devis_letters", "Letters of today’s date.", labels=("cadence", "language", "outcome")
     )
-    for each in delivery_report.proof(db(), today, today):
+    for each in delivery_report.reports(db(), today, today):
         for outcome in OUTCOMES:
             letters.add_metric([each.cadence, each.language, outcome], getattr(each, outcome))
     yield letters
     bounces = Gauge("devis_bounces", "Bounces that are remembered.", labels=("kind",))
-    for kind, number in subscribers.bounced(db()).items():
+    for kind, number in subscribers.count_bounces(db()).items():
         bounces.add_metric([kind], number)
     yield bounces
     last = backups.last(db())

@@ -14,7 +14,7 @@ run: .venv/installed
 # Mail workers and chats, which the core leaves out.
 extras: .venv/extras
 
-# What to run while working: formats, lint, types, and the tests that start no other process.
+# What to run while working: formats, lint, types, and the quick tests that start no other process.
 check: .venv/tests
 	@$(MAKE) --no-print-directory -j 3 lint types tests-in-process
 
@@ -30,7 +30,7 @@ types:
 	$(BIN)/mypy
 
 tests-in-process:
-	$(BIN)/pytest -n 2 --dist worksteal -m "not served"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not served and not slow"
 
 tests:
 	$(BIN)/pytest -n 2 --dist loadfile

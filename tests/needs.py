@@ -97,6 +97,7 @@ def browser() -> Iterator[Browser]:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(name): needs a program, see NEEDS in tests/needs.py")
     config.addinivalue_line("markers", "served: starts processes, so `make check` leaves it out")
+    config.addinivalue_line("markers", "slow: takes seconds, so `make check` leaves it out")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -25,6 +25,8 @@ from tests.conftest import Installation, settings
 from tests.golden import FOLDER
 from tests.house import House
 
+pytestmark = pytest.mark.slow
+
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
 DAY = timedelta(days=1)
 # When an installation began, and the last date of its ledger.

@@ -391,6 +391,7 @@ def description(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.mark.parametrize("mode", GenerationMode, ids=lambda mode: mode.value)
 @pytest.mark.parametrize("item", openapi.OPERATIONS, ids=lambda item: item.name)
+@pytest.mark.slow
 def test_no_request_however_odd_is_answered_outside_the_document(
     description: Any, item: openapi.Operation, mode: GenerationMode
 ) -> None:

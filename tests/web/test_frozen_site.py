@@ -26,6 +26,8 @@ from tests.conftest import (
     wait_until,
 )
 
+pytestmark = pytest.mark.slow
+
 LINK = re.compile(r'(?:href|src|action)="([^"]+)"')
 
 

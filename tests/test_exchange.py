@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from feed import files as exchange_files
 from feed.errors import ExchangeError
-from feed.files.fields import TEXT
+from feed.files.models import PrincipleEntryText
 from feed.library import exchange
 from feed.store import library
 from tests.conftest import Installation
@@ -208,7 +208,9 @@ def test_any_text_survives_every_format(install: Install) -> None:
         for form in exchange_files.FORMATS:
             file = {f"library.{form}": exported(made, form).encode()}
             told = exchange_files.read(file).principles["listen-first"]["texts"]["en"]
-            assert told == {name: getattr(stored, name) for name in TEXT}
+            assert told == {
+                name: getattr(stored, name) for name in PrincipleEntryText.__annotations__
+            }
 
     survives()
 

@@ -34,7 +34,7 @@ HOMES: dict[str, set[str]] = {
     "celery": {"workers"},
     "kombu": {"workers"},
     "redis": {"workers"},
-    "pydantic": {"publish"},
+    "pydantic": {"publish", "files"},
     "css_inline": {"publish"},
     "jinja2": {"publish"},
     "smtplib": {"smtp"},

@@ -15,8 +15,13 @@ from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.editions import EditionView
 from feed.errors import InputError
-from feed.files import Entry
-from feed.files.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, without_controls
+from feed.files import Entry, without_controls
+from feed.files.models import (
+    PrincipleEntry,
+    PrincipleEntryText,
+    SourceEntry,
+    SourceEntryText,
+)
 from feed.library import editing
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, digest
@@ -103,7 +108,7 @@ def _showing(
         source=source.slug,
         themes=tuple(theme.slug for theme in themes),
         original_language=original,
-        locator=_checked(values, ("locator",), PRINCIPLE, "", wrong).get("locator", ""),
+        locator=_checked(values, ("locator",), PrincipleEntry, "", wrong).get("locator", ""),
         status="published",
         texts=texts,
     )
@@ -119,7 +124,7 @@ def _themes(db: Database, values: dict[str, str]) -> tuple[Theme, ...]:
 
 
 def _text(code: str, values: dict[str, str], wrong: dict[str, InputError]) -> Text | None:
-    parts = _checked(values, TEXT_FIELDS, TEXT, f"{code}.", wrong)
+    parts = _checked(values, TEXT_FIELDS, PrincipleEntryText, f"{code}.", wrong)
     if not (parts.get("title") and parts.get("statement")):
         return None
     return Text(code, **{name: parts.get(name, "") for name in TEXT_FIELDS}, state="approved")
@@ -133,8 +138,8 @@ def _source(
     if given is None:
         return next(iter(known.values()), None) or Source("new", "…", sheet.original)
     typed = {name: without_controls(str(value)) for name, value in given.items()}
-    clean = _checked(typed, ("title", "author", "language"), SOURCE, "source_", wrong)
-    rights = _checked(typed, ("rights",), SOURCE_TEXT, "source_", wrong)
+    clean = _checked(typed, ("title", "author", "language"), SourceEntry, "source_", wrong)
+    rights = _checked(typed, ("rights",), SourceEntryText, "source_", wrong)
     language = clean.get("language", sheet.original)
     return Source(
         "new",
@@ -149,11 +154,11 @@ def _source(
 def _checked(
     values: Mapping[str, str],
     names: Iterable[str],
-    checks: Mapping[str, Check],
+    model: type,
     prefix: str,
     wrong: dict[str, InputError],
 ) -> Entry:
     """The fields that are filled, as saving takes them."""
     at = "" if prefix == "source_" else prefix
     given = {name: values[at + name] for name in names if values.get(at + name)}
-    return editing.checked(given, checks, prefix, wrong)
+    return editing.checked(given, model, prefix, wrong)

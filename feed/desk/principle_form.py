@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from flask import request
 
 from feed.errors import FormError, gettext_noop
-from feed.files import Entry
-from feed.files.fields import without_controls
+from feed.files import Entry, without_controls
 from feed.i18n import Translator, own_name
 from feed.library import diff
 from feed.library.editing import WorkingCopy

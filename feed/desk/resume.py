@@ -9,7 +9,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.desk import session
-from feed.files.fields import without_controls
+from feed.files import without_controls
 from feed.web.middleware.redact import DESK
 
 NEXT, KEPT = "next", "kept"  # fields of the forms to sign in

@@ -1,13 +1,12 @@
-"""Exchange files: TOML, JSON or CSV to checked entries, and principles back to files.
+"""Exchange files: TOML, JSON or CSV to validated entries, and principles back to files.
 
-An *entry* is a dict in the shape of the JSON format: only the keys that its file gave, each value
-checked and cleaned. What it leaves out stays as it is when the entry is merged into a library.
+An *entry* is a dict in the shape of the JSON format: only the fields that its file gave, each
+validated and cleaned. What it leaves out stays as it is when the entry is merged into a library.
 """
 
-from feed.files.entry import COLUMNS, Entry, Exchange, entry_of, merged
-from feed.files.reader import examine, read
-from feed.files.row_count import rows
-from feed.files.writer import FORMATS, write
+from feed.files.documents import FORMATS, write
+from feed.files.entries import COLUMNS, Entry, Exchange, entry_of, merged, without_controls
+from feed.files.reader import examine, read, rows
 
 __all__ = [
     "COLUMNS",
@@ -19,5 +18,6 @@ __all__ = [
     "merged",
     "read",
     "rows",
+    "without_controls",
     "write",
 ]

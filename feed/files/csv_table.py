@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feed.errors import gettext_noop
-from feed.files.entry import COLUMNS, PRINCIPLE_COLUMNS, Entry
-from feed.files.fields import LANGUAGE, ExpectedError
+from feed.files.entries import COLUMNS, LANGUAGE, PRINCIPLE_COLUMNS, Entry, ExpectedError
 from feed.model import TEXT_FIELDS
 
 ENDINGS = ("csv", "tsv", "txt")

@@ -13,10 +13,16 @@ from sqlite_utils import Database
 from feed import files
 from feed.errors import ConflictError, FormError, InputError, NotFoundError, gettext_noop
 from feed.files import Entry
-from feed.files.fields import PRINCIPLE, SOURCE, SOURCE_TEXT, TEXT, Check, ExpectedError
+from feed.files.models import (
+    PrincipleEntry,
+    PrincipleEntryText,
+    SourceEntry,
+    SourceEntryText,
+    validated,
+)
 from feed.library import slugs, workflow
 from feed.library.workflow import Act, Transition, Version
-from feed.model import SHOWABLE, Source
+from feed.model import SHOWABLE, TEXT_FIELDS, Source
 from feed.model.people import Curator
 from feed.store import ledger, library, library_writes, revisions
 from feed.store.connection import transaction
@@ -224,19 +230,20 @@ def _checked(
     db: Database, entry: Entry, old: WorkingCopy | None, errors: dict[str, InputError]
 ) -> Entry:
     """Validate the submitted entry; errors go into `errors`, by field."""
-    given = {**_DEFAULTS, **{name: entry[name] for name in PRINCIPLE if name in entry}}
+    fields = {name: entry[name] for name in PrincipleEntry.__annotations__ if name in entry}
+    given = {**_DEFAULTS, **fields}
     given["status"] = "draft"  # the desk decides
     original = given["original_language"]
     title = entry.get("texts", {}).get(original, {}).get("title", "")
     given["slug"] = entry.get("slug") or slugs.unused(db, title)
-    typed = {"texts": {}, **checked(given, PRINCIPLE, "", errors)}
+    typed = {"texts": {}, **checked(given, PrincipleEntry, "", errors)}
     errors.pop("source", None)  # looked up below
     for language, text in {original: {}, **entry["texts"]}.items():
         is_needed = language == original
-        parts = {name: text.get(name, "") for name in TEXT if name != "state"}
+        parts = {name: text.get(name, "") for name in TEXT_FIELDS}
         filled = {name: value for name, value in parts.items() if value or is_needed}
         if filled or (old and language in old.entry["texts"]):
-            typed["texts"][language] = checked(filled, TEXT, f"{language}.", errors)
+            typed["texts"][language] = checked(filled, PrincipleEntryText, f"{language}.", errors)
     if old is None and library.principle(db, given["slug"]) is not None:
         errors["slug"] = InputError(
             gettext_noop("There is a principle “%(slug)s” already."), slug=given["slug"]
@@ -254,27 +261,21 @@ def _checked(
 
 
 def checked(
-    given: Mapping[str, object],
-    checks: Mapping[str, Check],
-    prefix: str,
-    errors: dict[str, InputError],
+    given: Mapping[str, object], model: type, prefix: str, errors: dict[str, InputError]
 ) -> Entry:
     """The valid values, cleaned; errors of the others go into `errors`."""
-    clean: Entry = {}
-    for name, value in given.items():
-        try:
-            clean[name] = checks[name](value)
-        except ExpectedError as error:
-            errors[prefix + name] = InputError(error.message, **error.values)
+    clean, wrong = validated(model, given)
+    for name, error in wrong.items():
+        errors[prefix + name] = InputError(error.message, **error.values)
     return clean
 
 
 def _source(db: Database, given: Entry, errors: dict[str, InputError], now: datetime) -> str:
     """Find a source of that title, author and year, or add one; returns its slug."""
     wrong: dict[str, InputError] = {}
-    parts = {name: given[name] for name in SOURCE if given.get(name)}
-    clean = checked({"title": "", "language": "", **parts}, SOURCE, "", wrong)
-    rights = checked({"rights": given.get("rights", "")}, SOURCE_TEXT, "", wrong)
+    parts = {name: given[name] for name in SourceEntry.__annotations__ if given.get(name)}
+    clean = checked({"title": "", "language": "", **parts}, SourceEntry, "", wrong)
+    rights = checked({"rights": given.get("rights", "")}, SourceEntryText, "", wrong)
     errors |= {f"source_{name}": error for name, error in wrong.items()}
     if wrong:
         return ""

@@ -1,10 +1,10 @@
-"""Entries as values: the shape of the JSON format, made from the library and merged into it."""
+"""Entries: dicts in the shape of the JSON format, made from the library and merged into it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from feed.files.fields import KINDS_OF_ENTRY
 from feed.model import TEXT_FIELDS, Principle, Source, Theme
 
 Entry = dict[str, Any]
@@ -12,13 +12,28 @@ PRINCIPLE_COLUMNS = (
     *("slug", "kind", "source", "locator", "themes", "status", "original_language", "notes"),
 )
 COLUMNS = (*PRINCIPLE_COLUMNS, "language", *TEXT_FIELDS, "state")
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+# What XML 1.0 cannot carry, the C1 controls that nobody types on purpose, and what turns the
+# direction of the text after it: a page could be made to show something else than it says.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
+)
+
+
+class ExpectedError(ValueError):
+    """A value is not what its field takes: a template of the catalogue and its values."""
+
+    def __init__(self, message: str, **values: object) -> None:
+        self.message, self.values = message, values
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """Entries by slug, in the order of their files, each with the file it came from.
+    """Entries by slug, in the order of their files.
 
-    `rows` has the rows of a table that a principle came from, by its slug.
+    `files` has the file of each entry, by its list and slug; `rows` the rows of a table that a
+    principle came from, by its slug.
     """
 
     themes: dict[str, Entry] = field(default_factory=dict)
@@ -28,8 +43,19 @@ class Exchange:
     rows: dict[str, list[int]] = field(default_factory=dict)
 
 
+def find_control_character(text: str) -> str | None:
+    """The first character that no field takes."""
+    found = _CONTROL.search(text)
+    return found[0] if found else None
+
+
+def without_controls(text: str) -> str:
+    """A text without the characters that no field takes."""
+    return _CONTROL.sub("", text)
+
+
 def merged(old: Entry | None, new: Entry) -> Entry:
-    """`old` with everything that `new` gives; what `new` leaves out stays."""
+    """An entry updated with the fields that `new` has; `new` itself where there is no old one."""
     if old is None:
         return new
     texts = dict(old["texts"])
@@ -44,20 +70,22 @@ def merged(old: Entry | None, new: Entry) -> Entry:
 
 
 def entry_of(item: Principle | Source | Theme, languages: Iterable[str] | None = None) -> Entry:
-    """A value of the library as an entry, with the texts of `languages`, or all of them.
+    """An item of the library as an entry, with the texts of `languages`, or all of them.
 
-    What is not known is left out.
+    Fields that are None are left out.
     """
+    from feed.files.models import ENTRIES  # pydantic is slow to load
+
     kind = {Principle: "principles", Source: "sources", Theme: "themes"}[type(item)]
-    checks, text_checks = KINDS_OF_ENTRY[kind]
-    fields = {name: getattr(item, name) for name in checks}
+    model, text_model = ENTRIES[kind]
+    fields = {name: getattr(item, name) for name in model.__annotations__}
     entry: Entry = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in fields.items()
         if value is not None
     }
     entry["texts"] = {
-        language: {name: getattr(text, name) for name in text_checks}
+        language: {name: getattr(text, name) for name in text_model.__annotations__}
         for language, text in item.texts.items()
         if languages is None or language in languages
     }

@@ -22,7 +22,7 @@ from feed.checks.worker_lock import LOCK_NAME
 from feed.clock import Clock
 from feed.config import Config
 from feed.editions import upcoming
-from feed.errors import BackupError, DevisError, MailError, StoreError
+from feed.errors import DevisError, MailError, StoreError
 from feed.library import uploads
 from feed.model import Site
 from feed.notify import announcements
@@ -174,12 +174,8 @@ class BackupJob(Job):
         with opened(self.config.database) as db:
             if not backups.is_due(self.config, backups.last(db), now):
                 return
-        made = backups.make(self.config, now, look=self._look)
+        made = backups.make(self.config, now, should_stop=self.stop.is_set)
         log.info("backed up: %s", made.path)
-
-    def _look(self) -> None:
-        if self.stop.is_set():
-            raise BackupError("The backup was stopped before its end.")
 
 
 class AnnounceJob(Job):

@@ -17,9 +17,9 @@ from sqlite_utils import Database
 
 from feed import digests, editions
 from feed.clock import Clock
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.model import Site, email_addresses
-from feed.store import subscribers
+from feed.store import signing_key, subscribers
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
 from feed.subscribers.links import digest_token, notice_token

@@ -10,9 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from feed.accounts import authentication, people
-from feed.config import signing_key
 from feed.model.people import Curator
-from feed.store import curators, staff_notices
+from feed.store import curators, signing_key, staff_notices
 from tests.conftest import Installation
 
 MARK = re.compile(r'name="mark" value="([0-9a-f]{64})"')

@@ -16,7 +16,7 @@ from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 from feed.errors import DevisError
 from feed.i18n import Translator
-from feed.store import backup_copy, migrations
+from feed.store import backup_files, migrations
 from feed.store.connection import opened
 
 __all__ = ["CheckResult", "Finding", "check_settings", "run", "run_quick"]
@@ -41,7 +41,6 @@ class CheckResult:
 
 
 MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
-    "secret key": machine.secret_key,
     "privacy": machine.file_permissions,
     "disk": machine.disk_space,
     "clock": machine.clock,
@@ -55,6 +54,7 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
 }
 SLOW = frozenset({"mail server", "broker"})  # checks that connect to other servers
 CONTENT: dict[str, content.Check] = {
+    "secret key": content.secret_key,
     "ids": content.feed_ids,
     "time": content.clock_not_behind,
     "edition": content.todays_edition,
@@ -109,7 +109,9 @@ def _check_database(config: Config, now: datetime, *, integrity: bool = True) ->
             migrations.check(db)
             results.append(CheckResult("schema", good("It is that of this program.")))
             if integrity:
-                results.append(_run_check("database", lambda: _integrity(backup_copy.fault(db))))
+                results.append(
+                    _run_check("database", lambda: _integrity(backup_files.fault(db, quick=True)))
+                )
             site = editions.site(db, config, now)
             context = content.CheckContext(db, site, config, now)
             return results + [

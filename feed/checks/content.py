@@ -10,7 +10,7 @@ from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, identity
 from feed.editions import upcoming
 from feed.model import Site
-from feed.store import backups, ledger, meta
+from feed.store import backups, ledger, meta, signing_key
 
 COMING_DAYS = upcoming.URGENT_DAYS
 MAX_BACKUP_AGE = timedelta(days=2)
@@ -27,6 +27,33 @@ class CheckContext:
 
 
 Check = Callable[[CheckContext], Finding]
+
+
+def secret_key(context: CheckContext) -> Finding:
+    """The secret key that signs links is there, and no readable or unused file has another one."""
+    config, path = context.config, context.config.instance / signing_key.FILE
+    if config.secret is not None:
+        return good("It comes from the settings.")
+    key = signing_key.find(context.db, config)
+    if key is None:
+        return good("There is none yet: it is made when first needed.")
+    if not path.exists():
+        return good("It is in the database.")
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        return bad(
+            "Others may read or change the secret key %(path)s: its mode is %(mode)s.",
+            "Run: chmod 600 %(path)s",
+            path=path,
+            mode=f"{mode:03o}",
+        )
+    if path.read_text().strip() != key.decode():
+        return warn(
+            "The database has another secret key than %(path)s, and that file is not used.",
+            "Delete the file, or set DEVIS_SECRET_KEY_FILE to it if links were signed with it.",
+            path=path,
+        )
+    return good("It is in the database; %(path)s is for earlier versions only.", path=path)
 
 
 def feed_ids(context: CheckContext) -> Finding:

@@ -7,11 +7,11 @@ from sqlite_utils import Database
 from feed import digests
 from feed.checks.content import CheckContext
 from feed.checks.finding import Finding, bad, good, warn
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.digests import delivery_report
 from feed.digests.smtp_errors import translated_errors
 from feed.smtp import client as smtp_client
-from feed.store import deliveries, delivery_stats, subscribers
+from feed.store import deliveries, delivery_stats, signing_key, subscribers
 from feed.workers import dispatch
 
 PATIENCE = timedelta(minutes=15)  # after which a due delivery is overdue
@@ -111,11 +111,10 @@ def deliveries_on_time(context: CheckContext) -> Finding:
             "Set DEVIS_SMTP_URL, so that they are delivered.",
         )
     sent = delivery_stats.last_sent(db)
-    if sent is not None and signing_key.known(config) is None:
+    if sent is not None and signing_key.find(db, config) is None:
         return bad(
             "Letters were sent, but the secret key that their links need is gone.",
-            "Take it from a backup into %(path)s, before another one is made.",
-            path=config.instance / signing_key.FILE,
+            "Restore a backup, or set DEVIS_SECRET_KEY to the key that signed them.",
         )
     until = digests.future_check(db, now)
     if until is not None:

@@ -8,29 +8,11 @@ from zoneinfo import ZoneInfo
 
 from feed.checks import worker_lock
 from feed.checks.finding import Finding, bad, good, warn
-from feed.config import Config, signing_key
+from feed.config import Config
 
 LEAST_MB = 50  # below that it is an error: soon nothing can be written at all
 SPARE_MB = 300
 COPIES = 3  # times the size of the database: for a backup, an upgrade and growth
-
-
-def secret_key(config: Config, now: datetime) -> Finding:
-    """The secret key that signs links exists, is long enough, and is readable by its owner only."""
-    path = config.instance / signing_key.FILE
-    if config.secret is not None:
-        return good("It comes from the settings.")
-    if signing_key.known(config) is None:
-        return good("There is none yet: it is made when first needed.")
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        return bad(
-            "Others may read or change the secret key %(path)s: its mode is %(mode)s.",
-            "Run: chmod 600 %(path)s",
-            path=path,
-            mode=f"{mode:03o}",
-        )
-    return good("It is there, and only for its owner.")
 
 
 def file_permissions(config: Config, now: datetime) -> Finding:

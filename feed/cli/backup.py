@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from feed.cli.base import Reading, Setup, reading, setup
-from feed.config import signing_key
 from feed.store import backups
 
 
@@ -24,8 +23,8 @@ def backup(base: Setup, to: Path | None) -> None:
     click.echo(f"{made.path}  {made.rows} rows, {made.size / 1e6:.1f} MB")
     for path in made.removed:
         click.echo(f"removed: {path}")
-    if made.unnoted:
-        click.echo(f"The database could not be told of it: {made.unnoted}", err=True)
+    if made.not_recorded:
+        click.echo(f"The database could not record it: {made.not_recorded}", err=True)
 
 
 @click.command()
@@ -35,14 +34,15 @@ def backup(base: Setup, to: Path | None) -> None:
 @setup
 def restore(base: Setup, source: Path) -> None:
     """Bring a backup back, where there is no database; it is looked at first, all of it."""
-    about = backups.restore(base.config, source)
-    click.echo(f"Restored {base.config.database}, as it was at {about.made:%Y-%m-%d %H:%M:%S} UTC.")
-    kept = base.config.instance / signing_key.FILE
+    content = backups.restore(base.config, source)
+    click.echo(
+        f"Restored {base.config.database}, as it was at {content.made:%Y-%m-%d %H:%M:%S} UTC."
+    )
     given = base.config.secret
-    if given and kept.exists() and kept.read_text().strip() != given:
+    if given and content.key and content.key != given:
         click.echo(
             "DEVIS_SECRET_KEY is not the key of the backup: links in letters that were sent"
-            f" work with that one only. It is in {kept}.",
+            " work with that one only. It is in the database: unset DEVIS_SECRET_KEY to use it.",
             err=True,
         )
     click.echo("Go on with “devis serve”.")

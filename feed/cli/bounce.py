@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from feed.cli.base import Setup, setup
-from feed.config import signing_key
 from feed.digests import bounces
 from feed.errors import DevisError
 from feed.smtp import bounce_classifier
+from feed.store import signing_key
 from feed.store.connection import DriverError
 
 
@@ -66,7 +66,7 @@ def _handle(base: Setup) -> None:
     ):  # a pipe that is left full is an error to Postfix
         pass
     with base.library() as (db, site):
-        key = signing_key.key(base.config)
+        key = signing_key.get(db, base.config)
         done = bounces.handle(db, site, base.config, key, message, base.clock())
     about = "a subscriber" if done.known else "nobody known"
     click.echo(f"{done.kind}, about {about}{': suspended' if done.stopped else ''}")

@@ -7,12 +7,11 @@ import click
 
 from feed.accounts import authentication, people
 from feed.cli.base import Commands, Setup, setup
-from feed.config import signing_key
 from feed.errors import FormError
 from feed.i18n import translator
 from feed.model import Site
 from feed.model.people import ROLES, Curator
-from feed.store import curators
+from feed.store import curators, signing_key
 from feed.store.staff_notices import DeskNotice
 
 _ROLE = click.Choice(ROLES)

@@ -10,10 +10,11 @@ import click
 
 from feed import digests, editions
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
-from feed.config import extras, signing_key
+from feed.config import extras
 from feed.digests import delivery_report
 from feed.errors import InstanceError
 from feed.model import CADENCES, Cadence
+from feed.store import signing_key
 from feed.workers import dispatch
 
 FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -57,7 +58,7 @@ def send(base: Setup, dry_run: bool) -> None:
         if dry_run:
             click.echo(f"{total} letters would be sent.")
             return
-        signing_key.key(base.config)  # what is wrong with it shows here, and not half-way
+        signing_key.get(db, base.config)  # errors show here, before anything is sent
         editions.publish_due(db, site, base.config, now)
         digests.start_due_runs(db, site, now)
         with digests.sending_lock(base.config) as alone:

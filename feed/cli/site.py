@@ -65,8 +65,8 @@ def freeze(base: Reading, folder: Path) -> None:
 def _prepare(base: Setup) -> None:
     from feed import editions
     from feed.accounts import authentication, people
-    from feed.config import signing_key
     from feed.notify import announcements  # slow to load: see `server.supervise`
+    from feed.store import signing_key
 
     announcements.check(base.config)
     print_reports(database_setup.prepare(base.config, base.clock))

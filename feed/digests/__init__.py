@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from feed import editions
 from feed.clock import Clock
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.digests import mime, outbox_folder, outcomes, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.digests.smtp_errors import translated_errors
@@ -19,7 +19,16 @@ from feed.errors import InputError, NotFoundError
 from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
-from feed.store import deliveries, ledger, mail_batches, meta, notices, staff_notices, subscribers
+from feed.store import (
+    deliveries,
+    ledger,
+    mail_batches,
+    meta,
+    notices,
+    signing_key,
+    staff_notices,
+    subscribers,
+)
 from feed.store.connection import transaction, undone
 from feed.store.timestamps import instant
 
@@ -115,7 +124,7 @@ def send(
     server accepts nothing: the rest is sent by the next call.
     """
     outcomes.release_old_batches(db, clock() - OLD_BATCH, clock())
-    queue = Queue(db, site, config, signing_key.key(config), clock, progress)
+    queue = Queue(db, site, config, signing_key.get(db, config), clock, progress)
     _deliver(site, config, queue, queue.record, stop)
     return queue.numbers
 

@@ -12,11 +12,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
 from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 from feed.publish.chat import Message
+from feed.store import signing_key
 from feed.store.chat_posts import Target
 
 if TYPE_CHECKING:

@@ -61,18 +61,22 @@ def create(config: Config, clock: Clock) -> None:
 
 def migrate(
     db: "Database", config: Config, now: datetime, *, backup: bool = True
-) -> "tuple[list[str], backups.Made | None]":
+) -> "tuple[list[str], backups.CreatedBackup | None]":
     """Apply the pending migrations, after a backup of a database that has some already.
+
+    The secret key is stored in the database if it is not there yet.
 
     Returns the names of the applied migrations, and the backup. Raises SchemaError like
     `migrations.migrate`, and like `backups.make`: then nothing has changed.
     """
-    from feed.store import backups, migrations
+    from feed.store import backups, migrations, signing_key
 
     made = None
     if backup and migrations.pending(db) and migrations.applied(db):
         made = backups.make(config, now, kind=backups.UPGRADE)
-    return migrations.migrate(db), made
+    applied = migrations.migrate(db)
+    signing_key.take_over(db, config)
+    return applied, made
 
 
 def _not_writable(config: Config, error: OSError) -> InstanceError:

@@ -8,10 +8,10 @@ from sqlite_utils import Database
 
 from feed import editions
 from feed.clock import Clock
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
-from feed.store import connection
+from feed.store import connection, signing_key
 
 FROZEN = "devis.frozen"  # in the WSGI environment: the answer becomes a file, and no query works
 
@@ -66,7 +66,7 @@ def site() -> Site:
 
 def key() -> bytes:
     """The key that signs links and forms. Raises SettingError."""
-    return signing_key.key(here().config)
+    return signing_key.get(db(), here().config)
 
 
 def language() -> str:

@@ -16,13 +16,13 @@ from secrets import token_hex
 from sqlite_utils import Database
 
 from feed.clock import Clock
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.digests import mime, outcomes
 from feed.digests.message import OutgoingMessage
 from feed.digests.queue import Progress, Queue
 from feed.errors import MailError, MailUnavailableError
 from feed.model import Site
-from feed.store import mail_batches, meta
+from feed.store import mail_batches, meta, signing_key
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim
 from feed.workers import batch as batches
@@ -86,7 +86,7 @@ class _Producer:
         """Publish what is due; see `send`."""
         self._collect()
         self._check()
-        key = signing_key.key(self._config)
+        key = signing_key.get(self._db, self._config)
         queue = Queue(self._db, self._site, self._config, key, self._clock, progress)
         last_report = time.monotonic()
         while not stop.is_set():

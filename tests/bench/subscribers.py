@@ -21,10 +21,10 @@ from pathlib import Path
 import click
 
 from feed import clock, digests, editions
-from feed.config import Config, signing_key
+from feed.config import Config
 from feed.digests.queue import Queue
 from feed.smtp import Outcome, SmtpServer
-from feed.store import subscribers
+from feed.store import signing_key, subscribers
 from feed.store.connection import opened, transaction
 from feed.subscribers import links, subscriptions
 from tests.bench import Size, build, served

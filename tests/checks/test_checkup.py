@@ -15,11 +15,10 @@ import pytest
 from feed import checks, editions
 from feed import config as settings
 from feed.checks import worker_lock
-from feed.config import signing_key
 from feed.errors import DevisError
 from feed.i18n import translator
 from feed.smtp import SmtpServer
-from feed.store import backups
+from feed.store import backups, meta, signing_key
 from tests.cli.test_cli import DATABASE, rows, stop
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
 from tests.digests.test_digest_command import MONDAY, enter
@@ -138,14 +137,25 @@ def test_a_damaged_and_an_old_database_are_told(devis: Installation) -> None:
 def test_the_secret_key_is_to_be_there_and_private(devis: Installation) -> None:
     assert checked(devis)["secret key"][0] == "good"
     key = devis.config.instance / "secret_key"
-    key.write_text("x" * 40)
+    key.write_bytes(signing_key.key(devis.config))
     key.chmod(0o640)
     level, said = checked(devis)["secret key"]
     assert level == "bad"
     assert f"chmod 600 {key}" in said
     key.chmod(0o600)
     assert checked(devis)["secret key"][0] == "good"
+    key.write_text("x" * 40)
+    level, said = checked(devis)["secret key"]
+    assert (level, "is not used" in said) == ("warn", True)
+    with devis.open() as db:
+        db.execute("DELETE FROM meta WHERE key = 'secret_key'")
+        db.conn.commit()
+    assert checked(devis)["secret key"][0] == "good"
     key.write_text("short")
+    assert "is damaged" in checked(devis)["secret key"][1]
+    with devis.open() as db:
+        meta.put(db, "secret_key", "short")
+        db.conn.commit()
     assert "is damaged" in checked(devis)["secret key"][1]
     assert checked(devis, secret="y" * 40)["secret key"][0] == "good"
 
@@ -295,7 +305,8 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
         db.execute("UPDATE deliveries SET state = 'sent', reason = NULL")
     assert told("14:00:05") == "good The last was sent at 2031-05-05 12:00 UTC; 0 wait."
-    (command.folder / "instance" / "secret_key").unlink()
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
+        db.execute("DELETE FROM meta WHERE key = 'secret_key'")
     assert told("14:00:05").startswith("bad Letters were sent, but the secret key")
     assert rows(command, "SELECT count(*) FROM deliveries") == [(2,)]
 

@@ -226,11 +226,12 @@ def test_a_database_of_the_real_clock_is_rehearsed_on_a_copy(command: Command) -
 
 
 def test_a_rehearsed_copy_has_the_key_of_the_links(devis: Installation, tmp_path: Path) -> None:
-    key = devis.config.instance / "secret_key"
-    key.write_text("k" * 40)
+    with devis.open() as db:
+        meta.put(db, "secret_key", "k" * 40)
     made = backups.rehearse(devis.config, tmp_path / "copy")
-    assert (made.parent / "secret_key").read_text().strip() == "k" * 40
-    assert (made.parent / "secret_key").stat().st_mode & 0o777 == 0o600
+    with opened(made) as db:
+        assert meta.get(db, "secret_key") == "k" * 40
+    assert made.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in made.parent.iterdir() if path.is_dir()] == []
 
 

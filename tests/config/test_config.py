@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from feed import config
-from feed.config import signing_key
 from feed.errors import SettingError
+from feed.store import signing_key
 from tests.conftest import NOON, Installation
 
 Install = Callable[..., Installation]
@@ -215,15 +215,16 @@ def test_a_process_started_in_a_rehearsal_goes_on_with_its_clock(
     assert "DEVIS_NOW" not in config.environment(NOON)
 
 
-def test_threads_that_need_the_secret_key_first_get_the_same(tmp_path: Path) -> None:
-    settings = load(DATABASE=str(tmp_path / "devis.sqlite3"))
+def test_threads_that_need_the_secret_key_first_get_the_same(install: Install) -> None:
+    made = install()
+    with made.open() as db:
+        db.execute("DELETE FROM meta WHERE key = 'secret_key'")
     together = Barrier(8)
 
     def key() -> bytes:
         together.wait()
-        return signing_key.key(settings)
+        return signing_key.key(made.config)
 
     with ThreadPoolExecutor(8) as pool:
         found = {asked.result() for asked in [pool.submit(key) for _ in range(8)]}
     assert len(found) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]

@@ -253,14 +253,16 @@ def test_a_malformed_setting_is_named_and_a_secret_is_not_shown(
 
 
 def test_the_secret_key_is_made_once_for_its_owner_only(house: Command) -> None:
+    key = "SELECT value FROM meta WHERE key = 'secret_key'"
     house("digest", "send", **SEVEN)
-    path = house.folder / "instance" / "secret_key"
-    before = path.read_text()
-    assert path.stat().st_mode & 0o777 == 0o600
+    ((before,),) = rows(house, key)
+    assert len(before) > 40
+    assert (house.folder / DATABASE).stat().st_mode & 0o777 == 0o600
     house("digest", "send", **SEVEN)
-    assert path.read_text() == before
-    path.write_text("x")
-    assert "restore it from a backup" in refused(house, "digest", "send", **SEVEN)
+    assert rows(house, key) == [(before,)]
+    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+        db.execute("UPDATE meta SET value = 'x' WHERE key = 'secret_key'")
+    assert "restore a backup" in refused(house, "digest", "send", **SEVEN)
 
 
 def test_judging_files_prints_json_lines_and_needs_no_database(command: Command) -> None:

@@ -119,7 +119,9 @@ def corrupted(house: House, chance: random.Random) -> None:
         house.losses.append(f"a damaged database: {done.stderr.strip() or 'it started'}")
     for path in house.folder.glob("devis.sqlite3*"):
         path.unlink()
-    backup = max((house.folder / "backups").glob("*.tar.gz"), key=lambda path: path.stat().st_mtime)
+    backup = max(
+        (house.folder / "backups").glob("*.sqlite3.gz"), key=lambda path: path.stat().st_mtime
+    )
     if house.devis("restore", str(backup)).returncode:
         house.losses.append("the backup cannot be restored")
     house.start()

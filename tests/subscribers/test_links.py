@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from feed.config import signing_key
 from feed.digests.queue import Queue
 from feed.errors import LinkError
 from feed.model import Subscriber, tokens
 from feed.smtp import Envelope
-from feed.store import backups, subscribers
+from feed.store import backups, signing_key, subscribers
 from feed.store.connection import transaction
 from feed.subscribers import subscriptions
 from feed.subscribers.links import notice_token

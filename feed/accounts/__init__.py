@@ -1,1 +1,1 @@
-"""Who may do what at the desk: people, roles and signing in."""
+"""Accounts of the desk: people, roles, sign-in, passwords and second factors."""

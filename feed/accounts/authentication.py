@@ -1,7 +1,7 @@
-"""Signing in at the desk: sessions, one-time links, and what makes a form ours.
+"""Sign-in at the desk: sessions, one-time links, and CSRF tokens.
 
-A browser holds one random token. Its hash names a session while somebody is signed in with it; and
-forms carry a mark made from it, so that no other site can send one.
+A browser holds one random token in a cookie. Its hash identifies the session while signed in, and
+the CSRF token of forms is derived from it.
 """
 
 import hashlib
@@ -22,29 +22,29 @@ from feed.store.staff_notices import DeskNotice
 
 IDLE = timedelta(hours=2)
 ABSOLUTE = timedelta(hours=12)
-HALF = timedelta(minutes=10)  # in which the second factor must follow
-TOUCH = timedelta(minutes=1)  # a session is not written to more often
+HALF = timedelta(minutes=10)  # to give the second factor after the first
+TOUCH = timedelta(minutes=1)  # between two updates of a session's last use
 LINK_TIME = timedelta(minutes=30)
 MOST_LINKS = 3  # mailed to one person in LINK_TIME
 
 
 def new_token() -> str:
-    """What a browser is to hold: 256 bits of chance."""
+    """A random token of 256 bits for the cookie of a browser."""
     return secrets.token_urlsafe(32)
 
 
 def csrf_token(key: bytes, token: str) -> str:
-    """What a form of the browser that holds `token` carries."""
+    """The CSRF token of forms in the browser that holds `token`."""
     return hmac.digest(key, b"desk form\0" + token.encode(), "sha256").hex()
 
 
 def csrf_token_is_valid(key: bytes, token: str, submitted: str) -> bool:
-    """Whether a form carries the mark of the browser that sent it."""
+    """Whether the submitted CSRF token belongs to the browser that holds `token`."""
     return hmac.compare_digest(csrf_token(key, token).encode(), submitted.encode())
 
 
 def session(db: Database, token: str, now: datetime) -> Session | None:
-    """The session of a browser; None where it is signed out, or has been quiet for too long."""
+    """The session of a browser; None if it is signed out or expired."""
     found = sessions.find(db, _digest(token))
     if found is None or now - found.made > ABSOLUTE or now - found.seen > IDLE:
         return None
@@ -56,7 +56,7 @@ def session(db: Database, token: str, now: datetime) -> Session | None:
 
 
 def begin(db: Database, curator: Curator, now: datetime) -> str:
-    """Sign somebody in, up to the second factor if they have one; the new token."""
+    """Start a session, incomplete until the second factor if there is one; returns its token."""
     token = new_token()
     with transaction(db):
         sessions.add(db, _digest(token), curator.id, now, whole=not curator.has_factor)
@@ -64,7 +64,7 @@ def begin(db: Database, curator: Curator, now: datetime) -> str:
 
 
 def complete(db: Database, found: Session, token: str, code: str, now: datetime) -> str:
-    """Give the second factor; the token that holds from now on. Raises FormError."""
+    """Complete a session by the second factor; returns its new token. Raises FormError."""
     if not totp.is_right(db, found.curator, code, now):
         message = gettext_noop(
             "The code is not right, or was used before: expected one that is new."
@@ -84,22 +84,22 @@ def end(db: Database, token: str) -> None:
 
 
 def end_others(db: Database, curator: Curator, token: str) -> int:
-    """Sign out everywhere else; how many browsers that were."""
+    """End a person's other sessions; returns how many."""
     with transaction(db):
         return sessions.end_all(db, curator.id, _digest(token))
 
 
 def by_password(db: Database, address: str, password: str) -> Curator | None:
-    """Who it is; None for a wrong password or address alike, after the same time."""
+    """The person with that address and password, else None, in the same time either way."""
     found = curators.by_identity(db, email_addresses.identity(address.strip()))
-    kept = curators.password(db, found.id) if found and not found.disabled else None
-    return found if passwords.is_right(password, kept) else None
+    stored = curators.password(db, found.id) if found and not found.disabled else None
+    return found if passwords.is_right(password, stored) else None
 
 
 def choose_password(
     db: Database, curator: Curator, form: Mapping[str, str], token: str, site_name: str
 ) -> None:
-    """Take a new password, and sign out every other browser. Raises FormError."""
+    """Set a new password, and end the person's other sessions. Raises FormError."""
     errors: dict[str, InputError] = {}
     if curator.has_password and not passwords.is_right(
         form.get("current", ""), curators.password(db, curator.id)
@@ -118,7 +118,7 @@ def choose_password(
 
 
 def ask_link(db: Database, address: str, now: datetime) -> None:
-    """Mail a link that signs in to whoever has that address; nothing tells whether anybody does."""
+    """E-mail a sign-in link to the account with that address, if any; never tells which."""
     with transaction(db):
         found = curators.by_identity(db, email_addresses.identity(address.strip()))
         if found is None or found.disabled:
@@ -128,14 +128,14 @@ def ask_link(db: Database, address: str, now: datetime) -> None:
 
 
 def link(key: bytes, notice: DeskNotice) -> str:
-    """The path of the one-time link of a message that is one."""
+    """The path of the one-time link of a notice."""
     assert notice.expires is not None  # noqa: S101 – the caller looked
     token = tokens.make(key, "desk", notice.id, notice.expires, _state(notice))
     return f"/desk/link/{token}"
 
 
 def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[DeskNotice, str]:
-    """What a link is for, and the name of whom it signs in. Raises LinkError."""
+    """The notice of a one-time link, and the name of its account. Raises LinkError."""
     notice = _notice(db, key, token, now)
     found = curators.by_id(db, notice.curator) if notice.curator is not None else None
     if notice.curator is not None and (found is None or found.disabled):
@@ -146,7 +146,7 @@ def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[Desk
 
 
 def follow(db: Database, key: bytes, token: str, now: datetime) -> Curator:
-    """Use up a link, and tell whom it signs in. Raises LinkError."""
+    """Use up a one-time link; returns the person it signs in. Raises LinkError."""
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         found = curators.by_id(db, notice.curator) if notice.curator is not None else None
@@ -163,7 +163,7 @@ def follow_first(
     languages: tuple[str, ...],
     now: datetime,
 ) -> Curator:
-    """Use up the first person's link, and make them an administrator. Raises as people.add."""
+    """Use up the first link, adding an administrator. Raises LinkError and FormError."""
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         number = people.create(db, {**form, "role": "administrator"}, languages, now)
@@ -175,7 +175,7 @@ def follow_first(
 
 
 def delete_expired(db: Database, now: datetime) -> None:
-    """Forget the sessions and links that have run out."""
+    """Delete expired sessions and links."""
     with transaction(db):
         sessions.delete_expired(db, now - ABSOLUTE, now - IDLE)
         staff_notices.forget(db, now - people.INVITATION_TIME - timedelta(days=30))
@@ -192,7 +192,7 @@ def _notice(db: Database, key: bytes, text: str, now: datetime) -> DeskNotice:
 
 
 def _state(notice: DeskNotice) -> str:
-    """What makes it the link of this message: after a restore, another may have its number."""
+    """What ties a link to its notice: after a restore, another notice may have the same id."""
     return f"{notice.curator} {notice.kind} {notice.asked.isoformat()}"
 
 

@@ -1,4 +1,4 @@
-"""Passwords: long enough, not one of those that everybody tries first, kept as Argon2 hashes."""
+"""Password rules, and Argon2 hashes of passwords."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -13,17 +13,17 @@ SHORTEST, LONGEST = 12, 256  # characters; hashing more would only cost time
 FEWEST_SIGNS = 5  # different ones
 _TRIMMINGS = "0123456789!.?-_ "  # what people add to a word to make it pass
 
-# Of a password that nobody has: who is unknown takes as long as who is known.
-_NOBODY = (
+# The hash of no account's password: an unknown address takes as long to check as a known one.
+_DUMMY_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$wf7pbsV6z5lbv3lIx4lSNQ$"
     "w2wN5FUC7hzjL+lRxrmmhwsKzCCtEqZqo/gNG/IwPhc"
 )
 
 
 def check(password: str, about: Iterable[str]) -> None:
-    """Refuse a password that is too short, or easy to guess. Raises InputError.
+    """Raise InputError for a password that is too short, too long, or easy to guess.
 
-    `about` are words that a guesser would try first: the person's name and address, the site's.
+    `about` are words to refuse: the person's name and address, the site's name.
     """
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # slow to load
 
@@ -50,23 +50,25 @@ def check(password: str, about: Iterable[str]) -> None:
 
 
 def hashed(password: str) -> str:
-    """The password as it is kept."""
+    """The hash of a password, to be stored."""
     return _hasher().hash(password)
 
 
-def is_right(password: str, kept: str | None) -> bool:
-    """Whether it is the password of a hash; takes as long where there is no hash."""
+def is_right(password: str, stored: str | None) -> bool:
+    """Whether a password matches a hash; takes as long without a hash."""
     from argon2.exceptions import VerificationError  # slow to load
 
     try:
-        return _hasher().verify(kept or _NOBODY, password[: LONGEST + 1]) and kept is not None
+        return (
+            _hasher().verify(stored or _DUMMY_HASH, password[: LONGEST + 1]) and stored is not None
+        )
     except VerificationError:
         return False
 
 
 @cache
 def _hasher() -> "PasswordHasher":
-    """The least that OWASP's cheat sheet takes for Argon2id: 19 MiB, two passes."""
+    """OWASP's minimum for Argon2id: 19 MiB, two passes."""
     from argon2 import PasswordHasher  # slow to load
 
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

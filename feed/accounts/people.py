@@ -1,4 +1,4 @@
-"""Who is at the desk: inviting people, giving them roles, and letting them go."""
+"""The accounts of the desk: invite, change roles, disable, reset."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,19 +20,19 @@ _LAST = gettext_noop("This is the only administrator: make somebody else one fir
 
 
 def first_link(db: Database, now: datetime) -> DeskNotice | None:
-    """The link for the first person at the desk; None where it was told already, or anybody is."""
+    """The sign-up link for the first administrator; None while one is valid, or accounts exist."""
     with transaction(db):
         if not curators.is_empty(db):
             return None
-        told = staff_notices.newest(db, None, "first")
-        if told is not None and told.expires is not None and told.expires > now:
+        previous = staff_notices.newest(db, None, "first")
+        if previous is not None and previous.expires is not None and previous.expires > now:
             return None
         number = staff_notices.add(db, None, "first", now, now + INVITATION_TIME, mailed=False)
         return staff_notices.by_id(db, number)
 
 
 def has_administrator(db: Database) -> bool:
-    """Whether anybody at the desk is administrator, and may sign in."""
+    """Whether there is an enabled administrator."""
     return any(each.role == "administrator" and not each.disabled for each in curators.list_all(db))
 
 
@@ -44,10 +44,10 @@ def invite(
     *,
     mailed: bool = True,
 ) -> DeskNotice:
-    """Invite somebody, by mail unless the link is told in another way. Raises FormError.
+    """Add an account and its invitation, sent by e-mail if `mailed`. Raises FormError.
 
-    `form` has address, name, role, languages (codes with blanks between; for a translator), and
-    the language that the desk is to speak to them.
+    `form` has `address`, `name`, `role`, `languages` (those of a translator, separated by spaces),
+    and `language`, that of the desk's interface for the person.
     """
     with transaction(db):
         return _invite(db, create(db, form, languages, now), now, mailed)
@@ -56,7 +56,10 @@ def invite(
 def change(
     db: Database, number: int, form: Mapping[str, str], languages: tuple[str, ...]
 ) -> Curator:
-    """Change somebody's name, role or languages. Raises FormError, InputError, NotFoundError."""
+    """Change an account's name, role or languages.
+
+    Raises FormError, NotFoundError, and InputError for the last administrator.
+    """
     with transaction(db):
         found = get(db, number)
         errors: dict[str, InputError] = {}
@@ -65,19 +68,19 @@ def change(
         if errors:
             raise FormError(errors)
         if role != "administrator":
-            _keep_one(db, found)
+            _require_other_administrator(db, found)
         curators.change(db, number, name=name, role=role, languages=codes)
         return get(db, number)
 
 
 def set_language(db: Database, curator: Curator, language: str) -> None:
-    """Have the desk speak another language to somebody."""
+    """Set the language of the desk's interface for a person."""
     with transaction(db):
         curators.change(db, curator.id, language=language)
 
 
 def set_name(db: Database, curator: Curator, name: str) -> None:
-    """Take another name. Raises FormError."""
+    """Change a person's name. Raises FormError."""
     errors: dict[str, InputError] = {}
     taken = _name(name, errors)
     if errors:
@@ -87,10 +90,10 @@ def set_name(db: Database, curator: Curator, name: str) -> None:
 
 
 def disable(db: Database, number: int, now: datetime) -> Curator:
-    """Let somebody in no longer, at once. Raises InputError for the last administrator."""
+    """Disable an account, and end its sessions. Raises InputError for the last administrator."""
     with transaction(db):
         found = get(db, number)
-        _keep_one(db, found)
+        _require_other_administrator(db, found)
         curators.change(db, number, disabled=found.disabled or now)
         sessions.end_all(db, number)
         staff_notices.void(db, number, now)
@@ -98,7 +101,7 @@ def disable(db: Database, number: int, now: datetime) -> Curator:
 
 
 def enable(db: Database, number: int, now: datetime) -> Curator:
-    """Let somebody in again. Raises NotFoundError."""
+    """Enable a disabled account. Raises NotFoundError."""
     with transaction(db):
         found = get(db, number)
         curators.change(db, number, disabled=None)
@@ -106,7 +109,7 @@ def enable(db: Database, number: int, now: datetime) -> Curator:
 
 
 def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> DeskNotice:
-    """Forget how somebody signs in, end their sessions, and invite them anew."""
+    """Remove an account's password and second factor, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
         if found.disabled:
@@ -121,7 +124,7 @@ def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> D
 
 
 def get(db: Database, number: int) -> Curator:
-    """Somebody by their number. Raises NotFoundError."""
+    """An account by its id. Raises NotFoundError."""
     found = curators.by_id(db, number)
     if found is None:
         raise NotFoundError(
@@ -131,7 +134,7 @@ def get(db: Database, number: int) -> Curator:
 
 
 def by_address(db: Database, address: str) -> Curator:
-    """Somebody by their address. Raises NotFoundError."""
+    """An account by its e-mail address. Raises NotFoundError."""
     found = curators.by_identity(db, email_addresses.identity(address.strip()))
     if found is None:
         raise NotFoundError(
@@ -142,7 +145,7 @@ def by_address(db: Database, address: str) -> Curator:
 
 
 def create(db: Database, form: Mapping[str, str], languages: tuple[str, ...], now: datetime) -> int:
-    """Add somebody, inside a transaction; their number. Raises FormError."""
+    """Add an account, inside a transaction; returns its id. Raises FormError."""
     errors: dict[str, InputError] = {}
     address = _address(db, form.get("address", ""), errors)
     name = _name(form.get("name", ""), errors)
@@ -163,7 +166,7 @@ def _invite(db: Database, number: int, now: datetime, mailed: bool) -> DeskNotic
     return notice
 
 
-def _keep_one(db: Database, found: Curator) -> None:
+def _require_other_administrator(db: Database, found: Curator) -> None:
     is_last = curators.administrators(db) == 1
     if found.role == "administrator" and not found.disabled and is_last:
         raise InputError(_LAST)

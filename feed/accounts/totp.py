@@ -1,4 +1,4 @@
-"""The second factor: codes that a telephone makes from the time (RFC 6238), and codes on paper."""
+"""The second factor: time-based one-time passwords (TOTP, RFC 6238) and recovery codes."""
 
 import hashlib
 import secrets
@@ -14,9 +14,9 @@ from feed.store.connection import transaction
 
 RECOVERY_CODES = 10
 STEP_SECONDS = 30
-DRIFT = 1  # steps that a telephone's clock may be wrong by
+DRIFT = 1  # steps by which the clock of the app may be wrong
 _REQUIRED = "factor_required"
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is taken for another
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes
 WRONG = gettext_noop("The code is not right: expected the six digits that your app shows now.")
 
 _HAS_ONE = gettext_noop("There is a second factor already: end that one first.")
@@ -24,14 +24,14 @@ _HAS_ONE = gettext_noop("There is a second factor already: end that one first.")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A secret to be put into an app: as letters, and as a picture (an SVG element)."""
+    """A TOTP secret to set up in an app: base32, and its QR code as an SVG element."""
 
     secret: str
     picture: str
 
 
 def offer(curator: Curator, site_name: str, secret: str | None = None) -> Offer:
-    """A new secret for somebody, or the one that was offered before."""
+    """A new TOTP secret, or `secret` again if it is well-formed."""
     import pyotp  # slow to load, as the next: not for every process
     import segno
 
@@ -42,9 +42,9 @@ def offer(curator: Curator, site_name: str, secret: str | None = None) -> Offer:
 
 
 def begin(db: Database, curator: Curator, secret: str, code: str, now: datetime) -> list[str]:
-    """Ask for a code of this secret from now on; the recovery codes. Raises FormError.
+    """Enable the second factor with this secret; returns the recovery codes. Raises FormError.
 
-    What asks for codes already stays: it takes one of its codes to end it first.
+    An existing second factor must be disabled first.
     """
     step = _step(secret, code, now) if _is_secret(secret) else None
     if step is None:
@@ -57,25 +57,25 @@ def begin(db: Database, curator: Curator, secret: str, code: str, now: datetime)
 
 
 def end(db: Database, curator: Curator) -> None:
-    """Ask for no code any more; where one is required of everybody, the next is to be set up."""
+    """Disable a person's second factor."""
     with transaction(db):
         forget(db, curator.id)
 
 
 def forget(db: Database, number: int) -> None:
-    """Forget somebody's second factor, with the codes on paper."""
+    """Delete an account's second factor and recovery codes, inside a transaction."""
     curators.change(db, number, factor=None)
     curators.put_recovery_codes(db, number, [])
 
 
 def renew_codes(db: Database, curator: Curator) -> list[str]:
-    """New recovery codes in place of the old ones."""
+    """Replace the recovery codes; returns the new ones."""
     with transaction(db):
         return _new_codes(db, curator)
 
 
 def is_right(db: Database, curator: Curator, code: str, now: datetime) -> bool:
-    """Whether a code of the app, or one on paper, is right; each is taken once."""
+    """Whether a TOTP or recovery code is right; each is accepted once."""
     typed = "".join(code.split()).replace("-", "").lower()
     secret = curators.factor(db, curator.id)
     step = _step(secret, typed, now) if secret else None
@@ -86,12 +86,12 @@ def is_right(db: Database, curator: Curator, code: str, now: datetime) -> bool:
 
 
 def is_required(db: Database) -> bool:
-    """Whether everybody at the desk needs a second factor."""
+    """Whether a second factor is required of all accounts."""
     return meta.get(db, _REQUIRED) == "1"
 
 
 def require(db: Database, required: bool) -> None:
-    """Require a second factor of everybody, or no longer."""
+    """Set whether a second factor is required of all accounts."""
     with transaction(db):
         meta.put(db, _REQUIRED, "1" if required else "0")
 
@@ -103,7 +103,7 @@ def _new_codes(db: Database, curator: Curator) -> list[str]:
 
 
 def _step(secret: str, code: str, now: datetime) -> int | None:
-    """The time step whose code it is; None where it is none near `now`."""
+    """The time step of a code; None if it matches no step near `now`."""
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
         return None
@@ -121,5 +121,5 @@ def _is_secret(text: str) -> bool:
 
 
 def _digest(code: str) -> str:
-    # Fifty bits of chance, and few tries: a slow hash would add nothing.
+    # Fifty random bits, and rate-limited attempts: a slow hash would add nothing.
     return hashlib.sha256(code.encode()).hexdigest()

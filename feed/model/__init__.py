@@ -1,4 +1,4 @@
-"""The values that everything else handles: frozen, without I/O and without a clock."""
+"""The domain model: immutable dataclasses without I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ State = Literal["draft", "review", "approved", "outdated"]
 Why = Literal["pin", "rotation"]
 Cadence = Literal["daily", "weekly"]
 
-Day = date  # for a class with a field that is itself called date
+Day = date  # for classes with a field called `date`
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -24,10 +24,10 @@ TEXT_FIELDS = ("title", "statement", "reflection", "practice", "commentary")
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A principle in one language; empty strings where a part is missing.
+    """A principle in one language; missing parts are empty strings.
 
-    `outdated` is an approved translation of an original that has changed since.
-    `corrected` is the last significant change after the first version, None before one.
+    The state `outdated` is an approved translation of an original that has changed since.
+    `corrected` is the time of the last significant change, None if there was none.
     """
 
     language: str
@@ -42,7 +42,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """What is said of a source in one language."""
+    """The introduction and the rights note of a source, in one language."""
 
     introduction: str = ""
     rights: str = ""
@@ -50,7 +50,7 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text that a principle comes from; what is not known is None."""
+    """The work that a principle comes from; unknown fields are None."""
 
     slug: str
     title: str
@@ -63,7 +63,7 @@ class Source:
     corrected: datetime | None = None
 
     def text(self, language: str) -> tuple[str, SourceText]:
-        """Its introduction in `language`, else in any it has: (language, text)."""
+        """The text in `language`, else in any language: (language, text)."""
         for candidate in (language, self.language, *self.texts):
             if candidate in self.texts:
                 return candidate, self.texts[candidate]
@@ -80,13 +80,13 @@ class ThemeText:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """One word of the fixed vocabulary, named in every language."""
+    """A theme of the library, named in every language."""
 
     slug: str
     texts: Mapping[str, ThemeText] = field(default_factory=dict)
 
     def text(self, language: str) -> tuple[str, ThemeText]:
-        """Its name in `language`, else in any it has, else its slug: (language, text)."""
+        """The text in `language`, else in any language, else the slug: (language, text)."""
         for candidate in (language, *self.texts):
             if candidate in self.texts:
                 return candidate, self.texts[candidate]
@@ -95,7 +95,7 @@ class Theme:
 
 @dataclass(frozen=True, slots=True)
 class Principle:
-    """One idea, independent of language, with its text in each. `notes` are for translators."""
+    """One idea, with its text in each language. `notes` are for translators."""
 
     slug: str
     kind: Kind
@@ -110,7 +110,7 @@ class Principle:
 
     @property
     def is_public(self) -> bool:
-        """Whether it has a page: published or retired, and approved in its original language."""
+        """Whether it has a page: not a draft, and approved in its original language."""
         original = self.texts.get(self.original_language)
         return self.status != "draft" and original is not None and original.state in SHOWABLE
 
@@ -124,7 +124,7 @@ class Principle:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The broadcast of one principle on one date. `number` counts the editions of that date."""
+    """The broadcast of one principle on one date; `number` counts the editions of that date."""
 
     date: date
     number: int
@@ -137,13 +137,13 @@ class Edition:
 
     @property
     def key(self) -> str:
-        """Its date, with `.2` … for a replacement: the last part of its feed id."""
+        """The date, with `.2` … for a replacement: the last part of the feed id."""
         return self.date.isoformat() + (f".{self.number}" if self.number > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """An edition with all that a channel needs to show it."""
+    """An edition with its principle, source and themes: the input of every channel."""
 
     edition: Edition
     principle: Principle
@@ -151,16 +151,16 @@ class Showing:
     themes: tuple[Theme, ...]
 
     def text(self, language: str) -> Text:
-        """The text to show to a reader of `language`."""
+        """The approved text in `language`, else the original."""
         return self.principle.text(language)
 
     def updated(self, language: str) -> datetime:
-        """The last significant change a reader of `language` can see; never before `published`."""
+        """The time of the last change visible in `language`, never before `published`."""
         wanted = self.principle.texts.get(language)
         changes = (
             self.edition.published,
             self.text(language).corrected,
-            wanted.corrected if wanted else None,  # also when its approval was taken back
+            wanted.corrected if wanted else None,  # also when its approval was revoked
             self.principle.corrected,
             self.source.corrected,
         )
@@ -169,7 +169,7 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """An ISO week that is over, with its standing editions, oldest first."""
+    """A complete ISO week, with its standing editions, oldest first."""
 
     year: int
     number: int
@@ -177,21 +177,21 @@ class Week:
 
     @property
     def key(self) -> str:
-        """`2026-W07`, the last part of its feed id."""
+        """The last part of the feed id, such as `2026-W07`."""
         return f"{self.year}-W{self.number:02}"
 
     @property
     def monday(self) -> date:
-        """Its first day."""
+        """The first day."""
         return date.fromisocalendar(self.year, self.number, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything that makes an absolute address or a date.
+    """The site: its base address, names, languages, timezone and identity.
 
-    `base_url` has no trailing slash. `since` is the first start. `authority` begins every id, and
-    no longer changes once the site is public.
+    `base_url` has no trailing slash. `since` is the time of the first start. `authority` begins
+    every feed id, and is fixed once the site is public.
     """
 
     base_url: str
@@ -201,52 +201,52 @@ class Site:
     authority: str
     since: datetime
     contact: str | None = None
-    postal: str | None = None  # who writes the letters, and from where: one line
-    hubs: tuple[str, ...] = ()  # the WebSub hubs that every feed names
+    postal: str | None = None  # the sender's postal address in e-mails: one line
+    hubs: tuple[str, ...] = ()  # the WebSub hubs named in every feed
 
     def name(self, language: str) -> str:
         """The site's name in `language`."""
         return self.names.get(language) or self.names[self.languages[0]]
 
     def url(self, path: str) -> str:
-        """The absolute address of a path that starts with a slash."""
+        """The absolute URL of a path that starts with a slash."""
         return self.base_url + path
 
     def tag(self, year: int, rest: str) -> str:
-        """A permanent id (RFC 4151) that no change of host or scheme touches."""
+        """A tag URI (RFC 4151): a permanent id, independent of host and scheme."""
         return f"tag:{self.authority},{year}:{rest}"
 
     def today(self, now: datetime) -> date:
-        """The calendar date in the site's zone."""
+        """The calendar date in the site's timezone."""
         return now.astimezone(self.timezone).date()
 
     def start(self, day: date) -> datetime:
-        """The first instant of `day` in the site's zone, in UTC."""
+        """The start of `day` in the site's timezone, in UTC."""
         return datetime.combine(day, time(), self.timezone).astimezone(UTC)
 
     def has(self, day: date) -> bool:
-        """Whether the zone has that date at all: Apia went from 29 to 31 December 2011."""
+        """Whether the date exists in the timezone: Apia skipped 30 December 2011."""
         try:
             return self.today(self.start(day)) == day
         except OverflowError:  # at the ends of the calendar
             return False
 
     def days(self, first: date, last: date) -> list[date]:
-        """Every date of the zone from `first` to `last`, both included."""
+        """All dates of the timezone from `first` to `last`, both included."""
         span = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return [day for day in span if self.has(day)]
 
 
-# Stands in a letter where each person's own token belongs: as long as a token is.
+# The placeholder of a subscriber's token in a rendered digest; as long as a token.
 TOKEN = "x" * 42
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A rendered e-mail in one language, the same for everybody but for `TOKEN` in its addresses.
+    """A rendered e-mail in one language, the same for all but for `TOKEN` in its links.
 
-    `kind` is `daily`, `weekly`, or what a notice to one person is about. Digests have a `date` (of
-    the edition, or the Monday that follows the week) and the address of their archive.
+    `kind` is `daily`, `weekly`, or the kind of a notice. Only digests have a `date` (of the
+    edition, or the Monday after the week) and the URL of their archived page.
     """
 
     kind: str
@@ -260,7 +260,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which letters somebody wants, and when. `workdays`: Monday to Friday only, if daily."""
+    """A subscriber's cadence, hour and timezone; `workdays`: daily, Monday to Friday only."""
 
     language: str
     cadence: Cadence
@@ -274,11 +274,10 @@ SubscriberStatus = Literal["pending", "active", "suspended", "left"]
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """A person who gets letters, did so, or has asked to.
+    """A subscriber, of any status.
 
-    `since` is when the present status and preferences took effect. `new_address` waits to be
-    confirmed. `epoch` counts the times that links to confirm became void, `moves` the changes of
-    address.
+    `since` is when the present status and preferences took effect. `new_address` is not yet
+    confirmed. `epoch` is raised to void confirmation links, `moves` by each change of address.
     """
 
     id: int

@@ -1,23 +1,23 @@
-"""The people at the desk, and what each of them may do."""
+"""Accounts of the desk, their roles, and their sessions."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
-# Each may do what those before it may.
+# Each role includes the permissions of those before it.
 Role = Literal["translator", "curator", "editor", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-# One-time links: the first person's, an invitation or a reset, and the one that signs in.
+# One-time links: for the first administrator, an invitation (or reset), and a sign-in.
 LinkKind = Literal["first", "invitation", "sign-in"]
 
 
 @dataclass(frozen=True, slots=True)
 class Curator:
-    """Somebody with a role at the desk.
+    """An account of the desk.
 
-    `languages` are those that a translator writes in, `language` the one that the desk speaks to
-    them. `has_password` and `has_factor` tell how they sign in. `disabled` is None while they may.
+    `languages` are those that a translator may write, `language` is that of the person's interface.
+    `disabled` is the time when the account was disabled, None while it is enabled.
     """
 
     id: int
@@ -32,7 +32,7 @@ class Curator:
     has_factor: bool = False
 
     def may(self, role: Role) -> bool:
-        """Whether they may do what `role` may."""
+        """Whether the account has the permissions of `role`."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
     def may_write(self, language: str) -> bool:
@@ -42,7 +42,7 @@ class Curator:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that somebody has signed in with; `is_whole` once a second factor was given."""
+    """A sign-in session; `is_whole` is false until a required second factor is given."""
 
     curator: Curator
     made: datetime

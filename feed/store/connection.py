@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -166,6 +166,15 @@ def opened(path: Path, *, create: bool = False, read_only: bool = False) -> Iter
         raise _translated(error) from error
     finally:
         db.close()
+
+
+def fetch_rows(
+    db: Database, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()
+) -> list[dict[str, Any]]:
+    """The rows of a SELECT as dictionaries, without the savepoint that `Database.query` opens."""
+    cursor = db.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model.people import Curator
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import instant, stamp
 
 Row = dict[str, Any]
@@ -37,7 +38,7 @@ def curator(row: Row) -> Curator:
 
 def list_all(db: Database) -> list[Curator]:
     """All accounts, disabled ones included, by name."""
-    rows = db.query(f"{SELECT} FROM curators c ORDER BY c.name COLLATE NOCASE, c.id")
+    rows = fetch_rows(db, f"{SELECT} FROM curators c ORDER BY c.name COLLATE NOCASE, c.id")
     return [curator(row) for row in rows]
 
 
@@ -130,5 +131,5 @@ def _stored(value: object) -> object:
 
 
 def _one(db: Database, where: str, value: object) -> Curator | None:
-    row = next(iter(db.query(f"{SELECT} FROM curators c WHERE {where}", [value])), None)
+    row = next(iter(fetch_rows(db, f"{SELECT} FROM curators c WHERE {where}", [value])), None)
     return curator(row) if row else None

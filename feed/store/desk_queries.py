@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from feed.store.connection import fetch_rows
 from feed.store.library import fts
 from feed.store.translations import AWAITING_APPROVAL, CELLS, LAST_SAVED, SOME_CELLS
 
@@ -107,7 +108,8 @@ def rows(db: Database, chosen: Collection[str], shown: str) -> list[LibraryRow]:
     values = {"slugs": json.dumps(list(chosen)), "shown": shown}
     found = {
         row["slug"]: row
-        for row in db.query(
+        for row in fetch_rows(
+            db,
             f"{SOME_CELLS} SELECT p.slug, {_TITLE} AS title, p.status, p.source,"
             " CASE WHEN w.title IS NULL THEN p.original_language ELSE :shown END AS language,"
             " r.at AS changed, c.name AS by, r.id AS revision,"

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from feed.model import SHOWABLE, TEXT_FIELDS, Edition, Principle, Showing, Text
 from feed.rotation import Choice, Shown
 from feed.store import library, revisions
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import instant, stamp
 
 Row = dict[str, Any]
@@ -17,10 +18,11 @@ Row = dict[str, Any]
 
 def shown(db: Database) -> list[Shown]:
     """The whole ledger as input of the rotation, oldest first."""
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         "SELECT e.date, e.cycle, e.withdrawn, p.slug, p.source,"
         " (SELECT group_concat(theme) FROM principle_themes x WHERE x.principle = p.slug) AS themes"
-        " FROM editions e JOIN principles p ON p.slug = e.principle ORDER BY e.date, e.number"
+        " FROM editions e JOIN principles p ON p.slug = e.principle ORDER BY e.date, e.number",
     )
     return [
         Shown(
@@ -99,7 +101,8 @@ def withdraw(
 
 def withdrawn(db: Database, limit: int) -> list[tuple[Edition, str | None]]:
     """The last withdrawn editions, newest first, each with the name of who withdrew it, or None."""
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         "SELECT e.*, c.name FROM editions e LEFT JOIN curators c ON c.id = e.withdrawn_by"
         " WHERE withdrawn IS NOT NULL ORDER BY withdrawn DESC, e.id DESC LIMIT ?",
         [limit],
@@ -130,7 +133,8 @@ def after(db: Database, day: date, today: date) -> Edition | None:
 
 def between(db: Database, first: date, last: date) -> list[Edition]:
     """The standing editions from `first` to `last`, both included, oldest first."""
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         "SELECT * FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ? ORDER BY date",
         [first.isoformat(), last.isoformat()],
     )
@@ -144,8 +148,8 @@ def page(
     condition = "FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ?"
     span = [first.isoformat(), last.isoformat()]
     total = db.execute(f"SELECT count(*) {condition}", span).fetchone()[0]
-    rows = db.query(
-        f"SELECT * {condition} ORDER BY date DESC LIMIT ? OFFSET ?", [*span, limit, offset]
+    rows = fetch_rows(
+        db, f"SELECT * {condition} ORDER BY date DESC LIMIT ? OFFSET ?", [*span, limit, offset]
     )
     return [_edition(row) for row in rows], total
 
@@ -161,7 +165,8 @@ def recent(
         )
     if source is not None:
         condition += " AND principle IN (SELECT slug FROM principles WHERE source = :source)"
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         f"SELECT * FROM editions WHERE {condition} ORDER BY date DESC LIMIT :limit",
         {"today": today.isoformat(), "theme": theme, "source": source, "limit": limit},
     )
@@ -241,7 +246,7 @@ def _as_shown(db: Database, principle: Principle) -> Principle:
 
 def _one(db: Database, condition: str, day: date) -> Edition | None:
     query = f"SELECT * FROM editions WHERE {condition} LIMIT 1"
-    row = next(iter(db.query(query, [day.isoformat()])), None)
+    row = next(iter(fetch_rows(db, query, [day.isoformat()])), None)
     return _edition(row) if row else None
 
 

@@ -17,6 +17,7 @@ from feed.model import (
     ThemeText,
 )
 from feed.rotation import Candidate
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import instant
 
 Row = dict[str, Any]
@@ -59,9 +60,10 @@ def principle(db: Database, slug: str) -> Principle | None:
 def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, Principle]:
     """Principles by slug, ordered by slug: those of `slugs`, or all."""
     chosen = _in("slug", slugs)
-    rows = db.query(f"SELECT * FROM principles {chosen} ORDER BY slug", _json(slugs))
+    rows = fetch_rows(db, f"SELECT * FROM principles {chosen} ORDER BY slug", _json(slugs))
     themes = _grouped(
-        db.query(
+        fetch_rows(
+            db,
             f"SELECT principle, theme FROM principle_themes {_in('principle', slugs)}"
             " ORDER BY principle, position",
             _json(slugs),
@@ -73,7 +75,8 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
         " LEFT JOIN texts o ON o.principle = t.principle AND o.language = p.original_language"
     )
     texts = _grouped(
-        db.query(
+        fetch_rows(
+            db,
             f"{originals} {_in('t.principle', slugs)}"
             " ORDER BY t.language <> p.original_language, t.language",
             _json(slugs),
@@ -129,7 +132,8 @@ def candidates(db: Database, complete_in: Collection[str]) -> list[Candidate]:
 
     They are also approved in every language of `complete_in`.
     """
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         "SELECT p.slug, p.source, group_concat(x.theme) AS themes FROM principles p"
         f" LEFT JOIN principle_themes x ON x.principle = p.slug WHERE {_LISTED}"
         " AND NOT EXISTS (SELECT 1 FROM json_each(:languages) l WHERE NOT EXISTS"
@@ -201,11 +205,13 @@ def language_counts(db: Database) -> dict[str, int]:
 
 def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Theme]:
     """Themes by slug, ordered by slug: those of `slugs`, or all."""
-    rows = db.query(
-        f"SELECT * FROM theme_texts {_in('theme', slugs)} ORDER BY theme, rowid", _json(slugs)
+    rows = fetch_rows(
+        db, f"SELECT * FROM theme_texts {_in('theme', slugs)} ORDER BY theme, rowid", _json(slugs)
     )
     texts = _grouped(rows, "theme")
-    known = db.query(f"SELECT slug FROM themes {_in('slug', slugs)} ORDER BY slug", _json(slugs))
+    known = fetch_rows(
+        db, f"SELECT slug FROM themes {_in('slug', slugs)} ORDER BY slug", _json(slugs)
+    )
     return {
         slug: Theme(
             slug,
@@ -220,11 +226,15 @@ def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Them
 
 def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Source]:
     """Sources by slug, ordered by slug: those of `slugs`, or all."""
-    rows = db.query(
-        f"SELECT * FROM source_texts {_in('source', slugs)} ORDER BY source, rowid", _json(slugs)
+    rows = fetch_rows(
+        db,
+        f"SELECT * FROM source_texts {_in('source', slugs)} ORDER BY source, rowid",
+        _json(slugs),
     )
     texts = _grouped(rows, "source")
-    known = db.query(f"SELECT * FROM sources {_in('slug', slugs)} ORDER BY slug", _json(slugs))
+    known = fetch_rows(
+        db, f"SELECT * FROM sources {_in('slug', slugs)} ORDER BY slug", _json(slugs)
+    )
     return {row["slug"]: _source(row, texts.get(row["slug"], [])) for row in known}
 
 

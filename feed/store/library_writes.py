@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from feed.files import Entry
 from feed.model import TEXT_FIELDS
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import stamp
 
 Row = dict[str, Any]
@@ -100,7 +101,7 @@ def _put_texts(
     original = entry["original_language"]
     stored = {
         row["language"]: row
-        for row in db.query("SELECT * FROM texts WHERE principle = ?", [entry["slug"]])
+        for row in fetch_rows(db, "SELECT * FROM texts WHERE principle = ?", [entry["slug"]])
     }
     version = 0
     # The original first: its version is what the translations are based on.

@@ -8,6 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.files import Entry
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import stamp
 
 Row = dict[str, Any]
@@ -84,7 +85,7 @@ def by_form(db: Database, form: str) -> Revision | None:
 
 def history(db: Database, slug: str) -> list[Revision]:
     """All revisions of a principle, newest first."""
-    rows = db.query(f"{_SELECT} WHERE r.principle = ? ORDER BY r.id DESC", [slug])
+    rows = fetch_rows(db, f"{_SELECT} WHERE r.principle = ? ORDER BY r.id DESC", [slug])
     return [_revision(row) for row in rows]
 
 
@@ -101,9 +102,10 @@ def last_approved(db: Database, slug: str) -> Entry | None:
 
 def unapplied(db: Database) -> dict[str, Revision]:
     """The newest revisions that are not wholly in the library, by slug, oldest first."""
-    rows = db.query(
+    rows = fetch_rows(
+        db,
         f"{_SELECT} WHERE r.id IN (SELECT max(id) FROM revisions GROUP BY principle)"
-        " AND NOT r.applied ORDER BY r.id"
+        " AND NOT r.applied ORDER BY r.id",
     )
     return {row["principle"]: _revision(row) for row in rows}
 
@@ -117,7 +119,7 @@ def last_origin(db: Database, slug: str) -> str | None:
 
 
 def _one(db: Database, where: str, value: object) -> Revision | None:
-    row = next(iter(db.query(f"{_SELECT} {where}", [value])), None)
+    row = next(iter(fetch_rows(db, f"{_SELECT} {where}", [value])), None)
     return _revision(row) if row else None
 
 

@@ -6,6 +6,7 @@ from sqlite_utils import Database
 
 from feed.model.people import Session
 from feed.store import curators
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import stamp
 
 
@@ -23,7 +24,7 @@ def find(db: Database, digest: str) -> Session | None:
         f"{curators.SELECT}, s.made, s.seen, s.whole FROM sessions s"
         " JOIN curators c ON c.id = s.curator WHERE s.id = ? AND c.disabled IS NULL"
     )
-    row = next(iter(db.query(query, [digest])), None)
+    row = next(iter(fetch_rows(db, query, [digest])), None)
     if row is None:
         return None
     return Session(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from feed.store.connection import fetch_rows
 from feed.store.timestamps import stamp
 
 MAX_UPLOADS = 5  # per person; the oldest are deleted
@@ -38,8 +39,12 @@ def add(db: Database, curator: int, name: str, body: bytes, now: datetime) -> in
 def get(db: Database, number: int, curator: int) -> Upload | None:
     """A person's upload by its id; None if it is another's, or deleted."""
     row = next(
-        db.query(
-            "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ?", [number, curator]
+        iter(
+            fetch_rows(
+                db,
+                "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ?",
+                [number, curator],
+            )
         ),
         None,
     )

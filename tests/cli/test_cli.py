@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Command, answers, fetch, free_port, outside, wait_until
-from tests.test_exchange import ODD
+from tests.files.test_exchange_files import ODD
 
 DATABASE = Path("instance", "devis.sqlite3")
 LIBRARY = ROOT / "data"

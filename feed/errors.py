@@ -1,7 +1,8 @@
-"""The one family of errors.
+"""The exception classes of Devis, all derived from DevisError.
 
-Every message is a template of the catalogue with named values, so that an edge can say it in the
-reader's language: `translator.gettext(error.message) % error.values`.
+A message is an English template with named placeholders. Messages that visitors and staff can see
+are marked with `gettext_noop`, so that `translator.gettext(error.message, **error.values)`
+translates them; messages for the operator (command line and log) are plain English.
 """
 
 from collections.abc import Mapping
@@ -9,14 +10,14 @@ from dataclasses import dataclass
 
 
 def gettext_noop(message: str) -> str:
-    """Mark a template for the catalogue without translating it here."""
+    """Mark a message for extraction into the catalogues, and return it unchanged."""
     return message
 
 
 class DevisError(Exception):
-    """Root of every error that Devis raises on purpose.
+    """Base of every error that Devis raises itself.
 
-    `message` is an English template, `values` what fills it; `str()` gives the English text.
+    `message` is an English template, `values` fill its placeholders; `str()` is the English text.
     """
 
     def __init__(self, message: str, **values: object) -> None:
@@ -26,18 +27,18 @@ class DevisError(Exception):
 
 
 class NotFoundError(DevisError):
-    """What was asked for does not exist (HTTP 404)."""
+    """The requested object does not exist (HTTP 404)."""
 
 
 class InputError(DevisError):
-    """What was given cannot be taken; the message says what was expected (HTTP 400)."""
+    """Invalid input; the message says what was expected (HTTP 400)."""
 
 
 class ParameterError(InputError):
-    """One parameter of a request is malformed; `values` has its name, its value, and a message."""
+    """An invalid query or path parameter; `values` has `parameter`, `value` and `expected`."""
 
     def __init__(self, parameter: str, value: str, expected: str) -> None:
-        self.expected = expected  # a message of the catalogue, without values
+        self.expected = expected  # a translatable message without placeholders
         super().__init__(
             gettext_noop("“%(parameter)s” is “%(value)s”: expected %(expected)s."),
             parameter=parameter,
@@ -47,7 +48,7 @@ class ParameterError(InputError):
 
 
 class LinkError(NotFoundError):
-    """A link with a token that is not ours, has run out, or has become void."""
+    """A link whose token is invalid, has expired, or was revoked."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -56,7 +57,7 @@ class LinkError(NotFoundError):
 
 
 class FormError(InputError):
-    """A form was filled in wrongly; `fields` names each faulty field and what was expected."""
+    """Form validation failed; `fields` has the error of each invalid field, by name."""
 
     def __init__(self, fields: Mapping[str, InputError]) -> None:
         self.fields = fields
@@ -64,11 +65,11 @@ class FormError(InputError):
 
 
 class ConflictError(DevisError):
-    """Somebody else has saved meanwhile; nothing was overwritten (HTTP 409)."""
+    """Edit conflict: another person has saved since; nothing was overwritten (HTTP 409)."""
 
 
 class ForbiddenError(DevisError):
-    """What was asked for is not for this person, or came from a foreign page (HTTP 403)."""
+    """The user lacks the permission, or the CSRF token is invalid (HTTP 403)."""
 
 
 class WithdrawnError(DevisError):
@@ -76,30 +77,30 @@ class WithdrawnError(DevisError):
 
 
 class SettingError(DevisError):
-    """A setting is malformed; the message names it."""
+    """A setting is invalid; the message names it."""
 
 
 class SchemaError(DevisError):
-    """The database is older or newer than the program."""
+    """The schema version of the database is not that of the program."""
 
 
 class StoreError(DevisError):
-    """The database cannot be read or written right now (HTTP 503)."""
+    """The database cannot be read or written at the moment (HTTP 503)."""
 
 
 class BackupError(DevisError):
-    """A backup cannot be made, or is none that could be restored."""
+    """A backup cannot be made or restored."""
 
 
 class InstanceError(DevisError):
-    """The place where Devis should run is not usable: a taken port, a read-only folder."""
+    """The environment is unusable: a port in use, a read-only folder."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in a file: where it stands, and what was expected there.
+    """An error in an exchange file: its location, and what was expected.
 
-    `row` is the row of a table, None where it is not about a single one.
+    `row` is the row of a table, None if the problem is not in a single row.
     """
 
     file: str
@@ -115,7 +116,7 @@ class Problem:
 
 
 class ExchangeError(DevisError):
-    """An exchange file was refused, whole; `problems` lists every reason found."""
+    """An import was refused as a whole; `problems` lists every error found."""
 
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
@@ -128,12 +129,12 @@ class ExchangeError(DevisError):
 
 
 class MailError(DevisError):
-    """Letters cannot be sent; those without an outcome are as before."""
+    """E-mails cannot be sent; those without an outcome stay queued."""
 
 
 class MailRefusedError(MailError):
-    """The mail server refuses us. The operator must act; the message says what to do."""
+    """The mail server refuses to work for Devis: the operator must act, as the message says."""
 
 
 class MailUnavailableError(MailError):
-    """The mail server, or the outbox, takes no letters right now. Try again later."""
+    """The mail server or the outbox folder takes no e-mails at the moment: retry later."""

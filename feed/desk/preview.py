@@ -25,7 +25,7 @@ from feed.files.models import (
 from feed.library import editing
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, digest
-from feed.publish.api_locale import reader
+from feed.publish.api_locale import request_locale
 from feed.store import library
 from feed.web import widget, widget_options
 from feed.web.context import db, here, now, site, translate
@@ -74,7 +74,9 @@ def _render(form: str, code: str, showing: Showing) -> Response:
         return Response(render_template("desk/preview_feed.html", item=item))
     if form == "widget":
         return widget.shown(
-            reader(site(), code), widget_options.WidgetOptions(show=widget_options.PARTS), showing
+            request_locale(site(), code),
+            widget_options.WidgetOptions(show=widget_options.PARTS),
+            showing,
         )
     if form == "letter":
         return Response(digest.daily(site(), code, showing).html)

@@ -16,7 +16,7 @@ from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
 from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
-from feed.publish.chat import Message
+from feed.publish.chat import ChatMessage
 from feed.store import signing_key
 from feed.store.chat_posts import Target
 
@@ -109,7 +109,7 @@ def services(config: Config) -> "list[tuple[Webhook, NotifyBase]]":
     return found
 
 
-def post(chat: Chat, message: Message) -> PostOutcome:
+def post(chat: Chat, message: ChatMessage) -> PostOutcome:
     """Post a message, once."""
     try:
         return with_timeout(TOTAL_TIMEOUT, lambda: _post(chat.service, message))
@@ -119,7 +119,7 @@ def post(chat: Chat, message: Message) -> PostOutcome:
         return PostOutcome("unknown", type(error).__name__)
 
 
-def _post(service: "NotifyBase", message: Message) -> PostOutcome:
+def _post(service: "NotifyBase", message: ChatMessage) -> PostOutcome:
     from apprise import Apprise, NotifyFormat
 
     form = NotifyFormat.TEXT

@@ -1,15 +1,18 @@
-"""Publishers: pure functions from a channel to bytes. FORMATS names those of the feeds."""
+"""Publishers: pure functions that render editions as feeds, API answers, e-mails, files, images.
+
+They read no database and no clock. FORMATS registers the feed formats.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from feed.publish import atom, json_feed, rss
+from feed.publish import json_feed, rss_atom
 from feed.publish.channel import Channel
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A feed format: what it is called, its media type, and the function that writes it."""
+    """A feed format: its name, its media type, and its renderer."""
 
     label: str
     media_type: str
@@ -17,7 +20,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "rss": Format("RSS", "application/rss+xml", rss.render),
-    "atom": Format("Atom", "application/atom+xml", atom.render),
+    "rss": Format("RSS", "application/rss+xml", rss_atom.rss),
+    "atom": Format("Atom", "application/atom+xml", rss_atom.atom),
     "json": Format("JSON Feed", "application/feed+json", json_feed.render),
 }

@@ -1,4 +1,4 @@
-"""The answers of the API as models: they check what leaves, and describe it (see openapi.py)."""
+"""API responses as pydantic models: they validate what is sent, and describe it in OpenAPI."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from feed import model
 from feed.i18n import own_name
 from feed.publish import markup
-from feed.publish.api_locale import Reader
+from feed.publish.api_locale import RequestLocale
 
 VERSION = "1.0.0"
 
@@ -19,13 +19,21 @@ Day = Annotated[date, Field(description="A calendar date, in the site’s time z
 Language = Annotated[str, Field(description="A BCP 47 language tag.", examples=["sv"])]
 
 
-class Answer(BaseModel):
-    """Every answer has exactly the fields of its model; within /api/v1 fields are only added."""
+def schema_name(model: type[BaseModel]) -> str:
+    """The public name of a model in the OpenAPI document: its class name without `Model`."""
+    return model.__name__.removesuffix("Model")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+class ApiModel(BaseModel):
+    """Base of the response models. Within /api/v1, fields are only ever added.
+
+    The docstrings and descriptions of the models are part of the public OpenAPI document.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, model_title_generator=schema_name)
 
 
-class Text(Answer):
+class TextModel(ApiModel):
     """A principle in one language. A part that does not exist is null."""
 
     language: Annotated[Language, Field(description="The language that the parts are in.")]
@@ -38,7 +46,7 @@ class Text(Answer):
     commentary: str | None
 
 
-class Edition(Answer):
+class EditionModel(ApiModel):
     """The principle of one day."""
 
     date: Day
@@ -51,10 +59,10 @@ class Edition(Answer):
     url: Address = Field(description="The page of the day.")
     image: Address = Field(description="The day as a picture, 1200 × 630.")
     updated: datetime = Field(description="The last change that a reader of the language can see.")
-    text: Text
+    text: TextModel
 
 
-class Principle(Answer):
+class PrincipleModel(ApiModel):
     """A principle of the library."""
 
     slug: Slug
@@ -65,16 +73,16 @@ class Principle(Answer):
     url: Address = Field(description="Its page.")
     languages: list[Language] = Field(description="The languages it can be read in.")
     updated: datetime | None = Field(description="Its last correction; null before the first.")
-    text: Text
+    text: TextModel
 
 
-class PrincipleDetail(Principle):
+class PrincipleDetailModel(PrincipleModel):
     """A principle of the library, with the days on which it was shown."""
 
     shown: list[Day] = Field(description="The dates of its editions, newest first.")
 
 
-class Theme(Answer):
+class ThemeModel(ApiModel):
     """One word of the fixed vocabulary."""
 
     slug: Slug
@@ -86,7 +94,7 @@ class Theme(Answer):
     feed: Address = Field(description="Its Atom feed.")
 
 
-class Source(Answer):
+class SourceModel(ApiModel):
     """A text that principles come from. What is not known is null."""
 
     slug: Slug
@@ -104,7 +112,7 @@ class Source(Answer):
     feed: Address = Field(description="Its Atom feed.")
 
 
-class SiteLanguage(Answer):
+class SiteLanguage(ApiModel):
     """A language of the site."""
 
     code: Language
@@ -113,10 +121,10 @@ class SiteLanguage(Answer):
     principles: int = Field(ge=0, description="How many published principles can be read in it.")
 
 
-Item = TypeVar("Item", bound=Answer)
+Item = TypeVar("Item", bound=ApiModel)
 
 
-class Page(Answer, Generic[Item]):
+class Page(ApiModel, Generic[Item]):
     """A page of a list: next and prev are addresses, null at its ends."""
 
     items: list[Item]
@@ -127,29 +135,29 @@ class Page(Answer, Generic[Item]):
     prev: Address | None
 
 
-class Editions(Page[Edition]):
+class Editions(Page[EditionModel]):
     """Editions, newest first."""
 
 
-class Principles(Page[Principle]):
+class Principles(Page[PrincipleModel]):
     """Principles, by title or the best match first."""
 
 
-class Themes(Answer):
+class Themes(ApiModel):
     """Every theme, in the order of their slugs."""
 
-    items: list[Theme]
+    items: list[ThemeModel]
     total: int = Field(ge=0)
 
 
-class Sources(Answer):
+class Sources(ApiModel):
     """Every source, in the order of their slugs."""
 
-    items: list[Source]
+    items: list[SourceModel]
     total: int = Field(ge=0)
 
 
-class Languages(Answer):
+class Languages(ApiModel):
     """Every language of the site, the first choice first."""
 
     items: list[SiteLanguage]
@@ -157,7 +165,7 @@ class Languages(Answer):
     timezone: str = Field(description="The zone whose calendar the dates follow.")
 
 
-class Problem(Answer):
+class ProblemModel(ApiModel):
     """What went wrong (RFC 9457)."""
 
     type: Address = Field(description="The address that explains this kind of problem.")
@@ -168,12 +176,12 @@ class Problem(Answer):
     expected: str | None = Field(None, description="What was expected of it.")
 
 
-def text(reader: Reader, shown: model.Text) -> Text:
-    """A text as its reader gets it."""
-    return Text(
+def text(locale: RequestLocale, shown: model.Text) -> TextModel:
+    """The response for a principle's text."""
+    return TextModel(
         language=shown.language,
-        requested_language=reader.tag,
-        fallback=reader.falls_back(shown),
+        requested_language=locale.tag,
+        fallback=locale.falls_back(shown),
         title=shown.title,
         statement=shown.statement,
         reflection=shown.reflection or None,
@@ -182,61 +190,63 @@ def text(reader: Reader, shown: model.Text) -> Text:
     )
 
 
-def edition(reader: Reader, showing: model.Showing) -> Edition:
-    """An edition as its reader gets it."""
-    principle, shown = showing.principle, reader.text(showing.principle)
-    language = reader.page_language(shown)
-    return Edition(
+def edition(locale: RequestLocale, showing: model.Showing) -> EditionModel:
+    """The response for an edition."""
+    principle, shown = showing.principle, locale.text(showing.principle)
+    language = locale.page_language(shown)
+    return EditionModel(
         date=showing.edition.date,
         version=showing.edition.number,
         slug=principle.slug,
         kind=principle.kind,
         themes=list(principle.themes),
         source=principle.source,
-        credit=markup.credit(reader.translator, showing.source, principle),
-        url=reader.edition_url(showing),
-        image=reader.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
-        updated=showing.updated(reader.language or shown.language),
-        text=text(reader, shown),
+        credit=markup.credit(locale.translator, showing.source, principle),
+        url=locale.edition_url(showing),
+        image=locale.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
+        updated=showing.updated(locale.language or shown.language),
+        text=text(locale, shown),
     )
 
 
-def principle(reader: Reader, item: model.Principle, source: model.Source) -> Principle:
-    """A principle as its reader gets it."""
-    shown = reader.text(item)
+def principle(locale: RequestLocale, item: model.Principle, source: model.Source) -> PrincipleModel:
+    """The response for a principle."""
+    shown = locale.text(item)
     changes = [change for change in (item.corrected, shown.corrected) if change]
-    readable = [code for code in reader.site.languages if item.text(code).language == code]
-    return Principle(
+    readable = [code for code in locale.site.languages if item.text(code).language == code]
+    return PrincipleModel(
         slug=item.slug,
         kind=item.kind,
         themes=list(item.themes),
         source=item.source,
-        credit=markup.credit(reader.translator, source, item),
-        url=reader.site.url(f"/{reader.page_language(shown)}/principles/{item.slug}/"),
+        credit=markup.credit(locale.translator, source, item),
+        url=locale.site.url(f"/{locale.page_language(shown)}/principles/{item.slug}/"),
         languages=readable,
         updated=max(changes, default=None),
-        text=text(reader, shown),
+        text=text(locale, shown),
     )
 
 
 def detail(
-    reader: Reader, item: model.Principle, source: model.Source, dates: Sequence[date]
-) -> PrincipleDetail:
-    """A principle with the days on which it was shown, newest first."""
-    return PrincipleDetail(**dict(principle(reader, item, source)), shown=list(dates))
+    locale: RequestLocale, item: model.Principle, source: model.Source, dates: Sequence[date]
+) -> PrincipleDetailModel:
+    """The response for a principle with the dates of its editions, newest first."""
+    return PrincipleDetailModel(**dict(principle(locale, item, source)), shown=list(dates))
 
 
-def themes(reader: Reader, items: Sequence[model.Theme], counts: Mapping[str, int]) -> Themes:
-    """Every theme as its reader gets it."""
-    found = [theme(reader, item, counts.get(item.slug, 0)) for item in items]
+def themes(
+    locale: RequestLocale, items: Sequence[model.Theme], counts: Mapping[str, int]
+) -> Themes:
+    """The response that lists every theme; `counts` has the published principles by slug."""
+    found = [theme(locale, item, counts.get(item.slug, 0)) for item in items]
     return Themes(items=found, total=len(found))
 
 
-def theme(reader: Reader, item: model.Theme, principles: int) -> Theme:
-    """A theme as its reader gets it."""
-    language, shown = item.text(reader.interface)
-    home = reader.site.url(f"/{reader.interface}/themes/{item.slug}/")
-    return Theme(
+def theme(locale: RequestLocale, item: model.Theme, principles: int) -> ThemeModel:
+    """The response for a theme."""
+    language, shown = item.text(locale.interface)
+    home = locale.site.url(f"/{locale.interface}/themes/{item.slug}/")
+    return ThemeModel(
         slug=item.slug,
         language=language,
         name=shown.name,
@@ -247,17 +257,19 @@ def theme(reader: Reader, item: model.Theme, principles: int) -> Theme:
     )
 
 
-def sources(reader: Reader, items: Sequence[model.Source], counts: Mapping[str, int]) -> Sources:
-    """Every source as its reader gets it."""
-    found = [source(reader, item, counts.get(item.slug, 0)) for item in items]
+def sources(
+    locale: RequestLocale, items: Sequence[model.Source], counts: Mapping[str, int]
+) -> Sources:
+    """The response that lists every source; `counts` has the published principles by slug."""
+    found = [source(locale, item, counts.get(item.slug, 0)) for item in items]
     return Sources(items=found, total=len(found))
 
 
-def source(reader: Reader, item: model.Source, principles: int) -> Source:
-    """A source as its reader gets it."""
-    language, shown = item.text(reader.interface)
-    home = reader.site.url(f"/{reader.interface}/sources/{item.slug}/")
-    return Source(
+def source(locale: RequestLocale, item: model.Source, principles: int) -> SourceModel:
+    """The response for a source."""
+    language, shown = item.text(locale.interface)
+    home = locale.site.url(f"/{locale.interface}/sources/{item.slug}/")
+    return SourceModel(
         slug=item.slug,
         title=item.title,
         language=item.language,
@@ -277,7 +289,7 @@ def source(reader: Reader, item: model.Source, principles: int) -> Source:
 def languages(
     site: model.Site, today: model.Showing | None, counts: Mapping[str, int]
 ) -> Languages:
-    """The languages of the site; `today` is what stands there now."""
+    """The response that lists the site's languages; `today` is the edition shown now, if any."""
     items = [
         SiteLanguage(
             code=code,

@@ -1,4 +1,4 @@
-"""What the API may be asked: the parameters as models, which read them and describe them."""
+"""Query parameters of the API as pydantic models: they validate requests, and describe them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ LONGEST_TAG = 35
 TAG = r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
-# What is expected of each parameter, as problems and the page of the API say it.
+# The expected value of each parameter, for error messages, OpenAPI and the API page.
 EXPECTED: Mapping[str, str] = {
     "lang": gettext_noop("a language tag such as sv or en-GB"),
     "from": gettext_noop("a date such as 2026-11-22"),
@@ -36,7 +36,7 @@ EXPECTED: Mapping[str, str] = {
 _UNKNOWN = gettext_noop("only parameters that this address knows")
 _TWICE = gettext_noop("each parameter once")
 
-Asked = TypeVar("Asked", bound="LanguagesQuery")
+AnyQuery = TypeVar("AnyQuery", bound="LanguagesQuery")
 
 
 def _digits(value: Any) -> Any:
@@ -51,7 +51,7 @@ def _day(value: Any) -> Any:
     return value
 
 
-# The bounds stand before the validator: behind it they would be missing from the description.
+# Bounds come before the validator: after it, pydantic leaves them out of the JSON schema.
 PageNumber = Annotated[int, Field(ge=1, le=MOST_PAGES), BeforeValidator(_digits)]
 Length = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_digits)]
 Day = Annotated[date, BeforeValidator(_day)]
@@ -60,7 +60,7 @@ Absent = SkipJsonSchema[None]
 
 
 class LanguagesQuery(BaseModel):
-    """What every address may be asked for."""
+    """The query parameters of every address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,7 +68,7 @@ class LanguagesQuery(BaseModel):
 
 
 class EditionsQuery(LanguagesQuery):
-    """What the list of editions may be asked for."""
+    """The query parameters of the list of editions."""
 
     from_: Day | Absent = Field(None, alias="from")
     to: Day | Absent = None
@@ -76,7 +76,7 @@ class EditionsQuery(LanguagesQuery):
 
 
 class PrinciplesQuery(LanguagesQuery):
-    """What the list of principles may be asked for."""
+    """The query parameters of the list of principles."""
 
     theme: Slug | Absent = None
     source: Slug | Absent = None
@@ -87,23 +87,23 @@ class PrinciplesQuery(LanguagesQuery):
     page: PageNumber = 1
 
 
-def read(kind: type[Asked], given: Sequence[tuple[str, str]]) -> Asked:
-    """The parameters of a request, checked. Raises ParameterError at the first that is wrong."""
+def read(model: type[AnyQuery], given: Sequence[tuple[str, str]]) -> AnyQuery:
+    """Validate the pairs of a query string. Raises ParameterError for the first invalid one."""
     names = [name for name, _ in given]
     for name, value in given:
-        if name not in parameters(kind):
+        if name not in parameters(model):
             raise ParameterError(name, value, _UNKNOWN)
         if names.count(name) > 1:
             raise ParameterError(name, value, _TWICE)
     try:
-        return kind.model_validate(dict(given))
+        return model.model_validate(dict(given))
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
         raise ParameterError(name, dict(given)[name], EXPECTED[name]) from None
 
 
 def day(text: str) -> date:
-    """The date of a path. Raises ParameterError."""
+    """Parse the date in a path. Raises ParameterError."""
     try:
         return date.fromisoformat(_day(text))
     except ValueError:
@@ -111,17 +111,17 @@ def day(text: str) -> date:
 
 
 def slug(text: str) -> str:
-    """The slug of a path. Raises ParameterError."""
+    """Validate the slug in a path. Raises ParameterError."""
     if not re.fullmatch(SLUG, text):
         raise ParameterError("slug", text, EXPECTED["slug"])
     return text
 
 
-def parameters(kind: type[LanguagesQuery]) -> dict[str, Any]:
-    """The JSON schema of each parameter, by name."""
-    return dict(kind.model_json_schema()["properties"])
+def parameters(model: type[LanguagesQuery]) -> dict[str, Any]:
+    """The JSON schema of each parameter of a query model, by name."""
+    return dict(model.model_json_schema()["properties"])
 
 
 def encode(given: Mapping[str, object]) -> str:
-    """Parameters as they stand in an address."""
+    """Encode parameters as a query string."""
     return urlencode({name: str(value) for name, value in given.items()})

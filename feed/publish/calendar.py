@@ -1,4 +1,4 @@
-"""iCalendar (RFC 5545): every edition as an event of a whole day."""
+"""iCalendar (RFC 5545): each edition as an all-day event."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,21 +14,21 @@ REFRESH = timedelta(hours=6)
 
 
 def render(site: Site, language: str, showings: Sequence[Showing]) -> bytes:
-    """The editions as a calendar in UTF-8, lines folded and ended by CRLF.
+    """Render editions as an iCalendar file in UTF-8: lines folded, CRLF line ends.
 
-    An event keeps its UID for ever, as the edition keeps its feed id.
+    The UID of an event never changes, like the feed id of its edition.
     """
     t, name = translator(language), site.name(language)
     calendar = Calendar()
     calendar.add("version", "2.0")
     calendar.add("prodid", f"-//{site.authority}//Devis//{language.upper()}")
     calendar.add("method", "PUBLISH")
-    for key in ("name", "x-wr-calname"):  # RFC 7986, and what was there before it
+    for key in ("name", "x-wr-calname"):  # RFC 7986, and the older extension
         calendar.add(key, name)
     calendar.add("description", t.gettext("One leadership principle a day."))
     calendar.add("url", vUri(site.url(f"/{language}/")))
-    own = vUri(site.url(f"/{language}/calendar.ics"))
-    calendar.add("source", own, parameters={"value": "URI"})
+    calendar_url = vUri(site.url(f"/{language}/calendar.ics"))
+    calendar.add("source", calendar_url, parameters={"value": "URI"})
     for key in ("refresh-interval", "x-published-ttl"):
         calendar.add(key, vDuration(REFRESH), parameters={"value": "DURATION"})
     for showing in showings:
@@ -39,16 +39,16 @@ def render(site: Site, language: str, showings: Sequence[Showing]) -> bytes:
 def _event(site: Site, showing: Showing, t: Translator) -> Event:
     edition, text = showing.edition, showing.text(t.language)
     updated = showing.updated(t.language)
-    said = {"language": text.language}
+    language = {"language": text.language}
     event = Event()
     event.add("uid", f"{t.language}-{edition.key}@{site.authority}")
     event.add("dtstamp", updated)
     event.add("last-modified", updated)
     event.add("dtstart", edition.date)
     event.add("dtend", edition.date + timedelta(days=1))
-    event.add("summary", text.title, parameters=said)
-    event.add("description", plain_text.body(site, showing, t), parameters=said)
+    event.add("summary", text.title, parameters=language)
+    event.add("description", plain_text.body(site, showing, t), parameters=language)
     event.add("url", vUri(site.url(markup.edition_path(t.language, showing))))
     event.add("categories", [theme.text(t.language)[1].name for theme in showing.themes])
-    event.add("transp", "TRANSPARENT")  # nobody is busy because of it
+    event.add("transp", "TRANSPARENT")  # does not mark the person as busy
     return event

@@ -1,4 +1,7 @@
-"""The day as a picture for link previews and screens: 1200 × 630, the same bytes anywhere."""
+"""The card of an edition: a PNG for link previews and screens, 1200 × 630 pixels.
+
+The bytes are the same on every machine.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -19,17 +22,17 @@ from feed.publish import markup
 WIDTH, HEIGHT = 1200, 630
 MARGIN = 80
 PAPER, INK, SOFT, ACCENT = "#fbf8f2", "#22282b", "#5b6468", "#a8431f"
-COLOURS = 64  # what anti-aliased text needs; a palette keeps the file small
+COLOURS = 64  # enough for anti-aliased text; a palette keeps the file small
 SMALL = 26
-LARGEST, SMALLEST = 60, 12  # of the title, in pixels; the statement follows it
+LARGEST, SMALLEST = 60, 12  # font size of the title, in pixels; the statement is set at two thirds
 _TITLE_SPACE, _LINE = 1.15, 1.35
-ORDINARY_WORD = 64  # characters; a longer word is measured piece by piece
+ORDINARY_WORD = 64  # characters; a longer word is measured in pieces
 
 Weight = Literal["Regular", "Semibold"]
 
 
 def render(site: Site, language: str, showing: Showing) -> bytes:
-    """An edition as PNG. However long it is, nothing is cut: it is wrapped and set smaller."""
+    """Render an edition as PNG. Long texts are wrapped and set smaller; nothing is cut off."""
     t, text = translator(language), showing.text(language)
     image = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
     draw = ImageDraw.Draw(image)
@@ -48,16 +51,16 @@ def render(site: Site, language: str, showing: Showing) -> bytes:
         draw.text((MARGIN, y), line, INK, _font("Semibold", size))
         y += size * _TITLE_SPACE
     y += size * 0.4
-    for line in wrapped(text.statement, "Regular", _second(size), WIDTH - 2 * MARGIN):
-        draw.text((MARGIN, y), line, INK, _font("Regular", _second(size)))
-        y += _second(size) * _LINE
+    for line in wrapped(text.statement, "Regular", _statement_size(size), WIDTH - 2 * MARGIN):
+        draw.text((MARGIN, y), line, INK, _font("Regular", _statement_size(size)))
+        y += _statement_size(size) * _LINE
     target = BytesIO()
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG", optimize=True)
     return target.getvalue()
 
 
 def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
-    """The text in lines of at most `width` pixels; a word that is longer goes on below."""
+    """Wrap text into lines of at most `width` pixels; a longer word is broken."""
     font = _font(weight, size)
     space = font.getlength(" ")
     lines: list[str] = []
@@ -75,13 +78,13 @@ def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
 
 
 def _parts(word: str, font: FreeTypeFont, width: int) -> Iterator[str]:
-    """The word, cut wherever it is wider than a line; linear in its length."""
+    """Break a word wherever it is wider than a line, in linear time."""
     if len(word) <= ORDINARY_WORD and font.getlength(word) <= width:
         yield word
         return
     start = 0
     while start < len(word):
-        reach = 1  # of characters that are measured: about twice as many as fit
+        reach = 1  # characters to measure: at most about twice as many as fit
         while start + reach < len(word) and font.getlength(word[start : start + reach]) <= width:
             reach *= 2
         ends = range(start + 1, min(start + reach, len(word)) + 1)
@@ -93,11 +96,15 @@ def _parts(word: str, font: FreeTypeFont, width: int) -> Iterator[str]:
 def _height(title: str, statement: str, size: int) -> float:
     width = WIDTH - 2 * MARGIN
     above = len(wrapped(title, "Semibold", size, width)) * size * _TITLE_SPACE
-    below = len(wrapped(statement, "Regular", _second(size), width)) * _second(size) * _LINE
+    below = (
+        len(wrapped(statement, "Regular", _statement_size(size), width))
+        * _statement_size(size)
+        * _LINE
+    )
     return above + size * 0.4 + below
 
 
-def _second(size: int) -> int:
+def _statement_size(size: int) -> int:
     return max(SMALLEST, size * 2 // 3)
 
 
@@ -108,7 +115,7 @@ def _credit(t: Translator, showing: Showing) -> str:
 def _line(
     draw: ImageDraw.ImageDraw, y: float, text: str, weight: Weight, colour: str, side: str
 ) -> None:
-    """One line in small letters, set smaller still where it would be too wide."""
+    """Draw one line of small text, reduced further if it is too wide."""
     room = WIDTH - 2 * MARGIN if side == "left" and y > HEIGHT / 2 else WIDTH / 2 - MARGIN
     size = SMALL
     while size > SMALLEST and _font(weight, size).getlength(text) > room:

@@ -1,4 +1,4 @@
-"""A feed as a value, before any format: what it is about, and its items, newest first."""
+"""Feeds as values, independent of their format: channels and items, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from feed.publish import markup
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """One entry. `html` has absolute addresses only; `summary` is plain text."""
+    """An item (entry) of a feed. `html` has absolute URLs only; `summary` is plain text."""
 
     id: str
     url: str
@@ -32,11 +32,11 @@ class FeedItem:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A feed. `url` lacks only the format, which is added to it: `…/feed.` + `rss`.
+    """A feed. To `url`, `older` and `current` a renderer appends the format: `…/feed.` + `rss`.
 
-    So do `older`, the archive that goes on where this feed ends (None at the beginning of time),
-    and `current`, the feed that this is an archive of (None if it is not): RFC 5005.
-    `hubs` are told of each change (WebSub); an archive, which does not change, has none.
+    `older` is the archive that continues this feed (RFC 5005), None for the oldest; `current` is
+    the subscription feed of an archive, None for any other feed. `hubs` are the WebSub hubs; an
+    archive never changes and has none.
     """
 
     id: str
@@ -64,50 +64,50 @@ def daily(
     about: str | None = None,
     older: date | None = None,
 ) -> Channel:
-    """The feed of some editions, newest first. `path` and `home` are below the language's.
+    """A feed of editions, newest first. `path` and `home` are relative to `/{language}/`.
 
-    `about` names the theme or source that all of them have in common; `older` is the first day
-    of the month whose archive goes on where this ends.
+    `about` is the theme that the editions share, if any; `older` is the first day of the month
+    whose archive continues this feed.
     """
     t = translator(language)
     description = t.gettext("One leadership principle a day.")
     if about:
         description = t.gettext("Leadership principles about %(theme)s.", theme=about)
-    items = tuple(_edition(site, showing, t) for showing in showings)
+    items = tuple(_edition_item(site, showing, t) for showing in showings)
     channel = _channel(site, language, items, path, home, about, description)
-    return replace(channel, older=_archive(site, language, older))
+    return replace(channel, older=_archive_url(site, language, older))
 
 
 def month(
     site: Site, language: str, showings: Sequence[Showing], first: date, older: date | None
 ) -> Channel:
-    """The archive of a month that is over, newest first: the feed as it will be found for ever.
+    """The archive feed of a past month, newest first.
 
-    Nothing in it tells what came after, so that its bytes do not change.
+    It has no link to newer archives, so that its bytes never change.
     """
     feed = daily(site, language, showings, older=older)
-    return replace(feed, url=_archive(site, language, first) or "", current=feed.url, hubs=())
+    return replace(feed, url=_archive_url(site, language, first) or "", current=feed.url, hubs=())
 
 
-def _archive(site: Site, language: str, first: date | None) -> str | None:
+def _archive_url(site: Site, language: str, first: date | None) -> str | None:
     return site.url(f"/{language}/archive/{first:%Y/%m}/feed.") if first else None
 
 
 def by_source(
     site: Site, language: str, showings: Sequence[Showing], slug: str, title: str
 ) -> Channel:
-    """The feed of the editions that come from one source."""
+    """A feed of the editions from one source."""
     t = translator(language)
-    items = tuple(_edition(site, showing, t) for showing in showings)
+    items = tuple(_edition_item(site, showing, t) for showing in showings)
     description = t.gettext("Leadership principles after “%(title)s”.", title=title)
     path = f"sources/{slug}/"
     return _channel(site, language, items, f"{path}feed", path, title, description)
 
 
 def weekly(site: Site, language: str, weeks: Sequence[Week]) -> Channel:
-    """The feed of whole weeks, newest first."""
+    """A feed with one item for each complete ISO week, newest first."""
     t = translator(language)
-    items = tuple(_week(site, week, t) for week in weeks)
+    items = tuple(_week_item(site, week, t) for week in weeks)
     about = t.gettext("Week by week")
     description = t.gettext("The week’s leadership principles, every Monday.")
     return _channel(site, language, items, "weekly", "archive/", about, description)
@@ -138,9 +138,9 @@ def _channel(
     )
 
 
-def _edition(site: Site, showing: Showing, t: Translator) -> FeedItem:
+def _edition_item(site: Site, showing: Showing, t: Translator) -> FeedItem:
     edition, text = showing.edition, showing.text(t.language)
-    quote = showing.principle.kind == "quote"
+    is_quote = showing.principle.kind == "quote"
     return FeedItem(
         id=site.tag(edition.date.year, f"{t.language}/{edition.key}"),
         url=site.url(markup.edition_path(t.language, showing)),
@@ -150,7 +150,7 @@ def _edition(site: Site, showing: Showing, t: Translator) -> FeedItem:
         updated=showing.updated(t.language),
         html=str(markup.showing_html(site, showing, t)),
         summary=text.statement,
-        author=(showing.source.author if quote else None) or site.name(t.language),
+        author=(showing.source.author if is_quote else None) or site.name(t.language),
         source_title=markup.credit(t, showing.source, showing.principle),
         source_url=showing.source.url,
         categories=tuple((theme.slug, theme.text(t.language)[1].name) for theme in showing.themes),
@@ -158,8 +158,8 @@ def _edition(site: Site, showing: Showing, t: Translator) -> FeedItem:
     )
 
 
-def _week(site: Site, week: Week, t: Translator) -> FeedItem:
-    following = site.start(week.monday + timedelta(days=7))
+def _week_item(site: Site, week: Week, t: Translator) -> FeedItem:
+    next_monday = site.start(week.monday + timedelta(days=7))
     thursday = week.monday + timedelta(days=3)
     entries = [
         Markup('<h2>{}</h2><p>{}</p><p lang="{}">{}</p>').format(
@@ -178,8 +178,8 @@ def _week(site: Site, week: Week, t: Translator) -> FeedItem:
         url=site.url(f"/{t.language}/archive/{thursday:%Y/%m}/#{week.key}"),
         title=t.gettext("Week %(number)s, %(year)s", number=week.number, year=week.year),
         language=t.language,
-        published=following,
-        updated=max([following, *(showing.updated(t.language) for showing in week.showings)]),
+        published=next_monday,
+        updated=max([next_monday, *(showing.updated(t.language) for showing in week.showings)]),
         html=str(Markup("").join(entries)),
         summary=" · ".join(titles),
         author=site.name(t.language),

@@ -1,6 +1,6 @@
-"""Letters: an edition, a week, or a notice to one person, as a subject, a text and HTML.
+"""E-mails: daily and weekly digests, and notices to one person, as subject, text and HTML.
 
-Each kind is three templates side by side. The text is written for reading, not derived.
+Each kind has three templates side by side; the text part is written, not derived from the HTML.
 """
 
 import re
@@ -18,80 +18,82 @@ from feed.i18n import translator
 from feed.model import TOKEN, Digest, Showing, Site, Week
 from feed.publish import markup
 
-# Mail to `person` at the desk: an invitation, a link to sign in, and gaps in the plan (all `url`).
+# Notices to `person` at the desk: an invitation, a sign-in link, gaps in the plan (all need `url`).
 DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps")
-# What a notice can be about: confirming a subscription (`url`, `choice`, `days`), being subscribed
-# already (`url`), the page with one's data (`url`), confirming a new address (`url`, `days`), and
-# telling the old one (`contact`). `days` are 7, and `contact` is the site's, unless given.
+# The kinds of notices and their values: confirm a subscription (`url`, `choice`, `days`), already
+# subscribed (`url`), the page with one's data (`url`), confirm a new address (`url`, `days`), and
+# the information to the old one (`contact`). Defaults: `days` 7, `contact` that of the site.
 NOTICES = ("confirm", "known", "private", "move", "moved", *DESK_NOTICES)
 WIDTH = 72
-_FOLDER = Path(__file__).parent / "templates" / "letters"
+_FOLDER = Path(__file__).parent / "templates" / "email"
 
 
 def daily(site: Site, language: str, showing: Showing) -> Digest:
-    """The letter of a day: all of the edition but its commentary, which is left to the site."""
+    """The daily digest: all of the edition except its commentary, which is on the site."""
     return _digest(site, language, "daily", showing.edition.date, showing=showing)
 
 
 def weekly(site: Site, language: str, week: Week) -> Digest:
-    """The letter of a week that is over, dated the Monday after; it needs an edition at least."""
+    """The weekly digest of a past week with at least one edition, dated the Monday after."""
     monday = week.monday + timedelta(days=7)
     return _digest(site, language, "weekly", monday, week=week)
 
 
 def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
-    """A notice to one person, of one of NOTICES.
+    """A notice to one person, of a kind in NOTICES; see there for its values.
 
-    `choice` tells, in the reader's language, what letters were asked for.
+    `choice` describes the subscription in words of the recipient's language.
     """
     if kind not in NOTICES:
-        raise ValueError(f"no notice is called {kind}")
-    return _letter(site, language, kind, **values)
+        raise ValueError(f"there is no kind of notice called {kind}")
+    return _render(site, language, kind, **values)
 
 
 def _digest(site: Site, language: str, kind: str, day: date, **values: object) -> Digest:
     archive = site.url(f"/{language}/archive/")
-    letter = _letter(site, language, kind, **values)
-    return replace(letter, date=day, archive_url=archive)
+    rendered = _render(site, language, kind, **values)
+    return replace(rendered, date=day, archive_url=archive)
 
 
-def _letter(site: Site, language: str, kind: str, **values: object) -> Digest:
-    known: dict[str, Any] = {
+def _render(site: Site, language: str, kind: str, **values: object) -> Digest:
+    context: dict[str, Any] = {
         **values,
         "site": site,
         "subscription": site.url(f"/subscription/{TOKEN}"),
         "link": lambda showing: site.url(markup.edition_path(language, showing)),
     }
     templates = _environment(language)
-    known["subject"] = " ".join(templates.get_template(f"{kind}.subject.txt").render(known).split())
+    context["subject"] = " ".join(
+        templates.get_template(f"{kind}.subject.txt").render(context).split()
+    )
     return Digest(
         kind=kind,
         language=language,
-        subject=known["subject"],
-        text=_typed(templates.get_template(f"{kind}.txt").render(known)),
-        html=_styled(templates.get_template(f"{kind}.html").render(known)),
+        subject=context["subject"],
+        text=_wrapped(templates.get_template(f"{kind}.txt").render(context)),
+        html=_inlined(templates.get_template(f"{kind}.html").render(context)),
     )
 
 
-def _typed(text: str) -> str:
-    """The text as a person would type it: in lines of WIDTH, addresses whole, no gaping holes."""
+def _wrapped(text: str) -> str:
+    """Wrap the text at WIDTH without breaking URLs, and collapse repeated blank lines."""
     fill = partial(textwrap.fill, width=WIDTH, break_long_words=False, break_on_hyphens=False)
     lines = (line if len(line) <= WIDTH else fill(line) for line in text.strip().splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"
 
 
-def _styled(html: str) -> str:
-    """The page with its style in its elements, but for what depends on the screen."""
+def _inlined(html: str) -> str:
+    """Inline the style sheet, except for media queries, which stay in a style element."""
     return _inliner().inline(html).replace('<style data-css-inline="keep">', "<style>")
 
 
 @lru_cache
 def _environment(language: str) -> Environment:
-    """The templates, with the words of one language."""
+    """The Jinja environment of one language."""
     t = translator(language)
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
-        autoescape=select_autoescape(["html"], default=False),  # the others are plain text
+        autoescape=select_autoescape(["html"], default=False),  # the other templates are plain text
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
@@ -113,6 +115,6 @@ def _environment(language: str) -> Environment:
 
 @lru_cache(maxsize=1)
 def _inliner() -> CSSInliner:
-    """Puts the style sheet into the elements it speaks of; it fetches nothing from anywhere."""
-    sheet = (_FOLDER / "letter.css").read_text(encoding="utf-8")
+    """The CSS inliner, which loads nothing from the network."""
+    sheet = (_FOLDER / "email.css").read_text(encoding="utf-8")
     return CSSInliner(extra_css=sheet, minify_css=True, load_remote_stylesheets=False)

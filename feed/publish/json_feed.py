@@ -7,7 +7,7 @@ from feed.publish.channel import Channel, FeedItem
 
 
 def render(channel: Channel) -> bytes:
-    """The channel as JSON Feed 1.1, UTF-8."""
+    """Render the channel as JSON Feed 1.1, UTF-8."""
     document: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": channel.title,

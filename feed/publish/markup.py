@@ -1,4 +1,4 @@
-"""The pieces of HTML that feeds, pages and letters share: escaped once, safe in any reader."""
+"""HTML fragments shared by feeds, pages and e-mails; every value is escaped here, once."""
 
 from markupsafe import Markup, escape
 
@@ -7,20 +7,20 @@ from feed.model import Principle, Showing, Site, Source
 
 
 def credit(t: Translator, source: Source, principle: Principle) -> str:
-    """Who is to be thanked for the idea, as plain text: `After Ann Author, “Title”, 2019`."""
+    """The credit line as plain text: `After Ann Author, “Title”, 2019`."""
     return str(credit_html(t, source, principle, plain=True).unescape())
 
 
 def credit_html(
     t: Translator, source: Source, principle: Principle, *, plain: bool = False
 ) -> Markup:
-    """The same, with the title marked in its own language and linked where its address is known."""
+    """The credit line as HTML: the title has its own `lang` and a link, if the source has one."""
     title = escape(source.title)
     if not plain:
         title = Markup('<cite lang="{}">{}</cite>').format(source.language, title)
         if source.url:
             title = Markup('<a href="{}">{}</a>').format(source.url, title)
-    # The messages of the catalogue are ours: they are markup that the values are escaped into.
+    # The translations are trusted markup; the values are escaped into them.
     quoted = Markup(t.gettext("“%(title)s”")) % {"title": title}  # noqa: S704  # nosec B704
     known = (source.author, quoted, source.publisher, str(source.year or ""))
     parts = Markup(", ").join(part for part in known if part)
@@ -30,13 +30,16 @@ def credit_html(
 
 
 def paragraphs(text: str) -> Markup:
-    """Plain text as paragraphs: a blank line parts them."""
+    """Convert plain text to HTML paragraphs, split at blank lines."""
     parts = (part.strip() for part in text.split("\n\n"))
     return Markup("").join(Markup("<p>{}</p>").format(part) for part in parts if part)
 
 
 def fallback_note(t: Translator, shown: str, wanted: str | None = None) -> str:
-    """What is said where a text is shown in another language than `wanted`, the reader's."""
+    """The note that a text is shown in `shown` because it is missing in `wanted`.
+
+    `wanted` defaults to the translator's language.
+    """
     return t.gettext(
         "Not yet in %(wanted)s; shown in %(shown)s.",
         wanted=t.language_name(wanted or t.language),
@@ -45,7 +48,7 @@ def fallback_note(t: Translator, shown: str, wanted: str | None = None) -> str:
 
 
 def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
-    """An edition as the content of a feed item: no headings, absolute addresses only."""
+    """The HTML of an edition as a feed item's content: no headings, absolute URLs only."""
     text = showing.text(t.language)
     label = Markup("<p><strong>{}:</strong> {}</p>")
     parts = [paragraphs(text.statement)]
@@ -65,7 +68,7 @@ def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
 
 
 def card_path(language: str, showing: Showing) -> str:
-    """The path of an edition's picture."""
+    """The path of an edition's card (PNG)."""
     return f"/{language}/card/{showing.edition.date.isoformat()}.png"
 
 

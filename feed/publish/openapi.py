@@ -1,5 +1,7 @@
-"""The OpenAPI 3.1 document, from the models that check the questions and the answers."""
+"""The OpenAPI 3.1 document of the API, generated from the request and response models."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,20 +13,24 @@ from feed.model import Site
 from feed.publish import api_models, api_query
 
 PREFIX = "/api/v1"
+_CLASS_REFERENCE = re.compile(r'("#/components/schemas/\w+?)Model"')
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One address of the API. `path` has parameters in braces; `known` are the schemas of those."""
+    """A GET operation of the API.
+
+    `path` has its parameters in braces; `path_schemas` are their JSON schemas, by name.
+    """
 
     path: str
     name: str
     summary: str
-    asked: type[api_query.LanguagesQuery]
-    answer: type[api_models.Answer]
-    known: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    missing: bool = False  # whether it may be 404
-    withdrawn: bool = False  # whether it may be 410
+    query: type[api_query.LanguagesQuery]
+    response: type[api_models.ApiModel]
+    path_schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    may_be_missing: bool = False  # 404
+    may_be_withdrawn: bool = False  # 410
 
 
 _DAY = {"date": {"type": "string", "format": "date", "examples": ["2026-11-22"]}}
@@ -36,8 +42,8 @@ OPERATIONS = (
         "today",
         gettext_noop("Today’s principle: the newest standing edition."),
         api_query.LanguagesQuery,
-        api_models.Edition,
-        missing=True,
+        api_models.EditionModel,
+        may_be_missing=True,
     ),
     Operation(
         "/editions",
@@ -45,17 +51,17 @@ OPERATIONS = (
         gettext_noop("The editions between two dates, newest first."),
         api_query.EditionsQuery,
         api_models.Editions,
-        missing=True,
+        may_be_missing=True,
     ),
     Operation(
         "/editions/{date}",
         "edition",
         gettext_noop("The edition of a date; 410 if it was withdrawn."),
         api_query.LanguagesQuery,
-        api_models.Edition,
+        api_models.EditionModel,
         _DAY,
-        missing=True,
-        withdrawn=True,
+        may_be_missing=True,
+        may_be_withdrawn=True,
     ),
     Operation(
         "/principles",
@@ -63,16 +69,16 @@ OPERATIONS = (
         gettext_noop("The published principles: by theme, source, kind, words or length."),
         api_query.PrinciplesQuery,
         api_models.Principles,
-        missing=True,
+        may_be_missing=True,
     ),
     Operation(
         "/principles/{slug}",
         "principle",
         gettext_noop("One principle, with the dates on which it was shown."),
         api_query.LanguagesQuery,
-        api_models.PrincipleDetail,
+        api_models.PrincipleDetailModel,
         _SLUG,
-        missing=True,
+        may_be_missing=True,
     ),
     Operation(
         "/themes",
@@ -112,7 +118,7 @@ _PROBLEMS = {
 
 
 def document(site: Site) -> dict[str, Any]:
-    """The description of the API of `site`, as OpenAPI 3.1."""
+    """The OpenAPI 3.1 document of the API of `site`, ready for JSON."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -129,30 +135,36 @@ def document(site: Site) -> dict[str, Any]:
         "paths": {PREFIX + item.path: {"get": _operation(item)} for item in OPERATIONS},
         "components": {
             "schemas": _schemas(),
-            "responses": {f"Problem{code}": _problem(code) for code in _PROBLEMS},
+            "responses": {f"Problem{code}": _problem_response(code) for code in _PROBLEMS},
         },
     }
 
 
 def _operation(item: Operation) -> dict[str, Any]:
-    answers = {
+    responses = {
         "200": {
             "description": item.summary,
-            "content": {"application/json": {"schema": _reference("schemas", item.answer)}},
+            "content": {"application/json": {"schema": _reference("schemas", item.response)}},
         }
     }
-    codes = ["400", *(["404"] * item.missing), *(["410"] * item.withdrawn), "429", "503"]
-    answers |= {code: {"$ref": f"#/components/responses/Problem{code}"} for code in codes}
+    codes = [
+        "400",
+        *(["404"] * item.may_be_missing),
+        *(["410"] * item.may_be_withdrawn),
+        "429",
+        "503",
+    ]
+    responses |= {code: {"$ref": f"#/components/responses/Problem{code}"} for code in codes}
     return {
         "operationId": item.name,
         "summary": item.summary,
         "tags": ["reading"],
-        "parameters": [*_path(item), *_query(item)],
-        "responses": answers,
+        "parameters": [*_path_parameters(item), *_query_parameters(item)],
+        "responses": responses,
     }
 
 
-def _path(item: Operation) -> list[dict[str, Any]]:
+def _path_parameters(item: Operation) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -161,11 +173,11 @@ def _path(item: Operation) -> list[dict[str, Any]]:
             "description": api_query.EXPECTED[name],
             "schema": dict(schema),
         }
-        for name, schema in item.known.items()
+        for name, schema in item.path_schemas.items()
     ]
 
 
-def _query(item: Operation) -> list[dict[str, Any]]:
+def _query_parameters(item: Operation) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
@@ -177,32 +189,34 @@ def _query(item: Operation) -> list[dict[str, Any]]:
                 if key != "title" and not (key == "default" and value is None)
             },
         }
-        for name, schema in api_query.parameters(item.asked).items()
+        for name, schema in api_query.parameters(item.query).items()
     ]
 
 
-def _problem(code: str) -> dict[str, Any]:
-    answer: dict[str, Any] = {
+def _problem_response(code: str) -> dict[str, Any]:
+    response: dict[str, Any] = {
         "description": _PROBLEMS[code],
         "content": {
-            "application/problem+json": {"schema": _reference("schemas", api_models.Problem)}
+            "application/problem+json": {"schema": _reference("schemas", api_models.ProblemModel)}
         },
     }
     if code in ("429", "503"):
         seconds = {"type": "string", "pattern": "^[0-9]+$"}
-        answer["headers"] = {"Retry-After": {"description": "In seconds.", "schema": seconds}}
-    return answer
+        response["headers"] = {"Retry-After": {"description": "In seconds.", "schema": seconds}}
+    return response
 
 
 def _schemas() -> dict[str, Any]:
-    models = {item.answer for item in OPERATIONS} | {api_models.Problem}
-    ordered = sorted(models, key=lambda model: model.__name__)
+    models = {item.response for item in OPERATIONS} | {api_models.ProblemModel}
+    ordered = sorted(models, key=api_models.schema_name)
     _, found = models_json_schema(
         [(model, "serialization") for model in ordered],
         ref_template="#/components/schemas/{model}",
     )
-    return dict(found["$defs"])
+    # pydantic names schemas after classes; the public names lack `Model`.
+    public = json.loads(_CLASS_REFERENCE.sub(r'\1"', json.dumps(found["$defs"])))
+    return dict(sorted((name.removesuffix("Model"), schema) for name, schema in public.items()))
 
 
-def _reference(place: str, model: type[api_models.Answer]) -> dict[str, str]:
-    return {"$ref": f"#/components/{place}/{model.__name__}"}
+def _reference(section: str, model: type[api_models.ApiModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/{section}/{api_models.schema_name(model)}"}

@@ -1,4 +1,4 @@
-"""OPML 2.0: every feed of the site, for readers that import a list."""
+"""OPML 2.0: the list of the site's feeds, for import into feed readers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """One feed: its title, language, page and own address."""
+    """A feed in the list: its title, language, web page and feed URL."""
 
     title: str
     language: str
@@ -18,7 +18,7 @@ class Outline:
 
 
 def render(title: str, changed: datetime, groups: Sequence[tuple[str, Sequence[Outline]]]) -> bytes:
-    """Groups of feeds, each with its heading, as OPML 2.0 in UTF-8."""
+    """Render groups of feeds, each with a heading, as OPML 2.0 in UTF-8."""
     root = ElementTree.Element("opml", version="2.0")
     head = ElementTree.SubElement(root, "head")
     ElementTree.SubElement(head, "title").text = title

@@ -1,4 +1,4 @@
-"""Plain text: for a terminal, a door sign, a chat, a calendar's entry."""
+"""Plain text: `today.txt`, and the description of calendar events."""
 
 from feed.i18n import Translator, translator
 from feed.model import Showing, Site
@@ -6,14 +6,14 @@ from feed.publish import markup
 
 
 def render(site: Site, language: str, showing: Showing) -> bytes:
-    """An edition as plain text in UTF-8: its date, its title, and what `body` gives."""
+    """Render an edition as plain text in UTF-8: its date, its title, and `body`."""
     t = translator(language)
     head = [t.day(showing.edition.date), showing.text(language).title]
     return "\n\n".join([*head, body(site, showing, t)]).encode() + b"\n"
 
 
 def body(site: Site, showing: Showing, t: Translator) -> str:
-    """What an edition says below its title, as paragraphs parted by blank lines."""
+    """The parts of an edition below its title, as paragraphs separated by blank lines."""
     text = showing.text(t.language)
     parts = [text.statement]
     if text.language != t.language:

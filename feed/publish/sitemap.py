@@ -1,4 +1,4 @@
-"""sitemap.xml: every public page with its siblings in the other languages."""
+"""sitemap.xml: every public page, with links to its versions in other languages."""
 
 from collections.abc import Iterable, Sequence
 from xml.sax.saxutils import escape
@@ -11,7 +11,7 @@ _HEAD = (
 
 
 def render(base_url: str, languages: Sequence[str], paths: Iterable[str]) -> bytes:
-    """The sitemap of paths that exist below every language (`` is the front page)."""
+    """Render the sitemap; `paths` are relative to `/{language}/`, and exist in every language."""
     parts = [_HEAD]
     for path in paths:
         links = "".join(

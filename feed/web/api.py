@@ -9,7 +9,7 @@ from feed import editions
 from feed.editions import named
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import api_models, api_query, openapi
-from feed.publish.api_locale import Reader, reader
+from feed.publish.api_locale import RequestLocale, request_locale
 from feed.store import library
 from feed.store.library import Query
 from feed.web.context import db, here, now, site
@@ -39,7 +39,7 @@ def today() -> Response:
     view = editions.today(db(), site(), now())
     if view is None:
         raise NotFoundError(gettext_noop("There is no edition yet."))
-    return _answer(api_models.edition(_reader(asked), view.showing))
+    return _answer(api_models.edition(_locale(asked), view.showing))
 
 
 @blueprint.get("/editions")
@@ -50,7 +50,7 @@ def list_editions() -> Response:
     found, total = editions.listed(
         db(), site(), now(), asked.from_, asked.to, PAGE_LENGTH, (asked.page - 1) * PAGE_LENGTH
     )
-    items = [api_models.edition(_reader(asked), showing) for showing in found]
+    items = [api_models.edition(_locale(asked), showing) for showing in found]
     return _answer(api_models.Editions(items=items, **_paging(asked, total)))
 
 
@@ -60,7 +60,7 @@ def edition(day: str) -> Response:
     """The edition of a date."""
     asked, wanted = _asked(api_query.LanguagesQuery), api_query.day(day)
     return _answer(
-        api_models.edition(_reader(asked), editions.on(db(), site(), wanted, now()).showing)
+        api_models.edition(_locale(asked), editions.on(db(), site(), wanted, now()).showing)
     )
 
 
@@ -71,7 +71,7 @@ def list_principles() -> Response:
     asked = _asked(api_query.PrinciplesQuery)
     sources = library.sources(db())
     found, total = library.search(db(), _search(asked), PAGE_LENGTH, (asked.page - 1) * PAGE_LENGTH)
-    items = [api_models.principle(_reader(asked), item, sources[item.source]) for item in found]
+    items = [api_models.principle(_locale(asked), item, sources[item.source]) for item in found]
     return _answer(api_models.Principles(items=items, **_paging(asked, total)))
 
 
@@ -81,14 +81,14 @@ def principle(slug: str) -> Response:
     """One principle, with the dates on which it was shown."""
     asked = _asked(api_query.LanguagesQuery)
     view = editions.principle(db(), site(), api_query.slug(slug), now())
-    return _answer(api_models.detail(_reader(asked), view.principle, view.source, view.dates))
+    return _answer(api_models.detail(_locale(asked), view.principle, view.source, view.dates))
 
 
 @blueprint.get("/themes")
 @cacheable_with_query
 def themes() -> Response:
     """Every theme."""
-    asked = _reader(_asked(api_query.LanguagesQuery))
+    asked = _locale(_asked(api_query.LanguagesQuery))
     return _answer(
         api_models.themes(asked, list(library.themes(db()).values()), library.theme_counts(db()))
     )
@@ -98,7 +98,7 @@ def themes() -> Response:
 @cacheable_with_query
 def sources() -> Response:
     """Every source."""
-    asked = _reader(_asked(api_query.LanguagesQuery))
+    asked = _locale(_asked(api_query.LanguagesQuery))
     found = list(library.public_sources(db()).values())
     return _answer(api_models.sources(asked, found, library.source_counts(db())))
 
@@ -144,12 +144,12 @@ def for_people() -> str:
     )
 
 
-def _asked(kind: type[api_query.Asked]) -> api_query.Asked:
+def _asked(kind: type[api_query.AnyQuery]) -> api_query.AnyQuery:
     return api_query.read(kind, list(request.args.items(multi=True)))
 
 
-def _reader(asked: api_query.LanguagesQuery) -> Reader:
-    return reader(site(), asked.lang)
+def _locale(asked: api_query.LanguagesQuery) -> RequestLocale:
+    return request_locale(site(), asked.lang)
 
 
 def _search(asked: api_query.PrinciplesQuery) -> Query:
@@ -158,7 +158,7 @@ def _search(asked: api_query.PrinciplesQuery) -> Query:
     if asked.source is not None:
         named(library.public_sources(db()), asked.source)
     return Query(
-        _reader(asked).interface,
+        _locale(asked).interface,
         asked.q.strip(),
         asked.theme or "",
         asked.source or "",
@@ -187,5 +187,5 @@ def _page(asked: api_query.EditionsQuery | api_query.PrinciplesQuery, number: in
     return site().url(f"{request.path}?{api_query.encode(given)}")
 
 
-def _answer(answer: api_models.Answer) -> Response:
+def _answer(answer: api_models.ApiModel) -> Response:
     return Response(answer.model_dump_json(), content_type="application/json")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flask import Response
 
-from feed.publish.api_models import Problem
+from feed.publish.api_models import ProblemModel
 from feed.web.context import here, language
 from feed.web.middleware.headers import allow_any_origin
 
@@ -13,7 +13,7 @@ PREFIX = "/api/"
 
 def answer(status: int, title: str, detail: str, values: Mapping[str, object]) -> Response:
     """A problem document; `values` may name a `parameter` and what was `expected` of it."""
-    problem = Problem(
+    problem = ProblemModel(
         type=f"{here().config.base_url}/{language()}/api/#errors",
         title=title,
         status=status,

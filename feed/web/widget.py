@@ -19,7 +19,7 @@ from feed.errors import DevisError, ParameterError, gettext_noop
 from feed.i18n import translator
 from feed.model import Showing
 from feed.publish import markup
-from feed.publish.api_locale import Reader, reader
+from feed.publish.api_locale import RequestLocale, request_locale
 from feed.publish.api_query import EXPECTED, LONGEST_TAG, TAG
 from feed.web import widget_options
 from feed.web.context import db, here, now, site, translate
@@ -43,7 +43,7 @@ LABELS = {
 @cacheable_by("scheme", "show", "layout", "text-size")
 def page(tag: str) -> Response:
     """Today's edition, for an iframe: in the language of the tag, else in the original's."""
-    asked = _reader(tag)
+    asked = _locale(tag)
     look = widget_options.read(request.args, request.args.getlist("show"))
     view = editions.today(db(), site(), now())
     if view is None:
@@ -52,7 +52,7 @@ def page(tag: str) -> Response:
     return allow_any_origin(shown(asked, look, view.showing))
 
 
-def shown(asked: Reader, look: widget_options.WidgetOptions, showing: Showing) -> Response:
+def shown(asked: RequestLocale, look: widget_options.WidgetOptions, showing: Showing) -> Response:
     """The document that shows an edition."""
     text = asked.text(showing.principle)
     return _document(
@@ -91,11 +91,11 @@ def refused(error: DevisError) -> Response:
     return allow_any_origin(_document(widget_options.WidgetOptions(), status, message=said))
 
 
-def _reader(tag: str) -> Reader:
+def _locale(tag: str) -> RequestLocale:
     if len(tag) > LONGEST_TAG or not re.fullmatch(TAG, tag):
         g.language = here().config.languages[0]
         raise ParameterError("lang", tag, EXPECTED["lang"])
-    asked = reader(site(), tag)
+    asked = request_locale(site(), tag)
     g.language = asked.interface
     return asked
 

@@ -1,4 +1,4 @@
-"""What RSS and Atom share: a channel as feedgen's feed, with every date set."""
+"""RSS 2.0 and Atom 1.0 (RFC 4287), written by feedgen."""
 
 from typing import Any
 
@@ -12,10 +12,9 @@ ATOM, HISTORY = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/hist
 
 
 class _HistoryExtension(BaseExtension):  # type: ignore[misc]
-    """RFC 5005: which archive goes on where a feed ends, and which feed an archive belongs to.
+    """Feed paging and archiving links (RFC 5005), and WebSub hub links.
 
-    And WebSub: which hubs are told of each change. Written as an extension, for feedgen leaves
-    such links out of RSS.
+    A feedgen extension, because feedgen itself leaves such links out of RSS.
     """
 
     def __init__(self) -> None:
@@ -40,12 +39,22 @@ class _HistoryExtension(BaseExtension):  # type: ignore[misc]
         return parent
 
 
-def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
-    """The channel as a FeedGenerator whose own address is that of the format `form`.
+def rss(channel: Channel) -> bytes:
+    """Render the channel as RSS 2.0, UTF-8."""
+    return bytes(_generator(channel, "rss", "application/rss+xml").rss_str(pretty=True))
 
-    feedgen stamps the clock's time wherever a date is left out, makes the last link the RSS one,
-    prepends entries, and loses the `rel` of an entry's links: hence the dates, the order of the
-    links, `order="append"`, and no more than one link in an entry.
+
+def atom(channel: Channel) -> bytes:
+    """Render the channel as Atom 1.0, UTF-8."""
+    return bytes(_generator(channel, "atom", "application/atom+xml").atom_str(pretty=True))
+
+
+def _generator(channel: Channel, extension: str, media_type: str) -> FeedGenerator:
+    """The channel as a FeedGenerator; its self link ends in `extension`.
+
+    feedgen writes the current time wherever a date is missing, uses the last link as that of RSS,
+    prepends entries, and loses the `rel` of an entry's links. So every date is set, the alternate
+    link is last, entries are appended, and an entry has one link only.
     """
     generator = FeedGenerator()
     generator.load_extension("dc")
@@ -53,7 +62,7 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     generator.history.is_archive = channel.current is not None
     for rel, address in (("prev-archive", channel.older), ("current", channel.current)):
         if address:
-            link = {"rel": rel, "href": address + form, "type": media_type}
+            link = {"rel": rel, "href": address + extension, "type": media_type}
             generator.history.links.append(link)
     generator.history.links += [{"rel": "hub", "href": hub} for hub in channel.hubs]
     generator.id(channel.id)
@@ -66,7 +75,7 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
     generator.generator("Devis")
     generator.icon(channel.icon_url)
     generator.ttl(60)
-    generator.link(href=channel.url + form, rel="self", type=media_type)
+    generator.link(href=channel.url + extension, rel="self", type=media_type)
     generator.link(
         href=channel.home_url, rel="alternate", type="text/html", hreflang=channel.language
     )
@@ -75,7 +84,7 @@ def feed(channel: Channel, form: str, media_type: str) -> FeedGenerator:
         entry.id(item.id)
         entry.title(item.title)
         entry.author(name=item.author)
-        if form == "rss":  # whose own author must be an e-mail address
+        if extension == "rss":  # its own author element must be an email address
             entry.dc.dc_creator(item.author)
         entry.published(item.published)
         entry.updated(item.updated)

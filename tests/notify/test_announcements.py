@@ -30,7 +30,7 @@ from feed.store.connection import opened
 from tests.conftest import Command, Installation, answers, free_port, wait_until
 from tests.golden import FOLDER
 from tests.others import Others, Told, others, trickling
-from tests.test_feeds import JSON_FEED, every_feed
+from tests.publish.test_feeds import JSON_FEED, every_feed
 
 SECRET = "s3cr3t"
 SUNDAY = "2026-11-22T12:00+01:00"

@@ -1,4 +1,4 @@
-"""The feeds: byte for byte, and as feed readers of different makes see them."""
+"""Feeds: byte for byte against golden files, and as parsed by several feed readers."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -9,14 +9,13 @@ from importlib import metadata
 
 import pytest
 
-from feed import config
 from feed.cli import COMMANDS
+from feed.config.settings import PREFIX, SETTINGS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
-SETTINGS = (ROOT / "feed" / "config" / "__init__.py").read_text()
-NAMES = re.findall(r'read(?:_secret)?\("([A-Z_]+)"', SETTINGS)
-SECRETS = re.findall(r'read_secret\("([A-Z_]+)"', SETTINGS)
+NAMES = [setting.name for setting in SETTINGS]
+SECRETS = [setting.name for setting in SETTINGS if setting.is_secret]
 BUILT_ON = README.partition("\n## Built on\n")[2].partition("\n## ")[0]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -66,7 +65,7 @@ def imported(folder: str) -> frozenset[str]:
 def test_every_setting_is_in_the_readme_with_its_default() -> None:
     assert len(NAMES) >= 12
     for name in NAMES:
-        assert f"| `{config.PREFIX}{name}` |" in README, name
+        assert f"| `{PREFIX}{name}` |" in README, name
 
 
 def test_the_readme_names_no_setting_that_does_not_exist() -> None:

@@ -64,10 +64,10 @@ CONTENT: dict[str, content.Check] = {
 }
 
 
-def run(examined: settings.Examined, now: datetime) -> list[CheckResult]:
+def run(validation: settings.Validation, now: datetime) -> list[CheckResult]:
     """Run every check."""
-    config = examined.config
-    results = [CheckResult("settings", finding) for finding in check_settings(examined)]
+    config = validation.config
+    results = [CheckResult("settings", finding) for finding in check_settings(validation)]
     results += [_run_check(name, partial(check, config, now)) for name, check in MACHINE.items()]
     return results + _check_database(config, now)
 
@@ -85,19 +85,19 @@ def run_quick(config: Config, now: datetime) -> list[CheckResult]:
     return results + _check_database(config, now, integrity=False)
 
 
-def check_settings(examined: settings.Examined) -> Iterable[Finding]:
+def check_settings(validation: settings.Validation) -> Iterable[Finding]:
     """Findings on settings that are malformed, unknown or retired."""
     advice = "Correct it; the rest was checked as if it were not set."
-    for error in examined.errors:
+    for error in validation.errors:
         yield bad(error.message, advice, **error.values)
-    for name in examined.retired:
+    for name in validation.retired:
         yield warn(
             "%(name)s is no longer a setting.",
             "Use %(instead)s.",
             name=name,
             instead=settings.RETIRED[name],
         )
-    if not examined.errors and not examined.retired:
+    if not validation.errors and not validation.retired:
         yield good("All of them are well formed.")
 
 

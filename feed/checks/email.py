@@ -22,7 +22,7 @@ def sender(config: Config, now: datetime) -> Finding:
     _, address = config.mail_from
     domain = _domain(address)
     values = {"address": address}
-    if not config.delivers:
+    if not config.sends_email:
         return good("Letters are from %(address)s.", **values)
     if "." not in domain:
         return bad(
@@ -42,7 +42,7 @@ def sender(config: Config, now: datetime) -> Finding:
 def bounce_address(config: Config, now: datetime) -> Finding:
     """Bounces go to an address of their own that aligns with the sender (DMARC)."""
     bounce, (_, address) = config.bounce_address, config.mail_from
-    if not config.delivers:
+    if not config.sends_email:
         return good("Nothing comes back: letters go to the outbox.")
     values = {"bounce": bounce, "address": address}
     if bounce is None:
@@ -70,7 +70,7 @@ def mail_server(config: Config, now: datetime) -> Finding:
     """The mail server accepts a login; nothing is sent."""
     if config.smtp is None and config.broker is not None:
         return good("There is none here: the mail workers have theirs.")
-    if not config.takes_sign_ups:
+    if not config.accepts_sign_ups:
         return bad(
             "There is none: sign-up pages say that email is not set up.",
             "Set DEVIS_SMTP_URL.",
@@ -105,7 +105,7 @@ def broker(config: Config, now: datetime) -> Finding:
 def deliveries_on_time(context: CheckContext) -> Finding:
     """No delivery is overdue or was skipped for being late."""
     db, config, now = context.db, context.config, context.now
-    if not config.delivers and subscribers.timezones(db):
+    if not config.sends_email and subscribers.timezones(db):
         return warn(
             "There are subscribers, but their letters only go to the outbox.",
             "Set DEVIS_SMTP_URL, so that they are delivered.",

@@ -26,8 +26,8 @@ def group(ctx: click.Context, form: str) -> None:
 def _everything(form: str) -> None:
     from feed import checks
 
-    examined = config.examine()
-    told = checks.run(examined, clock.start(examined.config.rehearsal)())
+    validation = config.validate()
+    told = checks.run(validation, clock.start(validation.config.rehearsal)())
     t = translator("en")
     rows = [each.row(t) for each in told]
     if form == "json":

@@ -1,4 +1,4 @@
-"""What carries letters to mail workers, as a setting names it."""
+"""Parsers of broker URLs, which connect to mail workers through RabbitMQ or Redis."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class Broker:
-    """Where batches of letters are handed over. Only `place` may be shown."""
+    """A message broker. `url` may contain a password: only `place` may be shown."""
 
     url: str = field(repr=False)
     scheme: str
@@ -16,12 +16,12 @@ class Broker:
 
     @property
     def place(self) -> str:
-        """The broker as messages name it."""
+        """Scheme, host and port, without credentials."""
         return f"{self.scheme}://{self.host}:{self.port}"
 
     @property
     def keeps_reports(self) -> bool:
-        """Whether it is also a store, where workers can write down what they have sent."""
+        """Whether it can also store the reports of workers: Redis can, RabbitMQ cannot."""
         return self.scheme in ("redis", "rediss")
 
 
@@ -29,7 +29,7 @@ _BROKERS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 def broker(text: str) -> Broker | None:
-    """A broker from its address, None from nothing. Raises ValueError with what was expected."""
+    """Parse the URL of a broker; None for an empty one. Raises ValueError with what is expected."""
     if not text:
         return None
     expected = "redis://:password@host:6379/0, rediss://… or amqp://user:password@host:5672/name"
@@ -46,7 +46,7 @@ def broker(text: str) -> Broker | None:
 
 
 def store(text: str) -> Broker | None:
-    """The same, for one that keeps reports."""
+    """Parse the URL of a broker that stores reports, like `broker`."""
     found = broker(text)
     if found is not None and not found.keeps_reports:
         raise ValueError("redis://:password@host:6379/0 or rediss://…")

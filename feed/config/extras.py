@@ -1,4 +1,4 @@
-"""The extras of the distribution: packages that only some settings and commands need."""
+"""Optional dependencies (extras), which only some settings and commands need."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ PACKAGES = {"workers": ("celery", "redis"), "chats": ("apprise",)}
 
 
 def require(extra: str, setting: str) -> None:
-    """Raise SettingError, which says how to install it, unless an extra is installed.
+    """Raise SettingError with the install command unless an extra is installed.
 
     `setting` is the setting or the command that needs it.
     """
@@ -25,7 +25,7 @@ def require(extra: str, setting: str) -> None:
 
 
 def _installed(package: str) -> bool:
-    """Whether a package can be imported; looks for it without importing it."""
+    """Whether a package can be imported, without importing it."""
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):

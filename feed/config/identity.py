@@ -1,4 +1,4 @@
-"""What a base address says about a site: whether it is public, and the authority of its ids."""
+"""Public site or trial, from the base URL, and the authority of feed ids (tag: URIs, RFC 4151)."""
 
 import secrets
 from ipaddress import ip_address
@@ -8,13 +8,13 @@ TRIAL = "trial-"  # begins the authority of a trial; `.invalid` is nobody's doma
 
 
 def default_base_url(host: str, port: int) -> str:
-    """The base address of a server that listens on `host`; browsers allow passkeys on localhost."""
+    """The base URL of a server that listens on `host`; browsers allow passkeys on localhost."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{'localhost' if is_loopback(host) else shown}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host means this machine: [*.]localhost, 127.0.0.0/8, ::1, or any (0.0.0.0, ::)."""
+    """Whether a host is this machine: [*.]localhost, 127.0.0.0/8, ::1, or any (0.0.0.0, ::)."""
     name = host.lower().rstrip(".")
     try:
         address = ip_address(name)
@@ -24,9 +24,9 @@ def is_loopback(host: str) -> bool:
 
 
 def authority(base_url: str) -> str:
-    """The authority of ids for a public address: its host, as a domain name of RFC 4151.
+    """The authority of ids for a public base URL: its host, as a domain name of RFC 4151.
 
-    A tag has no room for a port, so one that is not the scheme's own becomes the first label:
+    A tag URI has no port, so one that is not the scheme's default becomes the first label:
     `https://h.example:8443` gives `port-8443.h.example`. An IPv6 address is written out with
     hyphens.
     """
@@ -40,20 +40,20 @@ def authority(base_url: str) -> str:
 
 
 def is_public(base_url: str) -> bool:
-    """Whether a base address is for other machines, too."""
+    """Whether a base URL is reachable from other machines."""
     return not is_loopback(urlsplit(base_url).hostname or "")
 
 
 def is_trial(authority: str) -> bool:
-    """Whether an authority is the random one of a trial, which going public replaces."""
+    """Whether an authority is a trial's random one, which is replaced when the site goes public."""
     return authority.startswith(TRIAL) and authority.endswith(".invalid")
 
 
-def settled(kept: str | None, base_url: str) -> str:
-    """The authority of a site whose database remembers `kept`: that, but for a trial gone public.
+def settled(stored: str | None, base_url: str) -> str:
+    """The authority of a site: the `stored` one, unless it is that of a trial gone public.
 
-    Without one, it is that of a public base address, or a new random one for a trial.
+    Without one, it is that of a public base URL, or a new random one for a trial.
     """
-    if kept is not None and not (is_trial(kept) and is_public(base_url)):
-        return kept
+    if stored is not None and not (is_trial(stored) and is_public(base_url)):
+        return stored
     return authority(base_url) if is_public(base_url) else f"{TRIAL}{secrets.token_hex(8)}.invalid"

@@ -1,4 +1,4 @@
-"""What each setting must look like: from text to a value, or ValueError with what was expected."""
+"""Parsers of settings: from text to a value, or ValueError with what is expected."""
 
 import re
 from collections.abc import Callable
@@ -23,8 +23,8 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_DOMAIN.pattern}")
 Value = TypeVar("Value")
 Network = IPv4Network | IPv6Network
-SHORTEST_KEY = 16
-LONGEST_BOUNCE_NAME = 20  # of the 64 that a mailbox may have: the rest says whose letter it was
+SHORTEST_KEY = 16  # characters
+LONGEST_BOUNCE_NAME = 20  # of the 64 characters of a local part: the rest is the VERP token
 _HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
 _WEBHOOK = re.compile(r"(?:([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=)?([a-z][a-z0-9]*://\S+)")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -32,7 +32,7 @@ _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 @dataclass(frozen=True)
 class Webhook:
-    """A chat that gets each edition in one language; `url`, as Apprise writes it, is a secret."""
+    """A chat that each edition is posted to in one language; `url`, for Apprise, is a secret."""
 
     language: str
     url: str = field(repr=False)
@@ -47,7 +47,7 @@ def host(text: str) -> str:
     return text
 
 
-def whole(low: int, high: int) -> Callable[[str], int]:
+def integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
             raise ValueError(f"a whole number from {low} to {high}")
@@ -60,7 +60,7 @@ def path(text: str) -> Path:
     try:
         path = Path(text).expanduser().absolute()
         is_folder = path.is_dir()
-    except PermissionError:  # for whoever opens it to say
+    except PermissionError:  # reported when it is opened
         return path
     except (OSError, RuntimeError) as error:
         raise ValueError(f"the path of a file ({error})") from None
@@ -100,20 +100,17 @@ def languages(text: str) -> tuple[str, ...]:
     return tuple(codes)
 
 
-def names(languages: tuple[str, ...]) -> Callable[[str], dict[str, str]]:
-    def parse(text: str) -> dict[str, str]:
-        if not text.isprintable():
-            raise ValueError("a name without control characters, in UTF-8")
-        if not re.match(r"\s*[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=", text):
-            return dict.fromkeys(languages, text)
-        found = [_NAMED.fullmatch(part) for part in _BETWEEN_NAMES.split(text)]
-        names = {match[1]: match[2] for match in found if match}
-        if len(names) != len(found) or languages[0] not in names or set(names) - set(languages):
-            expected = ",".join(f"{code}=…" for code in languages)
-            raise ValueError(f"one name, or one for each language: {expected}")
-        return names
-
-    return parse
+def site_names(text: str, languages: tuple[str, ...]) -> dict[str, str]:
+    if not text.isprintable():
+        raise ValueError("a name without control characters, in UTF-8")
+    if not re.match(r"\s*[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=", text):
+        return dict.fromkeys(languages, text)
+    found = [_NAMED.fullmatch(part) for part in _BETWEEN_NAMES.split(text)]
+    names = {match[1]: match[2] for match in found if match}
+    if len(names) != len(found) or languages[0] not in names or set(names) - set(languages):
+        expected = ",".join(f"{code}=…" for code in languages)
+        raise ValueError(f"one name, or one for each language: {expected}")
+    return names
 
 
 def timezone(text: str) -> ZoneInfo:
@@ -123,7 +120,7 @@ def timezone(text: str) -> ZoneInfo:
         raise ValueError("a timezone name such as Europe/Stockholm") from None
 
 
-def switch(text: str) -> bool:
+def boolean(text: str) -> bool:
     if text.lower() not in ("on", "off"):
         raise ValueError("on or off")
     return text.lower() == "on"
@@ -158,7 +155,7 @@ def address(text: str) -> str:
     return text
 
 
-def bounces(text: str) -> str:
+def bounce_address(text: str) -> str:
     if not _ADDRESS.fullmatch(text) or len(text.partition("@")[0]) > LONGEST_BOUNCE_NAME:
         raise ValueError(
             f"an e-mail address with at most {LONGEST_BOUNCE_NAME} characters before its @"
@@ -173,7 +170,7 @@ def sender(text: str) -> tuple[str, str]:
     return name, address
 
 
-def line(text: str) -> str | None:
+def single_line(text: str) -> str | None:
     if not text.isprintable():
         raise ValueError("one line of text")
     return text or None
@@ -201,7 +198,7 @@ def hubs(text: str) -> tuple[str, ...]:
 
 
 def _is_hub(text: str) -> bool:
-    """Whether it is a web address that may stand in a feed and in a header, for all to read."""
+    """Whether it is a URL without credentials, safe to publish in feeds and headers."""
     try:
         parts = urlsplit(text)
         valid = parts.port != 0
@@ -215,27 +212,23 @@ def _is_hub(text: str) -> bool:
     )
 
 
-def webhooks(languages: tuple[str, ...]) -> Callable[[str], tuple[Webhook, ...]]:
+def webhooks(text: str, languages: tuple[str, ...]) -> tuple[Webhook, ...]:
     expected = "addresses with blanks between, a language before each: sv=slack://… en=json://…"
-
-    def parse(text: str) -> tuple[Webhook, ...]:
-        found: list[Webhook] = []
-        for number, part in enumerate(text.split(), start=1):
-            match = _WEBHOOK.fullmatch(part)
-            if match is None:
-                raise ValueError(f"{expected}; number {number} is none")
-            if match[1] not in (None, *languages):
-                raise ValueError(f"{expected}; number {number} has a language that the site lacks")
-            hook = Webhook(match[1] or languages[0], match[2])
-            if hook in found:
-                raise ValueError(f"{expected}, each once; number {number} is there already")
-            found.append(hook)
-        return tuple(found)
-
-    return parse
+    found: list[Webhook] = []
+    for number, part in enumerate(text.split(), start=1):
+        match = _WEBHOOK.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{expected}; number {number} is none")
+        if match[1] not in (None, *languages):
+            raise ValueError(f"{expected}; number {number} has a language that the site lacks")
+        hook = Webhook(match[1] or languages[0], match[2])
+        if hook in found:
+            raise ValueError(f"{expected}, each once; number {number} is there already")
+        found.append(hook)
+    return tuple(found)
 
 
-def key(text: str) -> str | None:
+def secret_key(text: str) -> str | None:
     if text and len(text) < SHORTEST_KEY:
         raise ValueError(f"at least {SHORTEST_KEY} characters that nobody can guess")
     return text or None
@@ -282,7 +275,7 @@ def smtp(text: str) -> SmtpServer | None:
 
 
 def mail_host(base_url: str) -> str:
-    """The host of the site, where it can stand behind an @."""
+    """The host of a base URL if it can be the domain of an e-mail address, else localhost."""
     host = urlsplit(base_url).hostname or ""
     return host if _DOMAIN.fullmatch(host) and not host[-1].isdigit() else "localhost"
 

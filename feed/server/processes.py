@@ -157,7 +157,7 @@ class _ChildProcess:
         self.process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", "feed", self.command, "--supervised"],
             stdin=subprocess.PIPE,
-            env=settings.environment(self.clock()),
+            env=settings.child_environment(self.clock()),
             start_new_session=True,
             bufsize=0,
         )

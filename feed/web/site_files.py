@@ -61,7 +61,7 @@ def site_map() -> Response:
             "api/",
             "about/",
         ],
-        ("subscribe/",) if here().config.takes_sign_ups and FROZEN not in request.environ else (),
+        ("subscribe/",) if here().config.accepts_sign_ups and FROZEN not in request.environ else (),
         (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
         (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
         (f"principles/{slug}/" for slug in library.listed(db())),

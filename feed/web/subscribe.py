@@ -25,7 +25,7 @@ TOO_MANY = gettext_noop(
 @blueprint.before_request
 def not_set_up() -> Response | None:
     """Where no mail can go out, every page here says so, and no address is taken."""
-    if here().config.takes_sign_ups:
+    if here().config.accepts_sign_ups:
         return None
     status = 200 if request.method in ("GET", "HEAD") else 503
     return make_response(render_template("subscribe_closed.html"), status)

@@ -51,7 +51,7 @@ def init(app: Flask, context: Context) -> None:
             "base_url": config.base_url,
             "contact": config.contact,
             "frozen": FROZEN in request.environ,
-            "sign_up": config.takes_sign_ups and FROZEN not in request.environ,
+            "sign_up": config.accepts_sign_ups and FROZEN not in request.environ,
             "t": translator(code),
         }
 

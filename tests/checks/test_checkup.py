@@ -33,7 +33,7 @@ def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, s
     config = replace(installation.config, **values)
     t = translator("en")
     found: dict[str, tuple[str, str]] = {}
-    for each in checks.run(settings.Examined(config, (), ()), installation.now):
+    for each in checks.run(settings.Validation(config, (), ()), installation.now):
         said = f"{each.finding.render_message(t)} {each.finding.render_advice(t)}"
         level, before = found.get(each.check, ("good", ""))
         found[each.check] = (
@@ -89,11 +89,11 @@ def test_without_a_database_everything_else_is_still_looked_at(command: Command)
 def test_every_malformed_setting_is_told_and_no_secret_is(
     name: str, values: dict[str, str]
 ) -> None:
-    examined = settings.examine({f"DEVIS_{key}": text for key, text in values.items()})
-    (error,) = examined.errors
+    validation = settings.validate({f"DEVIS_{key}": text for key, text in values.items()})
+    (error,) = validation.errors
     assert error.values["setting"] == f"DEVIS_{name}"
     assert "geheim" not in str(error)
-    assert examined.retired == ()
+    assert validation.retired == ()
 
 
 def test_a_failing_check_hides_no_other(
@@ -284,10 +284,10 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     def told(hour: str) -> str:
         given: dict[str, Any] = {"NOW": f"2031-05-05T{hour}+02:00"}
         environ = {"DEVIS_DATABASE": str(command.folder / DATABASE), "DEVIS_NOW": given["NOW"]}
-        examined = settings.examine(environ)
-        real = replace(examined.config, smtp=SMTP)
+        validation = settings.validate(environ)
+        real = replace(validation.config, smtp=SMTP)
         now = datetime.fromisoformat(given["NOW"])
-        run = checks.run(replace(examined, config=real), now)
+        run = checks.run(replace(validation, config=real), now)
         (found,) = (each.finding for each in run if each.check == "letters")
         return f"{found.level} {found.render_message(translator('en'))}"
 

@@ -124,7 +124,7 @@ def test_an_unknown_setting_stops_the_start_and_names_the_nearest() -> None:
         config.load({"DEVIS_BASE_ULR": HOME})
     with pytest.raises(SettingError, match="DEVIS_QQQ: the README"):
         config.load({"DEVIS_QQQ": "1"})
-    (error,) = config.examine({"DEVIS_BASE_ULR": HOME}).errors
+    (error,) = config.validate({"DEVIS_BASE_ULR": HOME}).errors
     assert error.values["nearest"] == "DEVIS_BASE_URL"
 
 
@@ -134,13 +134,13 @@ def test_a_retired_setting_only_warns(
     monkeypatch.setitem(config.RETIRED, "DEVIS_OLD", "DEVIS_PORT")
     config.load({"DEVIS_OLD": "1"})
     assert caplog.messages == ["DEVIS_OLD is no longer a setting: use DEVIS_PORT."]
-    examined = config.examine({"DEVIS_OLD": "1"})
-    assert (examined.errors, examined.retired) == ((), ("DEVIS_OLD",))
-    (told,) = server_settings(examined)
+    validation = config.validate({"DEVIS_OLD": "1"})
+    assert (validation.errors, validation.retired) == ((), ("DEVIS_OLD",))
+    (told,) = server_settings(validation)
     assert told == ("warn", "DEVIS_OLD is no longer a setting. Use DEVIS_PORT.")
 
 
-def server_settings(examined: config.Examined) -> list[tuple[str, str]]:
+def server_settings(validation: config.Validation) -> list[tuple[str, str]]:
     """What a check says about the settings."""
     from feed import checks
     from feed.i18n import translator
@@ -148,7 +148,7 @@ def server_settings(examined: config.Examined) -> list[tuple[str, str]]:
     t = translator("en")
     return [
         (each.level, f"{each.render_message(t)} {each.render_advice(t)}")
-        for each in checks.check_settings(examined)
+        for each in checks.check_settings(validation)
     ]
 
 

@@ -208,11 +208,11 @@ def test_a_process_started_in_a_rehearsal_goes_on_with_its_clock(
 ) -> None:
     monkeypatch.setenv("DEVIS_NOW", "2027-03-01T06:00:00+01:00")
     monkeypatch.setenv("DEVIS_PORT", "8001")
-    handed = config.environment(NOON)
+    handed = config.child_environment(NOON)
     assert config.load(handed).rehearsal == NOON
     assert config.load(handed).port == 8001
     monkeypatch.delenv("DEVIS_NOW")
-    assert "DEVIS_NOW" not in config.environment(NOON)
+    assert "DEVIS_NOW" not in config.child_environment(NOON)
 
 
 def test_threads_that_need_the_secret_key_first_get_the_same(install: Install) -> None:

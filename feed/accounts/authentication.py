@@ -18,7 +18,7 @@ from feed.model import email_addresses, tokens
 from feed.model.people import Curator, Session
 from feed.store import curators, sessions, staff_notices
 from feed.store.connection import transaction
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
 IDLE = timedelta(hours=2)
 ABSOLUTE = timedelta(hours=12)
@@ -127,14 +127,14 @@ def ask_link(db: Database, address: str, now: datetime) -> None:
             staff_notices.add(db, found.id, "sign-in", now, now + LINK_TIME)
 
 
-def link(key: bytes, notice: DeskNotice) -> str:
+def link(key: bytes, notice: StaffNotice) -> str:
     """The path of the one-time link of a notice."""
     assert notice.expires is not None  # noqa: S101 – the caller looked
     token = tokens.make(key, "desk", notice.id, notice.expires, _state(notice))
     return f"/desk/link/{token}"
 
 
-def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[DeskNotice, str]:
+def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[StaffNotice, str]:
     """The notice of a one-time link, and the name of its account. Raises LinkError."""
     notice = _notice(db, key, token, now)
     found = curators.by_id(db, notice.curator) if notice.curator is not None else None
@@ -150,7 +150,7 @@ def follow(db: Database, key: bytes, token: str, now: datetime) -> Curator:
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         found = curators.by_id(db, notice.curator) if notice.curator is not None else None
-        if found is None or not staff_notices.use(db, notice.id, now):
+        if found is None or not staff_notices.use_link(db, notice.id, now):
             raise LinkError
         return found
 
@@ -167,7 +167,7 @@ def follow_first(
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         number = people.create(db, {**form, "role": "administrator"}, languages, now)
-        if notice.kind != "first" or not staff_notices.use(db, notice.id, now):
+        if notice.kind != "first" or not staff_notices.use_link(db, notice.id, now):
             raise LinkError
         found = curators.by_id(db, number)
     assert found is not None  # noqa: S101 – just entered
@@ -178,10 +178,10 @@ def delete_expired(db: Database, now: datetime) -> None:
     """Delete expired sessions and links."""
     with transaction(db):
         sessions.delete_expired(db, now - ABSOLUTE, now - IDLE)
-        staff_notices.forget(db, now - people.INVITATION_TIME - timedelta(days=30))
+        staff_notices.delete_old(db, now - people.INVITATION_TIME - timedelta(days=30))
 
 
-def _notice(db: Database, key: bytes, text: str, now: datetime) -> DeskNotice:
+def _notice(db: Database, key: bytes, text: str, now: datetime) -> StaffNotice:
     token = tokens.read(text)
     notice = staff_notices.by_id(db, token.subscriber) if token else None
     if token is None or notice is None or notice.used or notice.expires is None:
@@ -191,7 +191,7 @@ def _notice(db: Database, key: bytes, text: str, now: datetime) -> DeskNotice:
     return notice
 
 
-def _state(notice: DeskNotice) -> str:
+def _state(notice: StaffNotice) -> str:
     """What ties a link to its notice: after a restore, another notice may have the same id."""
     return f"{notice.curator} {notice.kind} {notice.asked.isoformat()}"
 

@@ -12,14 +12,14 @@ from feed.model import email_addresses
 from feed.model.people import ROLES, Curator, Role
 from feed.store import curators, sessions, staff_notices
 from feed.store.connection import transaction
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
 INVITATION_TIME = timedelta(days=7)
 LONGEST_NAME = 100
 _LAST = gettext_noop("This is the only administrator: make somebody else one first.")
 
 
-def first_link(db: Database, now: datetime) -> DeskNotice | None:
+def first_link(db: Database, now: datetime) -> StaffNotice | None:
     """The sign-up link for the first administrator; None while one is valid, or accounts exist."""
     with transaction(db):
         if not curators.is_empty(db):
@@ -43,7 +43,7 @@ def invite(
     now: datetime,
     *,
     mailed: bool = True,
-) -> DeskNotice:
+) -> StaffNotice:
     """Add an account and its invitation, sent by e-mail if `mailed`. Raises FormError.
 
     `form` has `address`, `name`, `role`, `languages` (those of a translator, separated by spaces),
@@ -96,7 +96,7 @@ def disable(db: Database, number: int, now: datetime) -> Curator:
         _require_other_administrator(db, found)
         curators.change(db, number, disabled=found.disabled or now)
         sessions.end_all(db, number)
-        staff_notices.void(db, number, now)
+        staff_notices.void_links(db, number, now)
         return found
 
 
@@ -108,7 +108,7 @@ def enable(db: Database, number: int, now: datetime) -> Curator:
         return found
 
 
-def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> DeskNotice:
+def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> StaffNotice:
     """Remove an account's password and second factor, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
@@ -119,7 +119,7 @@ def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> D
         curators.change(db, number, password=None)
         totp.forget(db, number)
         sessions.end_all(db, number)
-        staff_notices.void(db, number, now)
+        staff_notices.void_links(db, number, now)
         return _invite(db, number, now, mailed)
 
 
@@ -159,7 +159,7 @@ def create(db: Database, form: Mapping[str, str], languages: tuple[str, ...], no
     return curators.add(db, new, email_addresses.identity(address))
 
 
-def _invite(db: Database, number: int, now: datetime, mailed: bool) -> DeskNotice:
+def _invite(db: Database, number: int, now: datetime, mailed: bool) -> StaffNotice:
     made = staff_notices.add(db, number, "invitation", now, now + INVITATION_TIME, mailed=mailed)
     notice = staff_notices.by_id(db, made)
     assert notice is not None  # noqa: S101 – just added

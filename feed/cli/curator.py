@@ -12,7 +12,7 @@ from feed.i18n import translator
 from feed.model import Site
 from feed.model.people import ROLES, Curator
 from feed.store import curators, signing_key
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
 _ROLE = click.Choice(ROLES)
 _LANGUAGES = click.option(
@@ -117,7 +117,7 @@ def _told() -> Iterator[None]:
         raise click.ClickException("\n".join(lines)) from error
 
 
-def _link(base: Setup, site: Site, notice: DeskNotice) -> None:
+def _link(base: Setup, site: Site, notice: StaffNotice) -> None:
     path = authentication.link(signing_key.key(base.config), notice)
     click.echo("This link signs them in, once, for seven days:")
     click.echo(site.url(path))

@@ -39,7 +39,7 @@ def status(base: Setup, days: int, form: str) -> None:
     """Print what was told to whom, and what was not, and why."""
     with base.library() as (db, site):
         first = site.today(base.clock()) - timedelta(days=days - 1)
-        chats, hubs = chat_posts.since(db, first), websub_pings.summary(db)
+        chats, hubs = chat_posts.of_editions_since(db, first), websub_pings.summary(db)
     for row in hubs:
         row["hub"] = announcements.host(row["hub"])
     if form == "json":

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from feed.digests import mime
 from feed.store.deliveries import Claim
 from feed.store.notices import Notice
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
-QueueItem = Claim | Notice | DeskNotice
+QueueItem = Claim | Notice | StaffNotice
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from feed.store import deliveries, mail_batches, meta, notices, staff_notices, s
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, DeliveryResult
 from feed.store.notices import Notice
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
 RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
 NOTICE_ATTEMPTS = 12
@@ -65,16 +65,16 @@ class DeliveryRecorder:
         retry = self._retry_time(claim.attempts) if outcome.result == "deferred" else None
         return DeliveryResult(claim, outcome.result, reason, retry)
 
-    def _record_notice(self, notice: Notice | DeskNotice, outcome: Outcome) -> None:
+    def _record_notice(self, notice: Notice | StaffNotice, outcome: Outcome) -> None:
         self.count(f"notices {outcome.result}", 1)
         state = "sent" if outcome.result == "sent" else "failed"
         if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
             state = "due"
         retry = self._retry_time(notice.attempts)
-        if isinstance(notice, DeskNotice):
-            staff_notices.record(self._db, notice.id, state, retry)
+        if isinstance(notice, StaffNotice):
+            staff_notices.settle(self._db, notice.id, state, retry)
             return
-        notices.record(self._db, notice.id, state, retry)
+        notices.settle(self._db, notice.id, state, retry)
         if notice.kind == "moved" and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
 
@@ -91,7 +91,7 @@ def message_key(item: QueueItem) -> str:
     """The id of a message in batches and reports; it does not reveal the recipient."""
     if isinstance(item, Claim):
         return f"{item.digest_id}.{item.subscriber}"
-    return f"desk.{item.id}" if isinstance(item, DeskNotice) else f"notice.{item.id}"
+    return f"desk.{item.id}" if isinstance(item, StaffNotice) else f"notice.{item.id}"
 
 
 def save_batch(

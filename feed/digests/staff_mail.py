@@ -13,7 +13,7 @@ from feed.model.people import Curator
 from feed.publish import digest
 from feed.store import curators, staff_notices
 from feed.store.connection import transaction
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 
 FETCH_BATCH = 50
 
@@ -25,7 +25,7 @@ class StaffMail:
         self, db: Database, site: Site, sender: mime.Sender, key: bytes, clock: Clock
     ) -> None:
         self._db, self._site, self._sender, self._key, self._clock = db, site, sender, key, clock
-        self._due: deque[DeskNotice] = deque()
+        self._due: deque[StaffNotice] = deque()
         self._last = 0
         self._more = True
 
@@ -45,7 +45,7 @@ class StaffMail:
             if found is not None and not self._is_void(notice, found):
                 return self._message(notice, found)
             with transaction(self._db):
-                staff_notices.record(self._db, notice.id, "failed", self._clock())
+                staff_notices.settle(self._db, notice.id, "failed", self._clock())
 
     def _fetch(self) -> None:
         found = staff_notices.due(self._db, self._clock(), FETCH_BATCH, self._last)
@@ -54,18 +54,18 @@ class StaffMail:
             self._last = found[-1].id
             self._due.extend(found)
 
-    def _is_void(self, notice: DeskNotice, found: Curator) -> bool:
+    def _is_void(self, notice: StaffNotice, found: Curator) -> bool:
         """Whether its link is used or expired, or its person may no longer sign in."""
         expired = notice.expires is not None and notice.expires <= self._clock()
         return expired or notice.used is not None or found.disabled is not None
 
-    def _message(self, notice: DeskNotice, found: Curator) -> OutgoingMessage:
+    def _message(self, notice: StaffNotice, found: Curator) -> OutgoingMessage:
         suffix = tokens.mark_of(self._key, f"desk.{notice.id}")
         to = mime.Recipient(found.address, "desk", f"desk.{notice.id}.{suffix}")
         template = mime.MessageTemplate(self._render(notice, found), self._sender)
         return OutgoingMessage(notice, self._sender.return_address, to, template)
 
-    def _render(self, notice: DeskNotice, found: Curator) -> Digest:
+    def _render(self, notice: StaffNotice, found: Curator) -> Digest:
         language = found.language if found.language in self._site.languages else ""
         path = authentication.link(self._key, notice) if notice.expires else "/desk/calendar/"
         return digest.notice(

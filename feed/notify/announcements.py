@@ -64,9 +64,9 @@ class Announcer:
     def enqueue(self, db: Database, site: Site, now: datetime) -> None:
         """Queue what is due: today's edition for each chat, and each feed that has changed."""
         today = site.today(now)
-        chat_posts.give_up(db, today, now, lost_before=now - CLAIM_TIMEOUT)
-        websub_pings.give_up(db, now - MAX_RETRY_TIME, now)
-        chat_posts.enter(db, [each.target for each in self._chats], today, now)
+        chat_posts.expire(db, today, now, lost_before=now - CLAIM_TIMEOUT)
+        websub_pings.expire(db, now - MAX_RETRY_TIME, now)
+        chat_posts.enqueue(db, [each.target for each in self._chats], today, now)
         self._enqueue_pings(db, site, now)
 
     def send(self, db: Database, site: Site, clock: Clock, stop: threading.Event) -> dict[str, int]:
@@ -108,7 +108,7 @@ class Announcer:
             topics |= addresses
             if not channel.items:
                 empty |= addresses.keys()
-        websub_pings.enter(db, hubs, topics, empty, now)
+        websub_pings.enqueue(db, hubs, topics, empty, now)
         meta.put(db, SEEN, seen)
 
 
@@ -133,19 +133,19 @@ def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock
     """Post a claimed edition, and record the outcome."""
     edition = ledger.on(db, today)
     if edition is None or edition.withdrawn or edition.number != post.number:
-        chat_posts.record(db, post, "skipped", clock(), "withdrawn")  # just now
+        chat_posts.settle(db, post, "skipped", clock(), "withdrawn")  # just now
         return "skipped"
     (showing,) = ledger.showings(db, [edition])
     outcome = chat.post(to, message.render(site, to.target.language, showing))
     now = clock()
     if outcome.result == "sent":
-        chat_posts.record(db, post, "sent", now)
+        chat_posts.settle(db, post, "sent", now)
         return "sent"
     log.warning("%s: not posted: %s", to.target.place, outcome.reason)
     if outcome.result == "unknown":
-        chat_posts.record(db, post, "failed", now, outcome.reason)
+        chat_posts.settle(db, post, "failed", now, outcome.reason)
         return "failed"
-    chat_posts.record(db, post, "due", now, outcome.reason, now + retry_delay(post.attempts))
+    chat_posts.settle(db, post, "due", now, outcome.reason, now + retry_delay(post.attempts))
     return "deferred"
 
 
@@ -161,7 +161,7 @@ def _ping_hub(db: Database, hub: str, clock: Clock, stop: threading.Event) -> It
             reason = websub.ping(hub, ping.topic)
         except HubSilentError as error:
             later = clock() + retry_delay(ping.attempts)
-            websub_pings.record(db, ping, clock(), str(error), later)
+            websub_pings.settle(db, ping, clock(), str(error), later)
             websub_pings.postpone(db, hub, str(error), clock(), later)
             log.warning("hub %s: %s", host(hub), error)
             yield "deferred"
@@ -171,7 +171,7 @@ def _ping_hub(db: Database, hub: str, clock: Clock, stop: threading.Event) -> It
 
 def _recorded(db: Database, ping: Ping, reason: str | None, now: datetime) -> str:
     retry = now + retry_delay(ping.attempts) if reason else None
-    websub_pings.record(db, ping, now, reason, retry)
+    websub_pings.settle(db, ping, now, reason, retry)
     if reason:
         log.warning("hub %s: %s for %s", host(ping.hub), reason, ping.topic)
     return "deferred" if reason else "sent"

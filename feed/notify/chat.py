@@ -18,7 +18,7 @@ from feed.errors import SettingError
 from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 from feed.publish.chat import ChatMessage
 from feed.store import signing_key
-from feed.store.chat_posts import Target
+from feed.store.chat_posts import ChatTarget
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -64,7 +64,7 @@ _LOG = _LogCapture()
 class Chat:
     """A chat of the settings, with its Apprise service."""
 
-    target: Target
+    target: ChatTarget
     service: "NotifyBase" = field(repr=False)
 
 
@@ -87,7 +87,7 @@ def chats(config: Config) -> list[Chat]:
             signing_key.key(config), f"{hook.language} {hook.url}".encode(), hashlib.sha256
         )
         place = f"{_place(service)} ({number})"
-        found.append(Chat(Target(key.hexdigest()[:20], place, hook.language), service))
+        found.append(Chat(ChatTarget(key.hexdigest()[:20], place, hook.language), service))
     return found
 
 

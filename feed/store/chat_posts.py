@@ -1,4 +1,4 @@
-"""The ledger of chats: one row for each edition and each chat that it goes to."""
+"""The outbox of chat posts: one row for each edition and chat (table `posts`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from feed.store.timestamps import stamp
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A chat as the ledger knows it: nothing here is a secret."""
+class ChatTarget:
+    """A chat without its secret address: a keyed hash of it, a name for people, a language."""
 
     key: str
     place: str
@@ -22,7 +22,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class ChatPost:
-    """An edition that is to be posted into a chat."""
+    """An edition to be posted into a chat."""
 
     edition: int
     number: int  # of the edition, among those of its date
@@ -30,21 +30,21 @@ class ChatPost:
     attempts: int
 
 
-# Of a row: whether its edition is the one that stands today.
-_STANDS = (
+# Whether the edition of a row is the standing edition of today.
+_IS_TODAYS = (
     "EXISTS (SELECT 1 FROM editions e WHERE e.id = edition AND e.withdrawn IS NULL"
     " AND e.date = :today)"
 )
 
 
-def enter(db: Database, targets: Sequence[Target], today: date, now: datetime) -> None:
-    """Have the standing edition of today posted to each target, unless it is entered already."""
-    if not targets:
+def enqueue(db: Database, chats: Sequence[ChatTarget], today: date, now: datetime) -> None:
+    """Queue the standing edition of today for each chat, unless it is queued already."""
+    if not chats:
         return
     standing = "FROM editions e WHERE e.date = :today AND e.withdrawn IS NULL"
     known = f"SELECT target FROM posts WHERE edition = (SELECT id {standing})"
-    have = {key for (key,) in db.execute(known, {"today": today.isoformat()})}
-    missing = [target for target in targets if target.key not in have]
+    queued = {key for (key,) in db.execute(known, {"today": today.isoformat()})}
+    missing = [target for target in chats if target.key not in queued]
     if (
         not missing
         or not db.execute(f"SELECT 1 {standing}", {"today": today.isoformat()}).fetchone()
@@ -66,19 +66,19 @@ def enter(db: Database, targets: Sequence[Target], today: date, now: datetime) -
             )
 
 
-def give_up(db: Database, today: date, now: datetime, lost_before: datetime) -> None:
-    """End what will not be posted any more: withdrawn, of a day that is over, or interrupted.
+def expire(db: Database, today: date, now: datetime, lost_before: datetime) -> None:
+    """End posts that are not to be sent any more: withdrawn, late, or interrupted.
 
-    What was claimed before `lost_before` was interrupted: nobody knows what became of it.
+    A post that was claimed before `lost_before` was interrupted: whether it arrived is unknown.
     """
     if not db.execute("SELECT 1 FROM posts WHERE state IN ('due', 'claimed') LIMIT 1").fetchone():
         return
-    given = {"today": today.isoformat(), "now": stamp(now), "lost": stamp(lost_before)}
+    values = {"today": today.isoformat(), "now": stamp(now), "lost": stamp(lost_before)}
     with transaction(db):
         db.execute(
             "UPDATE posts SET state = 'failed', at = :now, reason = 'interrupted'"
             " WHERE state = 'claimed' AND at < :lost",
-            given,
+            values,
         )
         withdrawn = "EXISTS (SELECT 1 FROM editions e WHERE e.id = edition AND e.withdrawn NOTNULL)"
         db.execute(
@@ -86,13 +86,13 @@ def give_up(db: Database, today: date, now: datetime, lost_before: datetime) -> 
             f" state = CASE WHEN attempts AND NOT {withdrawn} THEN 'failed' ELSE 'skipped' END,"
             f" reason = CASE WHEN {withdrawn} THEN 'withdrawn'"
             " WHEN attempts THEN reason ELSE 'late' END"
-            f" WHERE state = 'due' AND NOT {_STANDS}",
-            given,
+            f" WHERE state = 'due' AND NOT {_IS_TODAYS}",
+            values,
         )
 
 
 def due(db: Database, now: datetime) -> list[ChatPost]:
-    """What is to be posted now, that which has waited longest first."""
+    """The posts that are due, the longest waiting first."""
     rows = db.query(
         "SELECT p.edition, e.number, p.target, p.attempts FROM posts p"
         " JOIN editions e ON e.id = p.edition WHERE p.state = 'due' AND p.next <= ?"
@@ -103,12 +103,12 @@ def due(db: Database, now: datetime) -> list[ChatPost]:
 
 
 def claim(db: Database, post: ChatPost, today: date, now: datetime) -> bool:
-    """Take a post upon oneself; False if another did, or if its edition does not stand any more."""
+    """Claim a post for sending; False if it is already claimed or its edition was withdrawn."""
     with transaction(db):
         cursor = db.execute(
             "UPDATE posts SET state = 'claimed', attempts = attempts + 1, at = :now, next = NULL"
             " WHERE edition = :edition AND target = :target AND state = 'due' AND next <= :now"
-            f" AND {_STANDS}",
+            f" AND {_IS_TODAYS}",
             {
                 "now": stamp(now),
                 "edition": post.edition,
@@ -119,7 +119,7 @@ def claim(db: Database, post: ChatPost, today: date, now: datetime) -> bool:
     return cursor.rowcount == 1
 
 
-def record(
+def settle(
     db: Database,
     post: ChatPost,
     state: str,
@@ -127,7 +127,7 @@ def record(
     reason: str | None = None,
     retry: datetime | None = None,
 ) -> None:
-    """Keep what became of a claimed post: sent, failed, skipped, or due again at `retry`."""
+    """Record the outcome of a claimed post: sent, failed, skipped, or due again at `retry`."""
     with transaction(db):
         db.execute(
             "UPDATE posts SET state = ?, at = ?, reason = ?, next = ?"
@@ -136,7 +136,7 @@ def record(
         )
 
 
-def since(db: Database, first: date) -> list[dict[str, Any]]:
+def of_editions_since(db: Database, first: date) -> list[dict[str, Any]]:
     """The posts of the editions from the date `first` on, newest first."""
     return list(
         db.query(

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from feed.store import notices, staff_notices
 from feed.store.deliveries import CLAIM, PAUSED, Claim, as_claim
 from feed.store.notices import Notice
-from feed.store.staff_notices import DeskNotice
+from feed.store.staff_notices import StaffNotice
 from feed.store.timestamps import instant, stamp
 
 
@@ -34,7 +34,7 @@ def add(
     db: Database,
     batch: str,
     version: int,
-    items: Sequence[Claim | Notice | DeskNotice],
+    items: Sequence[Claim | Notice | StaffNotice],
     now: datetime,
 ) -> None:
     """Add a batch of deliveries that are claimed and notices that are due."""
@@ -45,7 +45,7 @@ def add(
         "UPDATE deliveries SET batch = ? WHERE letter = ? AND subscriber = ? AND state = 'claimed'",
         [(batch, one.digest_id, one.subscriber) for one in items if isinstance(one, Claim)],
     )
-    for table, kind in (("notices", Notice), ("desk_notices", DeskNotice)):
+    for table, kind in (("notices", Notice), ("desk_notices", StaffNotice)):
         db.conn.executemany(
             f"UPDATE {table} SET batch = ? WHERE id = ? AND state = 'due'",
             [(batch, one.id) for one in items if isinstance(one, kind)],
@@ -61,7 +61,7 @@ def all_open(db: Database) -> list[BatchRecord]:
     ]
 
 
-def items(db: Database, batch: str) -> list[Claim | Notice | DeskNotice]:
+def items(db: Database, batch: str) -> list[Claim | Notice | StaffNotice]:
     """The deliveries and notices of a batch, except to people who were erased meanwhile."""
     claims = [as_claim(row) for row in db.query(f"{CLAIM} WHERE d.batch = ?", [batch])]
     return [*claims, *notices.of_batch(db, batch), *staff_notices.of_batch(db, batch)]

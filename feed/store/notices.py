@@ -1,4 +1,4 @@
-"""The notices: mail to one person about their own subscription, waiting to be sent."""
+"""The outbox of notices: transactional e-mails to subscribers about their subscription."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +9,15 @@ from sqlite_utils import Database
 from feed.model import Subscriber
 from feed.store.timestamps import stamp
 
-# Which of a subscriber's addresses a kind of notice goes to; all others go to `address`.
-_TO = {"move": "new_address", "moved": "old_address"}
-_PLACES = " ".join(f"WHEN '{kind}' THEN s.{column}" for kind, column in _TO.items())
-_ADDRESS = f"CASE n.kind {_PLACES} ELSE s.address END"
+# The address column of a kind of notice; all other kinds are sent to `address`.
+_ADDRESS_COLUMNS = {"move": "new_address", "moved": "old_address"}
+_CASES = " ".join(f"WHEN '{kind}' THEN s.{column}" for kind, column in _ADDRESS_COLUMNS.items())
+_ADDRESS = f"CASE n.kind {_CASES} ELSE s.address END"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice that is due, with the address that it goes to."""
+    """A notice, with the address that it is sent to."""
 
     id: int
     subscriber: int
@@ -29,13 +29,13 @@ class Notice:
 
 
 def address(found: Subscriber, kind: str) -> str | None:
-    """Which of somebody's addresses a kind of notice goes to now; None if it is gone."""
-    there: str | None = getattr(found, _TO.get(kind, "address"))
-    return there
+    """The address that a kind of notice is sent to; None if the subscriber has none."""
+    result: str | None = getattr(found, _ADDRESS_COLUMNS.get(kind, "address"))
+    return result
 
 
 def add(db: Database, subscriber: int, kind: str, language: str, now: datetime) -> None:
-    """Have a notice sent."""
+    """Queue a notice."""
     db.execute(
         "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
         " VALUES (?, ?, ?, ?, 'due', ?)",
@@ -44,7 +44,7 @@ def add(db: Database, subscriber: int, kind: str, language: str, now: datetime) 
 
 
 def count(db: Database, subscriber: int, kind: str, since: datetime) -> int:
-    """How many notices of a kind somebody was sent, or will be, since that instant."""
+    """The number of notices of a kind that were queued for a subscriber since an instant."""
     row = db.execute(
         "SELECT count(*) FROM notices WHERE subscriber = ? AND kind = ? AND asked >= ?",
         [subscriber, kind, stamp(since)],
@@ -53,9 +53,9 @@ def count(db: Database, subscriber: int, kind: str, since: datetime) -> int:
 
 
 def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[Notice]:
-    """The notices to be sent now, oldest first, with numbers after `after`.
+    """The notices that are due, with an id above `after`, oldest first.
 
-    One whose address is gone meanwhile is not among them.
+    One whose address is gone meanwhile is left out.
     """
     rows = db.query(
         "SELECT * FROM (SELECT n.id, n.subscriber, n.kind, n.language, n.asked, n.attempts,"
@@ -70,7 +70,7 @@ def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[Notice]
 
 
 def of_batch(db: Database, batch: str) -> list[Notice]:
-    """The notices that were handed over as that batch; one without an address has an empty one."""
+    """The notices of a batch; the address of one that has none is empty."""
     rows = db.query(
         "SELECT n.id, n.subscriber, n.kind, n.language, n.asked, n.attempts,"
         f" coalesce({_ADDRESS}, '') AS address"
@@ -80,8 +80,8 @@ def of_batch(db: Database, batch: str) -> list[Notice]:
     return [_notice(row) for row in rows]
 
 
-def record(db: Database, number: int, state: str, retry: datetime) -> None:
-    """Keep what became of an attempt: sent, failed, or due again at `retry`."""
+def settle(db: Database, number: int, state: str, retry: datetime) -> None:
+    """Record an attempt: sent, failed, or due again at `retry`; it leaves its batch."""
     db.execute(
         "UPDATE notices SET state = ?, attempts = attempts + 1, next = ?, batch = NULL"
         " WHERE id = ?",
@@ -89,13 +89,13 @@ def record(db: Database, number: int, state: str, retry: datetime) -> None:
     )
 
 
-def forget(db: Database, before: datetime) -> None:
-    """Forget the notices that were asked for before that instant."""
+def delete_old(db: Database, before: datetime) -> None:
+    """Delete the notices that were queued before an instant."""
     db.execute("DELETE FROM notices WHERE asked < ?", [stamp(before)])
 
 
-def of(db: Database, subscriber: int) -> list[dict[str, str]]:
-    """The notices that somebody was sent or will be, oldest first: kind, asked, state."""
+def of_subscriber(db: Database, subscriber: int) -> list[dict[str, str]]:
+    """The notices to a subscriber, oldest first: kind, asked, state."""
     return list(
         db.query(
             "SELECT kind, asked, state FROM notices WHERE subscriber = ? ORDER BY id", [subscriber]

@@ -1,4 +1,4 @@
-"""Mail to people at the desk, waiting to be sent, and the one-time links in it."""
+"""The outbox of e-mails to staff, and the one-time links in them (table `desk_notices`)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +9,8 @@ from feed.store.timestamps import instant, stamp
 
 
 @dataclass(frozen=True, slots=True)
-class DeskNotice:
-    """A message to somebody at the desk. `curator` is None for the link of the first person."""
+class StaffNotice:
+    """An e-mail to a person at the desk; `curator` is None for the link of the first person."""
 
     id: int
     curator: int | None
@@ -30,7 +30,7 @@ def add(
     *,
     mailed: bool = True,
 ) -> int:
-    """Add a message, and return its number; with `mailed` false it is told in another way."""
+    """Queue a notice; its id. With `mailed` false only its link is made, and no e-mail sent."""
     values = [curator, kind, stamp(now), expires and stamp(expires)]
     cursor = db.execute(
         "INSERT INTO desk_notices (curator, kind, asked, expires, state, next)"
@@ -41,13 +41,13 @@ def add(
     return cursor.lastrowid
 
 
-def by_id(db: Database, number: int) -> DeskNotice | None:
-    """A message by its number."""
+def by_id(db: Database, number: int) -> StaffNotice | None:
+    """The notice with an id; None if there is none."""
     return next(iter(_read(db, "id = ?", [number])), None)
 
 
-def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[DeskNotice]:
-    """What is to be sent now, oldest first, with numbers after `after`."""
+def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[StaffNotice]:
+    """The notices that are due, with an id above `after`, oldest first."""
     where = (
         "state = 'due' AND batch IS NULL AND next <= ? AND id > ? AND curator IS NOT NULL"
         " ORDER BY id LIMIT ?"
@@ -55,19 +55,19 @@ def due(db: Database, now: datetime, limit: int, after: int = 0) -> list[DeskNot
     return _read(db, where, [stamp(now), after, limit])
 
 
-def of_batch(db: Database, batch: str) -> list[DeskNotice]:
-    """What was handed over as that batch."""
+def of_batch(db: Database, batch: str) -> list[StaffNotice]:
+    """The notices of a batch."""
     return _read(db, "batch = ?", [batch])
 
 
-def newest(db: Database, curator: int | None, kind: str) -> DeskNotice | None:
-    """The newest message of a kind to somebody."""
+def newest(db: Database, curator: int | None, kind: str) -> StaffNotice | None:
+    """The newest notice of a kind to a person; None if there is none."""
     where = "curator IS ? AND kind = ? ORDER BY id DESC LIMIT 1"
     return next(iter(_read(db, where, [curator, kind])), None)
 
 
 def count(db: Database, curator: int, kind: str, since: datetime) -> int:
-    """How many messages of a kind somebody was sent, or will be, since that instant."""
+    """The number of notices of a kind that were queued for a person since an instant."""
     row = db.execute(
         "SELECT count(*) FROM desk_notices WHERE curator = ? AND kind = ? AND asked > ?",
         [curator, kind, stamp(since)],
@@ -75,25 +75,25 @@ def count(db: Database, curator: int, kind: str, since: datetime) -> int:
     return int(row[0])
 
 
-def use(db: Database, number: int, now: datetime) -> bool:
-    """Use up a link; False where it was already, or has run out."""
-    done = db.execute(
+def use_link(db: Database, number: int, now: datetime) -> bool:
+    """Use up a one-time link; False if it is used or expired."""
+    cursor = db.execute(
         "UPDATE desk_notices SET used = :now WHERE id = :id AND used IS NULL AND expires > :now",
         {"now": stamp(now), "id": number},
     )
-    return done.rowcount == 1
+    return cursor.rowcount == 1
 
 
-def void(db: Database, curator: int | None, now: datetime) -> None:
-    """Make the open links of somebody useless."""
+def void_links(db: Database, curator: int | None, now: datetime) -> None:
+    """Make the unused links of a person void."""
     db.execute(
         "UPDATE desk_notices SET used = ? WHERE curator IS ? AND used IS NULL",
         [stamp(now), curator],
     )
 
 
-def record(db: Database, number: int, state: str, retry: datetime) -> None:
-    """Keep what became of an attempt: sent, failed, or due again at `retry`."""
+def settle(db: Database, number: int, state: str, retry: datetime) -> None:
+    """Record an attempt: sent, failed, or due again at `retry`; it leaves its batch."""
     db.execute(
         "UPDATE desk_notices SET state = ?, attempts = attempts + 1, next = ?, batch = NULL"
         " WHERE id = ?",
@@ -101,18 +101,18 @@ def record(db: Database, number: int, state: str, retry: datetime) -> None:
     )
 
 
-def forget(db: Database, before: datetime) -> None:
-    """Forget the messages that were asked for before that instant."""
+def delete_old(db: Database, before: datetime) -> None:
+    """Delete the notices that were queued before an instant."""
     db.execute("DELETE FROM desk_notices WHERE asked < ?", [stamp(before)])
 
 
-def _read(db: Database, where: str, values: list[object]) -> list[DeskNotice]:
+def _read(db: Database, where: str, values: list[object]) -> list[StaffNotice]:
     rows = db.query(
         f"SELECT id, curator, kind, asked, expires, used, attempts FROM desk_notices WHERE {where}",
         values,
     )
     return [
-        DeskNotice(
+        StaffNotice(
             **{
                 **row,
                 "asked": datetime.fromisoformat(row["asked"]),

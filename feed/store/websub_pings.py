@@ -1,4 +1,4 @@
-"""What each WebSub hub was told of each feed: the content that it knows, or is to be told of."""
+"""The outbox of WebSub pings: one row for each hub and feed, with the content it was pinged of."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from feed.store.timestamps import stamp
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A feed with new content that a hub is to be told of."""
+    """A feed (`topic`) with new content, for one hub; `content` is a hash of it."""
 
     hub: str
     topic: str
@@ -21,13 +21,13 @@ class Ping:
     attempts: int
 
 
-def enter(
+def enqueue(
     db: Database, hubs: Sequence[str], topics: Mapping[str, str], empty: set[str], now: datetime
 ) -> None:
-    """Have each hub told of the topics whose content is another than it was told of.
+    """Queue a ping for each hub and topic whose content has changed since the last ping.
 
-    `topics` has the content of each; those in `empty` are not worth telling a hub of that does
-    not know them. What a hub was told of feeds that are gone is forgotten.
+    `topics` has the content of each topic. Topics in `empty` are not added, only updated. Rows of
+    hubs and topics that are gone are deleted.
     """
     with transaction(db):
         for hub, topic, content in list(db.execute("SELECT hub, topic, content FROM pings")):
@@ -50,8 +50,8 @@ def enter(
                 )
 
 
-def give_up(db: Database, before: datetime, now: datetime) -> None:
-    """End what was to be told since before that instant, and was tried."""
+def expire(db: Database, before: datetime, now: datetime) -> None:
+    """Give up pings that were tried, of content from before an instant."""
     condition = "state = 'due' AND attempts AND since < ?"
     if db.execute(f"SELECT 1 FROM pings WHERE {condition} LIMIT 1", [stamp(before)]).fetchone():
         with transaction(db):
@@ -62,7 +62,7 @@ def give_up(db: Database, before: datetime, now: datetime) -> None:
 
 
 def due(db: Database, hub: str, now: datetime) -> list[Ping]:
-    """What a hub is to be told now, the oldest first; also what was claimed too long ago."""
+    """The pings of a hub that are due, oldest first; also those whose claim has expired."""
     rows = db.query(
         "SELECT hub, topic, content, attempts FROM pings WHERE hub = ? AND next <= ?"
         " ORDER BY since, topic",
@@ -72,7 +72,7 @@ def due(db: Database, hub: str, now: datetime) -> list[Ping]:
 
 
 def claim(db: Database, ping: Ping, now: datetime, until: datetime) -> bool:
-    """Take a ping upon oneself until that instant; False if another did, or there is a newer."""
+    """Claim a ping until an instant; False if it is claimed, or its content has changed."""
     with transaction(db):
         cursor = db.execute(
             "UPDATE pings SET state = 'claimed', attempts = attempts + 1, at = :now, next = :until"
@@ -88,12 +88,12 @@ def claim(db: Database, ping: Ping, now: datetime, until: datetime) -> bool:
     return cursor.rowcount == 1
 
 
-def record(
+def settle(
     db: Database, ping: Ping, now: datetime, reason: str | None, retry: datetime | None
 ) -> None:
-    """Keep what became of a claimed ping: sent, or due again at `retry` for a reason.
+    """Record the outcome of a claimed ping: sent, or due again at `retry` for a reason.
 
-    If the feed has changed meanwhile, the hub is to be told of that: nothing is kept.
+    Nothing is recorded if the feed has changed meanwhile: the ping is due for its new content.
     """
     with transaction(db):
         db.execute(
@@ -112,7 +112,7 @@ def record(
 
 
 def postpone(db: Database, hub: str, reason: str, now: datetime, until: datetime) -> None:
-    """Leave a hub alone until that instant: what is due now counts as tried."""
+    """Delay the pings of a hub that are due until an instant; they count as tried."""
     with transaction(db):
         db.execute(
             "UPDATE pings SET attempts = attempts + 1, at = :now, reason = :reason, next = :until"
@@ -122,7 +122,7 @@ def postpone(db: Database, hub: str, reason: str, now: datetime, until: datetime
 
 
 def summary(db: Database) -> list[dict[str, Any]]:
-    """How many feeds each hub was told of, or not, and why: hub, state, reason, number, last."""
+    """The number of pings by hub, state and reason: hub, state, reason, number, at (the last)."""
     return list(
         db.query(
             "SELECT hub, state, reason, count(*) AS number, max(at) AS at FROM pings"

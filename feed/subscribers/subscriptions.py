@@ -163,7 +163,7 @@ def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any
         "to_be_confirmed": None if asked == found else _export_preferences(asked.preferences),
         "consents": subscribers.consents(db, found.id),
         # Those to a new address would reveal whether that one is subscribed.
-        "notices": [each for each in notices.of(db, found.id) if each["kind"] != "move"],
+        "notices": [each for each in notices.of_subscriber(db, found.id) if each["kind"] != "move"],
         "letters": delivery_stats.of_subscriber(db, found.id),
         "returned": [
             {"at": at.isoformat(), "kind": kind}
@@ -241,7 +241,7 @@ def delete_expired(db: Database, now: datetime) -> None:
     """Delete unconfirmed subscribers and preferences, and old notices."""
     with transaction(db):
         subscribers.delete_unconfirmed(db, now - _WEEK)
-        notices.forget(db, now - _MONTH)  # the longest period in which they are counted
+        notices.delete_old(db, now - _MONTH)  # the longest period in which they are counted
 
 
 def _activate(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:

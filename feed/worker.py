@@ -185,7 +185,7 @@ class AnnounceJob(Job):
 
     def __init__(self, config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
         super().__init__(config, clock, lock, stop)
-        self._announcer = announcements.Announcer(config, editions.feed)
+        self._announcer = announcements.Announcer(config)
 
     def run(self) -> None:
         with opened(self.config.database) as db:

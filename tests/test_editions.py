@@ -91,7 +91,7 @@ def planned(made: Installation, number: int, first: date | None = None) -> list[
 
 def items(made: Installation, language: str = "en") -> list[FeedItem]:
     with made.open() as db:
-        return list(editions.feed(db, made.site(), language, made.now).items)
+        return list(editions.daily_feed(db, made.site(), language, made.now).items)
 
 
 def pin(made: Installation, day: date, slug: str | None) -> None:
@@ -672,7 +672,7 @@ def test_ids_outlive_a_change_of_host_and_scheme(install: Install) -> None:
     assert items(old)[0].id == "tag:old.example.org,2026:en/2026-11-22"
     assert items(new)[0].url == "https://new.example.org/en/2026-11-22/"
     with new.open() as db:
-        assert editions.feed(db, new.site(), "en", NOON).id.startswith("tag:old.example.org,")
+        assert editions.daily_feed(db, new.site(), "en", NOON).id.startswith("tag:old.example.org,")
 
 
 # Eight at once.

@@ -22,7 +22,7 @@ def group() -> None:
 def send(base: Setup) -> None:
     """Tell hubs and chats what is due now, and end; a worker that runs is not disturbed."""
     stop = stop_on_signal()
-    announcer = announcements.Announcer(base.config, editions.feed)
+    announcer = announcements.Announcer(base.config)
     with base.library() as (db, site):
         now = base.clock()
         editions.publish_due(db, site, base.config, now)

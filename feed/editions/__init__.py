@@ -1,6 +1,13 @@
 """Making editions, and reading them: one per date, each showing one principle."""
 
-from feed.editions.feeds import archived, feed
+from feed.editions.feeds import (
+    changing_feeds,
+    daily_feed,
+    month_feed,
+    source_feed,
+    theme_feed,
+    weekly_feed,
+)
 from feed.editions.publishing import LONGEST_PLAN, Planned, eligible, plan, publish_due
 from feed.editions.site_identity import new_ids, settle, site
 from feed.editions.views import (
@@ -26,11 +33,12 @@ __all__ = [
     "MonthView",
     "Planned",
     "PrincipleView",
-    "archived",
+    "changing_feeds",
+    "daily_feed",
     "eligible",
-    "feed",
     "listed",
     "month",
+    "month_feed",
     "months",
     "named",
     "new_ids",
@@ -40,7 +48,10 @@ __all__ = [
     "publish_due",
     "settle",
     "site",
+    "source_feed",
+    "theme_feed",
     "today",
+    "weekly_feed",
     "weeks",
     "withdraw",
 ]

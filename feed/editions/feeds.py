@@ -1,8 +1,7 @@
 """Building each feed of the site as a channel."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Literal
 
 from sqlite_utils import Database
 
@@ -14,46 +13,55 @@ from feed.publish.channel import Channel
 from feed.store import ledger, library
 
 
-def feed(
-    db: Database,
-    site: Site,
-    language: str,
-    now: datetime,
-    *,
-    kind: Literal["all", "theme", "source", "weekly"] = "all",
-    slug: str = "",
-) -> Channel:
-    """One of the feeds, as a channel. Raises NotFoundError for an unknown theme or source."""
-    if kind == "weekly":
-        return channel.weekly(site, language, weeks(db, site, now))
-    theme = named(library.themes(db), slug) if kind == "theme" else None
-    source = named(library.public_sources(db), slug) if kind == "source" else None
-    recent = ledger.recent(
-        db,
-        site.today(now),
-        FEED_LENGTH,
-        theme=theme.slug if theme else None,
-        source=source.slug if source else None,
-    )
+def daily_feed(db: Database, site: Site, language: str, now: datetime) -> Channel:
+    """The feed of the newest editions."""
+    recent = ledger.recent(db, site.today(now), FEED_LENGTH)
     showings = ledger.showings(db, recent)
-    if source:
-        return channel.by_source(site, language, showings, slug, source.title)
-    if theme:
-        return channel.daily(
-            site,
-            language,
-            showings,
-            path=f"themes/{slug}/feed",
-            home=f"themes/{slug}/",
-            about=theme.text(language)[1].name,
-        )
     return channel.daily(site, language, showings, older=_older(db, recent))
 
 
-def archived(db: Database, site: Site, language: str, first: date, now: datetime) -> Channel:
-    """The feed of the month that begins on `first`, once it is over. Raises NotFoundError.
+def weekly_feed(db: Database, site: Site, language: str, now: datetime) -> Channel:
+    """The feed of the newest complete weeks."""
+    return channel.weekly(site, language, weeks(db, site, now))
 
-    On the last day of a month that is longer than the feed, it is there a day early.
+
+def theme_feed(db: Database, site: Site, language: str, slug: str, now: datetime) -> Channel:
+    """The feed of the newest editions of a theme. Raises NotFoundError."""
+    theme = named(library.themes(db), slug)
+    recent = ledger.recent(db, site.today(now), FEED_LENGTH, theme=slug)
+    return channel.daily(
+        site,
+        language,
+        ledger.showings(db, recent),
+        path=f"themes/{slug}/feed",
+        home=f"themes/{slug}/",
+        about=theme.text(language)[1].name,
+    )
+
+
+def source_feed(db: Database, site: Site, language: str, slug: str, now: datetime) -> Channel:
+    """The feed of the newest editions from a source. Raises NotFoundError."""
+    source = named(library.public_sources(db), slug)
+    recent = ledger.recent(db, site.today(now), FEED_LENGTH, source=slug)
+    return channel.by_source(site, language, ledger.showings(db, recent), slug, source.title)
+
+
+def changing_feeds(db: Database, site: Site, now: datetime) -> Iterator[Channel]:
+    """Every feed of the site but the month archives, in each language."""
+    themes, sources = library.themes(db), library.public_sources(db)
+    for language in site.languages:
+        yield daily_feed(db, site, language, now)
+        yield weekly_feed(db, site, language, now)
+        for slug in themes:
+            yield theme_feed(db, site, language, slug, now)
+        for slug in sources:
+            yield source_feed(db, site, language, slug, now)
+
+
+def month_feed(db: Database, site: Site, language: str, first: date, now: datetime) -> Channel:
+    """The archived feed of the month that begins on `first`. Raises NotFoundError before its end.
+
+    A month longer than FEED_LENGTH has its feed a day early, on its last day.
     """
     view = month(db, site, first, now)
     today = site.today(now)
@@ -66,6 +74,6 @@ def archived(db: Database, site: Site, language: str, first: date, now: datetime
 
 
 def _older(db: Database, recent: Sequence[Edition]) -> date | None:
-    """The first day of the month in which the ledger goes on where a feed of `recent` ends."""
+    """The first day of the month of the edition before `recent`; None without such."""
     before = ledger.before(db, recent[-1].date) if recent else None
     return before.date.replace(day=1) if before else None

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from sqlite_utils import Database
 
+from feed import editions
 from feed.clock import Clock
 from feed.config import Config
 from feed.model import Site
@@ -24,29 +24,13 @@ from feed.notify.retry import CLAIM_TIMEOUT, MAX_RETRY_TIME, retry_delay
 from feed.notify.websub import HubSilentError
 from feed.publish import FORMATS
 from feed.publish import chat as message
-from feed.publish.channel import Channel
-from feed.store import chat_posts, ledger, library, meta, websub_pings
+from feed.store import chat_posts, ledger, meta, websub_pings
 from feed.store.chat_posts import ChatPost
 from feed.store.websub_pings import Ping
 
 log = logging.getLogger(__name__)
 
 SEEN = "announced"  # key in `meta`: the content, date and site of the last search for changes
-
-
-class FeedBuilder(Protocol):
-    """Callable that builds a feed; injected because this layer may not import `editions`."""
-
-    def __call__(
-        self,
-        db: Database,
-        site: Site,
-        language: str,
-        now: datetime,
-        *,
-        kind: Literal["all", "theme", "source", "weekly"],
-        slug: str,
-    ) -> Channel: ...
 
 
 def check(config: Config) -> None:
@@ -57,8 +41,8 @@ def check(config: Config) -> None:
 class Announcer:
     """Announces to the chats and hubs of the settings. Reuse it: Apprise is slow to load."""
 
-    def __init__(self, config: Config, feed: FeedBuilder) -> None:
-        self._config, self._feed = config, feed
+    def __init__(self, config: Config) -> None:
+        self._config = config
         self._chats = chat.chats(config)
 
     def enqueue(self, db: Database, site: Site, now: datetime) -> None:
@@ -101,7 +85,7 @@ class Announcer:
             return
         topics: dict[str, str] = {}
         empty: set[str] = set()
-        for channel in _channels(db, site, self._feed, now) if hubs else ():
+        for channel in editions.changing_feeds(db, site, now) if hubs else ():
             # A change of the hubs alone is no change.
             content = hashlib.sha256(repr(replace(channel, hubs=())).encode()).hexdigest()[:32]
             addresses = {channel.url + form: content for form in FORMATS}
@@ -115,18 +99,6 @@ class Announcer:
 def host(hub: str) -> str:
     """The host name of a hub, for people to read."""
     return urlsplit(hub).hostname or ""
-
-
-def _channels(db: Database, site: Site, feed: FeedBuilder, now: datetime) -> Iterator[Channel]:
-    """Every feed that can change: all but the archives."""
-    themes, sources = library.themes(db), library.public_sources(db)
-    for language in site.languages:
-        yield feed(db, site, language, now, kind="all", slug="")
-        yield feed(db, site, language, now, kind="weekly", slug="")
-        for slug in themes:
-            yield feed(db, site, language, now, kind="theme", slug=slug)
-        for slug in sources:
-            yield feed(db, site, language, now, kind="source", slug=slug)
 
 
 def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock: Clock) -> str:

@@ -23,35 +23,35 @@ FORM = "<any(rss, atom, json):form>"
 @cacheable
 def everything(form: str) -> Response:
     """The newest editions."""
-    return _answer(form, editions.feed(db(), site(), language(), now()))
+    return _answer(form, editions.daily_feed(db(), site(), language(), now()))
 
 
 @blueprint.get(f"/<language:language>/archive/<month:first>/feed.{FORM}")
 @cacheable
 def archived(first: date, form: str) -> Response:
     """The editions of a month that is over."""
-    return _answer(form, editions.archived(db(), site(), language(), first, now()))
+    return _answer(form, editions.month_feed(db(), site(), language(), first, now()))
 
 
 @blueprint.get(f"/<language:language>/weekly.{FORM}")
 @cacheable
 def weekly(form: str) -> Response:
     """The newest weeks."""
-    return _answer(form, editions.feed(db(), site(), language(), now(), kind="weekly"))
+    return _answer(form, editions.weekly_feed(db(), site(), language(), now()))
 
 
 @blueprint.get(f"/<language:language>/themes/<slug:slug>/feed.{FORM}")
 @cacheable
 def theme(slug: str, form: str) -> Response:
     """The newest editions of one theme."""
-    return _answer(form, editions.feed(db(), site(), language(), now(), kind="theme", slug=slug))
+    return _answer(form, editions.theme_feed(db(), site(), language(), slug, now()))
 
 
 @blueprint.get(f"/<language:language>/sources/<slug:slug>/feed.{FORM}")
 @cacheable
 def source(slug: str, form: str) -> Response:
     """The newest editions that come from one source."""
-    return _answer(form, editions.feed(db(), site(), language(), now(), kind="source", slug=slug))
+    return _answer(form, editions.source_feed(db(), site(), language(), slug, now()))
 
 
 @blueprint.get("/<language:language>/feeds/")

@@ -61,11 +61,11 @@ class Place:
     def begin(self) -> None:
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)
-            announcements.Announcer(self.config, editions.feed).enqueue(db, site, self.now)
+            announcements.Announcer(self.config).enqueue(db, site, self.now)
 
     def tell(self, stop: threading.Event | None = None) -> dict[str, int]:
         """What a worker does that was started just now: all that is due."""
-        announcer = announcements.Announcer(self.config, editions.feed)
+        announcer = announcements.Announcer(self.config)
         clock = still(self.now)
         with opened(self.config.database) as db:
             site = editions.settle(db, self.config, self.now)

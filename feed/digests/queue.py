@@ -162,7 +162,7 @@ class Queue(Iterator[Envelope]):
         recipient = claim.subscriber, claim.moves
         token = tokens.lasting(self._key, "letter", *recipient)
         name = f"{claim.date}.{claim.cadence}.{claim.language}"
-        suffix = tokens.mark_of(self._key, f"{name}.{claim.subscriber}")
+        suffix = tokens.keyed_hash(self._key, f"{name}.{claim.subscriber}")
         unsubscribe = tokens.lasting(self._key, "leave", *recipient)
         to = mime.Recipient(claim.address, token, f"{name}.{suffix}", unsubscribe)
         template = self._renderer.digest(claim.cadence, claim.date, claim.language)
@@ -177,7 +177,7 @@ class Queue(Iterator[Envelope]):
         if found is None or notice.address != notices.address(found, notice.kind):
             return None  # a link for one mailbox must not go to another
         token = links.notice_token(self._key, found, notice.kind, notice.asked, self._clock())
-        suffix = tokens.mark_of(self._key, f"notice.{notice.id}")
+        suffix = tokens.keyed_hash(self._key, f"notice.{notice.id}")
         to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{suffix}")
         template = self._renderer.notice(notice, subscribers.proposed(self._db, found))
         # The envelope has no token: servers on the way log it, and this one opens the link.

@@ -60,7 +60,7 @@ class StaffMail:
         return expired or notice.used is not None or found.disabled is not None
 
     def _message(self, notice: StaffNotice, found: Curator) -> OutgoingMessage:
-        suffix = tokens.mark_of(self._key, f"desk.{notice.id}")
+        suffix = tokens.keyed_hash(self._key, f"desk.{notice.id}")
         to = mime.Recipient(found.address, "desk", f"desk.{notice.id}.{suffix}")
         template = mime.MessageTemplate(self._render(notice, found), self._sender)
         return OutgoingMessage(notice, self._sender.return_address, to, template)

@@ -1,7 +1,7 @@
-"""Tables: one row per principle and language, as the document that they stand for.
+"""CSV tables: one row per principle and language, read into entries and written from them.
 
-A spreadsheet runs what begins like a formula. Such cells are written with an apostrophe in front,
-which reading takes away again.
+A spreadsheet runs a cell that begins like a formula. Such cells are written with an apostrophe in
+front, which reading removes.
 """
 
 import csv
@@ -17,16 +17,16 @@ from feed.model import TEXT_FIELDS
 
 ENDINGS = ("csv", "tsv", "txt")
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_DISARMED = re.compile(r"'+[=+\-@\t\r]")
-_SEPARATOR = re.compile(r"sep=(.)\r?\n")  # a first line by which a spreadsheet knows it again
+_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_SEPARATOR = re.compile(r"sep=(.)\r?\n")  # a first line that names the separator to spreadsheets
 
 
 @dataclass
 class Table:
-    """What a table holds: entries by slug, the rows that each came from, and what is wrong.
+    """The entries of a table by slug, the rows that each came from, and the problems.
 
-    Rows are numbered as a spreadsheet does: the names of the columns are row 1. A problem is its
-    row, the column it is about (or nothing), and what was expected.
+    Rows are numbered as in a spreadsheet: the header is row 1. A problem is its row, its column
+    (empty if it is about the whole row), and what was expected.
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
@@ -35,27 +35,27 @@ class Table:
 
 
 def read(text: str) -> Table:
-    """Read a table, separated by commas, semicolons or tabs.
+    """Read a table separated by commas, semicolons or tabs.
 
-    Raises ExpectedError where its first row is not what it should be, and csv.Error.
+    Raises ExpectedError where the header is malformed, and csv.Error.
     """
-    columns, rows = _opened(text)
+    columns, rows = _header_and_rows(text)
     table = Table()
     for number, cells in rows:
         try:
-            _take(table, number, _row(columns, cells))
-        except _RowError as wrong:
-            table.problems.append((number, wrong.column, wrong))
+            _add_row(table, number, _row(columns, cells))
+        except _RowError as error:
+            table.problems.append((number, error.column, error))
     return table
 
 
 def count(text: str) -> int:
-    """How many rows a table has, without the names of its columns; raises as `read` does."""
-    return sum(1 for _ in _opened(text)[1])
+    """The number of rows without the header; raises as `read` does."""
+    return sum(1 for _ in _header_and_rows(text)[1])
 
 
 def write(principles: Iterable[Entry]) -> str:
-    """Principles as a table with commas."""
+    """Principles as a table separated by commas."""
     out = io.StringIO(newline="")
     rows = csv.DictWriter(out, COLUMNS, lineterminator="\r\n")
     rows.writeheader()
@@ -64,24 +64,24 @@ def write(principles: Iterable[Entry]) -> str:
         shared["themes"] = " ".join(entry["themes"])
         for language, text in entry["texts"].items():
             row = {**shared, "language": language, **text}
-            rows.writerow({name: _disarmed(value) for name, value in row.items()})
+            rows.writerow({name: _escaped(value) for name, value in row.items()})
     return out.getvalue()
 
 
 class _RowError(ExpectedError):
-    """Something is wrong with a column of a row, or with the whole of it."""
+    """A column of a row is wrong, or the whole row."""
 
     def __init__(self, about: str, message: str, **values: object) -> None:
         self.column = about
         super().__init__(message, **values)
 
 
-def _opened(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The names of the columns of a table, and its rows with their numbers."""
-    told = _SEPARATOR.match(text)
-    text = text[told.end() :] if told else text
+def _header_and_rows(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The columns of a table, and its rows with their numbers."""
+    separator = _SEPARATOR.match(text)
+    text = text[separator.end() :] if separator else text
     header = text.partition("\n")[0]
-    delimiter = told[1] if told else max(",;\t", key=header.count)
+    delimiter = separator[1] if separator else max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns = _columns(next(rows, []))
     # Spreadsheets leave empty rows at the end.
@@ -108,13 +108,13 @@ def _row(columns: list[str], cells: list[str]) -> dict[str, str]:
     length = len(columns)
     if len(cells) < length or any(cells[length:]):
         raise _RowError("", gettext_noop("has not as many cells as the first row"))
-    row = {name: _armed(cell) for name, cell in zip(columns, cells, strict=False)}
+    row = {name: _unescaped(cell) for name, cell in zip(columns, cells, strict=False)}
     for name in ("slug", "language"):
         row[name] = row[name].strip()
     return row
 
 
-def _take(table: Table, number: int, row: dict[str, str]) -> None:
+def _add_row(table: Table, number: int, row: dict[str, str]) -> None:
     slug, language = row["slug"], row["language"]
     if not slug:
         raise _RowError("slug", gettext_noop("expected a name, but there is none"))
@@ -147,9 +147,9 @@ def _shared(row: dict[str, str]) -> dict[str, Any]:
     return given
 
 
-def _disarmed(cell: str) -> str:
+def _escaped(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def _armed(cell: str) -> str:
-    return cell[1:] if _DISARMED.match(cell) else cell
+def _unescaped(cell: str) -> str:
+    return cell[1:] if _ESCAPED.match(cell) else cell

@@ -1,24 +1,26 @@
-"""E-mail addresses as people type them: checked, and made comparable."""
+"""Validate, compare and mask e-mail addresses."""
 
 from feed.errors import InputError, gettext_noop
 
-LONGEST = 254
+MAX_LENGTH = 254
 _EXPECTED = gettext_noop(
     "“%(address)s” is no e-mail address: expected one such as name@example.org."
 )
 
 
 def read(text: str, domains: tuple[str, ...] = ()) -> str:
-    """The address that was typed, tidied. With `domains`, only theirs are taken.
+    """The normalised address, which may be internationalised or quoted.
 
-    Raises InputError saying what is wrong. Internationalised and quoted names are fine.
+    With `domains`, only addresses there are valid. Raises InputError.
     """
     from email_validator import EmailNotValidError, validate_email  # slow to load
 
     typed = text.strip()
     if not typed:
         raise InputError(gettext_noop("An e-mail address is needed."))
-    shown = "".join(sign if sign.isprintable() else "�" for sign in typed[:LONGEST])
+    shown = "".join(
+        character if character.isprintable() else "�" for character in typed[:MAX_LENGTH]
+    )
     name, at, domain = typed.rpartition("@")
     if not at:
         raise InputError(
@@ -27,7 +29,7 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
         )
     listed = domain.lower() in domains
     try:
-        # A domain that the operator has named is good, even one that only the house knows.
+        # A domain in `domains` is valid, even one that only the organisation can resolve.
         found = validate_email(
             f"{name}@example.org" if listed else typed,
             check_deliverability=False,
@@ -42,17 +44,17 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
             domains=", ".join(domains),
         )
     address = f"{found.local_part}@{domain.lower()}" if listed else found.normalized
-    if len(address) > LONGEST:
+    if len(address) > MAX_LENGTH:
         raise InputError(_EXPECTED, address=shown)
     return address
 
 
 def identity(address: str) -> str:
-    """The address as it is compared: capitals do not make another person."""
+    """The form by which addresses are compared: in lower case."""
     return address.lower()  # casefold() would make one domain of straße.de and strasse.de
 
 
 def masked(address: str) -> str:
-    """The address for a page that others may see: its first letter and its domain."""
+    """Hide all but the first character and the domain, for pages that others may see."""
     name, _, domain = address.rpartition("@")
     return f"{name[:1]}…@{domain}"

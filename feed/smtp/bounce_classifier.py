@@ -1,4 +1,4 @@
-"""Judges a message that came back: a DSN, an abuse report, or a notice in plain text.
+"""Classify returned mail: bounces (DSN), abuse reports, and failure notices in plain text.
 
 Delivery status notifications (RFC 3464, and RFC 6533 for international addresses), abuse reports
 (RFC 5965, and Outlook.com's JMRP), notifications of Amazon SES, and what other servers write.
@@ -12,10 +12,10 @@ from email.message import Message
 from typing import Any
 
 from feed.smtp.message_text import header, notice_and_statuses, text_of
-from feed.smtp.reply_classifier import FIRM, Judgement, Stage, Verdict, codes, judge_reply
+from feed.smtp.reply_classifier import CERTAIN, Judgement, Stage, Verdict, codes, judge_reply
 
-LARGEST = 1 << 20  # bytes of a message that are looked at
-UNSUBSCRIBES = "X-Apple-Unsubscribe"  # the header of what Apple Mail writes to unsubscribe
+LARGEST = 1 << 20  # bytes of a message that are parsed
+UNSUBSCRIBES = "X-Apple-Unsubscribe"  # a header of the messages by which Apple Mail unsubscribes
 _NO_COMPLAINT = {"not-spam", "auth-failure", "dmarc"}  # RFC 6430, 6591, 7489
 _SEVERITY: tuple[Verdict, ...] = ("dead", "us", "later", "complaint", "none")
 
@@ -62,7 +62,7 @@ _STAGES = tuple(
 
 
 def judge_bytes(message: bytes) -> Judgement:
-    """Judge a message that came back, from its bytes."""
+    """Classify a returned message, from its bytes."""
     try:
         return judge(message_from_bytes(message[:LARGEST]))
     except RecursionError:  # nested more deeply than any mail server does it
@@ -70,7 +70,7 @@ def judge_bytes(message: bytes) -> Judgement:
 
 
 def judge(message: Message) -> Judgement:
-    """Judge a message that came back. What cannot be understood is "none".
+    """Classify a returned message; what is not understood is "none".
 
     Raises RecursionError where it is nested too deeply.
     """
@@ -140,11 +140,11 @@ def _blocks(text: str) -> list[dict[str, str]]:
 
 
 def _dsn(blocks: list[dict[str, str]], notice: str, message: Message) -> Judgement:
-    """The gravest of what a status report says about its recipients."""
-    return _gravest([_recipient(block, notice) for block in blocks], message, notice)
+    """The most severe verdict of a status report about its recipients."""
+    return _most_severe([_recipient(block, notice) for block in blocks], message, notice)
 
 
-def _gravest(judged: list[Judgement], message: Message, notice: str) -> Judgement:
+def _most_severe(judged: list[Judgement], message: Message, notice: str) -> Judgement:
     worst = min(judged, key=lambda one: _SEVERITY.index(one.verdict))
     named = [name for one in judged if one.verdict == worst.verdict for name in one.addresses]
     return replace(worst, addresses=tuple(dict.fromkeys(named)) or _named(message, notice))
@@ -161,8 +161,8 @@ def _recipient(block: dict[str, str], notice: str) -> Judgement:
     kind, diagnostic = _diagnostic(block)
     stage = _stage(notice) or ("" if kind.startswith("x-") else "unknown")
     found = judge_reply(codes(diagnostic)[0], diagnostic, stage, status=status, final=final)
-    if found.weight < FIRM or not diagnostic:
-        found = _clearest([found, _in_words(notice, final)])
+    if found.confidence < CERTAIN or not diagnostic:
+        found = _most_specific([found, _by_phrases(notice, final)])
     return replace(found, addresses=addresses)
 
 
@@ -177,26 +177,26 @@ def _diagnostic(block: dict[str, str]) -> tuple[str, str]:
 
 
 def _plain_text(notice: str, message: Message) -> Judgement:
-    return replace(_in_words(notice, final=True), addresses=_named(message, notice))
+    return replace(_by_phrases(notice, final=True), addresses=_named(message, notice))
 
 
-def _in_words(notice: str, final: bool) -> Judgement:
-    """The most specific of what the passages of a notice say; of equals, the gravest."""
+def _by_phrases(notice: str, final: bool) -> Judgement:
+    """The most specific of what the passages of a notice say; of equals, the most severe."""
     stage = _stage(notice)
     judged = [
         judge_reply(codes(passage)[0], passage, _stage(passage) or stage, final=final)
         for passage in _passages(notice)
     ]
-    return _clearest(judged) if judged else Judgement("later")
+    return _most_specific(judged) if judged else Judgement("later")
 
 
-def _clearest(judged: list[Judgement]) -> Judgement:
-    """The most specific; of equals one that says "dead", then one with a code."""
-    return min(judged, key=lambda one: (-one.weight, one.verdict != "dead", not one.status))
+def _most_specific(judged: list[Judgement]) -> Judgement:
+    """The most confident; of equals one that says "dead", then one with a code."""
+    return min(judged, key=lambda one: (-one.confidence, one.verdict != "dead", not one.status))
 
 
 def _passages(notice: str) -> list[str]:
-    """Paragraphs, each reply of a server in them by itself."""
+    """Paragraphs, split into the replies of a server that they quote."""
     paragraphs = (text for text in re.split(r"\n[ \t>]*\n", notice) if not _IS_FIELDS.search(text))
     return [
         " ".join(passage.split())
@@ -207,12 +207,12 @@ def _passages(notice: str) -> list[str]:
 
 
 def _replies(paragraph: str) -> list[str]:
-    """The replies of the other server in a transcript; sendmail draws conclusions of its own."""
+    """The replies of the other server in sendmail's transcript, without its own conclusions."""
     return re.findall(r"^\s*<<< ?(.*)", paragraph, re.MULTILINE)
 
 
 def _stage(text: str) -> Stage:
-    """The SMTP command that a text says was refused: the one that it names first."""
+    """The SMTP command that was refused: the first that the text names."""
     found = [(hit.start(), stage) for stage, pattern in _STAGES if (hit := pattern.search(text))]
     return min(found)[1] if found else ""
 

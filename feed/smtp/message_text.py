@@ -1,4 +1,4 @@
-"""The texts of a message that came back: decoded, and without the message that was sent back."""
+"""Decode the parts of a bounce message, leaving out the original message that it returns."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,16 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 
-_LONGEST = 20_000  # characters of a text, in which to look for a reason
+_MAX_TEXT = 20_000  # characters of a text, in which to look for a reason
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
-_SENT_BACK = ("message/rfc822", "message/global", "message/global-headers", "text/rfc822-headers")
+_ORIGINAL_PARTS = (
+    "message/rfc822",
+    "message/global",
+    "message/global-headers",
+    "text/rfc822-headers",
+)
 _TAG = re.compile(r"<(?:style|script).*?</(?:style|script)>|<[a-z/!][^>@]*>", re.DOTALL | re.I)
-# Where a notice in plain text goes over to the message that it is about.
+# Where the original message begins in a notice in plain text.
 _ORIGINAL = re.compile(
     r"^[-=*|# ]*\s*(?:(?:below this line|enclosed|included|attached) is a copy|this is a copy of"
     r"|(?:the )?(?:header|text|copy|body) of (?:the|your) (?:original )?message"
@@ -22,21 +27,21 @@ _ORIGINAL = re.compile(
 
 
 def notice_and_statuses(message: Message) -> tuple[str, list[str]]:
-    """The notice for people, without the message sent back, and the parts for machines."""
+    """The readable notice without the original message, and the machine-readable status parts."""
     plain: list[str] = []
     html: list[str] = []
     statuses: list[str] = []
     for part in _before_original(message):
         kind = part.get_content_type()
         if kind in _STATUS_PARTS:
-            statuses.append(text_of(part)[:_LONGEST])
+            statuses.append(text_of(part)[:_MAX_TEXT])
         elif kind == "text/html":
-            html.append(_TAG.sub(" ", text_of(part)[:_LONGEST]))
+            html.append(_TAG.sub(" ", text_of(part)[:_MAX_TEXT]))
         elif kind.startswith("text/") or (
             kind.startswith("multipart/") and not part.is_multipart()
         ):
             plain.append(
-                text_of(part)[:_LONGEST]
+                text_of(part)[:_MAX_TEXT]
             )  # a multipart whose boundary is missing is text as well
     notice = "\n".join(plain if any(text.strip() for text in plain) else html)
     original = next((hit for hit in _ORIGINAL.finditer(notice) if hit.start()), None)
@@ -44,8 +49,8 @@ def notice_and_statuses(message: Message) -> tuple[str, list[str]]:
 
 
 def _before_original(message: Message) -> Iterator[Message]:
-    """The parts of a message, those of what was sent back left out."""
-    if message.get_content_type() in _SENT_BACK:
+    """The parts of a message without those of the original message."""
+    if message.get_content_type() in _ORIGINAL_PARTS:
         return
     yield message
     if message.is_multipart() and message.get_content_maintype() != "message":
@@ -55,7 +60,7 @@ def _before_original(message: Message) -> Iterator[Message]:
 
 
 def text_of(part: Message) -> str:
-    """The decoded text of a part; nested parts of a status report as they are written."""
+    """The decoded text of a part; the nested parts of a status report as raw fields."""
     if part.is_multipart():
         inner = part.get_payload()
         encoding = str(part.get("Content-Transfer-Encoding", "")).lower()

@@ -1,8 +1,8 @@
-"""Whether a refusal says that an address is dead, to try later, or something about the sender.
+"""Classify SMTP refusals: dead address, temporary failure, or a fault of the sender.
 
 Enhanced status codes (RFC 3463) decide first, then reply codes (RFC 5321), then phrases. Where they
-contradict each other, the more specific one decides: a code that says no more than "failed"
-(5.0.0, 5.1.0, 5.5.0) gives way to words, and so does a code that servers are known to misuse.
+contradict each other, the more specific one decides: a code that only means "failed" (5.0.0,
+5.1.0, 5.5.0) gives way to phrases, and so does a code that servers are known to misuse.
 """
 
 import re
@@ -21,41 +21,44 @@ _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
 _REPLY = re.compile(r"(?<![\d.:])([245][0-7]\d)(?=[-\s#:]|$)")
 _NO_MAILBOX = re.compile(r"5\.1\.(?:1|2|3|6|10|35[01])$|5\.4\.310$")
 _UNSPECIFIC = re.compile(r"[245]\.0\.\d+$|2\.|[45]\.1\.0$|[45]\.5\.0$")
-_FROM = re.compile(r"5\.1\.[78]$|[45]\.7\.\d+$|5\.6\.\d+$")
-_PASSES = re.compile(r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.1[378]$")
-_LONGEST = 1000  # characters of a text in which to look for a reason
-FIRM, WORDS, GUESS = 3, 2, 1
+_SENDER_OR_CONTENT = re.compile(r"5\.1\.[78]$|[45]\.7\.\d+$|5\.6\.\d+$")
+_TEMPORARY = re.compile(
+    r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.1[378]$"
+)
+_MAX_TEXT = 1000  # characters of a text in which to look for a reason
+# How specific the evidence is: a status code or an unmistakable phrase, a phrase, or neither.
+CERTAIN, LIKELY, GUESS = 3, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a reply or a message means, and why.
+    """The classification of a reply or a returned message.
 
     `status` is the enhanced status code, else the reply code, else empty; `reason` is one
-    printable line without addresses; `addresses` are those that the verdict is about, empty for
-    replies. `weight` says how specific the evidence is: FIRM, WORDS or GUESS.
+    printable line without addresses; `addresses` are the recipients that it is about, empty for
+    replies. `confidence` is CERTAIN, LIKELY or GUESS.
     """
 
     verdict: Verdict
     status: str = ""
     reason: str = ""
     addresses: tuple[str, ...] = ()
-    weight: int = GUESS
+    confidence: int = GUESS
 
 
 def judge_reply(
     code: int, text: str, stage: Stage = "", *, status: str = "", final: bool = False
 ) -> Judgement:
-    """Judge one refusal. `code` is 0 if there was none, `stage` the command that was refused.
+    """Classify one refusal. `code` is 0 if there is none, `stage` the command that was refused.
 
-    `status` is the enhanced status code that a report gives beside the text; a specific one in the
-    text outranks it. `final` marks a report that delivery was given up.
+    `status` is the enhanced status code that a report gives apart from the text; a specific one in
+    the text outranks it. `final` means that the reporting server has given up delivery.
     """
-    text = text[:_LONGEST]
+    text = text[:_MAX_TEXT]
     status = codes(f"{text} {status}")[1]
-    verdict, weight = _decide(code, status, phrases.normalise(text), stage, final)
+    verdict, confidence = _decide(code, status, phrases.normalise(text), stage, final)
     return Judgement(
-        verdict, status or (str(code) if code else ""), sanitised(text.encode()), (), weight
+        verdict, status or (str(code) if code else ""), sanitised(text.encode()), (), confidence
     )
 
 
@@ -73,15 +76,15 @@ def _decide(code: int, status: str, text: str, stage: Stage, final: bool) -> tup
     if _NO_MAILBOX.match(status):
         return _no_mailbox(text, gone, sender)
     if final and not sender and _is_gone_for_good(status, text, gone):
-        return "dead", WORDS
+        return "dead", LIKELY
     if status.startswith("4.") or (not status and 400 <= code < 500):
-        weight = GUESS if _UNSPECIFIC.match(status) else FIRM if status else WORDS
-        return ("us" if sender or status.startswith("4.7.") else "later"), weight
-    if _PASSES.match(status):
-        return "later", FIRM
+        confidence = GUESS if _UNSPECIFIC.match(status) else CERTAIN if status else LIKELY
+        return ("us" if sender or status.startswith("4.7.") else "later"), confidence
+    if _TEMPORARY.match(status):
+        return "later", CERTAIN
     if status.startswith("5.4.1") and "recipient address rejected: access denied" in text:
-        return "dead", FIRM  # Exchange Online to an address that is not in its directory
-    if _FROM.match(status):
+        return "dead", CERTAIN  # Exchange Online to an address that is not in its directory
+    if _SENDER_OR_CONTENT.match(status):
         return _about_sender(status, text, gone, sender, stage)
     return _by_words(code, status, text, sender, stage)
 
@@ -95,12 +98,12 @@ def _is_gone_for_good(status: str, text: str, gone: bool) -> bool:
 
 def _no_mailbox(text: str, gone: bool, sender: bool) -> tuple[Verdict, int]:
     if phrases.UNWRITABLE.search(text):
-        return "later", FIRM
+        return "later", CERTAIN
     if gone:
-        return "dead", FIRM
+        return "dead", CERTAIN
     if sender:
-        return "us", WORDS
-    return ("later", WORDS) if phrases.FULL.search(text) else ("dead", FIRM)
+        return "us", LIKELY
+    return ("later", LIKELY) if phrases.FULL.search(text) else ("dead", CERTAIN)
 
 
 def _about_sender(
@@ -108,29 +111,29 @@ def _about_sender(
 ) -> tuple[Verdict, int]:
     """5.7.x and 5.6.x: some servers give them to mailboxes that are absent, full or disabled."""
     if not sender and gone and stage in ("", "rcpt"):
-        return "dead", WORDS
+        return "dead", LIKELY
     if not sender and status.startswith("5.7.") and phrases.FULL.search(text):
-        return "later", WORDS
-    return "us", FIRM
+        return "later", LIKELY
+    return "us", CERTAIN
 
 
 def _by_words(code: int, status: str, text: str, sender: bool, stage: Stage) -> tuple[Verdict, int]:
     if sender or (stage == "mail" and not phrases.FULL.search(text)):
-        return "us", WORDS
+        return "us", LIKELY
     if phrases.DOMAIN.search(text) or code == 556:
-        return "dead", WORDS
+        return "dead", LIKELY
     if phrases.FULL.search(text):
-        return "later", WORDS
+        return "later", LIKELY
     if phrases.MAILBOX.search(text):
         # After the message itself, "user unknown" is what filters of a recipient say.
         if stage == "rcpt":
-            return "dead", FIRM
-        return ("dead" if stage == "" and not code else "later"), WORDS
+            return "dead", CERTAIN
+        return ("dead" if stage == "" and not code else "later"), LIKELY
     may_be_absent = code == 550 and stage != "data" and not status.startswith("5.2.")
     if may_be_absent and phrases.UNAVAILABLE.search(text):
-        return "dead", WORDS
+        return "dead", LIKELY
     if phrases.OUT_OF_SERVICE.search(text) or status.startswith(("5.2.", "5.3.")):
-        return "later", WORDS
+        return "later", LIKELY
     if phrases.REFUSED.search(text):
-        return "us", WORDS
+        return "us", LIKELY
     return "later", GUESS

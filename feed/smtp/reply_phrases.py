@@ -1,4 +1,4 @@
-"""The phrases by which mail servers say why they refuse a message, as regular expressions.
+"""Phrases in which mail servers say why they refuse a message, as regular expressions.
 
 They are matched against lower-case text without e-mail addresses; see `normalise`. The order in
 which `feed.smtp.reply_classifier` consults them decides between phrases that occur together.

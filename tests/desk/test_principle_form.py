@@ -24,8 +24,8 @@ from feed.publish import channel, digest
 from feed.server import database_setup
 from feed.store import connection, library, revisions
 from tests.conftest import NOON, Installation, free_port, listening, settings
+from tests.library.test_editing import LIBRARY, SLUG, SWEDISH
 from tests.staff import Desk, Seat
-from tests.test_drafting import LIBRARY, SLUG, SWEDISH
 
 Install = Callable[..., Installation]
 PATH = f"/desk/principles/{SLUG}/"

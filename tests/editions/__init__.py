@@ -1,0 +1,1 @@
+"""Tests of the editions: publishing, rotation, and the agreement of all formats."""

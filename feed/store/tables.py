@@ -121,7 +121,7 @@ CREATE TABLE subscribers (
   paused_until TEXT,   -- a date, null when not paused
   epoch INTEGER NOT NULL DEFAULT 0,  -- counts the times that links to confirm became void
   new_address TEXT,    -- null unless a change of address waits to be confirmed
-  old_address TEXT     -- null unless it is still to be told that the address has changed
+  old_address TEXT     -- null unless a notice of the change is still to be sent to it
 ) STRICT;
 CREATE INDEX subscribers_due ON subscribers(timezone, hour, cadence, id) WHERE status = 'active';
 CREATE INDEX subscribers_pending ON subscribers(asked) WHERE status = 'pending';
@@ -169,7 +169,7 @@ CREATE TABLE runs (    -- the handing out of a letter to those of one timezone a
 CREATE INDEX runs_open ON runs(due) WHERE finished IS NULL;
 CREATE TABLE deliveries (
   letter INTEGER NOT NULL REFERENCES letters(id),
-  subscriber INTEGER NOT NULL,  -- outlives an erased one, as a number that names nobody
+  subscriber INTEGER NOT NULL,  -- stays when the subscriber is erased: not a foreign key
   language TEXT NOT NULL,
   state TEXT NOT NULL
     CHECK (state IN ('claimed', 'sent', 'deferred', 'bounced', 'failed', 'skipped')),
@@ -222,7 +222,7 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_curator ON sessions(curator);
 CREATE TABLE desk_notices (  -- mail to people at the desk; most are one-time links
   id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links name it
-  curator INTEGER REFERENCES curators(id) ON DELETE CASCADE,  -- null: nobody is there yet
+  curator INTEGER REFERENCES curators(id) ON DELETE CASCADE,  -- null: the first administrator
   kind TEXT NOT NULL,
   asked TEXT NOT NULL,
   expires TEXT,              -- null for what is no link
@@ -233,7 +233,7 @@ CREATE TABLE desk_notices (  -- mail to people at the desk; most are one-time li
 ) STRICT;
 CREATE INDEX desk_notices_due ON desk_notices(next) WHERE state = 'due';
 CREATE INDEX desk_notices_curator ON desk_notices(curator, kind, asked);
-CREATE TABLE uploads (       -- files that wait for somebody to confirm what importing them does
+CREATE TABLE uploads (       -- uploaded files whose import is to be confirmed
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   curator INTEGER NOT NULL REFERENCES curators(id) ON DELETE CASCADE,
   at TEXT NOT NULL,
@@ -266,7 +266,7 @@ CREATE TABLE audience (      -- how many got letters at the end of each day
 
 # Changed subscriptions that wait for confirmation.
 PROPOSALS = """
-CREATE TABLE proposals (  -- new wishes of somebody who gets no letters, until confirmed
+CREATE TABLE proposals (  -- changes of an inactive subscription, until confirmed
   subscriber INTEGER PRIMARY KEY REFERENCES subscribers(id) ON DELETE CASCADE,
   language TEXT NOT NULL,
   cadence TEXT NOT NULL CHECK (cadence IN ('daily', 'weekly')),
@@ -300,7 +300,7 @@ CREATE INDEX posts_open ON posts(state) WHERE state IN ('due', 'claimed');
 CREATE TABLE pings (    -- of a WebSub hub, about a feed
   hub TEXT NOT NULL,
   topic TEXT NOT NULL,    -- the feed's address
-  content TEXT NOT NULL,  -- a hash of the feed that the hub is told of
+  content TEXT NOT NULL,  -- a hash of the feed's content at the ping
   state TEXT NOT NULL CHECK (state IN ('due', 'claimed', 'sent', 'failed')),
   attempts INTEGER NOT NULL DEFAULT 0,  -- for this content
   since TEXT NOT NULL,    -- when the feed was seen to have this content
@@ -317,7 +317,7 @@ CREATE INDEX pings_open ON pings(next) WHERE next IS NOT NULL;
 MAIL_WORKERS = """
 CREATE TABLE batches (  -- handed to mail workers, until every outcome is reported
   id TEXT PRIMARY KEY,
-  version INTEGER NOT NULL,  -- of the content, at the hand-over
+  version INTEGER NOT NULL,  -- of the content, when it was published
   at TEXT NOT NULL,
   back TEXT            -- null while it is leased: when it is taken back
 ) STRICT;

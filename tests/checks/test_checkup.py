@@ -62,7 +62,7 @@ def test_a_running_site_with_a_backup_is_well_and_the_exit_code_says_so(command:
     assert {entry["level"] for entry in told} == {"good"}
 
 
-def test_without_a_database_everything_else_is_still_looked_at(command: Command) -> None:
+def test_without_a_database_everything_else_is_still_checked(command: Command) -> None:
     given: dict[str, Any] = {"BASE_URL": "http://devis.example", "TIMEZONE": "Mars", "PORT": "x"}
     done = command("check", "--format", "json", code=1, SMTP_URI="smtp://x", **given)
     told = json.loads(done.stdout)
@@ -86,7 +86,7 @@ def test_without_a_database_everything_else_is_still_looked_at(command: Command)
         ("NOW", {"NOW": NOON.isoformat(), "SMTP_URL": "smtp://localhost"}),
     ],
 )
-def test_every_malformed_setting_is_told_and_no_secret_is(
+def test_every_malformed_setting_is_reported_without_secrets(
     name: str, values: dict[str, str]
 ) -> None:
     validation = settings.validate({f"DEVIS_{key}": text for key, text in values.items()})
@@ -113,7 +113,7 @@ def test_a_failing_check_hides_no_other(
     assert found["edition"] == ("bad", "not now ")
 
 
-def test_a_damaged_and_an_old_database_are_told(devis: Installation) -> None:
+def test_a_damaged_or_old_database_is_reported(devis: Installation) -> None:
     path = devis.config.database
     with devis.open() as db:
         db.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'subscribers%'")
@@ -223,7 +223,7 @@ WELL: dict[str, Any] = {
         ("mail server", "good", {"smtp": None}),
     ],
 )
-def test_the_settings_of_letters_fit_together(
+def test_email_settings_are_checked_for_consistency(
     devis: Installation, check: str, level: str, values: dict[str, Any]
 ) -> None:
     assert checked(devis, **{**WELL, **values})[check][0] == level
@@ -254,13 +254,13 @@ def test_missing_translations_of_the_coming_days_are_named(devis: Installation) 
     assert far.principle not in said
 
 
-def test_nothing_to_show_is_told(install: Callable[..., Installation]) -> None:
+def test_an_empty_rotation_is_reported(install: Callable[..., Installation]) -> None:
     found = checked(install())
     assert found["languages"][0] == "bad"
     assert found["edition"][0] == "bad"
 
 
-def test_an_edition_that_is_missing_or_withdrawn_is_told(command: Command) -> None:
+def test_a_missing_or_withdrawn_edition_is_reported(command: Command) -> None:
     command("init", **MONDAY)
 
     def told() -> str:
@@ -274,13 +274,13 @@ def test_an_edition_that_is_missing_or_withdrawn_is_told(command: Command) -> No
     assert told().startswith("warn ")
 
 
-def test_a_clock_behind_the_editions_is_told(devis: Installation) -> None:
+def test_a_clock_behind_the_editions_is_reported(devis: Installation) -> None:
     assert checked(devis)["time"][0] == "good"
     devis.now = NOON - timedelta(days=1)
     assert checked(devis)["time"][0] == "bad"
 
 
-def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
+def test_overdue_and_late_digests_are_reported(command: Command) -> None:
     def told(hour: str) -> str:
         given: dict[str, Any] = {"NOW": f"2031-05-05T{hour}+02:00"}
         environ = {"DEVIS_DATABASE": str(command.folder / DATABASE), "DEVIS_NOW": given["NOW"]}
@@ -311,7 +311,7 @@ def test_letters_that_wait_or_came_too_late_are_told(command: Command) -> None:
     assert rows(command, "SELECT count(*) FROM deliveries") == [(2,)]
 
 
-def test_letters_that_a_wrong_clock_keeps_from_going_out_are_told(devis: Installation) -> None:
+def test_digests_held_back_by_a_wrong_clock_are_reported(devis: Installation) -> None:
     made = house(devis, smtp=SMTP)
     made.subscribe("anna@example.org")
     signing_key.key(devis.config)
@@ -335,7 +335,7 @@ def test_a_backup_is_to_be_there_and_not_too_old_where_one_is_scheduled(
     assert checked(devis)["backup"][0] == "good"
 
 
-def test_a_rehearsed_clock_is_told(devis: Installation) -> None:
+def test_a_rehearsed_clock_is_reported(devis: Installation) -> None:
     assert checked(devis)["clock"][0] == "warn"
     level, said = checked(devis, rehearsal=None)["clock"]
     assert (level, "Europe/Stockholm" in said) == ("good", True)

@@ -110,7 +110,7 @@ def test_an_older_database_keeps_its_ids_and_new_ones_are_given_on_demand(
         assert editions.settle(db, devis.config, NOON).authority == "motto.example.org"
 
 
-def test_the_letters_of_a_trial_have_ids_with_a_domain_that_exists(tmp_path: Path) -> None:
+def test_message_ids_of_a_trial_have_an_existing_domain(tmp_path: Path) -> None:
     site = started(tmp_path, "http://localhost:8000")
     made = settings(tmp_path, MAIL_FROM="devis@example.org")
     assert sender(site, made).domain == "example.org"
@@ -306,7 +306,7 @@ def test_the_first_at_the_desk_is_administrator_and_the_second_curator(
     assert "bo@example.org is curator." in run(made, "curator", "add", "bo@example.org")
 
 
-def test_whoever_adds_only_editors_is_reminded_of_an_administrator(install: Install) -> None:
+def test_adding_only_editors_warns_that_there_is_no_administrator(install: Install) -> None:
     said = run(install().config, "curator", "add", "anna@example.org", "--role", "editor")
     assert "still has no administrator" in said
 

@@ -98,7 +98,7 @@ def broken(devis: Installation) -> FlaskClient:
     return client
 
 
-def test_an_answer_tells_the_id_under_which_its_fault_is_logged(
+def test_a_response_has_the_request_id_under_which_its_error_is_logged(
     devis: Installation, written: Callable[..., list[str]]
 ) -> None:
     client, ids = broken(devis), []
@@ -141,7 +141,7 @@ def test_only_a_trusted_proxy_brings_an_id_of_its_own(
     assert re.fullmatch(r"[A-Za-z0-9-]{8,64}", answer.headers["X-Request-Id"])
 
 
-def test_what_is_kept_for_everybody_has_no_id(devis: Installation) -> None:
+def test_a_cached_response_has_no_request_id(devis: Installation) -> None:
     assert "X-Request-Id" not in devis.client().get("/en/").headers
 
 

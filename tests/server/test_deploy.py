@@ -213,7 +213,7 @@ def test_nginx_answers_304_with_what_a_reader_needs(site: Front) -> None:
 
 
 @pytest.mark.needs("nginx")
-def test_what_depends_on_the_visitor_is_not_kept(site: Front) -> None:
+def test_responses_that_depend_on_the_visitor_are_not_cached(site: Front) -> None:
     asked = {tag: site.get("/nothing/", Accept_Language=tag).body for tag in ("en", "sv")}
     assert b'lang="en"' in asked["en"]
     assert b'lang="sv"' in asked["sv"]

@@ -309,7 +309,7 @@ def untouched(folder: Path) -> bool:
 
 @pytest.mark.parametrize("form", ["kept", "archive"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_told_in_one_line_and_leaves_nothing(
+def test_a_damaged_file_is_refused_with_one_line_and_leaves_nothing(
     command: Command, request: pytest.FixtureRequest, damage: str, form: str
 ) -> None:
     change, expected = DAMAGES[damage]
@@ -324,7 +324,7 @@ def test_a_damaged_file_is_told_in_one_line_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("file", "expected"), [("missing.tar.gz", "No such file"), ("missing/x/y", "No such file")]
 )
-def test_a_missing_file_is_told_in_one_line(command: Command, file: str, expected: str) -> None:
+def test_a_missing_file_is_refused_in_one_line(command: Command, file: str, expected: str) -> None:
     assert expected in refused(command, "restore", file)
     assert untouched(command.folder / "instance")
 
@@ -477,7 +477,7 @@ def test_another_secret_key_stays_and_the_same_one_does_not_matter(
     assert devis.config.database.exists()
 
 
-def test_a_key_in_the_settings_that_is_not_the_backups_is_told(
+def test_restore_warns_of_a_key_in_the_settings_that_is_not_that_of_the_backup(
     command: Command, kept: Path
 ) -> None:
     given: Any = {"DATABASE": "new/devis.sqlite3", "SECRET_KEY": "a key of the settings alone"}
@@ -555,7 +555,7 @@ def test_a_killed_restore_leaves_no_database_and_the_next_one_ends_it(
     assert "2026-11-22 shows " in command("check", code=1, NOW=NOON.isoformat(), **place).stdout
 
 
-def test_two_backups_at_once_are_told_apart(devis: Installation) -> None:
+def test_a_second_backup_at_the_same_time_is_refused(devis: Installation) -> None:
     folder = devis.config.instance / "backups"
     folder.mkdir()
     with FileLock(folder / ".backup.lock"), pytest.raises(BackupError, match="Another process"):
@@ -599,7 +599,7 @@ ls -A
     ],
     ids=["backup", "restore"],
 )
-def test_a_full_disk_is_told_in_one_line(
+def test_a_full_disk_is_reported_in_one_line(
     command: Command, devis: Installation, kept: Path, size: int, call: list[str], database: str
 ) -> None:
     disk = command.folder / "disk"
@@ -620,7 +620,9 @@ def test_a_full_disk_is_told_in_one_line(
 
 
 @pytest.mark.served
-def test_a_folder_that_may_not_be_written_is_told_in_one_line(command: Command, kept: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
+    command: Command, kept: Path
+) -> None:
     shutil.copy(kept, "/tmp/devis-kept.gz")
     Path("/tmp/devis-kept.gz").chmod(0o644)
     try:
@@ -638,7 +640,7 @@ def test_a_folder_that_may_not_be_written_is_told_in_one_line(command: Command, 
     )
 
 
-def test_a_database_that_cannot_be_told_is_backed_up_all_the_same(devis: Installation) -> None:
+def test_a_database_that_cannot_record_the_backup_is_still_backed_up(devis: Installation) -> None:
     with closing(sqlite3.connect(devis.config.database)) as other:
         other.execute("BEGIN IMMEDIATE")
         made = backups.make(devis.config, NOON)
@@ -716,7 +718,7 @@ def test_a_worker_that_ends_stops_its_backup(
     assert not list((config.instance / "backups").glob("*.gz"))
 
 
-def test_what_belongs_to_nobody_is_not_made(command: Command) -> None:
+def test_without_a_database_a_backup_creates_nothing(command: Command) -> None:
     """Without a database there is no backup, and no folder for it."""
     assert "devis init" in refused(command, "backup")
     assert list(command.folder.iterdir()) == []

@@ -58,7 +58,7 @@ def lasting(command: Command, name: str) -> list[list[tuple[Any, ...]]]:
     return [rows(command, query) for query in queries]
 
 
-def test_a_database_of_every_schema_but_the_newest_is_kept() -> None:
+def test_there_is_a_sample_database_of_every_schema_but_the_newest() -> None:
     """With a new migration, first keep one of the schema before: tests/store/schemas/make.py."""
     assert set(ALL[:-1]) <= set(OLD) <= set(ALL)
 

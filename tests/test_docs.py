@@ -1,4 +1,4 @@
-"""The README tells the truth: every setting, every command, every dependency."""
+"""The documentation is true: every setting, command, dependency and path it names exists."""
 
 import ast
 import re
@@ -6,17 +6,29 @@ import sys
 import tomllib
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
+import click
 import pytest
 
-from feed.cli import COMMANDS
+from feed.cli import COMMANDS, main
 from feed.config.settings import PREFIX, SETTINGS
 from tests.conftest import ROOT
 
-README = (ROOT / "README.md").read_text()
+DOCS = ROOT / "docs"
+README, CONTRIBUTING = (ROOT / "README.md", ROOT / "CONTRIBUTING.md")
+ARCHITECTURE = DOCS / "architecture.md"
+SETTINGS_PAGE = (DOCS / "settings.md").read_text()
+COMMANDS_PAGE = (DOCS / "commands.md").read_text()
+BUILT_ON = ARCHITECTURE.read_text().partition("\n## Built on\n")[2]
+PAGES = [README, CONTRIBUTING, *sorted(DOCS.rglob("*.md"))]
 NAMES = [setting.name for setting in SETTINGS]
 SECRETS = [setting.name for setting in SETTINGS if setting.is_secret]
-BUILT_ON = README.partition("\n## Built on\n")[2].partition("\n## ")[0]
+DEFAULTS = {
+    setting.name: setting.default
+    for setting in SETTINGS
+    if isinstance(setting.default, str) and not setting.is_secret
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CORE = PROJECT["dependencies"]
@@ -62,30 +74,46 @@ def imported(folder: str) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in plain + parts)
 
 
-def test_every_setting_is_in_the_readme_with_its_default() -> None:
+def test_every_setting_is_documented_with_its_default() -> None:
     assert len(NAMES) >= 12
     for name in NAMES:
-        assert f"| `{PREFIX}{name}` |" in README, name
+        row = re.search(rf"^\| `{PREFIX}{name}` \| (.*?) ?\| ", SETTINGS_PAGE, re.MULTILINE)
+        assert row, name
+        if name in DEFAULTS:
+            assert row[1] == (f"`{DEFAULTS[name]}`" if DEFAULTS[name] else ""), name
 
 
-def test_the_readme_names_no_setting_that_does_not_exist() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_setting_that_does_not_exist(page: Path) -> None:
     known = {*NAMES, *(f"{name}_FILE" for name in SECRETS)}
-    assert set(re.findall(r"DEVIS_([A-Z_]+)", README)) <= known
+    assert set(re.findall(r"DEVIS_([A-Z_]*[A-Z])\b", page.read_text())) <= known
 
 
-def test_every_command_is_in_the_readme() -> None:
+def commands() -> set[str]:
+    """Every command of the command line, subcommands included."""
+    found = set()
     for name in COMMANDS:
-        assert f"`devis {name}" in README, name
+        command = main.get_command(click.Context(main), name)
+        subcommands = sorted(command.commands) if isinstance(command, click.Group) else []
+        found |= {f"{name} {each}" for each in subcommands}
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            found.add(name)
+    return found
+
+
+def test_the_documented_commands_are_those_that_exist() -> None:
+    documented = re.findall(r"^\| `devis ([a-z -]*[a-z])", COMMANDS_PAGE, re.MULTILINE)
+    assert sorted(documented) == sorted(commands())
 
 
 @pytest.mark.parametrize("name", [*RUNTIME, *TESTS])
 def test_every_dependency_has_its_reason_and_its_pin(name: str) -> None:
-    assert re.search(rf"^- \*\*{re.escape(name)}\*\* – \S", BUILT_ON, re.MULTILINE)
+    assert re.search(rf"^\| \*\*{re.escape(name)}\*\* \| \w", BUILT_ON, re.MULTILINE)
     assert canonical(name) in {canonical(line.partition("==")[0]) for line in PINS}
 
 
-def test_the_readme_names_no_dependency_that_is_none() -> None:
-    assert set(re.findall(r"^- \*\*(.+?)\*\*", BUILT_ON, re.MULTILINE)) == {*RUNTIME, *TESTS}
+def test_no_package_is_listed_that_is_no_dependency() -> None:
+    assert set(re.findall(r"^\| \*\*(.+?)\*\*", BUILT_ON, re.MULTILINE)) == {*RUNTIME, *TESTS}
 
 
 @pytest.mark.parametrize("name", [*RUNTIME, *TESTS])
@@ -107,6 +135,25 @@ def test_nothing_is_imported_that_is_no_dependency() -> None:
     assert imported("feed") - known - parts - {"feed", *sys.stdlib_module_names} == set()
 
 
-def test_files_that_the_readme_links_to_exist() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_that_a_page_links_to_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [README, CONTRIBUTING, ARCHITECTURE], ids=lambda page: page.name)
+def test_the_paths_that_a_page_names_exist(page: Path) -> None:
+    folders = ("feed/", "tests/", "docs/", "data/", "translations/", "requirements/")
+    named = re.findall(r"`([\w./-]+)`", page.read_text())
+    for path in (name for name in named if name.startswith(folders) and "XX" not in name):
+        assert (ROOT / path).exists(), path
+
+
+def test_the_make_targets_that_are_documented_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in (README, CONTRIBUTING):
+        assert set(re.findall(r"`make ([a-z-]+)`", page.read_text())) <= targets
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.read_text().splitlines()) <= 130

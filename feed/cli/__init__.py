@@ -56,6 +56,6 @@ class _Main(Commands):
 def main() -> None:
     """One leadership principle a day, as pages and feeds.
 
-    Settings come from the environment: every DEVIS_… name is in the README.
+    Settings come from the environment: docs/settings.md lists every DEVIS_… name.
     """
     logs.configure()

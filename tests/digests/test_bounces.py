@@ -145,7 +145,7 @@ def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
     assert home.post("2026-12-08T07:01+01:00") == []
 
 
-def test_who_only_knows_an_address_cannot_stop_letters_to_it(home: House) -> None:
+def test_knowing_an_address_is_not_enough_to_suspend_it(home: House) -> None:
     home.subscribe("anna@example.org")
     for day in range(5):
         forged = report("5.1.1", "anna@example.org")
@@ -153,7 +153,7 @@ def test_who_only_knows_an_address_cannot_stop_letters_to_it(home: House) -> Non
     assert home.rows("SELECT * FROM bounces") == []
 
 
-def test_what_comes_back_from_an_earlier_address_tells_nothing_of_the_present_one(
+def test_a_bounce_from_an_earlier_address_does_not_count_for_the_present_one(
     home: House,
 ) -> None:
     home.subscribe("anna@example.org")
@@ -165,7 +165,7 @@ def test_what_comes_back_from_an_earlier_address_tells_nothing_of_the_present_on
             assert handle(home, message).known is known
 
 
-def test_a_wish_to_leave_counts_from_any_letter_however_old(home: House) -> None:
+def test_an_unsubscribe_request_counts_from_any_digest_however_old(home: House) -> None:
     token = home.subscribe("anna@example.org")
     moved(home, "anna@new.example")
     wish = EmailMessage()
@@ -174,7 +174,7 @@ def test_a_wish_to_leave_counts_from_any_letter_however_old(home: House) -> None
     assert status(home) == "left"
 
 
-def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
+def test_a_bounce_token_cannot_unsubscribe(home: House) -> None:
     """Only the one in the letter does."""
     home.subscribe("anna@example.org")
     wish = EmailMessage()
@@ -194,7 +194,7 @@ def test_an_address_for_what_comes_back_ends_nothing(home: House) -> None:
         ],
     ],
 )
-def test_what_may_pass_and_what_is_about_the_sender_suspends_nobody(
+def test_temporary_failures_and_those_of_the_sender_suspend_nobody(
     home: House, status: str, kind: Kind
 ) -> None:
     token = home.subscribe("full@example.org")
@@ -204,14 +204,14 @@ def test_what_may_pass_and_what_is_about_the_sender_suspends_nobody(
     assert home.rows("SELECT * FROM bounces") == []
 
 
-def test_a_complaint_stops_the_letters_at_once(home: House) -> None:
+def test_a_complaint_suspends_the_subscription_at_once(home: House) -> None:
     home.subscribe("angry@example.org")
     home.post("2026-11-23T07:01+01:00")
     assert handle(home, complaint(raw(home))) == BounceResult("complaint", known=True, stopped=True)
     assert status(home) == "suspended"
 
 
-def test_a_complaint_of_outlook_com_stops_the_letters_at_once(home: House) -> None:
+def test_a_complaint_of_outlook_com_suspends_at_once(home: House) -> None:
     home.subscribe("angry@outlook.example")
     home.post("2026-11-23T07:01+01:00")
     assert handle(home, jmrp(raw(home))) == BounceResult("complaint", known=True, stopped=True)
@@ -242,7 +242,7 @@ def test_feedback_that_is_no_complaint_stops_nothing(home: House, kind: str) -> 
     assert status(home) == "active"
 
 
-def test_a_letter_to_the_unsubscribe_address_ends_the_subscription(home: House) -> None:
+def test_an_email_to_the_unsubscribe_address_ends_the_subscription(home: House) -> None:
     home.subscribe("leaver@example.org")
     (letter,) = home.post("2026-11-23T07:01+01:00")
     (_, mailto) = str(letter["List-Unsubscribe"]).replace("\r\n", "").split(",")
@@ -295,7 +295,7 @@ def test_anything_else_changes_nothing(home: House, message: bytes) -> None:
     assert home.rows("SELECT * FROM bounces") == []
 
 
-def test_an_automatic_answer_to_a_letter_is_no_wish_to_leave(home: House) -> None:
+def test_an_automatic_reply_to_a_digest_is_no_unsubscribe_request(home: House) -> None:
     token = home.subscribe("away@example.org")
     answer = EmailMessage()
     answer["To"], answer["Subject"] = f"bounces+{token}@example.org", "Away: unsubscribe?"

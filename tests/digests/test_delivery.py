@@ -43,7 +43,7 @@ def states(home: House) -> Counter[str]:
     return Counter(state for _, state, _ in home.states())
 
 
-def test_everybody_gets_a_letter_of_their_own(home: House) -> None:
+def test_every_subscriber_gets_a_personal_digest(home: House) -> None:
     with inbox() as box:
         assert to(home, box.server).send(SEVEN) == {"sent": 6}
     assert sorted(mail.recipient for mail in box.mails) == [f"p{n}@example.org" for n in range(6)]
@@ -75,7 +75,7 @@ def test_a_recipient_refused_for_good_bounces_and_the_others_get_theirs(home: Ho
     assert home.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
 
 
-def test_refused_on_three_days_and_no_more_is_written(home: House) -> None:
+def test_bounces_on_three_days_suspend_the_subscription(home: House) -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "550 5.1.1 unknown" if verb == "RCPT" and "p2@" in text else None
 
@@ -88,7 +88,7 @@ def test_refused_on_three_days_and_no_more_is_written(home: House) -> None:
 
 @pytest.mark.parametrize("code", [421, 450, 451, 452])
 @pytest.mark.parametrize("verb", ["RCPT", "."])
-def test_what_is_refused_for_now_is_sent_later_with_the_same_id(
+def test_a_deferred_digest_is_retried_with_the_same_message_id(
     home: House, verb: str, code: int
 ) -> None:
     seen: list[str] = []
@@ -152,7 +152,7 @@ def test_a_letter_refused_for_its_content_fails_and_is_not_tried_again(home: Hou
     assert home.rows("SELECT * FROM bounces") == []
 
 
-def test_a_connection_that_breaks_in_a_letter_costs_nobody_theirs(home: House) -> None:
+def test_a_connection_that_breaks_in_a_message_loses_no_digest(home: House) -> None:
     dropped: list[str] = []
 
     def answer(number: int, verb: str, text: str) -> str | None:
@@ -194,7 +194,7 @@ def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(home: House) 
         ("CONNECT", "554 5.7.1 no service for you", MailError),
     ],
 )
-def test_a_server_that_refuses_us_stops_the_run_and_burns_nobody(
+def test_a_server_that_refuses_the_sender_stops_the_run_and_bounces_nobody(
     home: House, verb: str, reply: str, kind: type[MailError]
 ) -> None:
     def answer(number: int, said: str, text: str) -> str | None:
@@ -221,7 +221,7 @@ def test_what_stays_refused_for_now_fails_when_it_is_too_late(home: House) -> No
     assert home.states()[-1][1:] == ("failed", "450 4.2.1 busy")
 
 
-def test_who_leaves_while_letters_go_out_gets_none(home: House) -> None:
+def test_unsubscribing_during_a_run_stops_the_digest(home: House) -> None:
     """A letter that has not been handed to a connection is stopped.
 
     In the hands of a worker it takes the time that brain and worker need to look.

@@ -101,7 +101,7 @@ def test_asking_what_would_be_sent_writes_nothing(house: Command, ask: tuple[str
     assert house("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
 
 
-def test_notices_are_told_as_sent_too(house: Command) -> None:
+def test_the_command_counts_notices_as_sent(house: Command) -> None:
     with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
         db.execute(
             "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
@@ -213,7 +213,7 @@ def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
 
 
 @pytest.mark.served
-def test_whatever_comes_back_is_read_to_its_end_and_costs_little(house: Command) -> None:
+def test_any_returned_message_is_read_to_its_end_in_little_time(house: Command) -> None:
     """More than a message ever is, from a mail server that wants to be rid of it; and wrappings."""
     endless = ["cat endless | (", sys.executable, "-m feed bounce; cat | wc -c)"]
     (house.folder / "endless").write_text(REPORT.format("x" * 3_000_000))

@@ -442,7 +442,7 @@ def test_a_notice_lacks_no_value_and_is_of_a_kind(house: House) -> None:
     assert "The link works for 7 days." in week.text
 
 
-def test_whoever_did_not_move_is_told_whom_to_tell(house: House) -> None:
+def test_the_notice_of_a_move_says_whom_to_contact(house: House) -> None:
     for site, told in (
         (house.site, "let us know: help@example.org"),
         (replace(house.site, contact="https://example.org/help"), "know: https://example.org/help"),
@@ -613,7 +613,7 @@ def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None
     assert got == [own.replace("\n", "\r\n").encode()] * 2
 
 
-def test_a_letter_of_a_list_cannot_be_filled_in_without_the_token_to_leave_it(
+def test_a_digest_cannot_be_filled_in_without_an_unsubscribe_token(
     house: House,
 ) -> None:
     form = MessageTemplate(house.letter("daily", "en"), house.sender)

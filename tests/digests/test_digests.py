@@ -114,7 +114,7 @@ def test_who_changes_only_the_language_while_letters_are_handed_out_is_not_misse
     assert letter["Content-Language"] == "sv"
 
 
-def test_who_moves_to_an_earlier_hour_waits_for_the_next_day(home: House) -> None:
+def test_changing_to_an_earlier_hour_waits_for_the_next_day(home: House) -> None:
     token = home.subscribe("sam@example.org", hour="20")
     home.at("2026-11-23T12:00+01:00").begin()
     home.change(token, hour="7")
@@ -184,7 +184,7 @@ def test_one_edition_is_one_letter_where_two_daylight_savings_disagree(home: Hou
     assert len(subjects) == len(set(subjects)) >= 11
 
 
-def test_what_a_dead_sender_had_claimed_is_sent_with_the_same_message_id(home: House) -> None:
+def test_claims_of_a_dead_sender_are_sent_with_the_same_message_id(home: House) -> None:
     home.subscribe("tor@example.org")
     (first,) = home.post(MONDAY_7)
     with home.library() as (db, _):
@@ -248,7 +248,7 @@ def test_two_at_once_begin_and_hand_out_each_letter_once(home: House) -> None:
     assert home.post(MONDAY_7) == []
 
 
-def test_the_proof_counts_what_was_due_and_why_it_was_not_sent(home: House) -> None:
+def test_the_report_counts_what_was_due_and_why_it_was_not_sent(home: House) -> None:
     home.subscribe("a@example.org")
     home.subscribe("b@example.org", language="sv")
     leaving = home.subscribe("c@example.org")

@@ -209,7 +209,7 @@ def test_a_hub_adds_its_name_to_a_feed_and_changes_nothing_else(
 # Hubs
 
 
-def test_a_hub_is_told_of_each_feed_once_and_of_none_that_stays_the_same(
+def test_a_hub_is_pinged_once_about_each_feed_and_not_about_unchanged_ones(
     small: Installation, world: Others
 ) -> None:
     here = place(small, (world.hub,))
@@ -317,7 +317,7 @@ def test_a_feed_that_changed_while_its_hub_was_told_is_told_of_again(
 
 
 @pytest.mark.parametrize(("status", "reason"), [(500, "500"), (404, "404"), (302, "302")])
-def test_a_hub_that_refuses_is_told_again_with_growing_pauses_for_a_day(
+def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
     small: Installation, world: Others, status: int, reason: str
 ) -> None:
     world.answer = lambda told: status
@@ -355,7 +355,7 @@ def test_a_hub_that_was_away_is_told_what_is_new_by_then(
     assert here.rows("SELECT DISTINCT hub, state FROM pings") == [(world.hub, "sent")]
 
 
-def test_a_hub_that_stays_silent_is_knocked_at_once_a_round(
+def test_a_silent_hub_is_tried_once_a_round(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websub, "SOCKET_TIMEOUT", 1.0)
@@ -372,7 +372,7 @@ def test_a_hub_that_never_ends_its_answer_is_left(monkeypatch: pytest.MonkeyPatc
         websub.ping(address, "http://127.0.0.1/feed.rss")
 
 
-def test_a_worker_that_died_over_a_ping_is_made_up_for(small: Installation, world: Others) -> None:
+def test_a_ping_of_a_dead_worker_is_retried(small: Installation, world: Others) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -505,7 +505,7 @@ def test_a_chat_that_was_down_gets_it_when_it_is_up(small: Installation) -> None
 
 
 @pytest.mark.parametrize("status", [None, 504])
-def test_what_may_have_come_through_is_not_posted_again(
+def test_a_post_that_may_have_arrived_is_not_repeated(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     """Better none than two."""
@@ -542,7 +542,7 @@ def test_a_chat_that_never_ends_its_answer_is_left(
     assert here.posts() == [("2026-11-22", 1, "failed", 1, "no answer in time")]
 
 
-def test_a_worker_that_died_over_a_post_leaves_it(
+def test_a_post_of_a_dead_worker_is_not_repeated(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it came through, nobody knows: it is not posted again."""
@@ -594,9 +594,7 @@ def test_a_stop_ends_it_between_two(small: Installation, world: Others) -> None:
     assert Counter(told.path for told in world.take())["/a"] == 1
 
 
-def test_a_chat_is_told_no_more_when_it_is_taken_out_of_the_settings(
-    small: Installation, world: Others
-) -> None:
+def test_a_chat_removed_from_the_settings_gets_no_posts(small: Installation, world: Others) -> None:
     world.answer = lambda told: 500
     here = place(small, hooks=(world.hook("a"),))
     here.tell()
@@ -870,7 +868,7 @@ def test_the_command_sends_once_and_tells_what_became_of_it(
     assert SECRET not in shown + done.stdout + done.stderr + json.dumps(found)
 
 
-def test_before_anything_was_told_the_status_says_so(command: Command) -> None:
+def test_the_status_before_any_announcement(command: Command) -> None:
     command("init")
     assert command("hub", "status").stdout == "Nobody was to be told of anything.\n"
     assert command("hub", "send").stdout == "Nothing.\n"

@@ -60,7 +60,7 @@ def words(answer: TestResponse) -> str:
 # The way of a subscriber
 
 
-def test_somebody_signs_up_and_confirms(door: Door) -> None:
+def test_a_visitor_signs_up_and_confirms(door: Door) -> None:
     answer = door.sign_up("Anna@Example.org", cadence="daily", days="workdays", hour="6")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/en/subscribe/sent/")
     assert "Look in your mailbox" in words(door.get("/en/subscribe/sent/"))
@@ -164,7 +164,7 @@ def test_a_pause_ends_with_leaving(door: Door) -> None:
 
 
 @pytest.mark.parametrize("kind", ["left", "suspended"])
-def test_who_gets_nothing_is_told_so_and_may_start_again(door: Door, kind: str) -> None:
+def test_an_unsubscribed_person_sees_that_and_may_resume(door: Door, kind: str) -> None:
     anna = door.person(kind)
     home = door.link(anna, "letter")
     page = door.get(home + "/")
@@ -249,7 +249,7 @@ def test_a_subscriber_moves(door: Door) -> None:
     assert dump(door) == before
 
 
-def test_whoever_moves_cannot_tell_who_else_gets_letters(door: Door) -> None:
+def test_a_change_of_address_does_not_reveal_other_subscribers(door: Door) -> None:
     anna, bo = door.person("known"), door.person("known", "bo@example.org")
     private = door.link(anna, "private")
     said = []
@@ -333,7 +333,7 @@ def seen(answer: TestResponse) -> tuple[str, bytes, str]:
     return answer.status, answer.data, str(headers)
 
 
-def test_the_answer_does_not_tell_who_is_known(door: Door) -> None:
+def test_the_response_does_not_reveal_who_is_subscribed(door: Door) -> None:
     said = set()
     for address in [door.person(kind, f"{kind}@example.org") for kind in KINDS]:
         answer = door.sign_up(address)
@@ -541,7 +541,7 @@ def test_a_faulty_new_address_is_told_at_its_field(still: Door, address: str) ->
         ("", b""),
     ],
 )
-def test_what_is_no_form_is_answered_calmly(still: Door, kind: str, body: bytes) -> None:
+def test_malformed_form_data_gets_a_client_error(still: Door, kind: str, body: bytes) -> None:
     letter = still.link("anna@example.org", "letter")
     for path in ("/en/subscribe/", letter + "/"):
         answer = Client(still.cache).post(path, data=body, content_type=kind)
@@ -780,7 +780,7 @@ def test_robots_stay_away_and_the_sitemap_knows_the_form(door: Door) -> None:
     assert "/subscribe/sent/" not in door.get("/sitemap.xml").text
 
 
-def test_privacy_is_told_where_the_form_points(door: Door) -> None:
+def test_the_form_links_to_the_privacy_information(door: Door) -> None:
     assert 'href="/en/about/#privacy"' in door.get("/en/subscribe/").text
     about = door.get("/en/about/")
     assert 'id="privacy"' in about.text
@@ -797,7 +797,7 @@ def test_the_way_to_the_form_is_on_every_page(devis: Installation) -> None:
 # Too much
 
 
-def test_who_signs_up_too_often_waits_and_loses_nothing(
+def test_signing_up_too_often_is_rate_limited_and_keeps_the_form(
     install: Callable[..., Installation],
 ) -> None:
     door = door_of(install(SIGNUP_RATE="3"))

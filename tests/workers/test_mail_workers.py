@@ -87,7 +87,7 @@ def taken(redis_of_one: RedisServer) -> dict[str, Any]:
     return values
 
 
-def test_what_is_handed_over_waits_and_is_not_sent_from_here(home: House) -> None:
+def test_a_published_batch_is_not_sent_from_here(home: House) -> None:
     hand_over(home)
     assert states(home) == {("claimed", None): 6}
     with inbox() as box:
@@ -119,7 +119,7 @@ def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
     assert home.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
 
 
-def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
+def test_a_late_report_that_a_digest_was_sent_prevents_a_retry(
     home: House, reports: RedisLeases
 ) -> None:
     hand_over(home)
@@ -137,7 +137,7 @@ def test_a_late_word_that_a_letter_was_sent_keeps_it_from_being_sent_again(
     assert len(box.mails) == 5
 
 
-def test_notices_are_handed_over_and_sent_again_where_nobody_tells_of_them(
+def test_notices_are_published_and_retried_without_a_report(
     home: House, redis_of_one: RedisServer
 ) -> None:
     asked = {**WISHES, "address": "new@example.org"}
@@ -178,7 +178,7 @@ def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
     assert not reports.renew(values["id"])  # should it come back, it stops
 
 
-def test_a_batch_is_begun_once_whoever_gets_it(
+def test_only_one_worker_acquires_a_batch(
     home: House, reports: RedisLeases, redis_of_one: RedisServer
 ) -> None:
     hand_over(home)
@@ -194,7 +194,7 @@ def test_a_batch_is_begun_once_whoever_gets_it(
     assert len(reports.done()) == 1
 
 
-def test_a_batch_that_nobody_began_in_time_is_void(
+def test_a_batch_that_no_worker_acquired_in_time_expires(
     home: House, reports: RedisLeases, redis_of_one: RedisServer
 ) -> None:
     hand_over(home)
@@ -227,7 +227,7 @@ def test_an_emptied_broker_costs_a_minute(home: House, redis_of_one: RedisServer
     assert len(box.mails) == 6
 
 
-def test_who_leaves_or_is_erased_is_taken_out_of_what_was_handed_over(home: House) -> None:
+def test_unsubscribing_or_erasure_revokes_the_published_batch(home: House) -> None:
     tokens = [home.subscribe(f"q{number}@example.org") for number in range(3)]
     hand_over(home)
     home.leave(tokens[0])
@@ -277,7 +277,7 @@ def test_a_broker_that_is_away_leaves_all_in_the_ledger(home: House, scheme: str
         assert home.send(later(SEVEN, minutes=1)) == {"sent": 6}
 
 
-def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
+def test_a_broker_that_fails_while_publishing_loses_nothing(
     home: House, redis_of_one: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -294,7 +294,7 @@ def test_a_broker_that_fails_amid_the_handing_over_loses_nothing(
     assert len(box.mails) == 6
 
 
-def test_a_fault_that_lasts_is_told_once_a_minute(
+def test_a_lasting_error_is_logged_once_a_minute(
     home: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What workers tell is listened to all the time; the log need not be."""
@@ -313,7 +313,7 @@ def test_a_fault_that_lasts_is_told_once_a_minute(
     assert len(caplog.records) == 3
 
 
-def test_what_a_worker_cannot_send_waits_and_its_reason_is_told(home: House) -> None:
+def test_what_a_worker_cannot_send_waits_and_its_error_is_reported(home: House) -> None:
     home.config = replace(home.config, smtp=SmtpServer("127.0.0.1", free_port(), "none"))
     with pytest.raises(MailUnavailableError, match=r"The mail server 127\.0\.0\.1:\d+ cannot be"):
         home.send(SEVEN)
@@ -351,7 +351,7 @@ def settings(store: RedisServer, port: int, **more: str) -> dict[str, str]:
     return {"BROKER_URL": store.url, "SMTP_URL": f"smtp://127.0.0.1:{port}", **more}
 
 
-def test_a_batch_that_a_worker_took_into_its_grave_comes_to_another(
+def test_a_batch_of_a_dead_worker_is_redelivered(
     home: House, redis_of_one: RedisServer, tmp_path: Path
 ) -> None:
     hand_over(home)
@@ -427,7 +427,7 @@ def test_brain_and_worker_outlast_a_broker_that_goes_and_comes_back(tmp_path: Pa
     assert PASSWORD not in said
 
 
-def test_sending_by_hand_hands_over_and_says_so(
+def test_the_send_command_publishes_and_says_so(
     command: Command, redis_of_one: RedisServer, tmp_path: Path
 ) -> None:
     command("init")
@@ -483,7 +483,9 @@ def test_a_preview_cannot_be_sent_by_a_worker(command: Command, redis_of_one: Re
     assert "set DEVIS_SMTP_URL" in line
 
 
-def test_without_a_worker_the_operator_is_told(command: Command, redis_of_one: RedisServer) -> None:
+def test_without_a_worker_the_operator_gets_an_error(
+    command: Command, redis_of_one: RedisServer
+) -> None:
     command("init")
     due_now(command, "ada@example.org", "bo@example.org")
     given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}

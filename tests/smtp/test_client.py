@@ -1,4 +1,4 @@
-"""Letters on their way to a mail server: all that it may say, or not, and what becomes of them."""
+"""The SMTP client against real and scripted servers: replies, failures and outcomes."""
 
 import random
 import threading
@@ -58,7 +58,7 @@ def letters(count: int) -> list[Envelope]:
 
 @dataclass
 class Ledger:
-    """Who hands out letters and is told what became of them."""
+    """The caller of the client: gives envelopes and records outcomes."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     pulled: list[int] = field(default_factory=list)
@@ -338,7 +338,7 @@ def test_a_stop_does_not_wait_for_a_server_that_says_nothing() -> None:
     assert ledger.pulled == []
 
 
-def test_what_the_supply_raises_comes_out_once_letters_in_flight_are_settled() -> None:
+def test_an_error_of_the_iterator_is_raised_when_messages_in_flight_have_their_outcome() -> None:
     class BrokenError(Exception):
         pass
 
@@ -398,7 +398,7 @@ def test_a_refused_letter_is_settled_and_the_others_arrive(
     assert there.log.count(".") == (4 if verb == "." else 3)
 
 
-def test_a_body_that_nobody_is_to_get_is_a_lone_dot() -> None:
+def test_data_accepted_without_a_recipient_is_ended_by_a_lone_dot() -> None:
     """RFC 2920: the recipient is refused, but DATA travelled with him and is accepted."""
 
     def script(talk: Talk) -> None:
@@ -426,7 +426,7 @@ def test_a_letter_longer_than_the_server_takes_is_not_sent() -> None:
     assert len(there.mails) == 2
 
 
-def test_content_refused_for_everybody_does_not_burn_the_list() -> None:
+def test_sending_ends_after_ten_refusals_in_a_row() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "554 5.7.1 <anna.0@example.org> says spam" if verb == "." else None
 
@@ -438,7 +438,7 @@ def test_content_refused_for_everybody_does_not_burn_the_list() -> None:
     assert len(ledger.pulled) == 11
 
 
-def test_a_success_between_makes_it_the_letters_fault() -> None:
+def test_a_success_restarts_the_count_of_refusals() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "554 5.7.1 no" if verb == "." and "person 9\r" not in text else None
 
@@ -458,7 +458,7 @@ def test_relaying_denied_is_not_the_recipients_fault() -> None:
     assert len(ledger.outcomes) < 20
 
 
-def test_a_refused_sender_burns_nothing() -> None:
+def test_a_refused_sender_ends_sending_and_fails_no_message() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         if verb == "MAIL" and "bounce+3@" in text:
             return "550 5.7.1 <bounce+3@example.org>: Sender rejected: not yours"
@@ -479,7 +479,7 @@ def test_a_refused_sender_burns_nothing() -> None:
 @pytest.mark.parametrize("extensions", [(PIPELINING,), ("HELP",)], ids=["pipelined", "lock step"])
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("reply", [DROP, "421 4.3.2 shutting down", STALL])
-def test_a_letter_only_announced_is_not_lost_when_the_server_breaks_off(
+def test_a_message_whose_body_was_not_sent_is_tried_again_first(
     reply: str, verb: str, extensions: tuple[str, ...]
 ) -> None:
     """It goes first on the next connection, and nothing is held against it."""
@@ -499,7 +499,7 @@ def test_a_letter_only_announced_is_not_lost_when_the_server_breaks_off(
 @pytest.mark.parametrize(
     ("reply", "code"), [(DROP, 0), ("421 4.3.2 shutting down", 421), ("354 what?", 0)]
 )
-def test_a_letter_without_an_answer_is_deferred_and_the_next_goes_on(reply: str, code: int) -> None:
+def test_a_message_without_a_reply_is_deferred_and_the_next_is_sent(reply: str, code: int) -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return reply if verb == "." and "person 2\r" in text else None
 
@@ -511,7 +511,7 @@ def test_a_letter_without_an_answer_is_deferred_and_the_next_goes_on(reply: str,
     assert server.connections == 2
 
 
-def test_a_letter_is_deferred_when_the_connection_breaks_in_the_midst_of_it() -> None:
+def test_a_message_is_deferred_when_the_connection_is_lost_within_its_body() -> None:
     def script(talk: Talk) -> None:
         talk.greet(PIPELINING)
         talk.expect("MAIL", "RCPT", "DATA")
@@ -543,9 +543,7 @@ def test_a_server_that_is_silent_after_a_body_is_given_more_time() -> None:
 
 
 @pytest.mark.parametrize(("verb", "mine"), [("RCPT", "anna.2@"), ("MAIL", "bounce+2@")])
-def test_a_letter_at_which_the_server_always_breaks_off_stops_no_other(
-    verb: str, mine: str
-) -> None:
+def test_a_message_that_always_loses_the_connection_stops_no_other(verb: str, mine: str) -> None:
     def answer(number: int, said: str, text: str) -> str | None:
         return "421 4.7.0 go away" if said == verb and mine in text else None
 
@@ -576,7 +574,7 @@ def test_a_server_with_fewer_connections_than_wanted_gets_fewer() -> None:
 
 
 @pytest.mark.parametrize("reply", ["452 4.3.1 disk full", "451 4.3.0 try later", "421 bye", DROP])
-def test_a_server_that_takes_nothing_is_left_alone(reply: str) -> None:
+def test_sending_ends_after_three_connections_without_a_message_accepted(reply: str) -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return reply if verb == "MAIL" and len(there.mails) == 3 else None
 
@@ -590,7 +588,7 @@ def test_a_server_that_takes_nothing_is_left_alone(reply: str) -> None:
     assert server.connections == 3
 
 
-def test_a_server_that_puts_off_every_body_is_left_alone() -> None:
+def test_sending_ends_when_every_body_is_deferred() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "452 4.3.1 disk full" if verb == "." else None
 
@@ -601,7 +599,7 @@ def test_a_server_that_puts_off_every_body_is_left_alone() -> None:
     assert len(ledger.outcomes) < 20
 
 
-def test_greylisting_puts_off_everybody_and_stops_nothing() -> None:
+def test_greylisting_defers_messages_and_does_not_end_sending() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "450 4.2.0 greylisted" if verb == "RCPT" else None
 
@@ -610,7 +608,7 @@ def test_greylisting_puts_off_everybody_and_stops_nothing() -> None:
     assert ledger.outcomes == dict.fromkeys(range(50), ("deferred", 450))
 
 
-def test_connections_lost_together_are_one_trouble() -> None:
+def test_connections_lost_together_count_as_one_failure() -> None:
     """A mail server that starts anew does not end the run."""
     gate = threading.Barrier(4)
 
@@ -627,7 +625,7 @@ def test_connections_lost_together_are_one_trouble() -> None:
     assert server.connections > 4
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_server_is_named() -> None:
     ledger = Ledger()
     nowhere = SmtpServer("127.0.0.1", free_port(), "none")
     with pytest.raises(MailUnavailableError, match=rf"127.0.0.1:{nowhere.port} cannot be reached"):
@@ -649,7 +647,7 @@ def test_an_endless_answer_ends_the_connection() -> None:
 
 @pytest.mark.parametrize("extensions", [(PIPELINING,), ("HELP",)], ids=["pipelined", "lock step"])
 @pytest.mark.parametrize("seed", range(3))
-def test_whatever_happens_each_letter_is_accounted_for(
+def test_every_accepted_message_has_the_outcome_sent_whatever_the_server_does(
     seed: int, extensions: tuple[str, ...]
 ) -> None:
     """What was taken is sent, or in doubt; what was not taken is not sent."""
@@ -681,12 +679,12 @@ def test_a_refused_login_names_the_setting() -> None:
     assert "wrong" not in str(raised.value)
 
 
-def test_a_login_that_nobody_asks_for_is_refused() -> None:
+def test_a_login_that_the_server_does_not_offer_is_refused() -> None:
     with inbox() as there, pytest.raises(MailRefusedError, match="refuses the login"):
         Ledger().send(replace(there.server, user="devis", password="x"), letters(1))
 
 
-def test_a_login_put_off_is_no_refusal() -> None:
+def test_a_temporary_failure_of_the_login_is_not_permanent() -> None:
     def script(talk: Talk) -> None:
         talk.greet("AUTH PLAIN")
         talk.expect("AUTH PLAIN")
@@ -699,7 +697,7 @@ def test_a_login_put_off_is_no_refusal() -> None:
             Ledger().send(known, letters(1))
 
 
-def test_letters_do_not_go_in_the_clear_where_starttls_is_wanted() -> None:
+def test_nothing_is_sent_in_clear_text_where_starttls_is_required() -> None:
     ledger = Ledger()
     with inbox() as there:
         with pytest.raises(MailRefusedError, match=r"offers no STARTTLS.*tls=off"):
@@ -709,7 +707,7 @@ def test_letters_do_not_go_in_the_clear_where_starttls_is_wanted() -> None:
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_a_certificate_that_nobody_trusts_is_refused(tls: str) -> None:
+def test_an_untrusted_certificate_is_refused(tls: str) -> None:
     with inbox(tls) as there:
         with pytest.raises(MailRefusedError, match=r"is not trusted: .*\?ca="):
             Ledger().send(replace(there.server, authorities=None), letters(2))
@@ -724,19 +722,19 @@ def test_a_certificate_of_another_host_is_refused(tls: str) -> None:
         assert there.mails == []
 
 
-def test_a_file_of_authorities_that_is_none(tmp_path: Path) -> None:
+def test_a_malformed_file_of_ca_certificates_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     server = SmtpServer("127.0.0.1", 1, "starttls", authorities=tmp_path / "ca.pem")
     with pytest.raises(MailRefusedError, match=r"ca\.pem cannot be read"):
         Ledger().send(server, letters(1))
 
 
-def test_tls_where_there_is_none() -> None:
+def test_implicit_tls_on_a_plain_port_names_the_setting() -> None:
     with inbox() as there, pytest.raises(MailRefusedError, match="smtps://"):
         Ledger().send(replace(there.server, tls="implicit"), letters(1))
 
 
-def test_a_server_that_will_not_have_us() -> None:
+def test_a_refused_connection_says_so() -> None:
     def script(talk: Talk) -> None:
         talk.say("554 5.7.1 No service for you")
 
@@ -759,7 +757,7 @@ def test_a_check_logs_in_and_sends_nothing() -> None:
 # Addresses that are not ASCII
 
 
-def test_a_recipient_with_letters_of_his_own_needs_smtputf8() -> None:
+def test_a_recipient_that_is_not_ascii_needs_smtputf8() -> None:
     message = "To: åsa@example.org\r\n\r\nHej!\r\n".encode()
     mine = [letter(0), letter(1, "åsa@exämple.org", message), letter(2)]
     with inbox(enable_SMTPUTF8=True) as there:
@@ -787,7 +785,7 @@ def test_a_domain_alone_needs_no_smtputf8() -> None:
 @pytest.mark.parametrize(
     "address", ["a@b.org>\r\nRCPT TO:<c@d.org", "a@b.org> X=<", "nobody", "a@\u2603..org"]
 )
-def test_what_is_no_address_bounces_before_it_is_said(address: str) -> None:
+def test_a_malformed_address_bounces_without_being_sent(address: str) -> None:
     with scripted(there := Polite()) as server:
         ledger = Ledger().send(server.server, [letter(0, address), letter(1)])
     assert ledger.outcomes == {0: ("bounced", 0), 1: SENT}
@@ -800,7 +798,7 @@ def test_what_is_no_address_bounces_before_it_is_said(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("reply", "expected"),
     [
         ("5.1.1 <Anna.Ö@example.org>: no", "5.1.1 <…>: no"),
         (
@@ -813,8 +811,8 @@ def test_what_is_no_address_bounces_before_it_is_said(address: str) -> None:
         ("anna.svensson@example.org " * 60, " ".join("…" * 38)),
     ],
 )
-def test_answers_are_kept_short_printable_and_without_addresses(said: str, kept: str) -> None:
-    assert sanitised(said.encode()) == kept
+def test_replies_are_sanitised(reply: str, expected: str) -> None:
+    assert sanitised(reply.encode()) == expected
 
 
 # The outbox

@@ -1,6 +1,6 @@
-"""The command `devis`: a thin client of the product. Errors are one line, and an exit code.
+"""The command line, `devis`: one module per group of commands, imported on demand.
 
-A command's module is loaded when the command is asked for: what one needs holds up no other.
+Errors are one line on standard error and exit code 1.
 """
 
 from importlib import import_module
@@ -11,7 +11,7 @@ from feed import __version__
 from feed.cli.base import Commands
 from feed.config import logs
 
-# Every command: the module of this package that it is in, and its name there.
+# Command name to its module in this package, and the function there.
 COMMANDS = {
     "backup": ("backup", "backup"),
     "bounce": ("bounce", "bounce"),
@@ -38,7 +38,7 @@ COMMANDS = {
 
 
 class _Main(Commands):
-    """The commands of COMMANDS."""
+    """Imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)

@@ -33,7 +33,7 @@ def backup(base: Setup, to: Path | None) -> None:
 )
 @setup
 def restore(base: Setup, source: Path) -> None:
-    """Bring a backup back, where there is no database; it is looked at first, all of it."""
+    """Restore a backup where there is no database; the whole file is verified first."""
     content = backups.restore(base.config, source)
     click.echo(
         f"Restored {base.config.database}, as it was at {content.made:%Y-%m-%d %H:%M:%S} UTC."

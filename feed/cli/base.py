@@ -1,4 +1,4 @@
-"""What every command starts from, and how its errors are told."""
+"""Shared by all commands: settings, clock, database access and error output."""
 
 import signal
 import threading
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
-INTERRUPTED = 130  # the exit code of a shell's own commands after Ctrl-C
+INTERRUPTED = 130  # exit code after SIGINT, by the shell's convention
 
 
 class Commands(click.Group):
-    """Turns the product's errors into one line on stderr and exit code 1, Ctrl-C into 130."""
+    """Command group that prints errors as one line with exit code 1; Ctrl-C exits with 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -44,7 +44,7 @@ class Commands(click.Group):
 
 
 class Reading:
-    """What a command that only reads starts from: a database that is read-only will do."""
+    """Settings, clock and database of a command that only reads; works on a read-only database."""
 
     def __init__(self) -> None:
         self.config: Config = config.load()
@@ -53,7 +53,7 @@ class Reading:
 
     @contextmanager
     def library(self) -> Iterator[tuple["Database", Site]]:
-        """The database, refused if its schema is not this program's, and the site."""
+        """The open database and the site. Raises SchemaError unless the schema is up to date."""
         from feed import editions
         from feed.store import migrations  # slow to load, and not for every command
         from feed.store.connection import opened
@@ -64,7 +64,9 @@ class Reading:
 
 
 class Setup(Reading):
-    """What every other command starts from. Raises InstanceError as `_demand_copy`."""
+    """Settings, clock and database of a command that writes. Raises InstanceError in a rehearsal
+    on a database that was made on the real clock.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +75,7 @@ class Setup(Reading):
 
     @contextmanager
     def library(self) -> Iterator[tuple["Database", Site]]:
-        """The database, refused if its schema is not this program's, and the site."""
+        """The open database and the site. Raises SchemaError unless the schema is up to date."""
         from feed import editions
         from feed.store import migrations
         from feed.store.connection import opened
@@ -113,7 +115,7 @@ def stop_on_signal() -> threading.Event:
 
 
 def print_reports(reports: dict[str, "ImportReport"]) -> None:
-    """Print what an import did."""
+    """Print the counts of an import, and the entries that were left alone."""
     for kind, report in reports.items():
         click.echo(
             f"{kind}: {len(report.new)} new, {len(report.changed)} changed,"

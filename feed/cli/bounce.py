@@ -1,4 +1,4 @@
-"""The command `devis bounce`, for the mail server to pipe returned messages into."""
+"""The command `devis bounce`: reads bounces, complaints and unsubscribe e-mails from a pipe."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from feed.store.connection import DriverError
 
 
 class _Retried(click.Command):
-    """A command that exits with EX_TEMPFAIL on errors, so that the mail server tries again."""
+    """Command that exits with EX_TEMPFAIL on errors, so that the mail server retries."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -27,14 +27,14 @@ class _Retried(click.Command):
 
 
 @click.command(cls=_Retried)
-@click.option("--judge", is_flag=True, help="Print what FILES are, as JSON lines; keep nothing.")
+@click.option("--judge", is_flag=True, help="Print what FILES are, as JSON lines; store nothing.")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.pass_context
 def bounce(ctx: click.Context, judge: bool, files: tuple[str, ...]) -> None:
-    """Read a bounce, a complaint or a wish to unsubscribe from standard input.
+    """Read a bounce, a complaint or an unsubscribe request from standard input.
 
-    For the mail server to pipe into. Dead addresses are counted, and subscriptions suspended where
-    they must be. Exits with 75 (try again) on anything that may pass, such as a locked database.
+    For the mail server to pipe into. Bounces are counted, and subscriptions suspended at the limit.
+    Exits with 75 (try again) on temporary errors, such as a locked database.
     """
     if bool(files) != judge:
         raise click.UsageError("FILES and --judge go together.")
@@ -68,5 +68,5 @@ def _handle(base: Setup) -> None:
     with base.library() as (db, site):
         key = signing_key.get(db, base.config)
         done = bounces.handle(db, site, base.config, key, message, base.clock())
-    about = "a subscriber" if done.known else "nobody known"
+    about = "a subscriber" if done.known else "an unknown address"
     click.echo(f"{done.kind}, about {about}{': suspended' if done.stopped else ''}")

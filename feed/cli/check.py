@@ -15,9 +15,9 @@ from feed.store import library
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.pass_context
 def group(ctx: click.Context, form: str) -> None:
-    """Tell whether all is well, in words, and what to do; exit code 1 if there is anything.
+    """Check the installation and print findings with advice; exit code 1 if there are any.
 
-    Alone it looks at the installation: settings, machine, database, editions, letters, backups.
+    Checks settings, machine, database, editions, digests and backups.
     """
     if ctx.invoked_subcommand is None:
         _everything(form)
@@ -27,9 +27,9 @@ def _everything(form: str) -> None:
     from feed import checks
 
     validation = config.validate()
-    told = checks.run(validation, clock.start(validation.config.rehearsal)())
+    findings = checks.run(validation, clock.start(validation.config.rehearsal)())
     t = translator("en")
-    rows = [each.row(t) for each in told]
+    rows = [each.row(t) for each in findings]
     if form == "json":
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
@@ -44,7 +44,7 @@ def _everything(form: str) -> None:
 @group.command("library")
 @reading
 def check_library(base: Reading) -> None:
-    """List what breaks the rules of data/STYLE.md; exit code 1 if anything does."""
+    """List principles that break the rules of data/STYLE.md; exit code 1 if there are any."""
     from feed.library import style_checks
 
     t = translator("en")

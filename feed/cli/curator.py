@@ -1,4 +1,4 @@
-"""The commands about the people at the desk: `devis curator …`."""
+"""The commands `devis curator …`: staff accounts of the desk."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,22 +16,22 @@ from feed.store.staff_notices import StaffNotice
 
 _ROLE = click.Choice(ROLES)
 _LANGUAGES = click.option(
-    "--languages", default="", help="What a translator writes in: codes with commas between."
+    "--languages", default="", help="Languages of a translator, separated by commas."
 )
 
 
 @click.group("curator", cls=Commands)
 def group() -> None:
-    """The people at the desk: inviting them, their roles, letting them go."""
+    """Staff accounts of the desk: add, list, change roles, disable."""
 
 
 @group.command()
 @click.argument("address")
-@click.option("--name", help="What they are called; the first part of the address if not given.")
+@click.option("--name", help="Their name; the first part of the address if not given.")
 @click.option(
     "--role", type=_ROLE, help="Curator if not given, or administrator while there is none."
 )
-@click.option("--language", help="That the desk speaks to them; the site's first if not given.")
+@click.option("--language", help="Language of their desk; the site's first if not given.")
 @_LANGUAGES
 @setup
 def add(
@@ -42,9 +42,9 @@ def add(
     language: str | None,
     languages: str,
 ) -> None:
-    """Add somebody, and print the link that signs them in. The first one is administrator."""
+    """Add a person and print their sign-in link. The first one becomes administrator."""
     codes = base.config.languages
-    with base.library() as (db, site), _told():
+    with base.library() as (db, site), _form_errors():
         lacks = not people.has_administrator(db)
         given = {
             "address": address,
@@ -62,13 +62,13 @@ def add(
 @group.command("list")
 @setup
 def list_(base: Setup) -> None:
-    """Print everybody: number, role, address, name, and how they sign in."""
+    """Print all accounts: number, role, address, name, and how they sign in."""
     with base.library() as (db, _):
         found = curators.list_all(db)
     for each in found:
         click.echo(f"{each.id:>4}  {_role(each):<24}  {each.address}  {each.name}  {_ways(each)}")
     if not found:
-        click.echo("Nobody is at the desk yet.")
+        click.echo("There are no accounts yet.")
 
 
 @group.command()
@@ -77,8 +77,8 @@ def list_(base: Setup) -> None:
 @_LANGUAGES
 @setup
 def role(base: Setup, address: str, role: str, languages: str) -> None:
-    """Give somebody another role."""
-    with base.library() as (db, _), _told():
+    """Change a person's role."""
+    with base.library() as (db, _), _form_errors():
         found = people.by_address(db, address)
         given = {"role": role, "languages": languages.replace(",", " ")}
         changed = people.change(db, found.id, given, base.config.languages)
@@ -89,7 +89,7 @@ def role(base: Setup, address: str, role: str, languages: str) -> None:
 @click.argument("address")
 @setup
 def reset(base: Setup, address: str) -> None:
-    """Forget somebody's password and second factor, and print a new link that signs them in."""
+    """Delete a person's password and second factor, and print a new sign-in link."""
     with base.library() as (db, site):
         found = people.by_address(db, address)
         _link(base, site, people.reset(db, found.id, base.clock(), mailed=False))
@@ -97,19 +97,19 @@ def reset(base: Setup, address: str) -> None:
 
 @group.command()
 @click.argument("address")
-@click.option("--undo", is_flag=True, help="Let them in again.")
+@click.option("--undo", is_flag=True, help="Enable the account again.")
 @setup
 def disable(base: Setup, address: str, undo: bool) -> None:
-    """Let somebody in no longer; what they did stays."""
+    """Disable an account; what the person did stays."""
     with base.library() as (db, _):
         found = people.by_address(db, address)
         (people.enable if undo else people.disable)(db, found.id, base.clock())
-    click.echo(f"{found.address} {'may sign in again' if undo else 'is let in no longer'}.")
+    click.echo(f"{found.address} {'is enabled' if undo else 'is disabled'}.")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turns what is wrong in a form into one line for each of its fields."""
+def _form_errors() -> Iterator[None]:
+    """Print the errors of a form as one line per field."""
     try:
         yield
     except FormError as error:

@@ -1,4 +1,4 @@
-"""The commands about letters: `devis digest …` and `devis mail-worker`."""
+"""The commands `devis digest …` and `devis mail-worker`: sending digests, and reports."""
 
 import json
 import sys
@@ -22,14 +22,14 @@ FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), def
 
 @click.group("digest", cls=Commands)
 def group() -> None:
-    """The letters: what is due, sending it, and the proof of it."""
+    """E-mail digests: what is due, sending, delivery report, preview."""
 
 
 @group.command()
 @FORM
 @setup
 def due(base: Setup, form: str) -> None:
-    """Print the letters that wait to be sent now, by date and language."""
+    """Print the digests that are due now, by date and language."""
     with base.library() as (db, site):
         found = digests.due(db, site, base.config, base.clock())
     rows = [
@@ -46,17 +46,17 @@ def due(base: Setup, form: str) -> None:
 
 
 @group.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be sent.")
 @setup
 def send(base: Setup, dry_run: bool) -> None:
-    """Send what is due now, and end; a worker that is sending is left alone."""
+    """Send what is due now, then exit; never at the same time as a worker."""
     stop = stop_on_signal()
     with base.library() as (db, site):
         now = base.clock()
         waiting = digests.due(db, site, base.config, now)
         total = sum(item.number for item in waiting if item.reason is None)
         if dry_run:
-            click.echo(f"{total} letters would be sent.")
+            click.echo(f"{total} digests would be sent.")
             return
         signing_key.get(db, base.config)  # errors show here, before anything is sent
         editions.publish_due(db, site, base.config, now)
@@ -66,7 +66,7 @@ def send(base: Setup, dry_run: bool) -> None:
                 raise InstanceError("Another process is sending letters: let it finish.")
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
                 numbers = dispatch.send(db, site, base.config, base.clock, stop, bar.update)
-    said = {"handed": "handed to the workers"}
+    said = {"handed": "queued for the mail workers"}
     told = [f"{number} {said.get(what, what)}" for what, number in numbers.items()]
     click.echo(", ".join(told) or "Nothing.")
 
@@ -76,7 +76,7 @@ def send(base: Setup, dry_run: bool) -> None:
 @FORM
 @setup
 def status(base: Setup, days: int, form: str) -> None:
-    """Print the proof of sending: for each letter how many were sent or not, and why."""
+    """Print the delivery report: for each digest how many were sent or not, and why."""
     with base.library() as (db, site):
         today = site.today(base.clock())
         found = delivery_report.reports(db, today - timedelta(days=days - 1), today)
@@ -86,7 +86,7 @@ def status(base: Setup, days: int, form: str) -> None:
     for item in found:
         click.echo(_line(item))
     if not found:
-        click.echo("No letters were due.")
+        click.echo("No digests were due.")
 
 
 @group.command()
@@ -101,7 +101,7 @@ def status(base: Setup, days: int, form: str) -> None:
     show_default=True,
 )
 @click.option("--to", "address", help="Send it to this address.")
-@click.option("--dry-run", is_flag=True, help="With --to: only say what would be sent.")
+@click.option("--dry-run", is_flag=True, help="With --to: only print what would be sent.")
 @setup
 def preview(
     base: Setup,
@@ -112,7 +112,7 @@ def preview(
     address: str | None,
     dry_run: bool,
 ) -> None:
-    """Print a letter, or send it to one address; nobody else gets it."""
+    """Print a digest, or send it to one address only."""
     now = base.clock()
     with base.library() as (db, site):
         wanted = language or site.languages[0]
@@ -154,7 +154,7 @@ def _print(rows: list[dict[str, Any]], form: str, empty: str) -> None:
 @click.command("mail-worker")
 @setup
 def mail_worker(base: Setup) -> None:
-    """Send letters that another machine hands over; it needs no database."""
+    """Send digests that another machine queues; needs no database."""
     extras.require("workers", "devis mail-worker")
     from feed.workers import mail_worker as worker_process  # Celery takes its time to import
 

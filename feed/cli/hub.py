@@ -1,4 +1,4 @@
-"""The commands about telling others: `devis hub …`."""
+"""The commands `devis hub …`: WebSub pings and chat posts."""
 
 import json
 from datetime import timedelta
@@ -14,13 +14,13 @@ from feed.store import chat_posts, websub_pings
 
 @click.group("hub", cls=Commands)
 def group() -> None:
-    """Telling others: WebSub hubs of every change, chats of each new edition."""
+    """Notifications: WebSub hubs of every change, chats of each new edition."""
 
 
 @group.command()
 @setup
 def send(base: Setup) -> None:
-    """Tell hubs and chats what is due now, and end; a worker that runs is not disturbed."""
+    """Notify hubs and chats of what is due now, then exit; safe beside a running worker."""
     stop = stop_on_signal()
     announcer = announcements.Announcer(base.config)
     with base.library() as (db, site):
@@ -36,7 +36,7 @@ def send(base: Setup) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @setup
 def status(base: Setup, days: int, form: str) -> None:
-    """Print what was told to whom, and what was not, and why."""
+    """Print which notifications were sent, and which failed and why."""
     with base.library() as (db, site):
         first = site.today(base.clock()) - timedelta(days=days - 1)
         chats, hubs = chat_posts.of_editions_since(db, first), websub_pings.summary(db)
@@ -48,7 +48,7 @@ def status(base: Setup, days: int, form: str) -> None:
     for line in [*map(_chat, chats), *map(_hub, hubs)]:
         click.echo(line)
     if not chats and not hubs:
-        click.echo("Nobody was to be told of anything.")
+        click.echo("There were no notifications.")
 
 
 def _chat(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The commands about the editions: what is coming, making them, and taking them back."""
+"""The commands about editions: plan, publish, pin and withdraw."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ from feed.editions import pins
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @reading
 def plan(base: Reading, days: int, first: datetime | None, form: str) -> None:
-    """Print what is coming: dates, principles, and whether a pin or the rotation says so."""
+    """Print the plan: dates, principles, and whether by pin or rotation."""
     start = first.date() if first else None
     with base.library() as (db, site):
         planned = editions.plan(db, site, base.config, base.clock(), days, start)
@@ -36,7 +36,7 @@ def plan(base: Reading, days: int, first: datetime | None, form: str) -> None:
 @click.command()
 @setup
 def publish(base: Setup) -> None:
-    """Make the editions that are due: today's, and those of days missed."""
+    """Publish the editions that are due: today's, and those of missed days."""
     with base.library() as (db, site):
         made = editions.publish_due(db, site, base.config, base.clock())
     for choice in made:
@@ -50,7 +50,7 @@ def publish(base: Setup) -> None:
 @click.argument("slug", required=False)
 @setup
 def pin(base: Setup, day: datetime, slug: str | None) -> None:
-    """Pin a principle to a date to come; without a principle, take the pin away."""
+    """Pin a principle to a future date; without a principle, remove the pin."""
     with base.library() as (db, site):
         pins.pin(db, site, day.date(), slug, base.clock())
     click.echo(f"{day:%Y-%m-%d}  {slug or 'no pin'}")
@@ -58,7 +58,7 @@ def pin(base: Setup, day: datetime, slug: str | None) -> None:
 
 @click.command()
 @click.argument("day", type=DAY)
-@click.option("--reason", required=True, help="Why; it is kept in the ledger.")
+@click.option("--reason", required=True, help="Why; it is stored in the ledger.")
 @click.option("--replace-with", "slug", help="The principle to put in its place, today only.")
 @click.option("--leave-empty", is_flag=True, help="Put nothing in its place.")
 @setup

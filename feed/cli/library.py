@@ -1,4 +1,4 @@
-"""The commands about the library: making it, and bringing principles in and out."""
+"""The commands about the database and library: init, migrate, import and export."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ def init(base: Setup) -> None:
 )
 @setup
 def migrate(base: Setup, backup: bool, new_ids: bool) -> None:
-    """Bring an older database up to the schema of this program; it is backed up first.
+    """Migrate an older database to this version's schema; it is backed up first.
 
     With --new-ids feed readers show every edition once more, as new.
     """

@@ -1,4 +1,4 @@
-"""The commands that show the site: as processes, or as files."""
+"""The commands that run or export the site: serve, web, worker and freeze."""
 
 import sys
 from functools import partial
@@ -29,7 +29,7 @@ def web(base: Setup, supervised: bool) -> None:
 @click.option("--supervised", is_flag=True, hidden=True)
 @setup
 def worker(base: Setup, supervised: bool) -> None:
-    """Make editions when they are due; a second worker on the same database stands by."""
+    """Run the scheduled jobs; a second worker on the same database stands by."""
     with processes.without_garbage_collection():
         from feed import worker as scheduler
 
@@ -42,7 +42,7 @@ def worker(base: Setup, supervised: bool) -> None:
 @click.command()
 @setup
 def serve(base: Setup) -> None:
-    """Do everything: prepare the database, make today's edition, run web and worker."""
+    """Run everything: prepare the database, publish today's edition, start web and worker."""
     stop = stop_on_signal()
     processes.supervise(base.config, base.clock, stop, partial(_prepare, base))
 
@@ -51,12 +51,12 @@ def serve(base: Setup) -> None:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @reading
 def freeze(base: Reading, folder: Path) -> None:
-    """Write the whole public site into FOLDER, as files that any static host serves."""
+    """Export the whole public site into FOLDER, as files for any static host."""
     from feed.app import create_app
     from feed.web import frozen_site
 
     app = create_app(base.config, base.clock, reading=True)
-    site = frozen_site.Frozen(app, base.config, base.clock, folder)
+    site = frozen_site.FrozenSite(app, base.config, base.clock, folder)
     with click.progressbar(site.addresses, label="Writing", show_pos=True) as addresses:
         site.write(addresses)
     click.echo(f"{site.written} files written, {site.same} unchanged, {site.removed} removed.")
@@ -88,7 +88,7 @@ def _prepare(base: Setup) -> None:
 
 
 def _kind(config: Config) -> None:
-    """Say whether this is a trial or a public site."""
+    """Print whether this is a trial or a public site."""
     if config.is_public:
         click.echo(f"This site is public, at {config.base_url}. “devis check” says what it lacks.")
     else:

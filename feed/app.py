@@ -1,4 +1,4 @@
-"""The public site over HTTP. `create_app` makes it; `wsgi` is what a web process loads."""
+"""The web application: the public site and the desk in one Flask app, behind the page cache."""
 
 from datetime import date
 
@@ -12,14 +12,12 @@ from feed.store import migrations
 from feed.store.connection import opened
 from feed.web import (
     api,
-    day_files,
+    edition_pages,
     embed_builder,
     errors,
     feeds,
     health,
     library_pages,
-    my_data,
-    pages,
     site_files,
     subscribe,
     subscription,
@@ -34,7 +32,7 @@ from feed.web.middleware.page_cache import PageCache
 
 
 class _DateConverter(BaseConverter):
-    """`2026-11-22` in a path; what is no date of the calendar is not found."""
+    """A date such as `2026-11-22` in a path; dates that do not exist give 404."""
 
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -49,7 +47,7 @@ class _DateConverter(BaseConverter):
 
 
 class _MonthConverter(_DateConverter):
-    """`2026/11` in a path, as the first day of that month."""
+    """A month such as `2026/11` in a path, as its first date."""
 
     regex = "[0-9]{4}/[0-9]{2}"
     part_isolating = False
@@ -62,24 +60,24 @@ class _MonthConverter(_DateConverter):
 
 
 class _SlugConverter(BaseConverter):
-    """The name of a principle, theme or source; what cannot be one is not found."""
+    """The slug of a principle, theme or source; malformed ones give 404."""
 
     regex = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
 class _NumberConverter(IntegerConverter):
-    """A number of something in the database, as SQLite can have it."""
+    """A row id that fits SQLite's integers."""
 
     regex = "[0-9]{1,18}"
 
 
-def _languages(codes: tuple[str, ...]) -> type[BaseConverter]:
-    """The languages of the site: any other word in their place is not found."""
+def _language_converter(codes: tuple[str, ...]) -> type[BaseConverter]:
+    """A converter for the site's language codes; others give 404."""
     return type("_LanguageConverter", (BaseConverter,), {"regex": "|".join(codes)})
 
 
 def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flask:
-    """The Flask application; with `reading` it leaves the database as it is.
+    """Create the Flask application; with `reading` it opens the database read-only.
 
     Raises SchemaError or StoreError unless the database is ready.
     """
@@ -92,7 +90,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
         date=_DateConverter,
         month=_MonthConverter,
         slug=_SlugConverter,
-        language=_languages(settings.languages),
+        language=_language_converter(settings.languages),
         int=_NumberConverter,
     )
     templating.init(app, context)
@@ -103,10 +101,9 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
     public = (
-        pages,
+        edition_pages,
         library_pages,
         feeds,
-        day_files,
         site_files,
         health,
         metrics,
@@ -114,20 +111,19 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
         widget,
         embed_builder,
     )
-    for module in (*public, subscribe, subscription, my_data):
+    for module in (*public, subscribe, subscription):
         app.register_blueprint(module.blueprint)
     desk.init(app)
     return app
 
 
 def wsgi(settings: Config, clock: Clock) -> PageCache:
-    """The site as a web process serves it: finished bytes in front of Flask."""
+    """The WSGI application: the page cache in front of Flask."""
     app = create_app(settings, clock)
     content = Content(settings.database, settings.timezone, clock)
-    tally = metrics.tally(settings)
-    return PageCache(app, content, headers.known_query(app), tally)
+    return PageCache(app, content, metrics.counters(settings))
 
 
 def rsgi(settings: Config, clock: Clock) -> Gateway:
-    """The site as a web process serves it: RSGI in front of the page cache."""
+    """The RSGI application that a web process serves: the gateway in front of the page cache."""
     return Gateway(wsgi(settings, clock))

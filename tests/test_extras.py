@@ -74,7 +74,7 @@ def test_a_core_installation_serves_and_sends(core: Command) -> None:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
         assert fetch(f"http://127.0.0.1:{port}/sv/").status == 200
         assert core.run("digest", "send").stdout.endswith("Nothing.\n")
-        assert core.run("hub", "status").stdout == "Nobody was to be told of anything.\n"
+        assert core.run("hub", "status").stdout == "There were no notifications.\n"
     finally:
         said = stop(serving)
     assert "Traceback" not in said

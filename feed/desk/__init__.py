@@ -1,8 +1,12 @@
-"""The curators' desk, under /desk/: pages that need no script, for people with a role."""
+"""The editors' desk under /desk/: pages for staff with a role, all usable without scripts.
+
+One parent blueprint holds the blueprints of all its pages, and checks sessions, CSRF tokens and
+permissions for them; public pages never come through here.
+"""
 
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Blueprint, Flask, Response, request
 from markupsafe import Markup
 
 from feed.desk import (
@@ -30,63 +34,69 @@ from feed.web.middleware.redact import DESK
 
 _POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; frame-src 'self'"
 
-
-# The desk's own menu: endpoint, words, and the least role that sees it.
+# The desk's menu: endpoint, label, and the lowest role that sees it.
 PAGES: tuple[tuple[str, str, Role], ...] = (
-    ("desk.home", gettext_noop("Overview"), "translator"),
-    ("desk_library.board", gettext_noop("Library"), "translator"),
-    ("desk_translations.board", gettext_noop("Translations"), "translator"),
-    ("desk_calendar.board", gettext_noop("Calendar"), "translator"),
-    ("desk_sending.board", gettext_noop("Sending"), "editor"),
-    ("desk_exchange.home", gettext_noop("Exchange"), "curator"),
-    ("desk_people.everybody", gettext_noop("People"), "administrator"),
+    ("desk.overview.home", gettext_noop("Overview"), "translator"),
+    ("desk.library.board", gettext_noop("Library"), "translator"),
+    ("desk.translations.board", gettext_noop("Translations"), "translator"),
+    ("desk.calendar.board", gettext_noop("Calendar"), "translator"),
+    ("desk.sending.board", gettext_noop("Sending"), "editor"),
+    ("desk.exchange.home", gettext_noop("Exchange"), "curator"),
+    ("desk.people.everybody", gettext_noop("People"), "administrator"),
 )
 
 
 def init(app: Flask) -> None:
-    """Add the desk to the site."""
+    """Register the desk's blueprints, template variables and response headers with `app`.
+
+    Template variables and headers depend on the path, not on the blueprint: the error page for an
+    unknown address under /desk/ needs them, too.
+    """
+    blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
+    blueprint.before_request(permissions.check)
     boards = (library_board, translations, calendar, sending, exchange)
     for module in (sign_in, overview, account, people, principles, preview, *boards):
-        app.register_blueprint(module.blueprint)
-    app.before_request(permissions.check)
+        blueprint.register_blueprint(module.blueprint)
+    app.register_blueprint(blueprint)
+    app.context_processor(_template_variables)
+    app.after_request(_finish)
 
-    @app.context_processor
-    def page() -> dict[str, Any]:
-        """What every page of the desk knows."""
-        if not request.path.startswith(DESK):
-            return {}
-        try:
-            found = session.session()
-        except (StoreError, DriverError):  # the page tells of it
-            found = None
-        return {
-            "me": found.curator if found and found.is_whole else None,
-            "mark": _mark,
-            "DESK_PAGES": PAGES,
-            "ROLES": ROLES,
-            "role_name": lambda role: translate().gettext(labels.ROLES[role]),
-            "state_name": lambda state: translate().gettext(labels.STATES[state]),
-            "deed_name": lambda act: translate().gettext(labels.DEEDS[act]),
-            "act_name": lambda act: translate().gettext(labels.ACTS[act]),
-            "done_name": lambda act: translate().gettext(labels.DONE.get(act, labels.SAVED)),
-            "reason_name": _reason,
-        }
 
-    @app.after_request
-    def finish(response: Response) -> Response:
-        if request.path.startswith(DESK):
-            response.headers.setdefault("Content-Security-Policy", _POLICY)
-            session.finish(response)
-        return response
+def _template_variables() -> dict[str, Any]:
+    if not request.path.startswith(DESK):
+        return {}
+    try:
+        current = session.session()
+    except (StoreError, DriverError):  # the error page reports it
+        current = None
+    return {
+        "me": current.curator if current and current.is_whole else None,
+        "csrf_field": _csrf_field,
+        "DESK_PAGES": PAGES,
+        "ROLES": ROLES,
+        "role_name": lambda role: translate().gettext(labels.ROLES[role]),
+        "state_name": lambda state: translate().gettext(labels.STATES[state]),
+        "button_name": lambda act: translate().gettext(labels.BUTTONS[act]),
+        "act_name": lambda act: translate().gettext(labels.ACTS[act]),
+        "done_name": lambda act: translate().gettext(labels.DONE.get(act, labels.SAVED)),
+        "reason_name": _reason,
+    }
+
+
+def _finish(response: Response) -> Response:
+    if request.path.startswith(DESK):
+        response.headers.setdefault("Content-Security-Policy", _POLICY)
+        session.set_cookies(response)
+    return response
 
 
 def _reason(why: str) -> str:
-    """Why a letter was not sent; what a mail server said is left as it is."""
+    """Why a digest was not sent; a mail server's own words stay as they are."""
     return translate().gettext(labels.REASONS[why]) if why in labels.REASONS else why
 
 
-def _mark() -> Markup:
-    """The hidden field that shows a form to be ours."""
+def _csrf_field() -> Markup:
+    """The hidden form field with the CSRF token."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(
-        session.MARK, session.csrf_token()
+        session.CSRF_FIELD, session.csrf_token()
     )

@@ -1,4 +1,4 @@
-"""One's own account: name, language, password, second factor, and where one is signed in."""
+"""A person's own account: name, language, password, second factor, other sessions."""
 
 import logging
 
@@ -15,7 +15,7 @@ from feed.web.context import db, here, language, now, site, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_account", __name__, url_prefix="/desk/account")
+blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 _TOO_MANY = gettext_noop("Too many tries: wait ten minutes.")
 
@@ -25,14 +25,14 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/")
 @requires("translator", even_without_factor=True)
 def home() -> str:
-    """How one signs in, and from where."""
+    """The account page."""
     return _home({})
 
 
 @blueprint.post("/name")
 @requires("translator", even_without_factor=True)
 def rename() -> Page:
-    """Take another name."""
+    """Change one's name."""
     try:
         people.set_name(db(), session.me(), request.form.get("name", ""))
     except FormError as error:
@@ -43,7 +43,7 @@ def rename() -> Page:
 @blueprint.post("/language")
 @requires("translator", even_without_factor=True)
 def speak() -> AnyResponse:
-    """Have the desk speak another language."""
+    """Change the language of the desk's pages and e-mails."""
     code = match(request.form.get("lang", ""), here().config.languages)
     if code is not None:
         people.set_language(db(), session.me(), code)
@@ -53,38 +53,38 @@ def speak() -> AnyResponse:
 @blueprint.post("/password")
 @requires("translator", even_without_factor=True)
 def choose_password() -> Page:
-    """Take a new password; all other browsers are signed out."""
+    """Set a new password; ends all other sessions."""
     name = site().name(language())
-    if session.me().has_password and _is_too_much("password"):
+    if session.me().has_password and _is_limited("password"):
         return _home({"current": translate().gettext(_TOO_MANY)}), 429
     try:
         authentication.choose_password(db(), session.me(), request.form, session.token(), name)
     except FormError as error:
         return _home(translate().error_messages(error.fields)), 422
-    log.info("desk: %s chose a password", session.me().id)
+    log.info("desk: person %s set a password", session.me().id)
     return _saved()
 
 
 @blueprint.post("/sign-out-elsewhere")
 @requires("translator", even_without_factor=True)
 def sign_out_elsewhere() -> AnyResponse:
-    """End every other session of one's own."""
+    """End all other sessions."""
     authentication.end_others(db(), session.me(), session.token())
-    log.info("desk: %s signed out everywhere else", session.me().id)
+    log.info("desk: person %s ended all other sessions", session.me().id)
     return _saved()
 
 
 @blueprint.get("/factor")
 @requires("translator", even_without_factor=True)
 def factor() -> str:
-    """Set up the second factor, or see what there is of it."""
+    """The page to set up or manage the second factor (TOTP)."""
     return _factor()
 
 
 @blueprint.post("/factor")
 @requires("translator", even_without_factor=True)
 def begin_factor() -> Page:
-    """Have every sign-in ask for a code from now on; the recovery codes are shown this once."""
+    """Enable the second factor; shows the recovery codes, this once."""
     given = request.form
     secret = given.get("secret", "")
     try:
@@ -92,14 +92,14 @@ def begin_factor() -> Page:
     except FormError as error:
         return _factor(secret, translate().error_messages(error.fields)), 422
     authentication.end_others(db(), session.me(), session.token())
-    log.info("desk: %s set up a second factor", session.me().id)
+    log.info("desk: person %s enabled the second factor", session.me().id)
     return render_template("desk/codes.html", codes=codes)
 
 
 @blueprint.post("/factor/codes")
 @requires("translator")
 def renew_codes() -> Page:
-    """New recovery codes, for whoever gives a code."""
+    """Replace the recovery codes, after checking a code."""
     if wrong := _wrong_code():
         return wrong
     return render_template("desk/codes.html", codes=totp.renew_codes(db(), session.me()))
@@ -108,27 +108,27 @@ def renew_codes() -> Page:
 @blueprint.post("/factor/end")
 @requires("translator")
 def end_factor() -> Page:
-    """Ask for no code any more, for whoever gives one; or set it up in another app."""
+    """Disable the second factor, after checking a code."""
     if wrong := _wrong_code():
         return wrong
     totp.end(db(), session.me())
-    log.info("desk: %s ended the second factor", session.me().id)
+    log.info("desk: person %s disabled the second factor", session.me().id)
     return redirect(url_for(".factor"), 303) if totp.is_required(db()) else _saved()
 
 
 def _wrong_code() -> tuple[str, int] | None:
-    """The page that tells of a wrong code, or of too many; None where it is right."""
-    if _is_too_much("code"):
+    """An error page for a wrong code or too many attempts; None where the code is right."""
+    if _is_limited("code"):
         return _factor(wrong={"code": translate().gettext(_TOO_MANY)}), 429
     if not totp.is_right(db(), session.me(), request.form.get("code", ""), now()):
         return _factor(wrong={"code": translate().gettext(totp.WRONG)}), 422
     return None
 
 
-def _is_too_much(what: str) -> bool:
-    """Whether somebody guesses who has found a browser that another is signed in with."""
+def _is_limited(what: str) -> bool:
+    """Whether attempts in this account exceed the limit: the browser may be unattended."""
     me = session.me()
-    return rate_limits.is_too_much(f"{what} in the account of {me.id}", me.id)
+    return rate_limits.is_exceeded(f"{what} in the account of {me.id}", me.id)
 
 
 def _home(wrong: dict[str, str], name: str | None = None) -> str:

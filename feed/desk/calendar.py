@@ -1,4 +1,4 @@
-"""The calendar: what is planned and what is missing, pins, and stopping the press."""
+"""The calendar board: planned days with gaps, pins, and withdrawals of editions."""
 
 import logging
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ from feed.web.context import db, here, language, now, site, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_calendar", __name__, url_prefix="/desk/calendar")
+blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
 
-LOOK_BACK = timedelta(days=14)
-MOST_WITHDRAWN = 50
+PAST_DAYS = timedelta(days=14)
+MAX_WITHDRAWN = 50
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -29,11 +29,11 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/")
 @requires("translator")
 def board() -> str:
-    """What is planned, what is missing, and what was taken back."""
+    """Planned days with what they lack, past days, and withdrawn editions."""
     today = site().today(now())
     days = upcoming.days(db(), site(), here().config, now())
-    past = ledger.between(db(), today - LOOK_BACK, today)
-    withdrawn = ledger.withdrawn(db(), MOST_WITHDRAWN)
+    past = ledger.between(db(), today - PAST_DAYS, today)
+    withdrawn = ledger.withdrawn(db(), MAX_WITHDRAWN)
     used = {each.principle for each in (*past, *(edition for edition, _ in withdrawn))}
     return render_template(
         "desk/calendar.html",
@@ -44,15 +44,15 @@ def board() -> str:
         past=past[::-1],
         withdrawn=withdrawn,
         principles=library.principles(db(), used),
-        done=_iso(request.args.get("done", "")),
+        done=_date(request.args.get("done", "")),
     )
 
 
 @blueprint.get("/pin")
 @requires("editor")
 def ask_pin() -> str:
-    """The form to pin a principle to a date, or to move, change or take away a pin."""
-    day = _iso(request.args.get("date", ""))
+    """The form to add, move, change or remove a pin."""
+    day = _date(request.args.get("date", ""))
     slug = ledger.pins(db()).get(day) if day else None
     given = {
         "date": request.args.get("date", ""),
@@ -65,34 +65,34 @@ def ask_pin() -> str:
 @blueprint.post("/pin")
 @requires("editor")
 def pin() -> Page:
-    """Pin a principle to a date, or move its pin there."""
+    """Pin a principle to a date, or move its pin to another date."""
     try:
         day = pins.pin_from_form(db(), site(), request.form, language(), now())
     except FormError as error:
         return _pin(request.form, translate().error_messages(error.fields)), 422
-    log.info("desk: %s pinned a principle to %s", session.me().id, day)
+    log.info("desk: person %s pinned a principle to %s", session.me().id, day)
     return redirect(url_for(".board", done=day.isoformat(), _anchor=f"d{day.isoformat()}"), 303)
 
 
 @blueprint.post("/unpin")
 @requires("editor")
 def unpin() -> AnyResponse:
-    """Take the pin of a date away."""
-    day = _iso(request.form.get("pinned", ""))
+    """Remove the pin of a date."""
+    day = _date(request.form.get("pinned", ""))
     if day is None:
         return redirect(url_for(".board"), 303)
     pins.remove(db(), day)
-    log.info("desk: %s took away the pin of %s", session.me().id, day)
+    log.info("desk: person %s removed the pin of %s", session.me().id, day)
     return redirect(url_for(".board", done=day.isoformat(), _anchor=f"d{day.isoformat()}"), 303)
 
 
 @blueprint.get("/withdraw")
 @requires("editor")
 def ask_withdraw() -> Page:
-    """The form to take back the edition of a date, today's if none is given."""
+    """The form to withdraw the edition of a date, today's if none is given."""
     text = request.args.get("date", "")
     try:
-        day = _iso(text) if text else site().today(now())
+        day = _date(text) if text else site().today(now())
         if day is None:
             raise NotFoundError(withdrawals.NO_EDITION, key=text)
         showing = withdrawals.withdrawable(db(), site(), day, now())
@@ -105,7 +105,7 @@ def ask_withdraw() -> Page:
 @blueprint.post("/withdraw")
 @requires("editor")
 def withdraw() -> Page:
-    """Tell what would happen, and do it once that was confirmed."""
+    """Withdraw an edition; asks for confirmation first, with the consequences."""
     given, config = request.form, here().config
     try:
         wanted = withdrawals.parse_form(db(), site(), config, given, language(), now())
@@ -114,9 +114,9 @@ def withdraw() -> Page:
         withdrawals.carry_out(db(), site(), config, session.me(), wanted, now())
     except FormError as error:
         return _withdraw(given, translate().error_messages(error.fields)), 422
-    except WithdrawnError:  # sent twice: what was wanted is done
+    except WithdrawnError:  # the form was sent twice
         return redirect(url_for(".board", _anchor="withdrawn"), 303)
-    log.info("desk: %s withdrew the edition %s", session.me().id, wanted.edition.key)
+    log.info("desk: person %s withdrew the edition %s", session.me().id, wanted.edition.key)
     return redirect(url_for(".board", stopped=wanted.edition.key, _anchor="withdrawn"), 303)
 
 
@@ -140,26 +140,26 @@ def _withdraw(given: Mapping[str, str], wrong: dict[str, str]) -> str:
 def _confirm(wanted: WithdrawalRequest) -> str:
     day = wanted.edition.date
     slug = withdrawals.replacement(db(), here().config, wanted)
-    letters = [each for each in delivery_report.reports(db(), day, day) if each.cadence == "daily"]
+    reports = [each for each in delivery_report.reports(db(), day, day) if each.cadence == "daily"]
     return render_template(
         "desk/withdraw_sure.html",
         wanted=wanted,
         showing=withdrawals.withdrawable(db(), site(), day, now()),
         instead=library.principle(db(), slug) if slug else None,
         is_today=day == site().today(now()),
-        sent=sum(each.sent for each in letters),
-        waiting=sum(each.waiting for each in letters),
+        sent=sum(each.sent for each in reports),
+        waiting=sum(each.waiting for each in reports),
     )
 
 
 def _found(given: Mapping[str, str], wrong: dict[str, str]) -> list[object]:
-    """The principles to choose from, where what was written means several."""
+    """The principles to choose from, where the words typed match several."""
     if "principle" not in wrong:
         return []
     return [*pins.search(db(), given.get("principle", ""), language())]
 
 
-def _iso(text: str) -> date | None:
+def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:

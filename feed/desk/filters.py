@@ -1,4 +1,4 @@
-"""Which principles somebody looks at, as the address of a page says it."""
+"""Filters, sorting and page numbers of the library's lists, from and to query strings."""
 
 from typing import Any
 
@@ -9,15 +9,17 @@ from feed.model import STATES, STATUSES
 from feed.store.desk_queries import SORTS, Filter
 from feed.web.context import here
 
-LONGEST_WORDS = 200
+MAX_QUERY_LENGTH = 200
 NAMES = ("q", "status", "theme", "source", "language", "state", "waiting", "sort", "page")
 
 
 def read(given: MultiDict[str, str]) -> Filter:
-    """The filter of an address; what makes no sense is as if it were not there."""
-    words = "".join(sign if sign.isprintable() else " " for sign in given.get("q", ""))
+    """The filter of a query string; invalid values are ignored."""
+    words = "".join(
+        character if character.isprintable() else " " for character in given.get("q", "")
+    )
     return Filter(
-        words=words[:LONGEST_WORDS].strip(),
+        words=words[:MAX_QUERY_LENGTH].strip(),
         status=_one_of(given.get("status"), STATUSES),
         theme=given.get("theme", ""),
         source=given.get("source", ""),
@@ -28,13 +30,13 @@ def read(given: MultiDict[str, str]) -> Filter:
 
 
 def sort(given: MultiDict[str, str]) -> str:
-    """The column to sort by, with a hyphen in front where it is backwards."""
+    """The column to sort by, with a hyphen in front for descending order."""
     wanted = given.get("sort", "")
     return wanted if wanted.removeprefix("-") in SORTS else "title"
 
 
 def arguments(query: Filter) -> dict[str, str]:
-    """The parts of an address that stand for a filter."""
+    """The query parameters that stand for a filter."""
     parts = {
         "q": query.words,
         "status": query.status,
@@ -47,13 +49,13 @@ def arguments(query: Filter) -> dict[str, str]:
     return {name: value for name, value in parts.items() if value}
 
 
-def back() -> dict[str, Any]:
-    """The parts of the address that a form was sent from, as its hidden fields have them."""
+def of_form() -> dict[str, Any]:
+    """The query parameters of the list that a form was sent from, from its hidden fields."""
     return {name: request.form[name] for name in NAMES if request.form.get(name)}
 
 
 def page(given: MultiDict[str, str]) -> int:
-    """The number of the page, from 1."""
+    """The page number, from 1; invalid values are 1."""
     number = given.get("page", 1, type=int)
     return number if 1 <= number < 100_000 else 1
 

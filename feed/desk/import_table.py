@@ -1,4 +1,4 @@
-"""An import that is looked at, as the rows of a page."""
+"""The dry run of an import as table rows, for display."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -36,14 +36,14 @@ _FIELDS: Mapping[str, str] = {
     "name": gettext_noop("Name"),
     "description": gettext_noop("Description"),
 }
-LENGTH = 100
+PAGE_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry of a file, or something wrong with none in particular (`kind` is empty).
+    """One entry of a file, or an error of the file as a whole (`kind` is empty).
 
-    `where` is its rows in a table, `fields` what changes, `reasons` why it is refused.
+    `where` is its row numbers in the file, `fields` the fields that change, `reasons` the errors.
     """
 
     outcome: str
@@ -56,8 +56,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """A page of rows: those of one outcome, or of all (`outcome` is empty)."""
+class TablePage:
+    """A page of the table: rows of one outcome, or of all (`outcome` is empty)."""
 
     rows: tuple[Row, ...]
     outcome: str
@@ -65,8 +65,8 @@ class Leaf:
     pages: int
 
 
-class Preview:
-    """The rows of a plan, what is refused first."""
+class ImportTable:
+    """The rows of an import plan, refused entries first."""
 
     def __init__(self, t: Translator, plan: Plan) -> None:
         self._t = t
@@ -74,27 +74,27 @@ class Preview:
         for problem in plan.problems:
             reasons.setdefault(problem.entry, []).append(problem)
         known = {label(item.kind, item.slug): item for item in plan.items}
-        loose = [p for entry, found in reasons.items() if entry not in known for p in found]
+        general = [p for entry, found in reasons.items() if entry not in known for p in found]
         order = list(FATES)
         items = sorted(plan.items, key=lambda item: order.index(item.outcome))
-        self._rows: list[Problem | PlannedEntry] = [*loose, *items]
+        self._rows: list[Problem | PlannedEntry] = [*general, *items]
         self._reasons = reasons
         self.counts = Counter(item.outcome for item in plan.items)
-        self.counts["refused"] += len(loose)
+        self.counts["refused"] += len(general)
 
-    def page(self, outcome: str, number: int) -> Leaf:
-        """A page of the rows of one outcome, or of all."""
+    def page(self, outcome: str, number: int) -> TablePage:
+        """A page of the rows of one outcome, or of all if `outcome` is empty."""
         chosen = [row for row in self._rows if outcome in ("", _fate(row))]
-        pages = max(1, -(-len(chosen) // LENGTH))
+        pages = max(1, -(-len(chosen) // PAGE_LENGTH))
         number = min(number, pages)
-        part = chosen[(number - 1) * LENGTH : number * LENGTH]
-        return Leaf(tuple(map(self._row, part)), outcome, number, pages)
+        part = chosen[(number - 1) * PAGE_LENGTH : number * PAGE_LENGTH]
+        return TablePage(tuple(map(self._row, part)), outcome, number, pages)
 
     def _row(self, given: Problem | PlannedEntry) -> Row:
         if isinstance(given, Problem):
             where = "" if given.row is None else str(given.row)
             title = given.entry if given.row is None else ""
-            return Row("refused", "", "", title, where, (), (self._said(given),))
+            return Row("refused", "", "", title, where, (), (self._message(given),))
         texts = given.entry["texts"]
         text: Entry = texts.get(given.entry.get("original_language")) or next(
             iter(texts.values()), {}
@@ -107,15 +107,15 @@ class Preview:
             given.slug,
             title,
             _spans(given.rows),
-            tuple(map(self._named, given.fields)),
-            tuple(map(self._said, problems)),
+            tuple(map(self._field_name, given.fields)),
+            tuple(map(self._message, problems)),
         )
 
-    def _said(self, problem: Problem) -> str:
+    def _message(self, problem: Problem) -> str:
         words = self._t.gettext(problem.message, **problem.values)
-        return f"{self._named(problem.field)}: {words}" if problem.field else words
+        return f"{self._field_name(problem.field)}: {words}" if problem.field else words
 
-    def _named(self, name: str) -> str:
+    def _field_name(self, name: str) -> str:
         """`Title (Swedish)` for `texts.sv.title`."""
         first, _, rest = name.partition(".")
         if first != "texts" or not rest:

@@ -1,4 +1,4 @@
-"""What roles, states and acts are called on the pages of the desk."""
+"""Labels of roles, states, actions and buttons on the pages of the desk."""
 
 from feed.errors import gettext_noop
 
@@ -39,15 +39,15 @@ ACTS = {
     "theme": gettext_noop("given a theme"),
     "untheme": gettext_noop("relieved of a theme"),
 }
-# Why a letter was not sent.
+# Why a digest was not sent.
 REASONS = {
     "withdrawn": gettext_noop("the edition was withdrawn"),
     "nothing to send": gettext_noop("there was no edition"),
     "late": gettext_noop("it was too late"),
     "left": gettext_noop("they had left meanwhile"),
 }
-# What buttons for many at once say.
-DEEDS = {
+# Buttons of bulk actions.
+BUTTONS = {
     "review": gettext_noop("Send for review"),
     "approve": gettext_noop("Approve what waits"),
     "publish": gettext_noop("Approve and publish"),

@@ -1,4 +1,4 @@
-"""The library as its writers see it: search, filters, and the same act on many principles."""
+"""The library board: search, filters, and bulk actions on principles."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ from feed.web.context import db, here, language, now, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_library", __name__, url_prefix="/desk/principles")
+blueprint = Blueprint("library", __name__, url_prefix="/principles")
 
 PAGE_LENGTH = 50
 _NUMBER = re.compile(r"[0-9]{1,15}")
@@ -27,7 +27,7 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/")
 @requires("translator")
 def board() -> str:
-    """Every principle that matches, 50 on a page."""
+    """The principles that match a filter, 50 on a page."""
     query, page, sort = (
         filters.read(request.args),
         filters.page(request.args),
@@ -62,53 +62,53 @@ def board() -> str:
 @blueprint.post("/bulk")
 @requires("curator")
 def ask() -> Page:
-    """What an act would make of the chosen principles; nothing is done yet."""
+    """The dry run of a bulk action on the chosen principles; changes nothing."""
     slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MAX_PRINCIPLES]
     if not slugs:
-        return redirect(url_for(".board", **filters.back(), none=1), 303)
-    deed = _deed()
-    if deed is None:
-        return redirect(url_for(".board", **filters.back(), none="theme"), 303)
-    return _ask(slugs, deed)
+        return redirect(url_for(".board", **filters.of_form(), none=1), 303)
+    action = _action()
+    if action is None:
+        return redirect(url_for(".board", **filters.of_form(), none="theme"), 303)
+    return _ask(slugs, action)
 
 
 @blueprint.post("/bulk/confirmed")
 @requires("curator")
 def confirm() -> Page:
-    """Do what was said, to exactly those."""
-    deed = _deed()
-    if deed is None:
+    """Carry out a bulk action on exactly the principles of the dry run."""
+    action = _action()
+    if action is None:
         abort(400)
     seen = dict(
         step.rpartition(".")[::2] for step in request.form.getlist("step")[: bulk.MAX_PRINCIPLES]
     )
     numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
     try:
-        done = bulk.apply(db(), session.me(), numbers, deed, now())
+        done = bulk.apply(db(), session.me(), numbers, action, now())
     except ConflictError as error:
-        return _ask(list(numbers), deed, translate().gettext(error.message)), 409
-    log.info("desk: %s: %s %s", session.me().id, deed.act, len(done))
-    return redirect(url_for(".board", **filters.back(), done=deed.act, number=len(done)), 303)
+        return _ask(list(numbers), action, translate().gettext(error.message)), 409
+    log.info("desk: person %s: %s %s principles", session.me().id, action.act, len(done))
+    return redirect(url_for(".board", **filters.of_form(), done=action.act, number=len(done)), 303)
 
 
-def _ask(slugs: list[str], deed: BulkAction, problem: str = "") -> str:
-    outcomes = bulk.dry_run(db(), session.me(), slugs, deed, now())
+def _ask(slugs: list[str], action: BulkAction, problem: str = "") -> str:
+    outcomes = bulk.dry_run(db(), session.me(), slugs, action, now())
     titles = {line.slug: line for line in desk_queries.rows(db(), slugs, language())}
     return render_template(
         "desk/bulk.html",
-        act=deed.act,
-        theme=deed.theme,
+        act=action.act,
+        theme=action.theme,
         themes=library.themes(db()),
         fates={f: [o for o in outcomes if o.outcome == f] for f in ("done", "refused", "same")},
         titles=titles,
-        back=filters.back(),
+        back=filters.of_form(),
         problem=problem,
         field_name=lambda name: translate().gettext(LABELS[name]),
     )
 
 
-def _deed() -> BulkAction | None:
-    """What a form wants done; None where it is about a theme and names none that there is."""
+def _action() -> BulkAction | None:
+    """The action of a form; None if it needs a theme and names none that exists."""
     act = request.form.get("act", "")
     if act not in bulk.ACTS:
         abort(400)

@@ -1,4 +1,4 @@
-"""The desk's first page: what waits for whoever has signed in."""
+"""The desk's overview page: today's edition and the tasks of the person signed in."""
 
 from datetime import timedelta
 
@@ -12,22 +12,22 @@ from feed.digests import delivery_report
 from feed.library import todo
 from feed.web.context import db, here, now, site
 
-blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
+blueprint = Blueprint("overview", __name__)
 
 
 @blueprint.get("/")
 @requires("translator")
 def home() -> str:
-    """What waits for somebody, and where to go."""
+    """Today's edition, open tasks, and for editors the deliveries of today and yesterday."""
     me, today = session.me(), site().today(now())
     view = editions.today(db(), site(), now())
-    letters = (
+    deliveries = (
         delivery_report.reports(db(), today - timedelta(days=1), today) if me.may("editor") else []
     )
     return render_template(
         "desk/home.html",
         today=today,
         showing=view.showing if view else None,
-        waiting=todo.counts(db(), site(), here().config, me, now()),
-        days=by_day(letters),
+        tasks=todo.counts(db(), site(), here().config, me, now()),
+        days=by_day(deliveries),
     )

@@ -1,4 +1,4 @@
-"""Who is at the desk, for administrators: inviting, roles, letting go."""
+"""Staff accounts, for administrators: invite, change roles, disable, reset."""
 
 import logging
 
@@ -14,7 +14,7 @@ from feed.web.context import db, here, language, now, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_people", __name__, url_prefix="/desk/people")
+blueprint = Blueprint("people", __name__, url_prefix="/people")
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -22,62 +22,62 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/")
 @requires("administrator")
 def everybody() -> str:
-    """Everybody who is or was at the desk, and the form to invite somebody."""
+    """All accounts, disabled ones included, and the invitation form."""
     return _page({}, {})
 
 
 @blueprint.post("/")
 @requires("administrator")
 def invite() -> Page:
-    """Mail somebody an invitation."""
+    """Create an account and e-mail its invitation."""
     given = _given({"language": request.form.get("language", language())})
     try:
         notice = people.invite(db(), given, here().config.languages, now())
     except FormError as error:
         return _page(given, translate().error_messages(error.fields)), 422
-    log.info("desk: %s invited %s", session.me().id, notice.curator)
+    log.info("desk: person %s invited person %s", session.me().id, notice.curator)
     return redirect(url_for(".everybody", invited=notice.curator), 303)
 
 
 @blueprint.post("/factor")
 @requires("administrator")
 def require_factor() -> AnyResponse:
-    """Require a second factor of everybody, or no longer."""
+    """Switch on or off that everybody needs a second factor."""
     totp.require(db(), "required" in request.form)
-    log.info("desk: %s changed whether a second factor is required", session.me().id)
+    log.info("desk: person %s changed whether a second factor is required", session.me().id)
     return redirect(url_for(".everybody"), 303)
 
 
 @blueprint.get("/<int:number>/")
 @requires("administrator")
 def one(number: int) -> str:
-    """Somebody, and what can be changed about them."""
+    """One account, with the form to change it."""
     return _one(number)
 
 
 @blueprint.post("/<int:number>/")
 @requires("administrator")
 def change(number: int) -> Page:
-    """Change somebody's name, role or languages."""
+    """Change an account's name, role or languages."""
     try:
         people.change(db(), number, _given({}), here().config.languages)
     except FormError as error:
         return _one(number, translate().error_messages(error.fields)), 422
     except InputError as error:
         return _one(number, {"role": translate().gettext(error.message, **error.values)}), 422
-    log.info("desk: %s changed %s", session.me().id, number)
+    log.info("desk: person %s changed person %s", session.me().id, number)
     return redirect(url_for(".one", number=number, saved=1), 303)
 
 
 @blueprint.post("/<int:number>/<any(disable, enable, reset):act>")
 @requires("administrator")
 def act(number: int, act: str) -> Page:
-    """Let somebody go, let them in again, or invite them anew."""
+    """Disable, enable or reset an account; a reset e-mails a new invitation."""
     try:
         getattr(people, act)(db(), number, now())
     except InputError as error:
         return _one(number, {"act": translate().gettext(error.message, **error.values)}), 422
-    log.info("desk: %s: %s %s", session.me().id, act, number)
+    log.info("desk: person %s: %s person %s", session.me().id, act, number)
     return redirect(url_for(".one", number=number, done=act), 303)
 
 

@@ -1,6 +1,6 @@
-"""Who may come to which address of the desk: each view says the least role that it needs.
+"""Access control of the desk: each view names the lowest role that may use it.
 
-docs/security.md has the table; a view that says nothing is refused to everybody.
+docs/security.md has the table. A view that names no role is refused to everybody.
 """
 
 import logging
@@ -16,69 +16,68 @@ from feed.errors import ForbiddenError, gettext_noop
 from feed.i18n import match, negotiate
 from feed.model.people import Role
 from feed.web.context import accepted_languages, db, here
-from feed.web.middleware.redact import DESK
 
 log = logging.getLogger(__name__)
 
-_NEEDS = "devis_needs"
+_ROLE = "devis_role"
 _EVEN_WITHOUT_FACTOR = "devis_even_without_factor"
 _FORGED = gettext_noop(
     "The form did not come from a page of this desk, or the browser has forgotten its cookie since:"
     " go back, reload the page, and send it again."
 )
-_NOT_YOURS = gettext_noop("Your role does not reach that far: an administrator can change it.")
+_ROLE_TOO_LOW = gettext_noop("Your role does not reach that far: an administrator can change it.")
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
 def requires(role: Role | None, *, even_without_factor: bool = False) -> Callable[[View], View]:
-    """Mark a view with the least role that may see it; None is for everybody, signed in or not.
+    """View decorator: the lowest role that may use it; None for everybody, signed in or not.
 
-    With `even_without_factor` it stays open to whoever has yet to set up the second factor that is
-    required of them.
+    With `even_without_factor`, people who must still set up a required second factor may use it.
     """
 
-    def mark_view(view: View) -> View:
-        setattr(view, _NEEDS, role)
+    def add_role(view: View) -> View:
+        setattr(view, _ROLE, role)
         setattr(view, _EVEN_WITHOUT_FACTOR, even_without_factor)
         return view
 
-    return mark_view
+    return add_role
 
 
-def needed(view: Callable[..., Any]) -> Role | None:
-    """The least role that may see a view. Raises AttributeError where it says none."""
-    role: Role | None = getattr(view, _NEEDS)
+def required_role(view: Callable[..., Any]) -> Role | None:
+    """The lowest role that may use a view. Raises AttributeError where none is named."""
+    role: Role | None = getattr(view, _ROLE)
     return role
 
 
 def check() -> AnyResponse | tuple[str, int] | None:
-    """Before each request: let it pass, or answer it. Raises ForbiddenError."""
-    if not request.path.startswith(DESK) or request.endpoint is None:
-        return None
-    g.language = _language(None)  # should even the session not be found
-    found = session.session()
-    g.language = _language(found.curator.language if found else None)
+    """Check CSRF token, session, role and second factor before a request of the desk.
+
+    Returns None to let it pass, or a response that asks to sign in. Raises ForbiddenError.
+    """
+    g.language = _language(None)  # for the error page, if reading the session fails
+    current = session.session()
+    g.language = _language(current.curator.language if current else None)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not session.csrf_token_is_valid():
-        log.warning("desk: a form without its mark was refused: %s", request.endpoint)
+        log.warning("desk: refused a form without a valid CSRF token: %s", request.endpoint)
         raise ForbiddenError(_FORGED)
-    view = current_app.view_functions[request.endpoint]
-    role = needed(view)
+    view = current_app.view_functions[request.endpoint or ""]
+    role = required_role(view)
     if role is None:
         return None
-    if found is None or not found.is_whole:
-        return resume.ask_to_sign_in(half=found is not None)
-    if not found.curator.may(role):
-        log.warning("desk: %s was refused %s", found.curator.id, request.endpoint)
-        raise ForbiddenError(_NOT_YOURS)
-    lacks = not found.curator.has_factor and not getattr(view, _EVEN_WITHOUT_FACTOR)
+    if current is None or not current.is_whole:
+        return resume.ask_to_sign_in(half=current is not None)
+    if not current.curator.may(role):
+        log.warning("desk: refused %s to person %s", request.endpoint, current.curator.id)
+        raise ForbiddenError(_ROLE_TOO_LOW)
+    lacks = not current.curator.has_factor and not getattr(view, _EVEN_WITHOUT_FACTOR)
     if lacks and totp.is_required(db()):
-        return redirect(url_for("desk_account.factor"), 303)
+        return redirect(url_for("desk.account.factor"), 303)
     return None
 
 
 def _language(own: str | None) -> str:
-    """The language of a page of the desk: the person's own, or what the visitor asks for."""
+    """The person's own language, else the one that the request prefers."""
     languages = here().config.languages
     asked = match(request.values.get("lang", ""), languages)
     return own if own in languages else asked or negotiate(accepted_languages(), languages)

@@ -1,13 +1,12 @@
-"""What readers will get of what stands in the form: from the very publishers, and kept nowhere.
+"""Previews of the principle form in each format, rendered by the real publishers, stored nowhere.
 
-These are the only pages that a page of the desk may frame. Nothing runs in them.
+These are the only pages that desk pages may frame; the `sandbox` policy keeps scripts from running.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from flask import Blueprint, Response, abort, g, render_template
-from flask import request as asked
+from flask import Blueprint, Response, abort, g, render_template, request
 from sqlite_utils import Database
 
 from feed.desk import principle_form, rate_limits, session
@@ -16,23 +15,18 @@ from feed.desk.principle_form import PrincipleForm
 from feed.editions import EditionView
 from feed.errors import InputError
 from feed.files import Entry, without_controls
-from feed.files.models import (
-    PrincipleEntry,
-    PrincipleEntryText,
-    SourceEntry,
-    SourceEntryText,
-)
+from feed.files.models import PrincipleEntry, PrincipleEntryText, SourceEntry, SourceEntryText
 from feed.library import editing
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, digest
 from feed.publish.api_locale import request_locale
 from feed.store import library
-from feed.web import widget, widget_options
+from feed.web import widget
 from feed.web.context import db, here, now, site, translate
 
-blueprint = Blueprint("desk_preview", __name__, url_prefix="/desk/preview")
+blueprint = Blueprint("preview", __name__, url_prefix="/preview")
 
-# A letter has its style in its elements, and a browser shows a picture so; here it does no harm.
+# E-mails and images need inline styles; in a sandbox these are harmless.
 _POLICY = (
     "default-src 'none'; style-src {style}; img-src 'self'; object-src 'none'; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'self'; sandbox"
@@ -42,18 +36,18 @@ _POLICY = (
 @blueprint.post("/<any(page, feed, widget, card, letter):form>/<code>")
 @requires("translator")
 def show(form: str, code: str) -> Response:
-    """One format in one language, made of the fields of the form."""
+    """Render the submitted form in one format and language."""
     if code not in site().languages:
         abort(404)
-    if rate_limits.too_many_previews():
+    if rate_limits.previews_exceeded():
         return _framed(Response(render_template("desk/preview_none.html", busy=True), 429))
-    slug = asked.form.get("principle", "")
+    slug = request.form.get("principle", "")
     languages = here().config.languages
-    started = principle_form.blank(languages, languages[0])
+    before = principle_form.blank(languages, languages[0])
     if library.principle(db(), slug) is not None:
-        started = principle_form.of(editing.working(db(), slug), languages)
+        before = principle_form.of(editing.working(db(), slug), languages)
     wrong: dict[str, InputError] = {}
-    showing = _showing(db(), principle_form.typed(started, session.me()), slug, now(), wrong)
+    showing = _showing(db(), principle_form.submitted(before, session.me()), slug, now(), wrong)
     if showing is None or wrong:
         t = translate()
         problems = principle_form.labelled(t, t.error_messages(wrong)).values()
@@ -73,10 +67,8 @@ def _render(form: str, code: str, showing: Showing) -> Response:
         (item,) = channel.daily(site(), code, [showing]).items
         return Response(render_template("desk/preview_feed.html", item=item))
     if form == "widget":
-        return widget.shown(
-            request_locale(site(), code),
-            widget_options.WidgetOptions(show=widget_options.PARTS),
-            showing,
+        return widget.edition_page(
+            request_locale(site(), code), widget.WidgetOptions(show=widget.PARTS), showing
         )
     if form == "letter":
         return Response(digest.daily(site(), code, showing).html)
@@ -91,19 +83,19 @@ def _framed(response: Response, style: str = "'self'") -> Response:
 
 
 def _showing(
-    db: Database, sheet: PrincipleForm, slug: str, now: datetime, wrong: dict[str, InputError]
+    db: Database, form: PrincipleForm, slug: str, now: datetime, wrong: dict[str, InputError]
 ) -> Showing | None:
-    """What stands in the form as today's edition; None while no text has title and statement.
+    """The form as today's edition; None while no text has title and statement.
 
-    What saving would refuse, such as a text that is too long, goes into `wrong`, by field.
+    Errors that saving would raise, such as a text that is too long, go into `wrong`, by field.
     """
-    values = {name: without_controls(text).strip() for name, text in sheet.values.items()}
-    texts = {code: text for code in sheet.languages if (text := _text(code, values, wrong))}
+    values = {name: without_controls(text).strip() for name, text in form.values.items()}
+    texts = {code: text for code in form.languages if (text := _text(code, values, wrong))}
     if not texts:
         return None
-    original = sheet.original if sheet.original in texts else next(iter(texts))
+    original = form.original if form.original in texts else next(iter(texts))
     themes = _themes(db, values)
-    source = _source(db, sheet, values, wrong)
+    source = _source(db, form, values, wrong)
     principle = Principle(
         slug=slug or "new",
         kind="quote" if values.get("kind") == "quote" else "principle",
@@ -133,16 +125,16 @@ def _text(code: str, values: dict[str, str], wrong: dict[str, InputError]) -> Te
 
 
 def _source(
-    db: Database, sheet: PrincipleForm, values: dict[str, str], wrong: dict[str, InputError]
+    db: Database, form: PrincipleForm, values: dict[str, str], wrong: dict[str, InputError]
 ) -> Source:
     known = library.sources(db, [values.get("source", "")])
-    given = principle_form.new_source(sheet)
+    given = principle_form.new_source(form)
     if given is None:
-        return next(iter(known.values()), None) or Source("new", "…", sheet.original)
+        return next(iter(known.values()), None) or Source("new", "…", form.original)
     typed = {name: without_controls(str(value)) for name, value in given.items()}
     clean = _checked(typed, ("title", "author", "language"), SourceEntry, "source_", wrong)
     rights = _checked(typed, ("rights",), SourceEntryText, "source_", wrong)
-    language = clean.get("language", sheet.original)
+    language = clean.get("language", form.original)
     return Source(
         "new",
         clean.get("title", "…"),
@@ -160,7 +152,7 @@ def _checked(
     prefix: str,
     wrong: dict[str, InputError],
 ) -> Entry:
-    """The fields that are filled, as saving takes them."""
+    """The filled fields, validated as on saving."""
     at = "" if prefix == "source_" else prefix
     given = {name: values[at + name] for name in names if values.get(at + name)}
     return editing.checked(given, model, prefix, wrong)

@@ -1,4 +1,4 @@
-"""The form of a principle as it stands on a page: its fields, and what is said of them."""
+"""The principle form: its fields as shown and as submitted, labels, errors and conflicts."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from flask import request
 
+from feed.desk.labels import KINDS as KIND_LABELS
 from feed.errors import FormError, gettext_noop
 from feed.files import Entry, without_controls
 from feed.i18n import Translator, own_name
-from feed.library import diff
+from feed.library import diff, workflow
 from feed.library.editing import WorkingCopy
-from feed.model import SHOWABLE, TEXT_FIELDS
+from feed.model import SHOWABLE, TEXT_FIELDS, Source, Theme
 from feed.model.people import Curator
 
 PLAIN = ("kind", "source", "locator", "notes")
@@ -42,17 +43,18 @@ LABELS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class PrincipleForm:
-    """What stands in the form, named as by `comparing.flat`. `languages` has the original first.
+    """The form's field values, named as by `diff.flat`. `languages` has the original first.
 
-    `base` is the step that it was written on; without one it is `form` that names it. `clashes` and
-    `taken` tell of what somebody else saved meanwhile, `wrong` of what could not be taken.
-    `is_minor` is about what is typed, `pending_minor` about what waits, as in `WorkingCopy`.
+    `base` is the revision that the values were edited from; a new principle has none, and its
+    random `form_id` tells whether it was saved already. `clashes` and `taken` are the conflicting
+    and the merged changes of another person, `wrong` the errors by field. `is_minor` marks the
+    submitted changes as minor, `pending_minor` the pending ones, as in `WorkingCopy`.
     """
 
     values: Mapping[str, str]
     languages: tuple[str, ...]
     base: int | None = None
-    form: str = ""
+    form_id: str = ""
     found: WorkingCopy | None = None
     wrong: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class PrincipleForm:
         return self.values["original_language"]
 
     def state(self, language: str) -> str:
-        """How far a text has come; `missing` where there is none yet."""
+        """The workflow state of a text; `missing` where there is none yet."""
         texts = self.found.entry["texts"] if self.found else {}
         return str(texts[language]["state"]) if language in texts else "missing"
 
@@ -76,113 +78,116 @@ class PrincipleForm:
         return {self.state(language) for language in self.languages}
 
     def sendable(self, me: Curator) -> bool:
-        """Whether they may write a text that can be sent for review."""
+        """Whether this person may write a text that can be sent for review."""
         mine = (code for code in self.languages if me.may_write(code))
         return any(self.state(code) in ("missing", "draft") for code in mine)
 
     @property
     def status(self) -> str:
-        """How far the principle has come; empty for a new one."""
+        """The principle's status; empty for a new one."""
         return str(self.found.entry["status"]) if self.found else ""
 
     def public(self, language: str) -> Entry | None:
-        """What readers see in that language while a change of it waits; None where none does."""
+        """The public text in a language while a change of it is pending; else None."""
         live = self.found.live["texts"].get(language) if self.found and self.found.live else None
         is_held = self.state(language) not in SHOWABLE
         return live if live and is_held and live["state"] in SHOWABLE else None
 
 
 def blank(languages: tuple[str, ...], original: str) -> PrincipleForm:
-    """The form of a new principle."""
+    """The form of a new principle: empty."""
     values = {"kind": "principle", "original_language": original}
-    return PrincipleForm(values, _ordered(languages, original), form=secrets.token_hex(16))
+    return PrincipleForm(values, _ordered(languages, original), form_id=secrets.token_hex(16))
 
 
 def of(found: WorkingCopy, languages: tuple[str, ...]) -> PrincipleForm:
-    """The form of the working copy."""
+    """The form of an existing principle: its newest revision."""
     values = diff.flat(found.entry)
     original = values["original_language"]
     codes = (*languages, *found.entry["texts"])
-    told = found.pending_minor
     return PrincipleForm(
-        values, _ordered(codes, original), found.revision, found=found, pending_minor=told
+        values,
+        _ordered(codes, original),
+        found.revision,
+        found=found,
+        pending_minor=found.pending_minor,
     )
 
 
-def typed(started: PrincipleForm, me: Curator) -> PrincipleForm:
-    """A form with what was typed into it, as far as they may write there."""
-    given, is_new = request.form, started.found is None
-    names = [f"{code}.{part}" for code in started.languages for part in TEXT_FIELDS]
+def submitted(before: PrincipleForm, me: Curator) -> PrincipleForm:
+    """The form with the values of the request, limited to the fields this person may write."""
+    given, is_new = request.form, before.found is None
+    names = [f"{code}.{part}" for code in before.languages for part in TEXT_FIELDS]
     names = [name for name in names if me.may_write(name.rpartition(".")[0])]
     if me.may("curator"):
         names += [*PLAIN, *(f"source_{name}" for name in SOURCE), *(ONLY_NEW if is_new else ())]
-    values = dict(started.values)
-    values |= {name: _lines(given[name]) for name in names if name in given}
-    if me.may("curator") and "kind" in given:  # no box that is checked: no theme
-        values["themes"] = _kept_order(values.get("themes", "").split(), given.getlist("themes"))
-    codes = started.languages
+    values = dict(before.values)
+    values |= {name: _with_line_feeds(given[name]) for name in names if name in given}
+    if me.may("curator") and "kind" in given:  # browsers send nothing for an unchecked box
+        values["themes"] = _theme_order(values.get("themes", "").split(), given.getlist("themes"))
+    codes = before.languages
     if values["original_language"] not in codes:
-        values["original_language"] = started.original
+        values["original_language"] = before.original
     return replace(
-        started,
+        before,
         values=values,
         languages=_ordered(codes, values["original_language"]),
         base=None if is_new else _number(given.get("base", "")),
-        form=given.get("form", "")[:64] or started.form,
+        form_id=given.get("form", "")[:64] or before.form_id,
         is_minor="typo" in given,
         pending_minor="typo_waits" in given if "waits" in given else None,
     )
 
 
-def entry(sheet: PrincipleForm) -> Entry:
-    """What was typed, as an entry."""
-    plain = {name: value for name, value in sheet.values.items() if not name.startswith("source_")}
+def entry(form: PrincipleForm) -> Entry:
+    """The submitted values as an entry of the exchange format."""
+    plain = {name: value for name, value in form.values.items() if not name.startswith("source_")}
     return diff.unflat(plain)
 
 
-def new_source(sheet: PrincipleForm) -> Entry | None:
-    """The source that was typed beside the list; None where nothing was."""
-    given = {name: sheet.values.get(f"source_{name}", "") for name in SOURCE}
+def new_source(form: PrincipleForm) -> Entry | None:
+    """The new source entered in the form; None where there is none."""
+    given = {name: form.values.get(f"source_{name}", "") for name in SOURCE}
     given = {name: value.strip() for name, value in given.items()}
     if not any(value for name, value in given.items() if name != "language"):
         return None
     year = given["year"]
     is_number = year.removeprefix("-").isascii() and year.removeprefix("-").isdigit()
     number = int(year) if is_number and len(year) < 9 else year
-    return {**given, "language": given["language"] or sheet.original, "year": number}
+    return {**given, "language": given["language"] or form.original, "year": number}
 
 
-def refused(sheet: PrincipleForm, error: FormError, t: Translator) -> PrincipleForm:
-    """The form again, with what is wrong in it; characters that no page can carry are gone."""
-    values = {name: without_controls(text) for name, text in sheet.values.items()}
-    return replace(sheet, values=values, wrong=t.error_messages(error.fields))
+def refused(form: PrincipleForm, error: FormError, t: Translator) -> PrincipleForm:
+    """The form with its errors, and without control characters, which no page can carry."""
+    values = {name: without_controls(text) for name, text in form.values.items()}
+    return replace(form, values=values, wrong=t.error_messages(error.fields))
 
 
-def clashed(sheet: PrincipleForm, base: Entry, found: WorkingCopy) -> PrincipleForm:
-    """The form again, brought together with what somebody else saved meanwhile."""
-    sources = {name: text for name, text in sheet.values.items() if name.startswith("source_")}
-    mine = {name: text for name, text in sheet.values.items() if name not in sources}
+def merged(form: PrincipleForm, base: Entry, found: WorkingCopy) -> PrincipleForm:
+    """The form merged with a newer revision, for resolving the conflict by hand."""
+    sources = {name: text for name, text in form.values.items() if name.startswith("source_")}
+    mine = {name: text for name, text in form.values.items() if name not in sources}
     mine["slug"] = found.entry["slug"]
-    merged = diff.merge(diff.flat(base), mine, diff.flat(found.entry))
+    result = diff.merge(diff.flat(base), mine, diff.flat(found.entry))
     return replace(
-        sheet,
-        values={**merged.values, **sources},
+        form,
+        values={**result.values, **sources},
         base=found.revision,
         found=found,
-        taken=merged.taken,
-        clashes=merged.clashes,
+        taken=result.taken,
+        clashes=result.clashes,
     )
 
 
 def label(t: Translator, name: str) -> str:
-    """What a field is called: `Statement (svenska)`."""
+    """A field's label: `Statement (Svenska)`."""
     language, _, part = name.rpartition(".")
     words = t.gettext(LABELS[part])
     return f"{words} ({own_name(language)})" if language else words
 
 
 def labelled(t: Translator, wrong: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong, each with the name of its field."""
+    """Error messages, each with its field's label in front."""
     return {
         name: words if name == "problem" else f"{label(t, name)}: {words}"
         for name, words in wrong.items()
@@ -193,16 +198,59 @@ def _ordered(codes: Sequence[str], original: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((original, *codes)))
 
 
-def _kept_order(before: list[str], chosen: list[str]) -> str:
-    """The themes that are chosen: those that were there before as they stood, then the others."""
+def _theme_order(before: list[str], chosen: list[str]) -> str:
+    """The chosen themes: earlier ones in their order, then the new ones."""
     stayed = [slug for slug in before if slug in chosen]
     return " ".join(dict.fromkeys((*stayed, *chosen)))
 
 
-def _lines(text: str) -> str:
-    """What was typed, with the line breaks of a text."""
+def _with_line_feeds(text: str) -> str:
+    """Text with line feeds only: browsers send CRLF."""
     return text.replace("\r\n", "\n")
 
 
 def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class PendingField:
+    """A field outside the texts with an unapproved change: its public and its pending value."""
+
+    name: str
+    public: str
+    pending: str
+
+
+def pending_fields(
+    t: Translator, found: WorkingCopy, sources: Mapping[str, Source], themes: Mapping[str, Theme]
+) -> list[PendingField]:
+    """Non-text fields with changes that await an editor's approval, for display."""
+    if found.live is None:
+        return []
+    before = _shared_values(t, workflow.fields(found.live), sources, themes)
+    after = _shared_values(t, workflow.fields(found.entry), sources, themes)
+    return [
+        PendingField(name, before[name], after[name])
+        for name in after
+        if before[name] != after[name]
+    ]
+
+
+def _shared_values(
+    t: Translator, entry: Entry, sources: Mapping[str, Source], themes: Mapping[str, Theme]
+) -> dict[str, str]:
+    kind, source = KIND_LABELS[entry["kind"]], sources.get(entry["source"])
+    return {
+        "kind": t.gettext(kind),
+        "source": source.title if source else entry["source"],
+        "locator": entry["locator"],
+        "themes": ", ".join(_theme_name(t, slug, themes) for slug in entry["themes"]),
+        "original_language": own_name(entry["original_language"]),
+    }
+
+
+def _theme_name(t: Translator, slug: str, themes: Mapping[str, Theme]) -> str:
+    texts = themes[slug].texts if slug in themes else {}
+    text = texts.get(t.language) or next(iter(texts.values()), None)
+    return text.name if text else slug

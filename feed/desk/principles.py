@@ -1,4 +1,4 @@
-"""Writing a principle: one form for all of it, its history, and its way to the readers."""
+"""Edit a principle: the form, saving, workflow actions, history and restore."""
 
 import logging
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import pending_fields, principle_form, session
+from feed.desk import principle_form, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import ConflictError, FormError, NotFoundError, StoreError, gettext_noop
@@ -19,9 +19,9 @@ from feed.web.context import db, here, language, now, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_principles", __name__, url_prefix="/desk/principles")
+blueprint = Blueprint("principles", __name__, url_prefix="/principles")
 
-STEPS = 20  # of a history on a page
+PAGE_LENGTH = 20  # revisions on a page of the history
 
 Page = AnyResponse | str | tuple[str, int]
 
@@ -29,21 +29,21 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/new")
 @requires("curator")
 def new() -> str:
-    """An empty form."""
+    """The form of a new principle."""
     return _form(_blank(), None)
 
 
 @blueprint.post("/new")
 @requires("curator")
 def add() -> Page:
-    """Save a new principle, or only look at what is worth a second look."""
-    return _save(principle_form.typed(_blank(), session.me()), None)
+    """Save a new principle, or show the form again with style hints."""
+    return _save(principle_form.submitted(_blank(), session.me()), None)
 
 
 @blueprint.get("/<slug:slug>/")
 @requires("translator")
 def edit(slug: str) -> str:
-    """The form of a principle, with its newest version."""
+    """The form of a principle, with its newest revision."""
     found = editing.working(db(), slug)
     return _form(principle_form.of(found, here().config.languages), slug)
 
@@ -51,32 +51,30 @@ def edit(slug: str) -> str:
 @blueprint.post("/<slug:slug>/")
 @requires("translator")
 def change(slug: str) -> Page:
-    """Save it, or do what the button says as well."""
-    found = editing.working(db(), slug)
-    return _save(
-        principle_form.typed(principle_form.of(found, here().config.languages), session.me()), slug
-    )
+    """Save a principle, with the workflow action of the button pressed."""
+    before = principle_form.of(editing.working(db(), slug), here().config.languages)
+    return _save(principle_form.submitted(before, session.me()), slug)
 
 
 @blueprint.post("/<slug:slug>/<any(decline, retire, draft):act>")
 @requires("editor")
 def act(slug: str, act: str) -> Page:
-    """Decide about a principle as it was saved last."""
+    """Decline, retire or unpublish a principle as it was saved last."""
     reason = request.form.get("reason", "")
     try:
         saved = editing.act(db(), session.me(), slug, act, now(), reason=reason)
     except FormError as error:
         found = editing.working(db(), slug)
-        started = principle_form.of(found, here().config.languages)
-        return _form(principle_form.refused(started, error, translate()), slug, reason), 422
-    log.info("desk: %s: %s %s", session.me().id, act, slug)
+        form = principle_form.of(found, here().config.languages)
+        return _form(principle_form.refused(form, error, translate()), slug, reason), 422
+    log.info("desk: person %s: %s %s", session.me().id, act, slug)
     return _done(saved, act)
 
 
 @blueprint.get("/<slug:slug>/history/")
 @requires("translator")
 def history(slug: str) -> str:
-    """Every step, newest first, each with what it changed."""
+    """The revisions, newest first, each with its changes."""
     found = editing.working(db(), slug)
     steps = revisions.history(db(), slug)
     first = request.args.get("from", 0, type=int)
@@ -88,16 +86,16 @@ def history(slug: str) -> str:
     return render_template(
         "desk/history.html",
         found=found,
-        steps=[(step, diff.changed(older, step.entry)) for step, older in pairs[:STEPS]],
-        following=pairs[STEPS][0].id if len(pairs) > STEPS else None,
-        **_words(),
+        steps=[(step, diff.changed(older, step.entry)) for step, older in pairs[:PAGE_LENGTH]],
+        following=pairs[PAGE_LENGTH][0].id if len(pairs) > PAGE_LENGTH else None,
+        **_helpers(),
     )
 
 
 @blueprint.post("/<slug:slug>/history/<int:number>/restore")
 @requires("curator")
 def restore(slug: str, number: int) -> Page:
-    """Take up an earlier step again, as a new one."""
+    """Save an earlier revision again, as the newest."""
     step = revisions.by_id(db(), number)
     if step is None or step.principle != slug:
         raise NotFoundError(
@@ -106,15 +104,15 @@ def restore(slug: str, number: int) -> Page:
     base = editing.working(db(), slug).revision
     entry = {**step.entry, "slug": slug}
     saved = editing.save(db(), session.me(), entry, base, now(), act="restore")
-    log.info("desk: %s restored %s of %s", session.me().id, number, slug)
+    log.info("desk: person %s restored revision %s of %s", session.me().id, number, slug)
     return _done(saved, "restore")
 
 
-def _save(typed: PrincipleForm, slug: str | None) -> Page:
+def _save(form: PrincipleForm, slug: str | None) -> Page:
     act, _, code = request.form.get("act", "save").partition(".")
     if act not in ("save", "review", "approve", "publish"):
-        return _form(typed, slug)
-    entry = principle_form.entry(typed)
+        return _form(form, slug)
+    entry = principle_form.entry(form)
     if slug is not None:
         entry["slug"] = slug
     try:
@@ -122,38 +120,38 @@ def _save(typed: PrincipleForm, slug: str | None) -> Page:
             db(),
             session.me(),
             entry,
-            typed.base,
+            form.base,
             now(),
             act=act,
             languages=(code,) if code else None,
-            minor=typed.is_minor,
-            pending_minor=typed.pending_minor,
-            source=principle_form.new_source(typed),
-            form=typed.form,
+            minor=form.is_minor,
+            pending_minor=form.pending_minor,
+            source=principle_form.new_source(form),
+            form=form.form_id,
         )
     except FormError as error:
-        return _form(principle_form.refused(typed, error, translate()), slug), 422
+        return _form(principle_form.refused(form, error, translate()), slug), 422
     except ConflictError:
-        return _conflict(typed, slug), 409
-    except StoreError as error:  # nothing typed is lost
-        log.error("desk: %s could not save: %s", session.me().id, error)
+        return _conflict(form, slug), 409
+    except StoreError as error:  # the form keeps what was typed
+        log.error("desk: saving failed for person %s: %s", session.me().id, error)
         problem = translate().gettext(gettext_noop("It could not be saved right now: try again."))
-        return _form(replace(typed, wrong={"problem": problem}), slug), 503
-    log.info("desk: %s: %s %s", session.me().id, act, saved.slug)
+        return _form(replace(form, wrong={"problem": problem}), slug), 503
+    log.info("desk: person %s: %s %s", session.me().id, act, saved.slug)
     return _done(saved, act)
 
 
-def _conflict(typed: PrincipleForm, slug: str | None) -> str:
-    """Both versions beside each other: the form is brought up to date, and sent again by hand."""
-    first = revisions.by_form(db(), typed.form) if slug is None else None
-    base = first or revisions.by_id(db(), typed.base or 0)
+def _conflict(form: PrincipleForm, slug: str | None) -> str:
+    """The form merged with the other person's revision, to be checked and sent again."""
+    first = revisions.by_form(db(), form.form_id) if slug is None else None
+    base = first or revisions.by_id(db(), form.base or 0)
     found = editing.working(db(), slug or (base.principle if base else ""))
     started = base.entry if base and base.principle == found.entry["slug"] else found.entry
-    return _form(principle_form.clashed(typed, started, found), found.entry["slug"])
+    return _form(principle_form.merged(form, started, found), found.entry["slug"])
 
 
 def _done(saved: Saved, act: str) -> AnyResponse:
-    return redirect(url_for("desk_principles.edit", slug=saved.slug, done=act), 303)
+    return redirect(url_for("desk.principles.edit", slug=saved.slug, done=act), 303)
 
 
 def _blank() -> PrincipleForm:
@@ -161,28 +159,28 @@ def _blank() -> PrincipleForm:
     return principle_form.blank(languages, language() if language() in languages else languages[0])
 
 
-def _form(sheet: PrincipleForm, slug: str | None, reason: str = "") -> str:
+def _form(form: PrincipleForm, slug: str | None, reason: str = "") -> str:
     t, known, themes = translate(), library.sources(db()), library.themes(db())
-    steps = revisions.history(db(), slug) if slug and "outdated" in sheet.states else []
-    chosen = known.get(sheet.values.get("source", ""))
-    live = sheet.found.live if sheet.found else None
+    steps = revisions.history(db(), slug) if slug and "outdated" in form.states else []
+    chosen = known.get(form.values.get("source", ""))
+    live = form.found.live if form.found else None
     return render_template(
         "desk/principle.html",
-        sheet=sheet,
+        form=form,
         slug=slug,
         reason=reason,
         sources=sorted(known.values(), key=_by_title),
         themes=themes.values(),
-        held=pending_fields.shared(t, sheet.found, known, themes) if sheet.found else [],
-        hints=hints.for_form(db(), sheet.values, chosen, live) if _is_begun(sheet) else [],
-        labelled=principle_form.labelled(t, sheet.wrong),
-        then={code: diff.original_translated(steps, code) for code in sheet.languages},
+        pending=principle_form.pending_fields(t, form.found, known, themes) if form.found else [],
+        hints=hints.for_form(db(), form.values, chosen, live) if _has_text(form) else [],
+        labelled=principle_form.labelled(t, form.wrong),
+        then={code: diff.original_translated(steps, code) for code in form.languages},
         newest=revisions.newest(db(), slug) if slug else None,
-        **_words(),
+        **_helpers(),
     )
 
 
-def _words() -> dict[str, Any]:
+def _helpers() -> dict[str, Any]:
     t = translate()
     return {
         "label": lambda name: principle_form.label(t, name),
@@ -191,8 +189,8 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _is_begun(sheet: PrincipleForm) -> bool:
-    return any(text for name, text in sheet.values.items() if "." in name)
+def _has_text(form: PrincipleForm) -> bool:
+    return any(text for name, text in form.values.items() if "." in name)
 
 
 def _by_title(source: Source) -> str:

@@ -1,7 +1,7 @@
-"""A brake on guessing: for each account and each network address, without locking its owner out.
+"""Rate limits of the desk: sign-in attempts per account and per network, and previews per person.
 
-A browser that somebody has signed in with before is counted apart from all others (as OWASP's
-device cookies are), and a link by mail always works.
+Nobody is locked out by others' guesses: a browser with the account's device cookie is counted
+apart from all others (as OWASP recommends), and one-time links by e-mail always work.
 """
 
 import hashlib
@@ -12,35 +12,35 @@ from feed.web.context import here
 from feed.web.middleware import client_ip
 from feed.web.middleware.rate_limits import FILE
 
-SECONDS = 600
-MOST_BY_ACCOUNT, MOST_BY_ADDRESS = 10, 60
-PREVIEW_SECONDS, MOST_PREVIEWS = 60, 120
+WINDOW_SECONDS = 600
+MAX_BY_ACCOUNT, MAX_BY_NETWORK = 10, 60
+PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
 
 
-def is_too_much(account: str, curator_id: int | None = None) -> bool:
-    """Count a guess at an account, and tell whether it is one too many.
+def is_exceeded(account: str, curator_id: int | None = None) -> bool:
+    """Count an attempt at an account and return whether it exceeds the limit.
 
-    What others guess in the same network stops no browser that is known.
+    The limit per network does not apply to a browser with the account's device cookie.
     """
     device, counters = _device(curator_id), _counters()
-    network, _ = counters.add(f"desk-network {client_ip.network()}", SECONDS)
-    guesses, _ = counters.add(_key(account, device), SECONDS)
-    return guesses > MOST_BY_ACCOUNT or (network > MOST_BY_ADDRESS and device is None)
+    network, _ = counters.add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
+    attempts, _ = counters.add(_key(account, device), WINDOW_SECONDS)
+    return attempts > MAX_BY_ACCOUNT or (network > MAX_BY_NETWORK and device is None)
 
 
-def too_many_previews() -> bool:
-    """Count a preview, and tell whether this person has asked for too many in a minute."""
+def previews_exceeded() -> bool:
+    """Count a preview and return whether this person exceeds the limit per minute."""
     asked, _ = _counters().add(f"desk-preview {session.me().id}", PREVIEW_SECONDS)
-    return asked > MOST_PREVIEWS
+    return asked > MAX_PREVIEWS
 
 
-def forgive(account: str, curator_id: int | None = None) -> None:
-    """Forget the guesses at an account that came the same way: the last one was right."""
+def reset(account: str, curator_id: int | None = None) -> None:
+    """Reset the counter of attempts from this browser after a successful one."""
     _counters().clear(_key(account, _device(curator_id)))
 
 
 def _device(curator_id: int | None) -> str | None:
-    """This browser's name, if the owner of the account has signed in with it before."""
+    """The device cookie's name, if the account's owner has signed in with this browser before."""
     return None if curator_id is None else session.device(curator_id)
 
 

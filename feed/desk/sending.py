@@ -1,4 +1,4 @@
-"""Sending: what became of the letters, and how many get them; numbers only, never who."""
+"""Delivery statistics: digests sent, bounced or failed by day, and the audience; no addresses."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
@@ -13,24 +13,24 @@ from feed.subscribers import statistics
 from feed.subscribers.statistics import Point
 from feed.web.context import db, now, site
 
-blueprint = Blueprint("desk_sending", __name__, url_prefix="/desk/sending")
+blueprint = Blueprint("sending", __name__, url_prefix="/sending")
 
-WEEK = timedelta(days=6)  # the dates on a page, but the first
+WEEK = timedelta(days=6)  # from the first to the last date of a page
 WIDTH, HEIGHT = 600, 160  # of the chart, in units of its own
 
 
 @blueprint.get("/")
 @requires("editor")
 def board() -> str:
-    """The proof of sending of a week, the audience, and its growth."""
+    """The delivery report of a week, the audience, and its growth."""
     today = site().today(now())
     last = _until(request.args.get("until", ""), today)
-    letters = delivery_report.reports(db(), last - WEEK, last)
+    reports = delivery_report.reports(db(), last - WEEK, last)
     found = statistics.read(db(), site(), now())
     top = max(1, *(point.total for point in found.growth))
     return render_template(
         "desk/sending.html",
-        days=by_day(letters),
+        days=by_day(reports),
         first=last - WEEK,
         last=last,
         earlier=last - WEEK - timedelta(days=1),
@@ -42,14 +42,14 @@ def board() -> str:
     )
 
 
-def by_day(letters: Iterable[DeliveryReport]) -> list[tuple[date, list[DeliveryReport]]]:
-    """Letters, newest first, by their date."""
-    groups = groupby(letters, lambda letter: letter.date)
+def by_day(reports: Iterable[DeliveryReport]) -> list[tuple[date, list[DeliveryReport]]]:
+    """Rows of a delivery report, newest first, grouped by date."""
+    groups = groupby(reports, lambda report: report.date)
     return [(date.fromisoformat(day), list(each)) for day, each in groups]
 
 
 def _line(points: Sequence[Point], top: int) -> str:
-    """The points of the chart's line, as SVG has them; a single one is a level line."""
+    """The chart's points for SVG `polyline`; a single point becomes a level line."""
     first, span = points[0].date, max(1, (points[-1].date - points[0].date).days)
     places = [
         ((point.date - first).days * WIDTH / span, HEIGHT - point.total * HEIGHT / top)
@@ -61,7 +61,7 @@ def _line(points: Sequence[Point], top: int) -> str:
 
 
 def _until(text: str, today: date) -> date:
-    """The last date of a page: a day that has come, else today."""
+    """The last date of the page: the requested one, but today at the latest."""
     try:
         return max(date.min + 2 * WEEK, min(date.fromisoformat(text), today))
     except ValueError:

@@ -1,7 +1,7 @@
-"""The browser at the desk: the token it holds, who is signed in with it, and its forms.
+"""The desk's session: cookies, the person signed in, CSRF tokens and remembered devices.
 
-The token is in a cookie. Signed in or not, forms carry a mark made from it; signing in gives the
-browser a new one.
+The session token is in a cookie; signing in replaces it. CSRF tokens are derived from it, with or
+without somebody signed in.
 """
 
 import hashlib
@@ -14,68 +14,65 @@ from feed.accounts import authentication
 from feed.model.people import Curator, Session
 from feed.web.context import db, here, key, now
 
-MARK = "mark"  # the field of a form
+CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
 
 
 def token() -> str:
-    """What this browser holds, or will hold after this answer."""
+    """The session token of this browser; a new one where it sent none that could be ours."""
     if "desk_token" not in g:
-        given = request.cookies.get(_name("desk"), "")
-        g.desk_token = given if 20 <= len(given) <= 100 and given.isascii() else _fresh()
-    held: str = g.desk_token
-    return held
+        given = request.cookies.get(_cookie_name("desk"), "")
+        is_usable = 20 <= len(given) <= 100 and given.isascii()
+        g.desk_token = given if is_usable else authentication.new_token()
+        g.desk_token_is_new = not is_usable
+    current: str = g.desk_token
+    return current
 
 
-def hold(made: str) -> None:
-    """Give this browser another token."""
-    g.desk_token = made
+def replace_token(new: str) -> None:
+    """Give the browser another session token, with this response."""
+    g.desk_token = new
     g.desk_token_is_new = True
     g.pop("desk_session", None)
 
 
-def drop() -> None:
-    """Take the token away from this browser."""
-    hold(authentication.new_token())
-
-
 def session() -> Session | None:
-    """Who is signed in with this browser; None if nobody is."""
+    """The session of this browser, from the database; None if nobody is signed in."""
     if "desk_session" not in g:
-        g.desk_session = authentication.session(db(), token(), now()) if _was_given() else None
-    found: Session | None = g.desk_session
-    return found
+        g.desk_session = authentication.session(db(), token(), now()) if _was_sent() else None
+    current: Session | None = g.desk_session
+    return current
 
 
 def me() -> Curator:
-    """Who is signed in; only for a view that somebody signed in can reach."""
-    found = session()
-    assert found is not None  # noqa: S101 – the guard let nobody else pass
-    return found.curator
+    """The person signed in; only for views that `permissions.check` lets nobody else reach."""
+    current = session()
+    assert current is not None  # noqa: S101 – permissions.check has refused everybody else
+    return current.curator
 
 
 def csrf_token() -> str:
-    """What forms of this browser carry."""
+    """The CSRF token of this session."""
     return authentication.csrf_token(key(), token())
 
 
 def csrf_token_is_valid() -> bool:
-    """Whether the form that was sent came from a page of ours in this browser."""
-    return _was_given() and authentication.csrf_token_is_valid(
-        key(), token(), request.form.get(MARK, "")
+    """Whether the submitted CSRF token belongs to this session."""
+    return _was_sent() and authentication.csrf_token_is_valid(
+        key(), token(), request.form.get(CSRF_FIELD, "")
     )
 
 
-def remember(curator: Curator) -> None:
-    """Know this browser again as one that somebody has signed in with."""
+def remember_device(curator: Curator) -> None:
+    """Set a signed cookie that names this browser as one where this person has signed in."""
     name = f"{secrets.token_hex(8)}.{curator.id}.{int(now().timestamp())}"
     g.desk_device = _signer().sign(name).decode()
 
 
 def device(curator_id: int) -> str | None:
-    """This browser's name, if somebody has signed in with it in the time that its cookie lasts."""
+    """The name from the device cookie; None if it is missing, expired or another person's."""
     try:
-        name = _signer().unsign(request.cookies.get(_name("device"), "")).decode()
+        name = _signer().unsign(request.cookies.get(_cookie_name("device"), "")).decode()
         _, owner, since = name.split(".")
     except (BadSignature, ValueError):
         return None
@@ -83,27 +80,22 @@ def device(curator_id: int) -> str | None:
     return name if is_theirs and now().timestamp() - int(since) <= _DEVICE_SECONDS else None
 
 
-def finish(response: Response) -> Response:
-    """Set the cookies that this answer brings."""
+def set_cookies(response: Response) -> None:
+    """Add the new session and device cookies, if any, to the response."""
     if g.get("desk_token_is_new"):
-        _set(response, "desk", g.desk_token, None)
+        _set_cookie(response, "desk", g.desk_token, None)
     if "desk_device" in g:
-        _set(response, "device", g.desk_device, _DEVICE_SECONDS)
-    return response
+        _set_cookie(response, "device", g.desk_device, _DEVICE_SECONDS)
 
 
-def _was_given() -> bool:
-    return bool(token()) and "desk_token_is_new" not in g
+def _was_sent() -> bool:
+    """Whether the session token came with this request."""
+    return bool(token()) and not g.desk_token_is_new
 
 
-def _fresh() -> str:
-    g.desk_token_is_new = True
-    return authentication.new_token()
-
-
-def _set(response: Response, name: str, value: str, seconds: int | None) -> None:
+def _set_cookie(response: Response, name: str, value: str, seconds: int | None) -> None:
     response.set_cookie(
-        _name(name),
+        _cookie_name(name),
         value,
         max_age=seconds,
         path="/",
@@ -113,7 +105,7 @@ def _set(response: Response, name: str, value: str, seconds: int | None) -> None
     )
 
 
-def _name(name: str) -> str:
+def _cookie_name(name: str) -> str:
     return f"__Host-devis-{name}" if _is_secure() else f"devis-{name}"
 
 

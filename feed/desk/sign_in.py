@@ -1,4 +1,4 @@
-"""Signing in and out: by password, by a one-time link, and with a second factor."""
+"""Sign-in by password or one-time link, with a second factor, and sign-out."""
 
 import logging
 
@@ -17,9 +17,9 @@ from feed.web.context import db, here, key, language, now, translate
 
 log = logging.getLogger(__name__)
 
-blueprint = Blueprint("desk_signing", __name__, url_prefix="/desk")
+blueprint = Blueprint("sign_in", __name__)
 
-_WRONG = gettext_noop("The address or the password is not right.")
+_WRONG_PASSWORD = gettext_noop("The address or the password is not right.")
 _TOO_MANY = gettext_noop(
     "Too many tries: wait ten minutes, or have a link sent to your mailbox instead."
 )
@@ -32,7 +32,7 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/sign-in")
 @requires(None)
 def ask() -> Page:
-    """The form, unless somebody is signed in."""
+    """The sign-in form, unless somebody is signed in."""
     found = session.session()
     if found is not None and found.is_whole:
         return redirect(resume.read().path, 303)
@@ -42,27 +42,27 @@ def ask() -> Page:
 @blueprint.post("/sign-in")
 @requires(None)
 def sign_in() -> Page:
-    """Sign in by password, or ask for a link to be mailed."""
+    """Sign in by password, or request a one-time link by e-mail."""
     address = request.form.get("address", "").strip()
     if "link" in request.form:
         return _mail_link(address)
     account = email_addresses.identity(address)
     known = curators.by_identity(db(), account)
-    if rate_limits.is_too_much(account, known.id if known else None):
-        log.warning("desk: too many tries for one account, or from one address")
+    if rate_limits.is_exceeded(account, known.id if known else None):
+        log.warning("desk: too many sign-in attempts for one account or from one network")
         return _form(resume.read(), address, _TOO_MANY, 429)
     found = authentication.by_password(db(), address, request.form.get("password", ""))
     if found is None:
-        log.warning("desk: a password was wrong for %s", known.id if known else "nobody")
-        return _form(resume.read(), address, _WRONG, 422)
-    rate_limits.forgive(account, found.id)
+        log.warning("desk: wrong password for person %s", known.id if known else "nobody")
+        return _form(resume.read(), address, _WRONG_PASSWORD, 422)
+    rate_limits.reset(account, found.id)
     return _begin(found, "password")
 
 
 @blueprint.get("/sign-in/sent")
 @requires(None)
 def sent() -> str:
-    """What to do now, whoever it was that asked."""
+    """What to do after requesting a link; the same whether or not the account exists."""
     minutes = int(authentication.LINK_TIME.total_seconds() // 60)
     return render_template("desk/sent.html", minutes=minutes)
 
@@ -70,19 +70,19 @@ def sent() -> str:
 @blueprint.get("/link/<token>")
 @requires(None)
 def ask_link(token: str) -> Page:
-    """Whom a link signs in; it is followed by a button, for scanners open every link."""
+    """The page of a one-time link; its button signs in, as mail scanners open every link."""
     try:
         notice, name = authentication.read_link(db(), key(), token, now())
     except LinkError:
         return render_template("desk/lost.html"), 404
     page = "desk/first.html" if notice.kind == "first" else "desk/link.html"
-    return render_template(page, name=name, given={}, wrong={}, kept=resume.read())
+    return render_template(page, name=name, given={}, wrong={}, resumed=resume.read())
 
 
 @blueprint.post("/link/<token>")
 @requires(None)
 def follow_link(token: str) -> Page:
-    """Sign in by a link; the first one makes an administrator of whoever has it."""
+    """Sign in by a one-time link; a new site's first link creates its administrator."""
     try:
         notice, _ = authentication.read_link(db(), key(), token, now())
         if notice.kind != "first":
@@ -97,7 +97,7 @@ def follow_link(token: str) -> Page:
     except FormError as error:
         wrong = translate().error_messages(error.fields)
         page = render_template(
-            "desk/first.html", given=request.form, wrong=wrong, name="", kept=resume.read()
+            "desk/first.html", given=request.form, wrong=wrong, name="", resumed=resume.read()
         )
         return page, 422
 
@@ -105,68 +105,68 @@ def follow_link(token: str) -> Page:
 @blueprint.get("/sign-in/code")
 @requires(None)
 def ask_factor() -> Page:
-    """The form for the second factor."""
+    """The form for the second factor's code."""
     found = session.session()
     if found is None or found.is_whole:
         return redirect(url_for(".ask"), 303)
-    return render_template("desk/factor.html", kept=resume.read(), wrong={})
+    return render_template("desk/factor.html", resumed=resume.read(), wrong={})
 
 
 @blueprint.post("/sign-in/code")
 @requires(None)
 def give_factor() -> Page:
-    """Give the second factor, and go on."""
+    """Check the second factor's code and complete the sign-in."""
     found = session.session()
     if found is None or found.is_whole:
         return _form(resume.read(), "", _TOO_LATE, 422)
     account = f"factor of {found.curator.id}"
     problem, status = "", 422
-    if rate_limits.is_too_much(account, found.curator.id):
+    if rate_limits.is_exceeded(account, found.curator.id):
         problem, status = translate().gettext(_TOO_MANY), 429
     else:
         try:
             code = request.form.get("code", "")
             token = authentication.complete(db(), found, session.token(), code, now())
         except FormError as error:
-            log.warning("desk: a second factor was wrong for %s", found.curator.id)
+            log.warning("desk: wrong second factor for person %s", found.curator.id)
             problem = translate().error_messages(error.fields)["code"]
         else:
-            rate_limits.forgive(account, found.curator.id)
-            session.hold(token)
-            session.remember(found.curator)
-            log.info("desk: %s gave the second factor", found.curator.id)
+            rate_limits.reset(account, found.curator.id)
+            session.replace_token(token)
+            session.remember_device(found.curator)
+            log.info("desk: person %s completed sign-in with the second factor", found.curator.id)
             return resume.go_on(resume.read())
-    page = render_template("desk/factor.html", kept=resume.read(), wrong={"code": problem})
+    page = render_template("desk/factor.html", resumed=resume.read(), wrong={"code": problem})
     return page, status
 
 
 @blueprint.post("/sign-out")
 @requires(None)
 def sign_out() -> AnyResponse:
-    """Sign out; the browser holds nothing that opens anything any more."""
+    """End the session and replace its token."""
     authentication.end(db(), session.token())
-    session.drop()
+    session.replace_token(authentication.new_token())
     return redirect(url_for(".ask"), 303)
 
 
 def _begin(found: Curator, how: str) -> Page:
-    """Sign somebody in, and go to where they were going, or ask for the second factor."""
+    """Start a session, then ask for the second factor or go on to the requested page."""
     authentication.end(db(), session.token())
-    session.hold(authentication.begin(db(), found, now()))
-    log.info("desk: %s signed in by %s", found.id, how)
-    held = resume.read()
+    session.replace_token(authentication.begin(db(), found, now()))
+    log.info("desk: person %s signed in by %s", found.id, how)
+    resumed = resume.read()
     if found.has_factor:
-        return render_template("desk/factor.html", kept=held, wrong={})
-    session.remember(found)
-    return resume.go_on(held)
+        return render_template("desk/factor.html", resumed=resumed, wrong={})
+    session.remember_device(found)
+    return resume.go_on(resumed)
 
 
 def _mail_link(address: str) -> AnyResponse:
-    authentication.ask_link(db(), address, now())  # which mails a few at most
+    authentication.ask_link(db(), address, now())  # limited to a few e-mails
     return redirect(url_for(".sent"), 303)
 
 
-def _form(held: ResumedForm, address: str = "", problem: str = "", status: int = 200) -> Page:
+def _form(resumed: ResumedForm, address: str = "", problem: str = "", status: int = 200) -> Page:
     wrong = {"problem": translate().gettext(problem)} if problem else {}
-    page = render_template("desk/sign_in.html", kept=held, address=address, wrong=wrong)
+    page = render_template("desk/sign_in.html", resumed=resumed, address=address, wrong=wrong)
     return page if status == 200 else (page, status)

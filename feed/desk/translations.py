@@ -1,4 +1,4 @@
-"""Principles by languages: what a translator does next, and how far each language has come."""
+"""The translation board: texts to translate next, and progress by language."""
 
 from flask import Blueprint, render_template, request
 
@@ -8,7 +8,7 @@ from feed.store import desk_queries, translations
 from feed.store.desk_queries import Filter
 from feed.web.context import db, here, language, now
 
-blueprint = Blueprint("desk_translations", __name__, url_prefix="/desk/translations")
+blueprint = Blueprint("translations", __name__, url_prefix="/translations")
 
 PAGE_LENGTH = 50
 
@@ -16,7 +16,7 @@ PAGE_LENGTH = 50
 @blueprint.get("/")
 @requires("translator")
 def board() -> str:
-    """What waits for whoever has signed in, in their languages, and counts of every language."""
+    """Texts that need work in the person's own languages, and counts of every language."""
     codes, page = here().config.languages, filters.page(request.args)
     mine = tuple(code for code in codes if session.me().may_write(code))
     wanted = request.args.get("language", "")
@@ -42,7 +42,7 @@ def board() -> str:
 @blueprint.get("/all")
 @requires("translator")
 def everything() -> str:
-    """Every principle in every language, with its state and age."""
+    """A grid of all principles and languages, with state and age."""
     codes, page = here().config.languages, filters.page(request.args)
     found, total = desk_queries.search(
         db(), Filter(), codes, language(), limit=PAGE_LENGTH, offset=(page - 1) * PAGE_LENGTH

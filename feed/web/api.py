@@ -1,4 +1,4 @@
-"""The keyless JSON API: reading only, open to every origin, kept like every public answer."""
+"""The public JSON API: read-only, without keys, readable from any origin, cached."""
 
 import json
 from typing import TypedDict
@@ -22,7 +22,7 @@ PAGE_LENGTH = 30
 
 
 class Paging(TypedDict):
-    """Where in a list a page is."""
+    """The paging fields of a list."""
 
     total: int
     page: int
@@ -34,63 +34,63 @@ class Paging(TypedDict):
 @blueprint.get("/today")
 @cacheable_with_query
 def today() -> Response:
-    """The newest standing edition."""
-    asked = _asked(api_query.LanguagesQuery)
+    """Today's edition, else the newest."""
+    query = _query(api_query.LanguagesQuery)
     view = editions.today(db(), site(), now())
     if view is None:
         raise NotFoundError(gettext_noop("There is no edition yet."))
-    return _answer(api_models.edition(_locale(asked), view.showing))
+    return _answer(api_models.edition(_locale(query), view.showing))
 
 
 @blueprint.get("/editions")
 @cacheable_with_query
 def list_editions() -> Response:
-    """The editions between two dates, newest first; 30 on a page."""
-    asked = _asked(api_query.EditionsQuery)
+    """The editions between two dates, newest first, 30 on a page."""
+    query = _query(api_query.EditionsQuery)
     found, total = editions.listed(
-        db(), site(), now(), asked.from_, asked.to, PAGE_LENGTH, (asked.page - 1) * PAGE_LENGTH
+        db(), site(), now(), query.from_, query.to, PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH
     )
-    items = [api_models.edition(_locale(asked), showing) for showing in found]
-    return _answer(api_models.Editions(items=items, **_paging(asked, total)))
+    items = [api_models.edition(_locale(query), showing) for showing in found]
+    return _answer(api_models.Editions(items=items, **_paging(query, total)))
 
 
 @blueprint.get("/editions/<day>")
 @cacheable_with_query
 def edition(day: str) -> Response:
     """The edition of a date."""
-    asked, wanted = _asked(api_query.LanguagesQuery), api_query.day(day)
+    query, wanted = _query(api_query.LanguagesQuery), api_query.day(day)
     return _answer(
-        api_models.edition(_locale(asked), editions.on(db(), site(), wanted, now()).showing)
+        api_models.edition(_locale(query), editions.on(db(), site(), wanted, now()).showing)
     )
 
 
 @blueprint.get("/principles")
 @cacheable_with_query
 def list_principles() -> Response:
-    """The published principles that match; 30 on a page."""
-    asked = _asked(api_query.PrinciplesQuery)
+    """The published principles that match the query, 30 on a page."""
+    query = _query(api_query.PrinciplesQuery)
     sources = library.sources(db())
-    found, total = library.search(db(), _search(asked), PAGE_LENGTH, (asked.page - 1) * PAGE_LENGTH)
-    items = [api_models.principle(_locale(asked), item, sources[item.source]) for item in found]
-    return _answer(api_models.Principles(items=items, **_paging(asked, total)))
+    found, total = library.search(db(), _search(query), PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH)
+    items = [api_models.principle(_locale(query), item, sources[item.source]) for item in found]
+    return _answer(api_models.Principles(items=items, **_paging(query, total)))
 
 
 @blueprint.get("/principles/<slug>")
 @cacheable_with_query
 def principle(slug: str) -> Response:
     """One principle, with the dates on which it was shown."""
-    asked = _asked(api_query.LanguagesQuery)
+    query = _query(api_query.LanguagesQuery)
     view = editions.principle(db(), site(), api_query.slug(slug), now())
-    return _answer(api_models.detail(_locale(asked), view.principle, view.source, view.dates))
+    return _answer(api_models.detail(_locale(query), view.principle, view.source, view.dates))
 
 
 @blueprint.get("/themes")
 @cacheable_with_query
 def themes() -> Response:
     """Every theme."""
-    asked = _locale(_asked(api_query.LanguagesQuery))
+    query = _locale(_query(api_query.LanguagesQuery))
     return _answer(
-        api_models.themes(asked, list(library.themes(db()).values()), library.theme_counts(db()))
+        api_models.themes(query, list(library.themes(db()).values()), library.theme_counts(db()))
     )
 
 
@@ -98,16 +98,16 @@ def themes() -> Response:
 @cacheable_with_query
 def sources() -> Response:
     """Every source."""
-    asked = _locale(_asked(api_query.LanguagesQuery))
+    query = _locale(_query(api_query.LanguagesQuery))
     found = list(library.public_sources(db()).values())
-    return _answer(api_models.sources(asked, found, library.source_counts(db())))
+    return _answer(api_models.sources(query, found, library.source_counts(db())))
 
 
 @blueprint.get("/languages")
 @cacheable_with_query
 def languages() -> Response:
-    """The languages of the site, and whether today's principle can be read in each."""
-    _asked(api_query.LanguagesQuery)
+    """The site's languages, and whether today's principle is available in each."""
+    _query(api_query.LanguagesQuery)
     view = editions.today(db(), site(), now())
     counts = library.language_counts(db())
     return _answer(api_models.languages(site(), view.showing if view else None, counts))
@@ -116,14 +116,14 @@ def languages() -> Response:
 @blueprint.get("/openapi.json")
 @cacheable
 def description() -> Response:
-    """The API, described for programs."""
+    """The OpenAPI document."""
     text = json.dumps(openapi.document(site()), ensure_ascii=False, indent=1)
     return Response(text + "\n", content_type="application/json")
 
 
 @blueprint.after_request
-def open_up(response: Response) -> Response:
-    """Any page on the web may read it, and learn so before it asks."""
+def add_cors_headers(response: Response) -> Response:
+    """Allow any origin, and answer CORS preflight requests."""
     if request.method == "OPTIONS":
         response.headers["Access-Control-Allow-Methods"] = "GET, HEAD"
         response.headers["Access-Control-Max-Age"] = "86400"
@@ -133,7 +133,7 @@ def open_up(response: Response) -> Response:
 @pages.get("/<language:language>/api/")
 @cacheable
 def for_people() -> str:
-    """The API, described for people, with examples that run."""
+    """The API's documentation page, with examples that run."""
     config = here().config
     return render_template(
         "api.html",
@@ -144,46 +144,46 @@ def for_people() -> str:
     )
 
 
-def _asked(kind: type[api_query.AnyQuery]) -> api_query.AnyQuery:
+def _query(kind: type[api_query.AnyQuery]) -> api_query.AnyQuery:
     return api_query.read(kind, list(request.args.items(multi=True)))
 
 
-def _locale(asked: api_query.LanguagesQuery) -> RequestLocale:
-    return request_locale(site(), asked.lang)
+def _locale(query: api_query.LanguagesQuery) -> RequestLocale:
+    return request_locale(site(), query.lang)
 
 
-def _search(asked: api_query.PrinciplesQuery) -> Query:
-    if asked.theme is not None:
-        named(library.themes(db()), asked.theme)
-    if asked.source is not None:
-        named(library.public_sources(db()), asked.source)
+def _search(query: api_query.PrinciplesQuery) -> Query:
+    if query.theme is not None:
+        named(library.themes(db()), query.theme)
+    if query.source is not None:
+        named(library.public_sources(db()), query.source)
     return Query(
-        _locale(asked).interface,
-        asked.q.strip(),
-        asked.theme or "",
-        asked.source or "",
-        asked.kind or "",
-        asked.min_length,
-        asked.max_length,
+        _locale(query).interface,
+        query.q.strip(),
+        query.theme or "",
+        query.source or "",
+        query.kind or "",
+        query.min_length,
+        query.max_length,
     )
 
 
-def _paging(asked: api_query.EditionsQuery | api_query.PrinciplesQuery, total: int) -> Paging:
-    """Where in the list a page is. Raises NotFoundError behind the last one."""
+def _paging(query: api_query.EditionsQuery | api_query.PrinciplesQuery, total: int) -> Paging:
+    """The paging fields. Raises NotFoundError behind the last page."""
     pages = max(1, -(-total // PAGE_LENGTH))
-    if asked.page > pages:
-        raise NotFoundError(gettext_noop("There is no page %(page)s."), page=asked.page)
+    if query.page > pages:
+        raise NotFoundError(gettext_noop("There is no page %(page)s."), page=query.page)
     return {
         "total": total,
-        "page": asked.page,
+        "page": query.page,
         "pages": pages,
-        "next": _page(asked, asked.page + 1) if asked.page < pages else None,
-        "prev": _page(asked, asked.page - 1) if asked.page > 1 else None,
+        "next": _page(query, query.page + 1) if query.page < pages else None,
+        "prev": _page(query, query.page - 1) if query.page > 1 else None,
     }
 
 
-def _page(asked: api_query.EditionsQuery | api_query.PrinciplesQuery, number: int) -> str:
-    given = asked.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"page": number}
+def _page(query: api_query.EditionsQuery | api_query.PrinciplesQuery, number: int) -> str:
+    given = query.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"page": number}
     return site().url(f"{request.path}?{api_query.encode(given)}")
 
 

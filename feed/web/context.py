@@ -1,4 +1,4 @@
-"""What a request has at hand: the settings, one database connection, one `now`, a language."""
+"""Request context: settings, one database connection, one `now` and a language per request."""
 
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,11 @@ from feed.i18n import Translator, match, negotiate, translator
 from feed.model import Site
 from feed.store import connection, signing_key
 
-FROZEN = "devis.frozen"  # in the WSGI environment: the answer becomes a file, and no query works
+FROZEN = "devis.frozen"  # in the WSGI environment: the response becomes a static file
 
 
 class Context:
-    """The application's side of it; `here()` finds it from within a request."""
+    """The application's settings, clock and site; `here()` returns it within a request."""
 
     def __init__(self, app: Flask, config: Config, clock: Clock, *, reading: bool = False) -> None:
         self.config = config
@@ -25,12 +25,12 @@ class Context:
         self.clock = clock
         self._site: Site | None = None
         app.extensions["devis"] = self
-        app.url_value_preprocessor(_take_language)
-        app.url_defaults(_give_language)
+        app.url_value_preprocessor(_pull_language)
+        app.url_defaults(_add_language)
         app.teardown_appcontext(_close)
 
     def site(self, db: Database, now: datetime) -> Site:
-        """The site; its identity is read from the database once."""
+        """The site; its identity is read from the database once per process."""
         if self._site is None:
             identify = editions.site if self.reading else editions.settle
             self._site = identify(db, self.config, now)
@@ -38,13 +38,13 @@ class Context:
 
 
 def here() -> Context:
-    """The context of the running application."""
+    """The Context of the current application."""
     found: Context = current_app.extensions["devis"]
     return found
 
 
 def now() -> datetime:
-    """The instant of this request: the clock is read once."""
+    """The time of this request; the clock is read once per request."""
     if "now" not in g:
         g.now = here().clock()
     instant: datetime = g.now
@@ -52,7 +52,7 @@ def now() -> datetime:
 
 
 def db() -> Database:
-    """This request's connection, opened when first asked for."""
+    """This request's database connection, opened on first use."""
     if "db" not in g:
         g.db = connection.connect(here().config.database, read_only=here().reading)
     database: Database = g.db
@@ -70,7 +70,7 @@ def key() -> bytes:
 
 
 def language() -> str:
-    """The language of the path; on an address without one, the visitor's."""
+    """The language of the path; on an address without one, that of Accept-Language."""
     if "language" not in g:
         languages = here().config.languages
         first = match(request.path.split("/", 2)[1], languages)
@@ -80,7 +80,7 @@ def language() -> str:
 
 
 def accepted_languages() -> list[str]:
-    """The language tags that the visitor takes, best first."""
+    """The language tags of Accept-Language, best first."""
     return [tag for tag, quality in request.accept_languages if quality > 0]
 
 
@@ -89,13 +89,13 @@ def translate() -> Translator:
     return translator(language())
 
 
-def _take_language(endpoint: str | None, values: dict[str, Any] | None) -> None:
+def _pull_language(endpoint: str | None, values: dict[str, Any] | None) -> None:
     code = (values or {}).pop("language", None)
     if code is not None:
         g.language = code
 
 
-def _give_language(endpoint: str, values: dict[str, Any]) -> None:
+def _add_language(endpoint: str, values: dict[str, Any]) -> None:
     if current_app.url_map.is_endpoint_expecting(endpoint, "language"):
         values.setdefault("language", language())
 

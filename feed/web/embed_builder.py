@@ -1,4 +1,4 @@
-"""The page of an intranet's admin: builds the code to copy, and answers what an admin asks."""
+"""The embed page for intranet administrators: code builder, preview, recipes and self-check."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from feed.errors import gettext_noop
 from feed.i18n import match, translator
 from feed.publish import api_models
 from feed.store import library
-from feed.web import widget_options
+from feed.web import widget
 from feed.web.context import db, here, language, now, site
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY, cacheable_by
 
@@ -24,7 +24,7 @@ _PORTS = {"http": "80", "https": "443"}
 
 @dataclass(frozen=True, slots=True)
 class FramingCheck:
-    """One thing that an admin asks of this installation, as a message, and whether it is so."""
+    """One result of the self-check: a message, and whether it is good news."""
 
     good: bool
     message: str
@@ -33,9 +33,9 @@ class FramingCheck:
 @blueprint.get("/<language:language>/embed/")
 @cacheable_by("reader", "scheme", "show", "layout", "text-size", "origin")
 def builder() -> Response:
-    """The builder, with its preview, the code, the recipes and the self-check."""
+    """The builder page for the options in the query string."""
     given = request.args
-    look = widget_options.read(given, given.getlist("show"))
+    options = widget.read_options(given, given.getlist("show"))
     reader = match(given.get("reader", ""), site().languages) or language()
     origin = given.get("origin", "").strip()[:200]
     view = editions.today(db(), site(), now())
@@ -43,11 +43,11 @@ def builder() -> Response:
     response = make_response(
         render_template(
             "embed.html",
-            look=look,
+            options=options,
             reader=reader,
             t_reader=translator(reader),
             origin=origin,
-            choices=widget_options,
+            choices=widget,
             checks=_checks(origin),
             origin_wrong=bool(origin) and _origin(origin) is None,
             today=api_models.languages(site(), view.showing if view else None, counts),
@@ -62,7 +62,7 @@ def builder() -> Response:
 
 
 def _checks(origin: str) -> list[tuple[FramingCheck, dict[str, Any]]]:
-    """What can be told of this installation without asking anyone else."""
+    """The self-check: https, CORS, and whether `origin` may frame the widget."""
     secure = site().base_url.startswith("https://")
     found: list[tuple[FramingCheck, dict[str, Any]]] = [
         (
@@ -84,20 +84,20 @@ def _checks(origin: str) -> list[tuple[FramingCheck, dict[str, Any]]]:
             {},
         ),
     ]
-    asker = _origin(origin)
-    if asker is not None:
-        good = framable(here().config.embed_origins, asker)
+    framing = _origin(origin)
+    if framing is not None:
+        good = framable(here().config.embed_origins, framing)
         message = (
             gettext_noop("May be framed by %(origin)s.")
             if good
             else gettext_noop("May not be framed by %(origin)s: add it to DEVIS_EMBED_ORIGINS.")
         )
-        found.append((FramingCheck(good, message), {"origin": asker}))
+        found.append((FramingCheck(good, message), {"origin": framing}))
     return found
 
 
 def _origin(text: str) -> str | None:
-    """The origin of an address that somebody typed, None if it has none."""
+    """The origin of a URL; None if it is malformed."""
     found = ORIGIN.match(text)
     if found is None or text[found.end() :][:1] not in ("", "/"):
         return None
@@ -105,7 +105,7 @@ def _origin(text: str) -> str | None:
 
 
 def framable(allowed: tuple[str, ...], origin: str) -> bool:
-    """Whether `frame-ancestors` with these sources lets a page of `origin` frame the widget."""
+    """Whether a `frame-ancestors` policy with the `allowed` sources matches `origin`."""
     if allowed == ("*",):
         return True
     return any(_matches(source, origin) for source in allowed)

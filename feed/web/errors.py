@@ -1,6 +1,7 @@
-"""Errors as pages: each class of error has one status, told in the visitor's language."""
+"""Error handlers: each class of error has one HTTP status; the API gets problem documents."""
 
 import logging
+from collections.abc import Mapping
 
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -17,11 +18,13 @@ from feed.errors import (
     WithdrawnError,
     gettext_noop,
 )
+from feed.publish.api_models import ProblemModel
 from feed.store.connection import DriverError
-from feed.web import problems
-from feed.web.context import Context, language, translate
+from feed.web.context import Context, here, language, translate
+from feed.web.middleware.headers import allow_any_origin
 from feed.web.middleware.redact import DESK, redacted
 
+API = "/api/"
 log = logging.getLogger(__name__)
 
 STATUS = {
@@ -32,7 +35,8 @@ STATUS = {
     WithdrawnError: 410,
     StoreError: 503,
 }
-WORDS = {
+# Title and usual detail by status.
+TEXTS = {
     400: (
         gettext_noop("That request could not be read"),
         gettext_noop("Something in the address is malformed."),
@@ -71,12 +75,13 @@ WORDS = {
 
 
 def init(app: Flask, context: Context) -> None:
-    """Answer every error of `app` with a page."""
-    nowhere: dict[str, bytes] = {}  # language to the page for an address that leads nowhere
-    app.logger.addFilter(_without_tokens)  # Flask's own word, should an error page fail
+    """Register the error handlers of `app`."""
+    # Language to the rendered page for unknown addresses: scanners ask for thousands of them.
+    not_found_pages: dict[str, bytes] = {}
+    app.logger.addFilter(_redact)  # for Flask's own message, should an error page fail
 
     @app.errorhandler(DevisError)
-    def ours(error: DevisError) -> Response:
+    def handle_own(error: DevisError) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
         if status >= 500:
             log.error("%s %s: %s", request.method, redacted(request.path), error)
@@ -85,36 +90,36 @@ def init(app: Flask, context: Context) -> None:
         return _page(status, translate().gettext(error.message, **error.values), error.values)
 
     @app.errorhandler(LinkError)
-    def lost(error: LinkError) -> Response:
+    def handle_link(error: LinkError) -> Response:
         detail = translate().gettext(error.message)
-        return _finished(render_template("subscription/lost.html", detail=detail), 404)
+        return _response(render_template("subscription/lost.html", detail=detail), 404)
 
     @app.errorhandler(DriverError)
-    def damage(error: Exception) -> Response:
+    def handle_database(error: Exception) -> Response:
         log.error("%s %s: %s", request.method, redacted(request.path), error)
         return _page(503)
 
     @app.errorhandler(HTTPException)
-    def theirs(error: HTTPException) -> Response:
-        lost = request.endpoint is None and not request.path.startswith(problems.PREFIX)
-        known = nowhere.get(language()) if lost else None
-        if error.code == 404 and known is not None:
-            return _finished(known, 404)
+    def handle_http(error: HTTPException) -> Response:
+        is_unknown = request.endpoint is None and not request.path.startswith(API)
+        page = not_found_pages.get(language()) if is_unknown else None
+        if error.code == 404 and page is not None:
+            return _response(page, 404)
         response = _page(error.code or 500)
-        if error.code == 404 and lost:
-            nowhere[language()] = response.get_data()
+        if error.code == 404 and is_unknown:
+            not_found_pages[language()] = response.get_data()
         for name, value in error.get_headers(request.environ):
             if name in ("Allow", "Retry-After"):
                 response.headers[name] = value
         return response
 
     @app.errorhandler(Exception)
-    def fault(error: Exception) -> Response:
+    def handle_unexpected(error: Exception) -> Response:
         log.exception("%s %s failed", request.method, redacted(request.path))
         return _page(InternalServerError.code)
 
 
-def _without_tokens(record: logging.LogRecord) -> bool:
+def _redact(record: logging.LogRecord) -> bool:
     record.msg = redacted(str(record.msg))
     return True
 
@@ -122,16 +127,34 @@ def _without_tokens(record: logging.LogRecord) -> bool:
 def _page(
     status: int, detail: str | None = None, values: dict[str, object] | None = None
 ) -> Response:
-    title, usual = map(translate().gettext, WORDS.get(status, WORDS[400 if status < 500 else 500]))
+    texts = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
+    title, usual_detail = map(translate().gettext, texts)
     # A fault of the database is for the log, not for the visitor.
-    shown = usual if detail is None or status >= 500 else detail
-    if request.path.startswith(problems.PREFIX):
-        return _finished(problems.answer(status, title, shown, values or {}), status)
+    shown = usual_detail if detail is None or status >= 500 else detail
+    if request.path.startswith(API):
+        return _response(_problem(status, title, shown, values or {}), status)
     page = "desk/error.html" if request.path.startswith(DESK) else "error.html"
-    return _finished(render_template(page, title=title, detail=shown), status)
+    return _response(render_template(page, title=title, detail=shown), status)
 
 
-def _finished(body: str | bytes | Response, status: int) -> Response:
+def _problem(status: int, title: str, detail: str, values: Mapping[str, object]) -> Response:
+    """A problem document (RFC 9457); `values` may name a `parameter` and what was `expected`."""
+    parameter, expected = values.get("parameter"), values.get("expected")
+    problem = ProblemModel(
+        type=f"{here().config.base_url}/{language()}/api/#errors",
+        title=title,
+        status=status,
+        detail=detail,
+        parameter=None if parameter is None else str(parameter),
+        expected=None if expected is None else str(expected),
+    )
+    body = problem.model_dump_json(exclude_none=True)
+    response = Response(body, status, content_type="application/problem+json")
+    response.headers["Content-Language"] = language()
+    return allow_any_origin(response)
+
+
+def _response(body: str | bytes | Response, status: int) -> Response:
     response = make_response(body, status)
     response.headers["Vary"] = "Accept-Language"
     if status == 503:

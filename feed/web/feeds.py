@@ -1,4 +1,4 @@
-"""The feeds, the page that presents them, and the list of them for readers."""
+"""The feeds (RSS, Atom, JSON Feed), the page that lists them, and their OPML."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -22,42 +22,42 @@ FORM = "<any(rss, atom, json):form>"
 @blueprint.get(f"/<language:language>/feed.{FORM}")
 @cacheable
 def everything(form: str) -> Response:
-    """The newest editions."""
+    """The daily feed: the newest editions."""
     return _answer(form, editions.daily_feed(db(), site(), language(), now()))
 
 
 @blueprint.get(f"/<language:language>/archive/<month:first>/feed.{FORM}")
 @cacheable
 def archived(first: date, form: str) -> Response:
-    """The editions of a month that is over."""
+    """The archive feed of a past month (RFC 5005)."""
     return _answer(form, editions.month_feed(db(), site(), language(), first, now()))
 
 
 @blueprint.get(f"/<language:language>/weekly.{FORM}")
 @cacheable
 def weekly(form: str) -> Response:
-    """The newest weeks."""
+    """The weekly feed: the newest weeks."""
     return _answer(form, editions.weekly_feed(db(), site(), language(), now()))
 
 
 @blueprint.get(f"/<language:language>/themes/<slug:slug>/feed.{FORM}")
 @cacheable
 def theme(slug: str, form: str) -> Response:
-    """The newest editions of one theme."""
+    """The feed of one theme."""
     return _answer(form, editions.theme_feed(db(), site(), language(), slug, now()))
 
 
 @blueprint.get(f"/<language:language>/sources/<slug:slug>/feed.{FORM}")
 @cacheable
 def source(slug: str, form: str) -> Response:
-    """The newest editions that come from one source."""
+    """The feed of one source."""
     return _answer(form, editions.source_feed(db(), site(), language(), slug, now()))
 
 
 @blueprint.get("/<language:language>/feeds/")
 @cacheable
 def for_people() -> str:
-    """What feeds there are, and what to do with them."""
+    """The page that lists the feeds and explains them."""
     return render_template(
         "feeds.html",
         themes=library.themes(db()).values(),
@@ -68,10 +68,10 @@ def for_people() -> str:
 @blueprint.get("/feeds.opml")
 @cacheable
 def as_opml() -> Response:
-    """Every feed in every language, as OPML."""
+    """All feeds in all languages, as OPML for feed readers."""
     groups = [(own_name(code), list(_outlines(code))) for code in here().config.languages]
     title = site().name(here().config.languages[0])
-    # The list has no date of its own: it is as old as the site.
+    # The list itself has no date; the site's is stable.
     body = opml.render(title, site().since, groups)
     return allow_any_origin(Response(body, mimetype="text/x-opml"))
 
@@ -101,7 +101,7 @@ def _answer(form: str, channel: Channel) -> Response:
     chosen = FORMATS[form]
     response = Response(chosen.render(channel), content_type=f"{chosen.media_type}; charset=utf-8")
     if channel.hubs and form == "json":
-        # WebSub looks into XML, but not into JSON. A feed names itself once, so XML gets no header.
+        # WebSub subscribers find hubs inside XML, but not inside JSON: these need a Link header.
         links = [("hub", hub) for hub in channel.hubs] + [("self", channel.url + form)]
         response.headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links)
     return allow_any_origin(response)

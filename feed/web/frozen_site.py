@@ -1,7 +1,7 @@
-"""The whole public site as files, for any static host: `devis freeze`.
+"""Static export of the public site (`devis freeze`) for any static host.
 
-Every file is written beside its place and then moved there, so that none is ever half there; the
-names of all of them are remembered, so that what has left the site leaves the folder, too.
+Files are written atomically. A list of them is stored in the folder, so that the next export
+removes the files of pages that no longer exist.
 """
 
 import mimetypes
@@ -26,10 +26,10 @@ from feed.store.connection import opened
 from feed.web.context import FROZEN
 from feed.web.middleware.headers import OPENER, PUBLIC, STRICT_TRANSPORT, cacheable_endpoints
 
-OWN_FOLDER = ".devis"  # in the target: what it holds, and files that are being written
-NOWHERE = "/404.html"
+OWN_FOLDER = ".devis"  # in the target: the list of files, and the file being written
+NOT_FOUND = "/404.html"
 
-_DOOR = Markup(
+_FRONT_PAGE = Markup(
     '<!doctype html>\n<html lang="{code}">\n<head>\n<meta charset="utf-8">\n<title>{name}</title>\n'
     '<meta http-equiv="refresh" content="0; url=/{code}/">\n'
     '<link rel="canonical" href="{address}">\n</head>\n'
@@ -38,8 +38,8 @@ _DOOR = Markup(
 _LINK = Markup('<li><a href="/{0}/" hreflang="{0}" lang="{0}">{1}</a></li>\n')
 
 
-class Frozen:
-    """A folder that holds the site. Raises InstanceError if it holds something else."""
+class FrozenSite:
+    """A folder with the exported site. `write` raises InstanceError if it holds other files."""
 
     def __init__(self, app: Flask, config: Config, clock: Clock, folder: Path) -> None:
         self.written = self.same = self.removed = 0
@@ -47,28 +47,30 @@ class Frozen:
         self._folder = folder.absolute()
         self._own = self._folder / OWN_FOLDER
         self._types: dict[str, str] = {}
-        # Patterns of pages, each with their policy; the front page and 404.html have the usual one.
-        self._policies = dict.fromkeys(("/", NOWHERE), PUBLIC["Content-Security-Policy"])
-        self._rewrites: dict[str, None] = {}  # in their order, once each
+        # Content-Security-Policy by path pattern of pages.
+        self._policies = dict.fromkeys(("/", NOT_FOUND), PUBLIC["Content-Security-Policy"])
+        self._rewrites: dict[str, None] = {}  # ordered, without duplicates
         self._app = app
         self._client = self._app.test_client()
-        self.addresses = [*_addresses(self._app, _values(config, clock)), NOWHERE]
+        self.addresses = [*_addresses(self._app, _values(config, clock)), NOT_FOUND]
         self._known = frozenset(self.addresses)
 
     def write(self, addresses: Iterable[str]) -> None:
-        """Bring the folder up to date; `addresses` are this object's own, in any order."""
-        before = self._begin()
+        """Export the site; `addresses` are this object's own, in any order (for a progress bar)."""
+        before = self._previous_files()
         names = [name for address in addresses for name in self._page(address)]
-        names += [self._file("index.html", self._door().encode())]
-        names += [self._file("_redirects", "\n".join([*self._front(), *self._rewrites, ""]))]
-        names += [self._file("_headers", "\n".join([*self._head(), ""]))]
+        names += [self._file("index.html", self._front_page().encode())]
+        names += [
+            self._file("_redirects", "\n".join([*self._front_redirects(), *self._rewrites, ""]))
+        ]
+        names += [self._file("_headers", "\n".join([*self._headers(), ""]))]
         for name in before - set(names):
             (self._folder / name).unlink(missing_ok=True)
             self.removed += 1
-        self._remember(names)
+        self._store_names(names)
 
-    def _begin(self) -> set[str]:
-        """Take the folder, unless it is somebody else's; the names of the files that are ours."""
+    def _previous_files(self) -> set[str]:
+        """The names of the files of the last export. Raises InstanceError if there are others."""
         known = self._own / "files"
         if self._folder.exists() and any(self._folder.iterdir()) and not known.exists():
             raise InstanceError(
@@ -77,45 +79,47 @@ class Frozen:
             )
         self._own.mkdir(parents=True, exist_ok=True)
         before = set(known.read_text().splitlines()) if known.exists() else set()
-        self._remember(before)
+        self._store_names(before)
         return before
 
-    def _remember(self, names: Iterable[str]) -> None:
+    def _store_names(self, names: Iterable[str]) -> None:
         self._replace(self._own / "files", "\n".join(sorted(names)).encode())
 
     def _page(self, address: str) -> Iterator[str]:
         environ = {FROZEN: True}
-        answer = self._client.get(address, environ_overrides=environ, buffered=True)
-        if address == NOWHERE:
-            yield self._file("404.html", answer.data)
-        elif answer.status_code == 200:
-            name = self._name(address, answer)
-            self._note(name, answer)
-            yield self._file(name, answer.data)
-        elif answer.status_code not in (404, 410):
-            raise InstanceError("%(path)s answered %(status)s.", path=address, status=answer.status)
+        response = self._client.get(address, environ_overrides=environ, buffered=True)
+        if address == NOT_FOUND:
+            yield self._file("404.html", response.data)
+        elif response.status_code == 200:
+            name = self._name(address, response)
+            self._collect_headers(name, response)
+            yield self._file(name, response.data)
+        elif response.status_code not in (404, 410):
+            raise InstanceError(
+                "%(path)s answered %(status)s.", path=address, status=response.status
+            )
 
-    def _name(self, address: str, answer: TestResponse) -> str:
-        """The file for an address; one without a suffix gets a folder, as others lie below it."""
+    def _name(self, address: str, response: TestResponse) -> str:
+        """The file for an address; one without a suffix becomes a folder with an index file."""
         name = address.lstrip("/")
         if name.endswith("/") or not name:
             return f"{name}index.html"
         if "." in name.rpartition("/")[2]:
             return name
-        suffix = mimetypes.guess_extension(answer.mimetype or "") or ".txt"
+        suffix = mimetypes.guess_extension(response.mimetype or "") or ".txt"
         parent = address.rpartition("/")[0]
         given = f"{parent}/:name" if parent in self._known else address
         self._rewrites[f"{given} {given}/index{suffix} 200"] = None
         return f"{name}/index{suffix}"
 
-    def _note(self, name: str, answer: TestResponse) -> None:
-        """Remember a page's policy, and a media type that the name does not tell."""
-        if answer.mimetype == "text/html":
-            self._policies[_pattern(name)] = answer.headers["Content-Security-Policy"]
-        if mimetypes.guess_type(name)[0] != answer.mimetype:
+    def _collect_headers(self, name: str, response: TestResponse) -> None:
+        """Collect a page's policy, and media types that hosts cannot guess from the name."""
+        if response.mimetype == "text/html":
+            self._policies[_pattern(name)] = response.headers["Content-Security-Policy"]
+        if mimetypes.guess_type(name)[0] != response.mimetype:
             parts = name.split("/")
             place = f"*/{parts[-1]}" if parts[0] in self._config.languages else name
-            self._types[f"/{place}"] = answer.content_type
+            self._types[f"/{place}"] = response.content_type
 
     def _file(self, name: str, content: bytes | str) -> str:
         data = content.encode() if isinstance(content, str) else content
@@ -136,24 +140,24 @@ class Frozen:
             os.fsync(target.fileno())
         beside.replace(path)
 
-    def _door(self) -> str:
-        """The front page: the first language, and the way to the others."""
+    def _front_page(self) -> str:
+        """The front page: redirects to the first language, with links to all."""
         codes = self._config.languages
         links = Markup("").join(_LINK.format(code, own_name(code)) for code in codes)
         name = self._config.site_names[codes[0]]
         address = f"{self._config.base_url}/{codes[0]}/"
-        return _DOOR.format(code=codes[0], name=name, address=address, links=links)
+        return _FRONT_PAGE.format(code=codes[0], name=name, address=address, links=links)
 
-    def _front(self) -> list[str]:
-        """Redirects from the front page, for hosts that read them from a file."""
+    def _front_redirects(self) -> list[str]:
+        """Redirects of the front page by language, in the `_redirects` format of Netlify."""
         first, *others = self._config.languages
         return [*(f"/ /{code}/ 302 Language={code}" for code in others), f"/ /{first}/ 302"]
 
-    def _head(self) -> Iterator[str]:
-        """The headers that the site itself sends, in the form of Netlify and Cloudflare Pages.
+    def _headers(self) -> Iterator[str]:
+        """The site's own headers, in the `_headers` format of Netlify and Cloudflare Pages.
 
-        Those hosts send the headers of every pattern that fits, and browsers obey each policy of
-        several: so a page has a policy from one pattern only.
+        These hosts send the headers of every matching pattern, and browsers enforce all policies:
+        so each page must match one pattern with a policy only.
         """
         yield from (
             "/*",
@@ -174,9 +178,7 @@ class Frozen:
 
 
 def _pattern(name: str) -> str:
-    """The pattern of `_headers` for the page in a file and its siblings: those of one section of
-    one language, or the editions of one year.
-    """
+    """The `_headers` pattern of a page's file: its section of one language, or its year."""
     language, _, rest = name.removesuffix("index.html").partition("/")
     section = rest.partition("/")[0]
     if not section:
@@ -185,13 +187,13 @@ def _pattern(name: str) -> str:
 
 
 def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
-    """What each part of an address can be."""
+    """All values of each part of an address."""
     with opened(config.database, read_only=True) as db:
         today = editions.site(db, config, clock()).today(clock())
         principles = library.principles(db)
         return {
             "language": config.languages,
-            "tag": config.languages,  # the widget takes any, of which these are enough
+            "tag": config.languages,  # the widget accepts any language tag; these suffice
             "day": ledger.dates(db, today),
             "first": [first for first, _ in ledger.months(db, today)],
             "principles": [slug for slug, item in principles.items() if item.is_public],
@@ -201,7 +203,7 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
 
 
 def _addresses(app: Flask, values: Mapping[str, Sequence[Any]]) -> Iterator[str]:
-    """Every address of every view that is kept, and of every file beside the pages."""
+    """All addresses of all cacheable views and static files."""
     routes, endpoints = app.url_map.bind(""), cacheable_endpoints(app)
     for rule in app.url_map.iter_rules():
         if rule.endpoint in endpoints:

@@ -1,4 +1,4 @@
-"""Whether the site is alive, and whether it is well: for machines that watch over it."""
+"""Health checks at /healthz for monitoring: liveness, and with `?full` the state of the site."""
 
 from datetime import datetime
 from typing import Any
@@ -17,12 +17,12 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Says ok while the process answers. With `?full`, 503 unless the site is well, and why."""
+    """200 while the process answers. With `?full`, JSON, and 503 unless the site is healthy."""
     if "full" not in request.args:
         return Response("ok\n", content_type="text/plain; charset=utf-8")
-    asks = ops_auth.asks()
-    facts, is_well = _facts(in_full=asks)
-    if asks:
+    is_operator = ops_auth.is_operator()
+    facts, is_well = _facts(in_full=is_operator)
+    if is_operator:
         facts["checks"] = _checks()
     response = jsonify(facts)
     response.status_code = 200 if is_well else 503
@@ -31,26 +31,26 @@ def healthz() -> Response:
 
 
 def _facts(*, in_full: bool) -> tuple[dict[str, Any], bool]:
-    """What everybody may know, and with `in_full` more of the letters; and whether all is well."""
-    from feed.checks import health  # slow to load, and not for every process
+    """Public facts, with `in_full` also about the digests; and whether all is well."""
+    from feed.checks import health  # slow to import, and needed here only
 
     try:
         migrations.check(db())
-        felt = health.measure(db(), site(), now())
+        state = health.measure(db(), site(), now())
     except (DevisError, DriverError):
         return {"status": "bad", "database": "bad"}, False
     facts: dict[str, Any] = {
-        "status": "good" if felt.is_well else "bad",
-        "today": {"date": felt.today.isoformat(), "languages": felt.languages},
-        "mail": {"stuck": felt.stuck},
+        "status": "good" if state.is_well else "bad",
+        "today": {"date": state.today.isoformat(), "languages": state.languages},
+        "mail": {"stuck": state.stuck},
     }
     if in_full:
-        facts["mail"] |= {"last_sent": _stamp(felt.last_sent), "waiting": felt.waiting}
-    return facts, felt.is_well
+        facts["mail"] |= {"last_sent": _stamp(state.last_sent), "waiting": state.waiting}
+    return facts, state.is_well
 
 
 def _checks() -> list[dict[str, str]]:
-    """What `devis check` says, but for what takes its time."""
+    """The findings of `devis check`, without the slow checks."""
     from feed import checks
 
     t = translator("en")  # as the command line

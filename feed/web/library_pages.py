@@ -1,4 +1,4 @@
-"""The library: principles with search, themes and sources."""
+"""The public library: principles with search, themes and sources."""
 
 from flask import Blueprint, abort, render_template, request
 
@@ -12,18 +12,18 @@ from feed.web.middleware.headers import cacheable, cacheable_by
 blueprint = Blueprint("library", __name__)
 
 PAGE_LENGTH = 40
-MOST = 1_000_000  # in a file there is no next page
-LONGEST_QUERY = 200
+FROZEN_LENGTH = 1_000_000  # a static site has no page parameter
+MAX_QUERY_LENGTH = 200
 
 
 @blueprint.get("/<language:language>/principles/")
 @cacheable_by("q", "theme", "source", "page")
 def principles() -> str:
-    """The published principles, by title or by a search; 40 on a page."""
+    """The published principles, by title or by relevance to a search, 40 on a page."""
     given = request.args
     query = Query(
         language(),
-        _printable(given.get("q", ""))[:LONGEST_QUERY].strip(),
+        _printable(given.get("q", ""))[:MAX_QUERY_LENGTH].strip(),
         given.get("theme", ""),
         given.get("source", ""),
     )
@@ -47,7 +47,7 @@ def principles() -> str:
 
 
 def _page_length() -> int:
-    return MOST if FROZEN in request.environ else PAGE_LENGTH
+    return FROZEN_LENGTH if FROZEN in request.environ else PAGE_LENGTH
 
 
 def _printable(text: str) -> str:
@@ -57,14 +57,14 @@ def _printable(text: str) -> str:
 @blueprint.get("/<language:language>/principles/<slug:slug>/")
 @cacheable
 def principle(slug: str) -> str:
-    """One principle, with the dates on which it was shown."""
+    """One principle, with the dates of its editions."""
     return render_template("principle.html", view=editions.principle(db(), site(), slug, now()))
 
 
 @blueprint.get("/<language:language>/themes/")
 @cacheable
 def themes() -> str:
-    """Every theme, with the number of its principles."""
+    """All themes, with the number of their principles."""
     counts = library.theme_counts(db())
     return render_template("themes.html", themes=library.themes(db()).values(), counts=counts)
 
@@ -81,7 +81,7 @@ def theme(slug: str) -> str:
 @blueprint.get("/<language:language>/sources/")
 @cacheable
 def sources() -> str:
-    """Every source, with the number of its principles."""
+    """All sources, with the number of their principles."""
     return render_template(
         "sources.html",
         sources=library.public_sources(db()).values(),

@@ -1,4 +1,6 @@
-"""What every site has: the way in, about, robots, sitemap, icon, security contact."""
+"""Pages and files of the site itself: language redirect, about, robots, sitemap, favicon,
+security.txt.
+"""
 
 from datetime import timedelta
 from itertools import chain
@@ -19,7 +21,7 @@ blueprint = Blueprint("service", __name__)
 
 @blueprint.get("/")
 def root() -> AnyResponse:
-    """The front page in the visitor's language."""
+    """Redirect to the front page in the visitor's language (Accept-Language)."""
     code = negotiate(accepted_languages(), here().config.languages)
     response = redirect(url_for("pages.today", language=code), 302)
     response.headers["Vary"] = "Accept-Language"
@@ -29,7 +31,7 @@ def root() -> AnyResponse:
 @blueprint.get("/<language:language>/about/")
 @cacheable
 def about() -> str:
-    """What this is, what it keeps of its visitors, and the terms of the content."""
+    """About the site, its privacy policy, and the content's terms of use."""
     return render_template(
         "about.html", sources=library.public_sources(db()).values(), confirm_days=CONFIRM_DAYS
     )
@@ -38,7 +40,7 @@ def about() -> str:
 @blueprint.get("/robots.txt")
 @cacheable
 def robots() -> Response:
-    """Everything may be read but what is somebody's own."""
+    """robots.txt: everything may be crawled but subscribers' own pages."""
     rules = f"User-agent: *\nAllow: /\nDisallow: {SUBSCRIPTION}\n"
     body = f"{rules}\nSitemap: {site().url('/sitemap.xml')}\n"
     return Response(body, content_type="text/plain; charset=utf-8")
@@ -47,7 +49,7 @@ def robots() -> Response:
 @blueprint.get("/sitemap.xml")
 @cacheable
 def site_map() -> Response:
-    """Every public page."""
+    """The sitemap of all public pages, in all languages."""
     today = site().today(now())
     paths = chain(
         [
@@ -75,17 +77,17 @@ def site_map() -> Response:
 @blueprint.get("/favicon.ico")
 @cacheable
 def favicon() -> AnyResponse:
-    """The icon, where browsers look for it."""
+    """The favicon at its default address."""
     return current_app.send_static_file("favicon.ico")
 
 
 @blueprint.get("/.well-known/security.txt")
 @cacheable
 def security() -> Response:
-    """Whom to tell of a weakness (RFC 9116); without a contact, the page that tells who we are."""
+    """security.txt (RFC 9116); without DEVIS_CONTACT it points to the about page."""
     contact = site().contact or site().url(url_for(".about", language=site().languages[0]))
     address = contact if contact.startswith("http") else f"mailto:{contact}"
-    # A year at most, and the same all month, so that the bytes do not change every second.
+    # Less than a year ahead, and stable for a month, so that the bytes can be cached.
     month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     expires = (month + timedelta(days=180)).isoformat()
     body = (

@@ -1,30 +1,39 @@
-"""Signing up for letters: a form that needs no script, and one answer for everybody."""
+"""The sign-up form for digests, usable without scripts, with a honeypot against bots.
 
+Every address gets the same answer, so that nobody learns who subscribes.
+"""
+
+import hashlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from itsdangerous import BadSignature, Signer
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.errors import FormError, gettext_noop
 from feed.subscribers import consent_texts, subscriptions
 from feed.subscribers.links import CONFIRM_DAYS
-from feed.web import form_state, honeypot, timezones
+from feed.web import subscription_form
 from feed.web.context import db, here, key, language, now, site, translate
-from feed.web.form_state import FormState
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
+from feed.web.subscription_form import FormState
 
 blueprint = Blueprint("subscribe", __name__, url_prefix="/<language:language>/subscribe")
 
-STALE = gettext_noop("The form had been open for too long. Nothing is lost: send it again.")
+HONEYPOT = "comment"  # a form field that people do not see; bots fill it in
+STAMP = "stamp"  # a form field with the signed time at which the form was fetched
+STAMP_LIFETIME = timedelta(days=1)
+EXPIRED = gettext_noop("The form had been open for too long. Nothing is lost: send it again.")
 TOO_MANY = gettext_noop(
     "Many people are signing up from your network just now. Send it again in a minute."
 )
 
 
 @blueprint.before_request
-def not_set_up() -> Response | None:
-    """Where no mail can go out, every page here says so, and no address is taken."""
+def check_sign_up_is_open() -> Response | None:
+    """Answer with a notice while no e-mail can be sent, so that no address is collected."""
     if here().config.accepts_sign_ups:
         return None
     status = 200 if request.method in ("GET", "HEAD") else 503
@@ -33,63 +42,82 @@ def not_set_up() -> Response | None:
 
 @blueprint.get("/")
 def form() -> Response:
-    """The form, as most people would fill it in."""
+    """The form, filled in with the usual preferences."""
     config = here().config
     usual = {
         "language": language(),
         "cadence": "daily",
         "days": "every",
         "hour": str(config.digest_hour),
-        "timezone": timezones.nearest(config.timezone.key),
+        "timezone": subscription_form.nearest_timezone(config.timezone.key),
     }
-    return _page(form_state.again(translate(), usual), guess=True)
+    form = subscription_form.with_errors(translate(), usual)
+    return _page(form, guess_timezone=True)
 
 
 @blueprint.post("/")
 def sign_up() -> AnyResponse:
-    """Ask for letters; what comes of it is told by mail alone."""
+    """Request a subscription; whether the address is known is said by e-mail only."""
     given = request.form
-    if honeypot.is_trapped(given):
+    if given.get(HONEYPOT):
         return redirect(url_for(".sent"), 303)
-    if not honeypot.is_fresh(key(), given, now()):
-        return _page(form_state.again(translate(), given, problem=STALE), 422)
+    if not stamp_is_valid(key(), given.get(STAMP, ""), now()):
+        return _page(subscription_form.with_errors(translate(), given, problem=EXPIRED), 422)
     try:
         subscriptions.sign_up(
             db(), site(), here().config, given, request.path, now(), shown_in=language()
         )
     except FormError as error:
-        return _page(form_state.again(translate(), given, error.fields), 422)
+        return _page(subscription_form.with_errors(translate(), given, error.fields), 422)
     return redirect(url_for(".sent"), 303)
 
 
 @blueprint.get("/sent/")
 def sent() -> str:
-    """What to do now, whoever it was that asked."""
+    """What to do next; the same for every address."""
     return render_template("subscribe_sent.html", days=CONFIRM_DAYS)
 
 
 @blueprint.errorhandler(429)
 def too_many(error: TooManyRequests) -> Response:
-    """The form again, with all that was typed, unless that is too much, too."""
+    """The form again with what was typed, unless the request is too large to read."""
     try:
         typed: Mapping[str, str] = request.form
     except RequestEntityTooLarge:
         typed = {}
-    return _page(form_state.again(translate(), typed, problem=TOO_MANY), 429)
+    return _page(subscription_form.with_errors(translate(), typed, problem=TOO_MANY), 429)
 
 
-def _page(form: FormState, status: int = 200, *, guess: bool = False) -> Response:
-    """The form. With `guess`, its timezone is the browser's, where that tells."""
+def new_stamp(key: bytes, now: datetime) -> str:
+    """A signed time stamp for the form."""
+    return _signer(key).sign(str(int(now.timestamp()))).decode()
+
+
+def stamp_is_valid(key: bytes, stamp: str, now: datetime) -> bool:
+    """Whether a stamp was signed here, STAMP_LIFETIME ago at most."""
+    try:
+        fetched = int(_signer(key).unsign(stamp))
+    except (BadSignature, ValueError):
+        return False
+    return now.timestamp() - fetched <= STAMP_LIFETIME.total_seconds()
+
+
+def _signer(key: bytes) -> Signer:
+    return Signer(key, salt="sign-up", key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def _page(form: FormState, status: int = 200, *, guess_timezone: bool = False) -> Response:
+    """The form. With `guess_timezone`, a script chooses the browser's timezone."""
     response = make_response(
         render_template(
             "subscribe.html",
             form=form,
-            guess=guess,
-            trap=honeypot.TRAP,
-            stamp_name=honeypot.STAMP,
-            stamp=honeypot.stamp(key(), now()),
-            timezones=timezones.grouped(language()),
-            nearest_timezone=timezones.nearest,
+            guess=guess_timezone,
+            trap=HONEYPOT,
+            stamp_name=STAMP,
+            stamp=new_stamp(key(), now()),
+            timezones=subscription_form.timezones(language()),
+            nearest_timezone=subscription_form.nearest_timezone,
             consent=consent_texts.offered(translate(), site().name(language())),
             domains=here().config.mail_domains,
         ),

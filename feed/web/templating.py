@@ -1,4 +1,4 @@
-"""What every template knows: the words of the page's language, the site, and its addresses."""
+"""Template globals, filters and variables: translations, site names, links and assets."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ from feed.web.context import FROZEN, Context, language, translate
 
 
 def init(app: Flask, context: Context) -> None:
-    """Give the templates of `app` their words and functions."""
+    """Register globals, filters and context variables with `app`."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         lambda message: translate().gettext(message),
@@ -38,11 +38,11 @@ def init(app: Flask, context: Context) -> None:
         month=lambda value: translate().month(value),
         month_name=lambda value: translate().month_name(value),
         number=lambda value: translate().number(value),
-        said=_said,
+        said=_text,
     )
 
     @app.context_processor
-    def page() -> dict[str, Any]:
+    def template_variables() -> dict[str, Any]:
         config, code = context.config, language()
         return {
             "lang": code,
@@ -56,13 +56,13 @@ def init(app: Flask, context: Context) -> None:
         }
 
 
-def _said(item: Principle | Theme | Source) -> Text | tuple[str, Any]:
-    """A principle, theme or source in the page's language, or in the one it has."""
+def _text(item: Principle | Theme | Source) -> Text | tuple[str, Any]:
+    """The text in the page's language, or in the original's."""
     return item.text(language())
 
 
 def _siblings(codes: tuple[str, ...]) -> dict[str, str]:
-    """The path of this page in every language; empty on an address that has none."""
+    """This page's path in every language; empty if its address has no language."""
     endpoint, arguments = request.endpoint, request.view_args or {}
     if endpoint is None or not current_app.url_map.is_endpoint_expecting(endpoint, "language"):
         return {}
@@ -70,12 +70,12 @@ def _siblings(codes: tuple[str, ...]) -> dict[str, str]:
 
 
 def _assets(folder: Path) -> Any:
-    """A function that gives a static file's address, with its content's mark behind it."""
-    marks: dict[str, str] = {}
+    """A function that returns a static file's URL with a hash of its content."""
+    hashes: dict[str, str] = {}
 
     def asset(name: str) -> str:
-        if name not in marks:
-            marks[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
-        return url_for("static", filename=name, v=marks[name])
+        if name not in hashes:
+            hashes[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:8]
+        return url_for("static", filename=name, v=hashes[name])
 
     return asset

@@ -1,16 +1,19 @@
-"""The widget: one small document for an iframe, and the script of the custom element.
+"""The widget: a page for iframes, a custom element, and the options of both.
 
-The document asks for nothing else: its style and its script stand in it, allowed by their hashes,
-so that it works in a sandbox without an origin, too.
+The page loads nothing else: style and script are inline, allowed by hash in its policy, so that it
+works in a sandboxed iframe without an origin, too.
 """
 
 import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, render_template, request
 
@@ -21,7 +24,6 @@ from feed.model import Showing
 from feed.publish import markup
 from feed.publish.api_locale import RequestLocale, request_locale
 from feed.publish.api_query import EXPECTED, LONGEST_TAG, TAG
-from feed.web import widget_options
 from feed.web.context import db, here, now, site, translate
 from feed.web.errors import STATUS
 from feed.web.middleware.headers import allow_any_origin, cacheable, cacheable_by
@@ -30,7 +32,7 @@ blueprint = Blueprint("widget", __name__)
 
 FILES = Path(__file__).resolve().parent / "templates" / "widget"
 
-# What the custom element says itself, in every language of the site.
+# Texts of the custom element itself, in every language of the site.
 LABELS = {
     "reflection": gettext_noop("To think about"),
     "practice": gettext_noop("To do today"),
@@ -39,24 +41,93 @@ LABELS = {
 }
 
 
+PARTS = ("title", "statement", "reflection", "practice", "credit")
+SCHEMES = ("auto", "light", "dark")
+LAYOUTS = ("card", "line", "wide")
+SIZES = ("small", "medium", "large", "huge")
+DEFAULT_PARTS = ("statement", "credit")
+
+_ONE_OF = {
+    "scheme": (SCHEMES, gettext_noop("auto, light or dark")),
+    "layout": (LAYOUTS, gettext_noop("card, line or wide")),
+    "text-size": (SIZES, gettext_noop("small, medium, large or huge")),
+}
+_SHOW = gettext_noop(
+    "some of title, statement, reflection, practice and credit, with blanks between"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WidgetOptions:
+    """Appearance of the widget: colours, layout, text size, and the parts to show, in order."""
+
+    scheme: str = "auto"
+    layout: str = "card"
+    size: str = "medium"
+    show: tuple[str, ...] = DEFAULT_PARTS
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The options that differ from the defaults, by parameter or attribute name."""
+        given = {
+            "scheme": self.scheme,
+            "layout": self.layout,
+            "text-size": self.size,
+            "show": " ".join(self.show),
+        }
+        defaults = {"scheme": "auto", "layout": "card", "text-size": "medium"}
+        defaults["show"] = " ".join(DEFAULT_PARTS)
+        return {name: value for name, value in given.items() if value != defaults[name]}
+
+    @property
+    def query(self) -> str:
+        """The options as a query string with its question mark; empty if all are defaults."""
+        return f"?{urlencode(self.parameters)}" if self.parameters else ""
+
+    @property
+    def height(self) -> int:
+        """A height in pixels that fits most texts, for an iframe that cannot resize itself."""
+        lines = {"title": 60, "statement": 110, "reflection": 90, "practice": 90, "credit": 50}
+        wanted = 60 + sum(lines[part] for part in self.show)
+        factor = {"small": 0.9, "medium": 1, "large": 1.3, "huge": 2}[self.size]
+        wide = {"card": 1.0, "line": 0.6, "wide": 0.75}[self.layout]
+        return int(wanted * factor * wide / 10) * 10
+
+
+def read_options(given: Mapping[str, str], show: Sequence[str]) -> WidgetOptions:
+    """Read the options of a query string. Raises ParameterError at the first invalid one."""
+    for name, (choices, expected) in _ONE_OF.items():
+        if given.get(name, choices[0]) not in choices:
+            raise ParameterError(name, given[name], expected)
+    parts = " ".join(show).replace(",", " ").split()
+    if not set(parts) <= set(PARTS) or (show and not parts):
+        raise ParameterError("show", " ".join(show), _SHOW)
+    return WidgetOptions(
+        given.get("scheme", "auto"),
+        given.get("layout", "card"),
+        given.get("text-size", "medium"),
+        tuple(part for part in PARTS if part in parts) or DEFAULT_PARTS,
+    )
+
+
 @blueprint.get("/<tag>/widget/")
 @cacheable_by("scheme", "show", "layout", "text-size")
 def page(tag: str) -> Response:
-    """Today's edition, for an iframe: in the language of the tag, else in the original's."""
+    """Today's edition as a page for an iframe, in the language of the tag or the original."""
     asked = _locale(tag)
-    look = widget_options.read(request.args, request.args.getlist("show"))
+    options = read_options(request.args, request.args.getlist("show"))
     view = editions.today(db(), site(), now())
     if view is None:
         message = translate().gettext("The first principle is on its way")
-        return allow_any_origin(_document(look, message=message))
-    return allow_any_origin(shown(asked, look, view.showing))
+        return allow_any_origin(_page(options, message=message))
+    return allow_any_origin(edition_page(asked, options, view.showing))
 
 
-def shown(asked: RequestLocale, look: widget_options.WidgetOptions, showing: Showing) -> Response:
-    """The document that shows an edition."""
+def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing) -> Response:
+    """The widget page of an edition; also used by the desk's preview."""
     text = asked.text(showing.principle)
-    return _document(
-        look,
+    return _page(
+        options,
         text=text,
         note=asked.note(text),
         credit=markup.credit(asked.translator, showing.source, showing.principle),
@@ -68,27 +139,27 @@ def shown(asked: RequestLocale, look: widget_options.WidgetOptions, showing: Sho
 @blueprint.get("/widget.js")
 @cacheable
 def script() -> Response:
-    """The custom element, with the few words it says itself."""
-    words = {
+    """The script of the custom element `<devis-principle>`, with its texts in all languages."""
+    texts = {
         code: {name: translator(code).gettext(text) for name, text in LABELS.items()}
         for code in site().languages
     }
-    said = json.dumps(words, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-    body = _source("element.js").replace("__WORDS__", said)
+    data = json.dumps(texts, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    body = _source("element.js").replace("__WORDS__", data)
     body = body.replace("__BASE__", json.dumps(site().base_url))
     return allow_any_origin(Response(body, content_type="text/javascript; charset=utf-8"))
 
 
 @blueprint.errorhandler(DevisError)
-def refused(error: DevisError) -> Response:
-    """A fault in the place of the widget: small, and framed like it."""
+def handle_error(error: DevisError) -> Response:
+    """Error page in the size of the widget, framable like it."""
     status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-    said = translate().gettext("The library cannot be read right now.")
+    message = translate().gettext("The library cannot be read right now.")
     if isinstance(error, ParameterError):
         error.values["expected"] = translate().gettext(error.expected)
     if status < 500:
-        said = translate().gettext(error.message, **error.values)
-    return allow_any_origin(_document(widget_options.WidgetOptions(), status, message=said))
+        message = translate().gettext(error.message, **error.values)
+    return allow_any_origin(_page(WidgetOptions(), status, message=message))
 
 
 def _locale(tag: str) -> RequestLocale:
@@ -101,15 +172,17 @@ def _locale(tag: str) -> RequestLocale:
 
 
 def _until(showing: Showing) -> str | None:
-    """When the next edition is due; None in a rehearsal, whose clock the browser does not share."""
+    """When the next edition is due (ISO 8601); None in a rehearsal, on a clock of its own."""
     if here().config.rehearsal:
         return None
     return site().start(showing.edition.date + timedelta(days=1)).isoformat()
 
 
-def _document(look: widget_options.WidgetOptions, status: int = 200, **values: object) -> Response:
+def _page(options: WidgetOptions, status: int = 200, **values: object) -> Response:
     style, script = _source("page.css"), _source("page.js")
-    body = render_template("widget/page.html", look=look, style=style, script=script, **values)
+    body = render_template(
+        "widget/page.html", options=options, style=style, script=script, **values
+    )
     response = Response(body, status, content_type="text/html; charset=utf-8")
     ancestors = " ".join(("'self'", *here().config.embed_origins))
     response.headers["Content-Security-Policy"] = (
@@ -126,5 +199,5 @@ def _hash(text: str) -> str:
 
 @lru_cache
 def _source(name: str) -> str:
-    """One of the widget's own files, as it is."""
+    """The content of one of the widget's template files."""
     return (FILES / name).read_text(encoding="utf-8").strip()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Command, answers, fetch, free_port, outside, wait_until
-from tests.files.test_exchange_files import ODD
+from tests.test_exchange import ODD
 
 DATABASE = Path("instance", "devis.sqlite3")
 LIBRARY = ROOT / "data"
@@ -89,8 +89,8 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "withdraw": (["2031-05-05", "--reason", "A mistake"], "In its place: "),
         "freeze": (["site"], " files written, 0 unchanged, 0 removed."),
         "digest": (["preview", "--lang", "sv"], "Att fundera på"),
-        "hub": (["status"], "Nobody was to be told of anything."),
-        "bounce": ([], "none, about nobody known"),
+        "hub": (["status"], "There were no notifications."),
+        "bounce": ([], "none, about an unknown address"),
         "curator": (["add", "anna@example.org"], "/desk/link/"),
         "migrate": ([], "Nothing to do."),
         "backup": (["away"], " rows, "),

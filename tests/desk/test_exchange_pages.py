@@ -22,8 +22,8 @@ from feed.library import editing, exchange
 from feed.server import database_setup
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
-from tests.files.test_exchange_files import ODD, contents
 from tests.staff import Desk, Seat
+from tests.test_exchange import ODD, contents
 
 HEAD = "slug,source,language,title,statement\n"
 SLUG = "listen-first"

@@ -72,7 +72,7 @@ def test_due_send_and_status_tell_the_same_story(house: Command) -> None:
     assert house("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
     due = house("digest", "due", **SEVEN).stdout
     assert due == "2031-05-05  daily  en  1\n2031-05-05  daily  sv  1\n"
-    assert house("digest", "send", "--dry-run", **SEVEN).stdout == "2 letters would be sent.\n"
+    assert house("digest", "send", "--dry-run", **SEVEN).stdout == "2 digests would be sent.\n"
     assert not (house.folder / "instance" / "outbox").exists()
     sent = house("digest", "send", **SEVEN).stdout
     assert sent.endswith("2 sent\n")
@@ -221,9 +221,9 @@ def test_any_returned_message_is_read_to_its_end_in_little_time(house: Command) 
     done = subprocess.run(
         ["/bin/sh", "-c", " ".join(endless)], cwd=house.folder, env=environ, capture_output=True
     )
-    assert done.stdout.split(b"\n")[:2] == [b"none, about nobody known", b"0"]
+    assert done.stdout.split(b"\n")[:2] == [b"none, about an unknown address", b"0"]
     wrapped = "Content-Type: message/rfc822\n\n" * 20_000
-    assert house("bounce", given=wrapped, **MONDAY).stdout == "none, about nobody known\n"
+    assert house("bounce", given=wrapped, **MONDAY).stdout == "none, about an unknown address\n"
 
 
 @pytest.mark.parametrize(

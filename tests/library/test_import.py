@@ -15,8 +15,8 @@ from feed.library import exchange
 from feed.model import Principle
 from feed.store import library, meta
 from tests.conftest import NOON, Installation
-from tests.files.test_exchange_files import ODD, contents, exported
 from tests.golden import FOLDER
+from tests.test_exchange import ODD, contents, exported
 
 Install = Callable[..., Installation]
 LATER = NOON + timedelta(hours=1)

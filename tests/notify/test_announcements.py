@@ -870,7 +870,7 @@ def test_the_command_sends_once_and_tells_what_became_of_it(
 
 def test_the_status_before_any_announcement(command: Command) -> None:
     command("init")
-    assert command("hub", "status").stdout == "Nobody was to be told of anything.\n"
+    assert command("hub", "status").stdout == "There were no notifications.\n"
     assert command("hub", "send").stdout == "Nothing.\n"
 
 

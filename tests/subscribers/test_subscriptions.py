@@ -19,7 +19,7 @@ from feed.model import tokens
 from feed.server import database_setup
 from feed.store.connection import connect
 from feed.subscribers import forms
-from feed.web import honeypot, timezones
+from feed.web import subscribe, subscription_form
 from tests.conftest import NOON, Installation, settings
 from tests.door import Door, door_of
 from tests.house import WISHES
@@ -843,7 +843,7 @@ def test_no_token_ever_comes_into_a_log(
     token = letter.rpartition("/")[2]
 
     with monkeypatch.context() as broken:
-        broken.setattr("feed.web.subscriber_pages.render_template", lambda *_, **__: 1 / 0)
+        broken.setattr("feed.web.subscription.render_template", lambda *_, **__: 1 / 0)
         assert door.get(letter + "/unsubscribe").status_code == 500
         broken.setattr("feed.web.errors.render_template", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):  # not even an error page
@@ -867,7 +867,7 @@ def test_no_token_ever_comes_into_a_log(
 
 @pytest.mark.parametrize("language", ["en", "sv"])
 def test_every_timezone_can_be_found_by_one_name(language: str) -> None:
-    regions = timezones.grouped(language)
+    regions = subscription_form.timezones(language)
     listed = [zone.name for _, zones in regions for zone in zones]
     older = [name for _, zones in regions for zone in zones for name in zone.also.split()]
     assert sorted([*listed, *older, "UTC"]) == sorted(forms.timezones())
@@ -891,7 +891,7 @@ def test_every_timezone_can_be_found_by_one_name(language: str) -> None:
     ],
 )
 def test_the_form_begins_with_the_sites_timezone(setting: str, chosen: str) -> None:
-    assert timezones.nearest(setting) == chosen
+    assert subscription_form.nearest_timezone(setting) == chosen
 
 
 def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(door: Door) -> None:
@@ -903,7 +903,7 @@ def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(door: D
 
 def test_the_stamp_needs_the_key(door: Door) -> None:
     key = door.house.key
-    given = {honeypot.STAMP: honeypot.stamp(key, NOON)}
-    assert honeypot.is_fresh(key, given, NOON)
-    assert not honeypot.is_fresh(b"another key, as long", given, NOON)
-    assert not honeypot.is_fresh(key, {}, NOON)
+    stamp = subscribe.new_stamp(key, NOON)
+    assert subscribe.stamp_is_valid(key, stamp, NOON)
+    assert not subscribe.stamp_is_valid(b"another key, as long", stamp, NOON)
+    assert not subscribe.stamp_is_valid(key, "", NOON)

@@ -156,9 +156,11 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
 def test_every_view_that_is_kept_is_frozen(devis: Installation, tmp_path: Path) -> None:
     client = devis.client()
     app = client.application
-    site = frozen_site.Frozen(app, devis.config, app.extensions["devis"].clock, tmp_path / "site")
+    site = frozen_site.FrozenSite(
+        app, devis.config, app.extensions["devis"].clock, tmp_path / "site"
+    )
     routes = app.url_map.bind("")
     reached = {
-        routes.match(address)[0] for address in site.addresses if address != frozen_site.NOWHERE
+        routes.match(address)[0] for address in site.addresses if address != frozen_site.NOT_FOUND
     }
     assert reached == cacheable_endpoints(app) | {"static"}

@@ -26,7 +26,7 @@ from feed.app import wsgi
 from feed.clock import Clock
 from feed.editions import pins
 from feed.library import exchange
-from feed.web.middleware.content_version import LOOK_SECONDS
+from feed.web.middleware.content_version import POLL_SECONDS
 from feed.web.middleware.page_cache import PageCache
 from tests.conftest import NOON, Answer, Installation, fetch
 
@@ -435,12 +435,12 @@ class Visited:
         """Set the clock of the web process; nobody publishes meanwhile."""
         object.__setattr__(self.clock, "origin", now)
         object.__setattr__(self.clock, "began", time.monotonic())
-        time.sleep(2 * LOOK_SECONDS)  # until the process looks at the database again
+        time.sleep(2 * POLL_SECONDS)  # until the process looks at the database again
 
     def publish(self, now: datetime) -> None:
         self.installation.now = now
         self.installation.publish()
-        time.sleep(2 * LOOK_SECONDS)
+        time.sleep(2 * POLL_SECONDS)
 
 
 def visit(installation: Installation) -> Visited:

@@ -16,7 +16,7 @@ from feed.app import wsgi
 from feed.clock import Clock
 from feed.library import exchange
 from feed.web.middleware import content_version
-from feed.web.middleware.conditional import coding, reduced
+from feed.web.middleware.conditional import coding, normalised_query
 from feed.web.middleware.content_version import State
 from feed.web.middleware.page_cache import PageCache
 from tests.conftest import NOON, Installation, fetch
@@ -69,8 +69,8 @@ def test_the_coding_is_the_best_that_is_taken(accepted: str, chosen: str) -> Non
 
 
 def test_a_query_is_reduced_to_what_the_page_knows() -> None:
-    assert reduced("b=2&x=1&a=1", ("a", "b")) == "a=1&b=2"
-    assert reduced("x=1", ()) == reduced("", ("a",)) == ""
+    assert normalised_query("b=2&x=1&a=1", ("a", "b")) == "a=1&b=2"
+    assert normalised_query("x=1", ()) == normalised_query("", ("a",)) == ""
 
 
 def test_another_day_is_seen_although_nothing_was_written(devis: Installation) -> None:
@@ -152,12 +152,12 @@ def test_while_one_request_looks_at_the_database_others_are_answered_from_memory
 ) -> None:
     monkeypatch.setattr(content_version, "LATE_SECONDS", 60)
     known = cache.content.state(NOON)
-    time.sleep(2 * content_version.LOOK_SECONDS)
-    assert cache.content.seen(NOON) is None
-    assert cache.content.seen(NOON) is known
+    time.sleep(2 * content_version.POLL_SECONDS)
+    assert cache.content.known_state(NOON) is None
+    assert cache.content.known_state(NOON) is known
     monkeypatch.setattr(content_version, "LATE_SECONDS", 0)  # that look takes too long
-    assert cache.content.seen(NOON) is None
+    assert cache.content.known_state(NOON) is None
     monkeypatch.setattr(content_version, "LATE_SECONDS", 60)
     cache.content.expect_change()
-    assert cache.content.seen(NOON) is None
-    assert cache.content.seen(NOON) is None
+    assert cache.content.known_state(NOON) is None
+    assert cache.content.known_state(NOON) is None

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import pytest
 
 from feed.server.processes import HEADER_SECONDS
-from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, HELD_BYTES
-from feed.web.middleware.headers import LARGEST_BODY
+from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, MAX_BUFFERED_BYTES
+from feed.web.middleware.headers import MAX_BODY_BYTES
 from tests.conftest import fetch
 from tests.house import WISHES
 from tests.server.test_serve import Running, start
@@ -177,7 +177,7 @@ def answered(port: int, sent: bytes) -> bytes:
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(port: int) -> None:
     began = time.monotonic()
     for extra in ((), ("Expect: 100-continue",)):
-        answer = answered(port, request(f"Content-Length: {LARGEST_BODY + 1}", *extra))
+        answer = answered(port, request(f"Content-Length: {MAX_BODY_BYTES + 1}", *extra))
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"content-security-policy" in answer
     assert time.monotonic() - began < BODY_SECONDS / 2
@@ -187,17 +187,17 @@ def test_a_chunked_body_that_grows_too_large_is_refused(port: int) -> None:
     chunk = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(request("Transfer-Encoding: chunked"))
-        for _ in range(LARGEST_BODY // 0x100000):
+        for _ in range(MAX_BODY_BYTES // 0x100000):
             connection.sendall(chunk)
         connection.sendall(b"1\r\nx\r\n")
         assert connection.recv(12) == b"HTTP/1.1 413"
 
 
 def test_large_bodies_are_held_up_to_a_limit_and_small_ones_always(live: str, port: int) -> None:
-    large = request(f"Content-Length: {LARGEST_BODY}", body=b"x" * (LARGEST_BODY - 1))
+    large = request(f"Content-Length: {MAX_BODY_BYTES}", body=b"x" * (MAX_BODY_BYTES - 1))
     with ExitStack() as stack:
         crowd = Stalled(port, stack=stack)
-        crowd.open(large, HELD_BYTES // LARGEST_BODY + 1)
+        crowd.open(large, MAX_BUFFERED_BYTES // MAX_BODY_BYTES + 1)
         refused = select.select([line.socket for line in crowd.lines], [], [], BODY_SECONDS / 2)[0]
         assert [line.recv(12) for line in refused] == [b"HTTP/1.1 503"]
         assert fetch(live + "/en/", "POST", Content_Length="0").status == 405

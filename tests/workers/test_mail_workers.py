@@ -435,7 +435,7 @@ def test_the_send_command_publishes_and_says_so(
     given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}
     with inbox() as box:
         with workers(tmp_path, 1, **settings(redis_of_one, box.server.port)):
-            assert "2 handed to the workers" in command("digest", "send", **given).stdout
+            assert "2 queued for the mail workers" in command("digest", "send", **given).stdout
             wait_until(lambda: len(box.mails) == 2, 20)
         assert "1 due, 0 sent, 1 waiting" in command("digest", "status").stdout
         assert command("digest", "send", **given).stdout.endswith("2 sent\n")

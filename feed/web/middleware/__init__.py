@@ -1,1 +1,3 @@
-"""What every response of the site passes through."""
+"""Middleware of the site: page cache, conditional requests, security headers, request ids, rate
+limits, metrics, and the gateway between server and application.
+"""

@@ -1,4 +1,4 @@
-"""Who asks: the network address behind the proxies that the operator trusts."""
+"""The client's IP address behind trusted proxies (DEVIS_TRUSTED_PROXIES)."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -6,39 +6,41 @@ from flask import request
 
 from feed.web.context import here
 
-NETWORK_BITS = 64  # of an IPv6 address: what one household or host has
+NETWORK_BITS = 64  # prefix of an IPv6 address that one household or host gets
+
+FORWARDING_HEADERS = {"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"}
 
 Address = IPv4Address | IPv6Address
 
 
-def by_proxy() -> bool:
-    """Whether it is a trusted proxy that asks, for somebody."""
-    asking = _address(request.remote_addr or "")
-    return asking is not None and _is_trusted(asking)
+def is_from_proxy() -> bool:
+    """Whether the peer is a trusted proxy."""
+    client = _address(request.remote_addr or "")
+    return client is not None and _is_trusted(client)
 
 
-def is_here() -> bool:
-    """Whether somebody on this machine asks, and nobody through them."""
-    asking = _address(request.remote_addr or "")
-    passed_on = {"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"} & set(request.headers.keys())
-    return asking is not None and asking.is_loopback and not passed_on
+def is_local() -> bool:
+    """Whether the request comes from this machine, without any proxy."""
+    client = _address(request.remote_addr or "")
+    forwarded = FORWARDING_HEADERS & set(request.headers.keys())
+    return client is not None and client.is_loopback and not forwarded
 
 
 def network() -> str:
-    """The address that asks, as it is counted: of an IPv6 address only its network.
+    """The client's address as rate limits count it: an IPv6 address by its /64 network.
 
-    A proxy is believed only if it is one of DEVIS_TRUSTED_PROXIES, and so is what it says of the
-    one before it; anybody else may write into X-Forwarded-For what they like.
+    X-Forwarded-For is read from the right, as long as each address is a trusted proxy: anybody else
+    can write anything into it. "nowhere" if there is no valid address.
     """
-    asking = _address(request.remote_addr or "")
-    for told in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        before = _address(told.strip())
-        if asking is None or before is None or not _is_trusted(asking):
+    client = _address(request.remote_addr or "")
+    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+        previous = _address(entry.strip())
+        if client is None or previous is None or not _is_trusted(client):
             break
-        asking = before
-    if isinstance(asking, IPv6Address):
-        return str(ip_network((asking, NETWORK_BITS), strict=False))
-    return str(asking or "nowhere")
+        client = previous
+    if isinstance(client, IPv6Address):
+        return str(ip_network((client, NETWORK_BITS), strict=False))
+    return str(client or "nowhere")
 
 
 def _is_trusted(address: Address) -> bool:

@@ -1,4 +1,4 @@
-"""What a request says about the answer it takes: codings, and what it has already."""
+"""Conditional requests, content codings, and the normalised query of a cache key."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ CODINGS = ("identity", "gzip", "br")
 
 
 def unchanged(environ: Mapping[str, Any], etag: str, changed: datetime | None) -> bool:
-    """Whether the client has these very bytes already (RFC 9110, 13.1.2 and 13.1.3)."""
+    """Whether to answer 304 Not Modified (RFC 9110, 13.1.2 and 13.1.3)."""
     wanted = environ.get("HTTP_IF_NONE_MATCH")
     if wanted is not None:
         return wanted == etag or parse_etags(wanted).contains_weak(etag.strip('"'))
@@ -23,25 +23,25 @@ def unchanged(environ: Mapping[str, Any], etag: str, changed: datetime | None) -
     return instant is not None and changed <= instant
 
 
-@lru_cache(maxsize=512)  # most send back what they were told
+@lru_cache(maxsize=512)  # most clients send back the same few dates
 def _instant(text: str) -> datetime | None:
     return parse_date(text)
 
 
 @lru_cache(maxsize=512)
 def coding(accepted: str) -> str:
-    """The best of CODINGS that an Accept-Encoding takes: br before gzip before none."""
+    """The best coding that an Accept-Encoding header accepts: br, then gzip, then identity."""
     if not accepted:
         return "identity"
     quality = dict(parse_accept_header(accepted.lower()))
     quality.setdefault("gzip", quality.get("x-gzip", quality.get("*", 0)))
     quality.setdefault("br", quality.get("*", 0))
     weight, _, name = max((quality[name], CODINGS.index(name), name) for name in CODINGS[1:])
-    # A client that names no weight for none has none against it; a compressed answer is shorter.
+    # Without a weight for identity the client is indifferent; compressed is shorter.
     return name if weight and weight >= quality.get("identity", 0) else "identity"
 
 
-def reduced(query: str, names: Sequence[str]) -> str:
-    """Of a query the parameters in `names` that have a value, in the order of `names`."""
+def normalised_query(query: str, names: Sequence[str]) -> str:
+    """The parameters of a query that are in `names` and have a value, in the order of `names`."""
     given = parse_qsl(query)
     return urlencode([(name, value) for known in names for name, value in given if name == known])

@@ -1,7 +1,7 @@
-"""What the public answers depend on: the content's version and the site's date.
+"""The version of the content and the site's date, on which all cached responses depend.
 
-Any process may change the database, so every web process looks at it; a look costs microseconds,
-but lets other threads run, so under load it is taken a hundred times a second and not more.
+Any process may change the database, so every web process polls it: on a request, at most every
+POLL_SECONDS. A poll takes microseconds, but lets other threads run.
 """
 
 import logging
@@ -21,9 +21,9 @@ from feed.store.connection import connect
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.01
-LATE_SECONDS = 0.25  # for which the known state serves others while one thread looks
-FAILED_SECONDS = 1.0  # after a look that failed, which may have taken its time to
+POLL_SECONDS = 0.01
+LATE_SECONDS = 0.25  # for which other threads use the known state while one polls
+FAILED_SECONDS = 1.0  # pause after a failed poll, which may have been slow
 LONGEST_MAX_AGE = 300
 WAITING_MAX_AGE = 5  # while today's edition is not out yet
 SECOND = timedelta(seconds=1)
@@ -31,9 +31,9 @@ SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a rendered answer depends on, besides its address.
+    """The content's state: a cached response is valid as long as it stays the same.
 
-    `until` is the end of `today`; `changed`, to the second, is when it last became another.
+    `until` is the end of `today`; `changed` is the last change, to the second.
     """
 
     version: int
@@ -43,7 +43,7 @@ class State:
     changed: datetime
 
     def cache_control(self, now: datetime) -> str:
-        """How long an answer may be reused, on whatever ground: never past the end of the day."""
+        """The Cache-Control header: no response may be reused past the end of the day."""
         left = max(0, int((self.until - now).total_seconds()))
         if not self.current:
             return f"max-age={min(WAITING_MAX_AGE, left)}"
@@ -55,12 +55,12 @@ class State:
         return f"max-age={fresh}, stale-while-revalidate={renewing}, stale-if-error={rest}"
 
     def modified(self, now: datetime) -> datetime:
-        """Its Last-Modified: a second early while another change may come in the same second."""
+        """Last-Modified: one second early while the same second may bring another change."""
         return self.changed if now - self.changed >= SECOND else self.changed - SECOND
 
 
 class Content:
-    """Watches the database for changes made by any process. Safe to use from several threads."""
+    """Polls the database for changes made by any process. Thread-safe."""
 
     def __init__(self, database: Path, timezone: ZoneInfo, clock: Clock) -> None:
         self.clock = clock
@@ -68,62 +68,66 @@ class Content:
         self._database = database
         self._db: Database | None = None
         self._lock = threading.Lock()
-        self._next_look = 0.0
-        self._looking = 0.0  # the due time of the look that somebody takes now
-        self._seen: int | None = None
+        self._next_poll = 0.0
+        self._polling = 0.0  # the due time of the poll in progress
+        self._data_version: int | None = None
         self._state: State | None = None
 
-    def seen(self, now: datetime) -> State | None:
-        """The present state without a look; None if the caller is to call `state`, which looks.
+    def known_state(self, now: datetime) -> State | None:
+        """The state without polling; None if the caller has to call `state`, which polls.
 
-        When a look is due the first caller gets None, and the others the known state meanwhile.
+        When a poll is due the first caller gets None, the others the known state meanwhile.
         """
-        known, due = self._state, self._next_look
+        known, due = self._state, self._next_poll
         if known is None or now >= known.until:
             return None
         late = time.monotonic() - due
-        if late >= 0 and (late > LATE_SECONDS or self._looking != due):
-            self._looking = due
+        if late >= 0 and (late > LATE_SECONDS or self._polling != due):
+            self._polling = due
             return None
         return known
 
     def state(self, now: datetime) -> State | None:
-        """The present state; the last known one while the database fails, None before any."""
+        """The current state, polled if due; while the database fails, the last one or None."""
         known = self._state
-        if known is not None and now < known.until and time.monotonic() < self._next_look:
+        if known is not None and now < known.until and time.monotonic() < self._next_poll:
             return known
         with self._lock:
-            pause = LOOK_SECONDS
+            pause = POLL_SECONDS
             try:
-                self._look(now)
+                self._poll(now)
             except StoreError as error:
-                log.error("the database cannot be read, answering from memory: %s", error)
-                self._db = self._seen = None
+                log.error("cannot read the database, serving cached responses: %s", error)
+                self._db = self._data_version = None
                 pause = FAILED_SECONDS
-            self._next_look = time.monotonic() + pause
+            self._next_poll = time.monotonic() + pause
             return self._state
 
     def expect_change(self) -> None:
-        """Look at the next request, however soon: somebody is writing through this process."""
-        self._next_look = 0.0
+        """Poll at the next request: this one may have changed the content."""
+        self._next_poll = 0.0
 
-    def _look(self, now: datetime) -> None:
+    def _poll(self, now: datetime) -> None:
         if self._db is None:
             self._db = connect(self._database, shared=True)
-        seen = meta.data_version(self._db)
+        data_version, last = meta.data_version(self._db), self._state
         today = now.astimezone(self._timezone).date()
-        if self._state is not None and seen == self._seen and today == self._state.today:
+        if (
+            self._state is not None
+            and data_version == self._data_version
+            and today == self._state.today
+        ):
             return
         version = meta.content_version(self._db)
-        if self._state is None or (version, today) != (self._state.version, self._state.today):
+        if last is None or (version, today) != (last.version, last.today):
             self._state = self._new(self._db, version, today, now)
-        self._seen = seen
+        self._data_version = data_version
 
     def _new(self, db: Database, version: int, today: date, now: datetime) -> State:
         newest, before = ledger.latest(db, today), self._state
         changed = max(meta.last_change(db) or self._start(today), self._start(today))
         if before is not None and version != before.version and changed <= before.changed:
-            # An edition that came late, for one, says that it is as old as its day.
+            # A late edition, for example, is dated at the start of its day.
             changed = now.replace(microsecond=0)
         return State(
             version=version,

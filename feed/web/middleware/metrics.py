@@ -1,6 +1,6 @@
-"""Numbers for Prometheus: what was asked for and how long it took, and how the site is.
+"""Prometheus metrics at /metrics: requests, render times, and the state of the site.
 
-What is counted comes from all processes; what is looked up comes from the ledgers, when asked.
+Counters are summed over all web processes; gauges are read from the database on each scrape.
 """
 
 import re
@@ -29,13 +29,13 @@ OUTCOMES = ("sent", "waiting", "bounced", "failed", "skipped")
 _CONVERTER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 
-def tally(config: Config) -> MetricCounters:
-    """Where the processes of an installation count."""
+def counters(config: Config) -> MetricCounters:
+    """The counters that all processes of an installation share."""
     return MetricCounters(config.instance / FILE)
 
 
 def init(app: Flask) -> None:
-    """Tell whoever counts which route each request to `app` takes: its pattern, and no token."""
+    """Put the route pattern of each request into its WSGI environment, for the counters."""
 
     @app.before_request
     def route() -> None:
@@ -45,28 +45,31 @@ def init(app: Flask) -> None:
 
 @blueprint.get("/metrics")
 def metrics() -> AnyResponse:
-    """Everything, for the operator."""
-    if not ops_auth.asks():
-        return ops_auth.refusal()
-    from prometheus_client import CollectorRegistry, generate_latest  # not for every process
+    """All metrics in Prometheus' text format; for the operator only."""
+    if not ops_auth.is_operator():
+        return ops_auth.unauthorized()
+    from prometheus_client import (  # slow to import, and needed here only
+        CollectorRegistry,
+        generate_latest,
+    )
     from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
     registry = CollectorRegistry()
-    registry.register(_Everything())
+    registry.register(_Collector())
     response = Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-class _Everything:
-    """A collector of the client library."""
+class _Collector:
+    """Collects all metrics, as the client library asks."""
 
     def collect(self) -> "Iterator[Metric]":
-        yield from _counted(tally(here().config))
-        yield from _looked_up()
+        yield from _request_metrics(counters(here().config))
+        yield from _site_metrics()
 
 
-def _counted(sums: MetricCounters) -> "Iterator[Metric]":
+def _request_metrics(shared: MetricCounters) -> "Iterator[Metric]":
     from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily
 
     labels = ("route", "status", "origin")
@@ -77,7 +80,7 @@ def _counted(sums: MetricCounters) -> "Iterator[Metric]":
         "devis_render_seconds", "How long it took to make an answer.", labels=("route",)
     )
     times: dict[str, dict[str, float]] = {}
-    for key, value in sorted(sums.sums().items()):
+    for key, value in sorted(shared.sums().items()):
         if key[0] == "requests":
             requests.add_metric(key[1:], value)
         elif key[0] == "rendered":
@@ -92,8 +95,8 @@ def _counted(sums: MetricCounters) -> "Iterator[Metric]":
     yield rendered
 
 
-def _looked_up() -> "Iterator[Metric]":
-    """How the site is; only that its database is away, if it is."""
+def _site_metrics() -> "Iterator[Metric]":
+    """State of worker, database, editions and digests; no more than `up` if the database fails."""
     from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
     from prometheus_client.metrics_core import InfoMetricFamily
 
@@ -104,47 +107,47 @@ def _looked_up() -> "Iterator[Metric]":
         "devis_worker_up", "Whether a worker runs.", float(worker_lock.is_held(here().config))
     )
     try:
-        found = [*_editions(), *_letters()]
+        found = [*_edition_metrics(), *_delivery_metrics()]
     except (DevisError, DriverError):
         found = []
     yield Gauge("devis_database_up", "Whether it can be read.", float(bool(found)))
     yield from found
 
 
-def _editions() -> "Iterator[Metric]":
+def _edition_metrics() -> "Iterator[Metric]":
     from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
     from feed.checks import health
 
-    felt = health.measure(db(), site(), now())
+    state = health.measure(db(), site(), now())
     today = Gauge(
         "devis_edition_today", "Whether today’s is out, by language.", labels=("language",)
     )
-    for code, shown in felt.languages.items():
+    for code, shown in state.languages.items():
         today.add_metric([code], float(shown in ("shown", "original")))
     yield today
-    newest = ledger.latest(db(), felt.today)
+    newest = ledger.latest(db(), state.today)
     if newest is not None:
         age = (now() - newest.published).total_seconds()
         yield Gauge("devis_edition_age_seconds", "Since the newest edition’s day began.", age)
-    yield Gauge("devis_letters_waiting", "Letters that are due and not sent.", felt.waiting)
-    yield Gauge("devis_letters_stuck", "Whether any wait for too long.", float(felt.stuck))
-    if felt.last_sent is not None:
-        sent = felt.last_sent.timestamp()
+    yield Gauge("devis_letters_waiting", "Letters that are due and not sent.", state.waiting)
+    yield Gauge("devis_letters_stuck", "Whether any wait for too long.", float(state.stuck))
+    if state.last_sent is not None:
+        sent = state.last_sent.timestamp()
         yield Gauge("devis_letters_last_sent_timestamp_seconds", "When one was last sent.", sent)
 
 
-def _letters() -> "Iterator[Metric]":
+def _delivery_metrics() -> "Iterator[Metric]":
     from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
     today = site().today(now())
-    letters = Gauge(
+    digests = Gauge(
         "devis_letters", "Letters of today’s date.", labels=("cadence", "language", "outcome")
     )
     for each in delivery_report.reports(db(), today, today):
         for outcome in OUTCOMES:
-            letters.add_metric([each.cadence, each.language, outcome], getattr(each, outcome))
-    yield letters
+            digests.add_metric([each.cadence, each.language, outcome], getattr(each, outcome))
+    yield digests
     bounces = Gauge("devis_bounces", "Bounces that are remembered.", labels=("kind",))
     for kind, number in subscribers.count_bounces(db()).items():
         bounces.add_metric([kind], number)

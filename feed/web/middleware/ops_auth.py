@@ -1,4 +1,4 @@
-"""Whether it is the operator who asks."""
+"""Bearer token authentication of the operator, for metrics and the full health report."""
 
 import hmac
 
@@ -9,18 +9,18 @@ from feed.web.context import here
 from feed.web.middleware import client_ip
 
 
-def asks() -> bool:
-    """Whether the request has the operator's token.
+def is_operator() -> bool:
+    """Whether the request carries the operator's token.
 
-    Without such a setting, whether it comes from this machine to a site for this machine only.
+    Without DEVIS_OPERATOR_TOKEN: whether it comes from this machine to a site that is not public.
     """
     config = here().config
     if config.operator_token is None:
-        return not config.is_public and client_ip.is_here()
+        return not config.is_public and client_ip.is_local()
     given = request.headers.get("Authorization", "").encode()
     return hmac.compare_digest(given, f"Bearer {config.operator_token}".encode())
 
 
-def refusal() -> Response:
-    """What anybody else gets, who then can ask again with a token."""
+def unauthorized() -> Response:
+    """401 response asking for the operator's bearer token."""
     return Response(status=401, headers={"WWW-Authenticate": 'Bearer realm="devis"'})

@@ -1,7 +1,8 @@
-"""Finished bytes in front of Flask: every public answer is rendered once per state of the content.
+"""Page cache: WSGI middleware that keeps public responses as bytes, compressed and with headers.
 
-While the database fails, the last good bytes are served. An answer that was given just now is given
-again without another thought: this is what most requests meet when it matters.
+A response is rendered once per state of the content. The hit path takes microseconds: for
+POLL_SECONDS a prepared response is served again without looking at the database. While the
+database fails, the last good bytes are served.
 """
 
 import gzip
@@ -19,22 +20,23 @@ import brotli
 from cachetools import LRUCache
 
 from feed.store.metric_counters import Cell, MetricCounters
-from feed.web.middleware.conditional import coding, reduced, unchanged
-from feed.web.middleware.content_version import LOOK_SECONDS, WAITING_MAX_AGE, Content, State
+from feed.web.middleware.conditional import coding, normalised_query, unchanged
+from feed.web.middleware.content_version import POLL_SECONDS, WAITING_MAX_AGE, Content, State
 from feed.web.middleware.redact import redacted
 
 log = logging.getLogger(__name__)
 
-KEEP = "devis.keep"  # in the WSGI environment: this answer may be kept; its own max-age, or 0
-ROUTE = "devis.route"  # in the WSGI environment: what is asked for, by its address's pattern
-UNKNOWN = "unknown"  # where there is nothing at an address
+CACHEABLE = "devis.cacheable"  # in the WSGI environment: a Cacheable, set by the application
+ROUTE = "devis.route"  # in the WSGI environment: the route pattern, set by the application
+UNKNOWN = "unknown"  # the route of an address that does not exist
 CACHE_BYTES = 26 * 1024 * 1024
-ENTRY_BYTES = 2000  # what an answer takes beside its bodies
-MOST_READY = 256
-SHORT = 256  # characters of a query or an Accept-Encoding that take no time to read
-WORTH_COMPRESSING = 1400
+ENTRY_BYTES = 2000  # estimated size of an entry besides its bodies
+MAX_PATHS = CACHE_BYTES // ENTRY_BYTES  # as many as there can be entries
+MAX_PREPARED = 256
+MAX_FAST_LENGTH = 256  # characters of a query or an Accept-Encoding that are parsed on a hit
+MIN_COMPRESSED_BYTES = 1400  # what fits one packet is not compressed
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
-OURS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
+OWN_HEADERS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
 
 CONDITIONS = {
     *("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE"),
@@ -44,66 +46,77 @@ CONDITIONS = {
 Header = tuple[str, str]
 Reply = tuple[str, list[Header], bytes]  # status line, headers, body
 StartResponse = Callable[..., Any]
-Known = Callable[[str], tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """An answer in one coding with its headers, as it can be given until `due`."""
+class Cacheable:
+    """The application's permission to cache a response.
 
-    due: float  # of the monotonic clock
+    `query_names` are the query parameters that it depends on, None for all of them. `max_age` is
+    in seconds; with 0 the response is valid as long as the content stays the same.
+    """
+
+    query_names: tuple[str, ...] | None
+    max_age: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A response in one coding, with its headers, that can be served until `due`."""
+
+    due: float  # on the monotonic clock
     etag: str
-    changed: datetime | None  # None where a date does not tell this answer from another
+    changed: datetime | None  # None where a date cannot identify the response
     body: bytes
     whole: list[Header]
     short: list[Header]
     route: str
-    counts: tuple[Cell, Cell]  # of answers in full, and of 304
+    counters: tuple[Cell, Cell]  # of 200 and of 304
 
 
 class _Entry:
-    """An answer that is kept, in each coding that was asked for."""
+    """A cached response, in each coding that was requested so far."""
 
     def __init__(
-        self, state: State, own_age: int, headers: list[Header], body: bytes, route: str
+        self, state: State, max_age: int, headers: list[Header], body: bytes, route: str
     ) -> None:
         self.state, self.route = state, route
-        self._own_age = own_age
+        self._max_age = max_age
         kind = next((v for n, v in headers if n.lower() == "content-type"), "")
-        self._headers = [(n, v) for n, v in headers if n.lower() not in OURS]
+        self._headers = [(n, v) for n, v in headers if n.lower() not in OWN_HEADERS]
         self._headers.append(("Vary", "Accept-Encoding"))
         self._digest = hashlib.sha256(kind.encode() + b"\n" + body).hexdigest()[:24]
-        self._compresses = len(body) > WORTH_COMPRESSING and _is_textual(kind)
+        self._compresses = len(body) > MIN_COMPRESSED_BYTES and _is_textual(kind)
         self._bodies = {"identity": body}
 
     @property
     def size(self) -> int:
-        """In bytes, with every coding that it may come to have."""
+        """Estimated bytes, with all codings that may be added."""
         return ENTRY_BYTES + len(self._bodies["identity"]) * (2 if self._compresses else 1)
 
     def has_coding(self, accepted: str) -> bool:
-        """Whether the body for an Accept-Encoding is there, and need not be compressed first."""
+        """Whether the body for an Accept-Encoding is compressed already."""
         return not self._compresses or coding(accepted) in self._bodies
 
-    def ready(
+    def prepare(
         self,
         accepted: str,
         state: State | None,
         now: datetime,
         due: float,
-        tally: MetricCounters | None,
-    ) -> _Ready:
-        """The answer for an Accept-Encoding, with its headers at this instant.
+        counters: MetricCounters | None,
+    ) -> _Prepared:
+        """The response for an Accept-Encoding, with its headers at this instant.
 
-        Where `state` is not the one that it was rendered in, it is given for want of a better.
+        If `state` is not the one it was rendered in, it is stale and gets a short max-age.
         """
         name = coding(accepted) if self._compresses else "identity"
         body = self._bodies.get(name)
         if body is None:
             body = self._bodies[name] = _compressed(name, self._bodies["identity"])
         control, modified = f"max-age={WAITING_MAX_AGE}", None
-        if self._own_age:
-            control = f"max-age={self._own_age}"
+        if self._max_age:
+            control = f"max-age={self._max_age}"
         elif state is self.state:
             control, modified = state.cache_control(now), state.modified(now)
         etag = f'"{self._digest}"' if name == "identity" else f'"{self._digest}-{name}"'
@@ -115,36 +128,34 @@ class _Entry:
         whole = [*short, ("Content-Length", str(len(body)))]
         changed = self.state.changed if modified is not None else None
         keys = [("requests", self.route, status, "memory") for status in ("200", "304")]
-        in_full, not_modified = (tally.cell(key) if tally else [0.0] for key in keys)
-        counts = (in_full, not_modified)
-        return _Ready(due, etag, changed, body, whole, short, self.route, counts)
+        in_full, not_modified = (counters.cell(key) if counters else [0.0] for key in keys)
+        cells = (in_full, not_modified)
+        return _Prepared(due, etag, changed, body, whole, short, self.route, cells)
 
 
 class PageCache:
-    """WSGI middleware. Answers GET and HEAD from memory where the application allows it.
+    """WSGI middleware that answers GET and HEAD from memory where the application allows it.
 
-    `known` tells which parameters of a query the page at a path knows; None for a page that is
-    never kept. Unknown parameters neither make new entries nor get past those that are there.
-    In `tally` every answer is counted (`requests`, route, status, where it is from), and the time
-    that each rendering takes (`rendered`, route).
+    Which query parameters a page depends on is learnt from its first response; any others neither
+    create entries nor bypass them. `counters` count every response (`requests`, route, status,
+    origin) and the time of each rendering (`rendered`, route).
     """
 
     def __init__(
         self,
         app: Callable[..., Iterable[bytes]],
         content: Content,
-        known: Known = lambda _: (),
-        tally: MetricCounters | None = None,
+        counters: MetricCounters | None = None,
     ) -> None:
         self.app = app
         self.content = content
-        self._known = known
-        self._tally = tally
+        self._counters = counters
         self._entries: LRUCache[tuple[str, str], _Entry] = LRUCache(
             CACHE_BYTES, getsizeof=lambda entry: entry.size
         )
+        self._query_names: LRUCache[str, tuple[str, ...]] = LRUCache(MAX_PATHS)  # by path
         self._lock = threading.Lock()
-        self._ready: dict[tuple[str, str, str], _Ready] = {}
+        self._prepared: dict[tuple[str, str, str], _Prepared] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -154,124 +165,132 @@ class PageCache:
         return [body]
 
     def hit(self, environ: Mapping[str, Any]) -> Reply | None:
-        """The answer to a GET or HEAD from memory, within microseconds.
+        """The response to a GET or HEAD from memory, within microseconds.
 
-        None where it takes the application, a look at the database, or work on long headers. Of
-        `environ` it reads method, path, query, Accept-Encoding and the conditions.
+        None if it needs the application, a poll of the database, or parsing of long headers. Reads
+        method, path, query, Accept-Encoding and conditional headers from `environ`.
         """
         key = path, query, accepted = _key(environ)
-        ready = self._ready.get(key)
-        if ready is None or time.monotonic() >= ready.due:
-            if len(query) > SHORT or len(accepted) > SHORT:
+        prepared = self._prepared.get(key)
+        if prepared is None or time.monotonic() >= prepared.due:
+            if len(query) > MAX_FAST_LENGTH or len(accepted) > MAX_FAST_LENGTH:
                 return None
-            due = time.monotonic() + LOOK_SECONDS
+            due = time.monotonic() + POLL_SECONDS
             now = self.content.clock()
-            state, entry = self.content.seen(now), self._entry(path, self._reduced(path, query))
+            state, (_, entry) = self.content.known_state(now), self._lookup(path, query)
             if state is None or entry is None or entry.state is not state:
                 return None
             if not entry.has_coding(accepted):
                 return None
-            ready = self._keep(key, entry.ready(accepted, state, now, due, self._tally))
-        is_known = unchanged(environ, ready.etag, ready.changed)
-        ready.counts[is_known][0] += 1
-        return _reply(environ, ready, is_known)
+            prepared = entry.prepare(accepted, state, now, due, self._counters)
+            self._remember(key, prepared)
+        is_unchanged = unchanged(environ, prepared.etag, prepared.changed)
+        prepared.counters[is_unchanged][0] += 1
+        return _reply(environ, prepared, is_unchanged)
 
     def reply(self, environ: dict[str, Any]) -> Reply:
-        """The whole answer to any request; blocks while the application makes it."""
-        answer = _Answer()
-        answer.collect(self(environ, answer))
-        return answer.status, answer.headers, answer.body
+        """The whole response to any request; blocks while the application renders it."""
+        response = _Response()
+        response.collect(self(environ, response))
+        return response.status, response.headers, response.body
 
     def _miss(self, environ: dict[str, Any]) -> Reply:
         found = self._find(environ)
-        if isinstance(found, _Answer):
+        if isinstance(found, _Response):
             self.count(environ[ROUTE], found.status)
             body = b"" if environ["REQUEST_METHOD"] == "HEAD" else found.body
             return found.status, found.headers, body
-        is_known = unchanged(environ, found.etag, found.changed)
-        if ROUTE in environ:  # it was rendered just now
-            self.count(found.route, "304" if is_known else "200")
+        is_unchanged = unchanged(environ, found.etag, found.changed)
+        if ROUTE in environ:  # rendered for this request
+            self.count(found.route, "304" if is_unchanged else "200")
         else:
-            found.counts[is_known][0] += 1
-        return _reply(environ, found, is_known)
+            found.counters[is_unchanged][0] += 1
+        return _reply(environ, found, is_unchanged)
 
     def count(self, route: str, status: str) -> None:
-        """Count an answer that is not from memory; `status` begins with its code."""
-        if self._tally is not None:
-            self._tally.add(("requests", route, status[:3], "app"))
+        """Count a response that is not from memory; `status` begins with its code."""
+        if self._counters is not None:
+            self._counters.add(("requests", route, status[:3], "app"))
 
     def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        def answer(status: str, headers: list[Header], exc_info: Any = None) -> Any:
+        def start(status: str, headers: list[Header], exc_info: Any = None) -> Any:
             self.count(environ.get(ROUTE, UNKNOWN), status)
             return start_response(status, headers, exc_info)
 
-        parts = self.app(environ, answer)
+        parts = self.app(environ, start)
         self.content.expect_change()
-        self._ready.clear()
+        self._prepared.clear()
         return parts
 
-    def _reduced(self, path: str, given: str) -> str:
-        names = self._known(path) if given else ()
-        return given if names is None else reduced(given, names)
-
-    def _entry(self, path: str, query: str) -> _Entry | None:
+    def _lookup(self, path: str, query: str) -> tuple[tuple[str, str], _Entry | None]:
+        """The cache key of an address and its entry, whose state may be another."""
         with self._lock:
-            return self._entries.get((path, query))
+            names = self._query_names.get(path) if query else None
+        key = (path, query if names is None else normalised_query(query, names))
+        with self._lock:
+            return key, self._entries.get(key)
 
-    def _find(self, environ: dict[str, Any]) -> "_Ready | _Answer":
-        """The answer from memory, or from the application; ready until the next look."""
-        key = path, given, accepted = _key(environ)
-        query = self._reduced(path, given)
-        due = time.monotonic() + LOOK_SECONDS
+    def _find(self, environ: dict[str, Any]) -> "_Prepared | _Response":
+        """The response from memory or from the application."""
+        address = path, query, accepted = _key(environ)
+        due = time.monotonic() + POLL_SECONDS
         now = self.content.clock()
-        state, entry = self.content.state(now), self._entry(path, query)
+        state, (key, entry) = self.content.state(now), self._lookup(path, query)
         if entry is None or entry.state is not state:
             inner = {name: value for name, value in environ.items() if name not in CONDITIONS}
-            inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": query}
+            inner |= {"REQUEST_METHOD": "GET", "QUERY_STRING": key[1]}
             started = time.perf_counter()
-            found = self._rendered((path, query), entry, state, inner)
+            found = self._render(key, entry, state, inner)
             route = environ[ROUTE] = inner.get(ROUTE, UNKNOWN)
-            if self._tally is not None:
-                self._tally.time(("rendered", route), time.perf_counter() - started)
-            if isinstance(found, _Answer):
+            if self._counters is not None:
+                self._counters.time(("rendered", route), time.perf_counter() - started)
+            if isinstance(found, _Response):
                 return found
             entry = found
-        return self._keep(key, entry.ready(accepted, state, now, due, self._tally))
+        prepared = entry.prepare(accepted, state, now, due, self._counters)
+        self._remember(address, prepared)
+        return prepared
 
-    def _keep(self, key: tuple[str, str, str], ready: _Ready) -> _Ready:
-        if len(self._ready) >= MOST_READY:
-            self._ready.clear()
-        self._ready[key] = ready
-        return ready
+    def _remember(self, address: tuple[str, str, str], prepared: _Prepared) -> None:
+        if len(self._prepared) >= MAX_PREPARED:
+            self._prepared.clear()
+        self._prepared[address] = prepared
 
-    def _rendered(
+    def _store(self, path: str, query: str, cacheable: Cacheable, entry: _Entry) -> None:
+        with self._lock:
+            if cacheable.query_names is not None:
+                self._query_names[path] = cacheable.query_names
+                query = normalised_query(query, cacheable.query_names)
+            self._entries[path, query] = entry
+
+    def _render(
         self,
         key: tuple[str, str],
         last: _Entry | None,
         state: State | None,
         environ: dict[str, Any],
-    ) -> "_Entry | _Answer":
-        """The answer rendered anew, or the last good one in its stead."""
-        answer = _Answer()
-        answer.collect(self.app(environ, answer))
-        if answer.code == 200 and state is not None and KEEP in environ:
+    ) -> "_Entry | _Response":
+        """The application's response; the last good entry if the application fails."""
+        response = _Response()
+        response.collect(self.app(environ, response))
+        if response.code == 200 and state is not None and CACHEABLE in environ:
+            cacheable: Cacheable = environ[CACHEABLE]
             route = environ.get(ROUTE, UNKNOWN)
-            entry = _Entry(state, environ[KEEP], answer.headers, answer.body, route)
+            entry = _Entry(state, cacheable.max_age, response.headers, response.body, route)
             if entry.size <= CACHE_BYTES // 4:
-                with self._lock:
-                    self._entries[key] = entry
+                self._store(*key, cacheable, entry)
             return entry
-        if last is not None and answer.code >= 500:
-            log.error("%s failed, answering with the last good bytes", redacted(key[0]))
+        if last is not None and response.code >= 500:
+            log.error("%s failed, serving the last good response", redacted(key[0]))
             return last
-        if last is not None:  # withdrawn, for instance: never to be shown again
+        if last is not None:  # withdrawn, for example: never to be served again
             with self._lock:
                 self._entries.pop(key, None)
-        return answer
+        return response
 
 
-class _Answer:
-    """What the application said; a start_response that remembers."""
+class _Response:
+    """The application's response; an instance is the `start_response` that collects it."""
 
     def __init__(self) -> None:
         self.status = "500 Internal Server Error"
@@ -300,10 +319,11 @@ def _key(environ: Mapping[str, Any]) -> tuple[str, str, str]:
     return environ["PATH_INFO"], environ["QUERY_STRING"], accepted
 
 
-def _reply(environ: Mapping[str, Any], ready: _Ready, is_known: bool) -> Reply:
-    if is_known:
-        return "304 Not Modified", ready.short, b""
-    return "200 OK", ready.whole, b"" if environ["REQUEST_METHOD"] == "HEAD" else ready.body
+def _reply(environ: Mapping[str, Any], prepared: _Prepared, is_unchanged: bool) -> Reply:
+    if is_unchanged:
+        return "304 Not Modified", prepared.short, b""
+    body = b"" if environ["REQUEST_METHOD"] == "HEAD" else prepared.body
+    return "200 OK", prepared.whole, body
 
 
 def _compressed(name: str, body: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""What one address may have: of the API, what is not answered from memory; of signing up, a few.
+"""Per-IP rate limits for uncached API calls and for the sign-up form.
 
-The numbers lie in a file that all web processes share. What the page cache answers never comes
-here.
+The counters are in a file that all web processes share. Responses from the page cache are not
+counted.
 """
 
 import logging
@@ -21,30 +21,30 @@ WINDOW_SECONDS = 60
 
 
 def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> None:
-    """Limit what one address may ask of the API, and how often it may send the form to sign up.
+    """Limit each IP address to DEVIS_API_RATE and DEVIS_SIGNUP_RATE requests per minute.
 
-    While counting fails, nobody is stopped.
+    If the counters fail, requests pass.
     """
     rates = {api.name: context.config.api_rate, sign_up.name: context.config.signup_rate}
     counters = RateCounters(context.config.instance / FILE)
 
     @app.before_request
-    def count() -> None:
+    def check() -> None:
         name = request.blueprint or ""
         if name not in rates or (name == sign_up.name and request.method != "POST"):
             return
         try:
-            number, left = counters.add(f"{name} {client_ip.network()}", WINDOW_SECONDS)
+            count, left = counters.add(f"{name} {client_ip.network()}", WINDOW_SECONDS)
         except (StoreError, Failure) as error:
-            log.error("nobody is limited while counting fails: %s", error)
+            log.error("rate limits are off while counting fails: %s", error)
             return
-        g.window = (max(0, rates[name] - number), max(1, math.ceil(left)))
-        if number > rates[name]:
+        g.window = (max(0, rates[name] - count), max(1, math.ceil(left)))
+        if count > rates[name]:
             abort(429)
 
     @app.after_request
-    def tell(response: Response) -> Response:
-        """Tell what is left (draft-ietf-httpapi-ratelimit-headers), but not in a kept answer."""
+    def add_headers(response: Response) -> Response:
+        """Add RateLimit headers (draft-ietf-httpapi-ratelimit-headers), but not where cacheable."""
         if "window" not in g or response.status_code == 200:
             return response
         remaining, left = g.window

@@ -1,4 +1,4 @@
-"""Paths as they may be told: what a token in one opens is somebody's own."""
+"""Redact secret tokens from paths before logging them; prefixes of the private paths."""
 
 import re
 
@@ -8,5 +8,5 @@ _TOKEN = re.compile(rf"({SUBSCRIPTION}|{DESK}link/)[^/]+")
 
 
 def redacted(path: str) -> str:
-    """A path for logs and records: `/subscription/{token}/confirm`."""
+    """A path with its token replaced, for logs and records: `/subscription/{token}/confirm`."""
     return _TOKEN.sub(r"\1{token}", path)

@@ -1,6 +1,6 @@
-"""A request's id: in each line that is logged meanwhile, and in the answer, to tell us of.
+"""Request ids: put into every log line of the request and into the X-Request-Id header.
 
-What is answered from memory has none: nothing is logged there, and the answer is for everybody.
+Responses from the page cache have none: they log nothing, and are the same for everybody.
 """
 
 import re
@@ -10,28 +10,28 @@ from flask import Flask, Response, request
 
 from feed.config.logs import REQUEST_ID
 from feed.web.middleware import client_ip
-from feed.web.middleware.page_cache import KEEP
+from feed.web.middleware.page_cache import CACHEABLE
 
 HEADER = "X-Request-Id"
-_GIVEN = re.compile(r"[A-Za-z0-9-]{8,64}")
+_VALID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 def init(app: Flask) -> None:
-    """Number every request of `app`. To be called before whatever decides which answers are kept.
+    """Give every request of `app` an id; call it before `headers.init`, whose hook runs later.
 
-    A trusted proxy may bring an id of its own, so that its log and ours can be read together.
+    An id that a trusted proxy sends is used, so that its log and ours can be matched.
     """
 
     @app.before_request
-    def begin() -> None:
+    def start() -> None:
         given = request.headers.get(HEADER, "")
-        if not (client_ip.by_proxy() and _GIVEN.fullmatch(given)):
+        if not (client_ip.is_from_proxy() and _VALID.fullmatch(given)):
             given = secrets.token_hex(8)
         REQUEST_ID.set(given)
 
     @app.after_request
-    def tell(response: Response) -> Response:
-        if KEEP not in request.environ:
+    def add_header(response: Response) -> Response:
+        if CACHEABLE not in request.environ:
             response.headers[HEADER] = REQUEST_ID.get()
         return response
 

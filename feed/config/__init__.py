@@ -214,7 +214,7 @@ def _unknown(name: str, known: list[str]) -> SettingError:
     nearest = get_close_matches(name, known, 1)
     if not nearest:
         return SettingError(
-            "There is no setting %(setting)s: the README lists all of them.",
+            "There is no setting %(setting)s: docs/settings.md lists all of them.",
             setting=PREFIX + name,
         )
     return SettingError(

@@ -100,7 +100,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         done = command(name, *arguments, **TODAY)
         assert expected in done.stdout
         assert done.stderr == ""
-    (kept,) = command.folder.glob("away/*.tar.gz")
+    (kept,) = command.folder.glob("away/*.sqlite3.gz")
     command.folder.joinpath("instance").rename(command.folder / "lost")
     assert command("restore", str(kept), **TODAY).stdout.startswith("Restored ")
     steps["restore"] = ([], "")

@@ -421,7 +421,9 @@ def public(filled: Path) -> Iterator[Path]:
 # A root who runs the tests may write everywhere: become nobody first, the program loaded.
 AS_NOBODY = """
 import os, sys
+import unicodedata
 import feed.cli, feed.cli.backup, feed.cli.ledger, feed.cli.library, feed.store.backups
+import feed.files.csv_table, feed.files.documents, feed.files.models, feed.files.reader
 from feed import editions
 from feed.library import exchange
 from feed.server import processes

@@ -324,6 +324,8 @@ def test_ctrl_c_while_importing_is_one_line_and_imports_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that runs the tests in the background has its children ignore the signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with pipe.open("w") as file:  # waits until the command reads
         file.write("{")

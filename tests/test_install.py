@@ -35,7 +35,8 @@ def checkout(tmp_path: Path) -> Path:
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make in a checkout on a machine that reaches no package index."""
-    environ = {name: text for name, text in os.environ.items() if not name.startswith("PIP_")}
+    outer = ("PIP_", "MAKE", "MFLAGS")  # of this machine, and of a make that runs the tests
+    environ = {name: text for name, text in os.environ.items() if not name.startswith(outer)}
     environ |= {
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_INDEX_URL": f"http://127.0.0.1:{free_port()}/",

@@ -259,7 +259,9 @@ def test_reading_commands_need_no_writable_database(sealed: Config, tmp_path: Pa
     assert '"principles"' in run(sealed, "export")
     assert "good  edition: " in run(sealed, "check", code=1)
     at_noon = clock.Clock(NOON, time.monotonic())
-    site = frozen_site.FrozenSite(create_app(sealed, at_noon), sealed, at_noon, tmp_path / "site")
+    site = frozen_site.FrozenSite(
+        create_app(sealed, at_noon, reading=True), sealed, at_noon, tmp_path / "site"
+    )
     site.write(["/en/", "/en/feed.rss"])
     assert (tmp_path / "site/en/index.html").exists()
     assert sealed.database.read_bytes() == before
@@ -341,7 +343,7 @@ def test_a_frozen_page_has_the_policy_of_the_site(devis: Installation, tmp_path:
     """From one pattern only: hosts send the headers of each that fits, and browsers obey all."""
     at_noon = clock.Clock(NOON, time.monotonic())
     made = frozen_site.FrozenSite(
-        create_app(devis.config, at_noon), devis.config, at_noon, tmp_path / "site"
+        create_app(devis.config, at_noon, reading=True), devis.config, at_noon, tmp_path / "site"
     )
     made.write(address for address in made.addresses if "/card" not in address)
     policies: dict[str, str] = {}

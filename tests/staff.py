@@ -14,7 +14,7 @@ from feed.model.people import Curator
 from feed.store import curators, signing_key, staff_notices
 from tests.conftest import Installation
 
-MARK = re.compile(r'name="mark" value="([0-9a-f]{64})"')
+CSRF_FIELD = re.compile(r'name="mark" value="([0-9a-f]{64})"')
 WRONG = re.compile(r'class="wrong"[^>]*>([^<]*)<')
 
 
@@ -28,18 +28,18 @@ class Seat:
     def get(self, path: str, **options: Any) -> TestResponse:
         return self.client.get(path, **options)
 
-    def mark(self) -> str:
-        """The mark that this browser's forms carry."""
+    def csrf_token(self) -> str:
+        """The CSRF token of this browser's forms."""
         page = self.client.get("/desk/sign-in", follow_redirects=True)
-        found = MARK.search(page.text)
+        found = CSRF_FIELD.search(page.text)
         assert found, page.text
         return found[1]
 
     def post(
         self, path: str, data: Mapping[str, Any] | None = None, **options: Any
     ) -> TestResponse:
-        """Send a form with its mark."""
-        return self.client.post(path, data={"mark": self.mark(), **(data or {})}, **options)
+        """Send a form with its CSRF token."""
+        return self.client.post(path, data={"mark": self.csrf_token(), **(data or {})}, **options)
 
 
 @dataclass

@@ -83,9 +83,9 @@ def test_every_address_is_open_to_whom_the_table_says(
 
 
 @pytest.mark.parametrize("path", [path for path, method, _ in TABLE if method == "POST"])
-def test_no_form_is_taken_without_its_mark(desk: Desk, path: str) -> None:
+def test_no_form_is_accepted_without_its_csrf_token(desk: Desk, path: str) -> None:
     seat, other = desk.seat("administrator"), desk.seat("administrator")
-    for data in ({}, {"mark": ""}, {"mark": "f" * 64}, {"mark": "é"}, {"mark": other.mark()}):
+    for data in ({}, {"mark": ""}, {"mark": "f" * 64}, {"mark": "é"}, {"mark": other.csrf_token()}):
         answer = seat.client.post(filled(path), data=data)
         assert answer.status_code == 403, data
         assert "did not come from a page of this desk" in answer.text

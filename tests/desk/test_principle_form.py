@@ -356,10 +356,10 @@ def test_a_save_that_fails_keeps_what_was_typed(
 ) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
     seat = desk.seat("curator")
-    given, mark = {**opened(seat), "sv.title": "Mitt", "themes": "trust"}, seat.mark()
+    given, token = {**opened(seat), "sv.title": "Mitt", "themes": "trust"}, seat.csrf_token()
     with desk.house.open() as other:
         other.execute("BEGIN IMMEDIATE")
-        page = seat.client.post(PATH, data={"mark": mark, **given})
+        page = seat.client.post(PATH, data={"mark": token, **given})
         other.rollback()
     assert page.status_code == 503
     assert "could not be saved right now" in page.text

@@ -17,7 +17,7 @@ from feed import clock, digests
 from feed.accounts import authentication, passwords, people
 from feed.store import curators, sessions
 from tests.conftest import NOON, Command, Installation, free_port
-from tests.staff import MARK, Desk, Seat, wrongs
+from tests.staff import CSRF_FIELD, Desk, Seat, wrongs
 
 PASSWORD = "a horse, a staple and 4 cows"
 Install = Callable[..., Installation]
@@ -93,7 +93,7 @@ def test_a_password_signs_in_and_wrong_or_unknown_look_the_same(desk: Desk) -> N
         stranger = desk.stranger()
         page = stranger.post("/desk/sign-in", {"address": address, "password": password})
         assert page.status_code == 422
-        told.append(re.sub(address, "", MARK.sub("", page.text)))
+        told.append(re.sub(address, "", CSRF_FIELD.sub("", page.text)))
         assert password not in page.text
     assert told[0] == told[1]
     right = desk.stranger()
@@ -272,10 +272,10 @@ def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> No
     assert other.get("/desk/").location == "/desk/sign-in/code"
 
     def give(code: str, to: Seat) -> int:
-        mark = MARK.search(to.get("/desk/sign-in/code").text)
-        assert mark is not None
+        field = CSRF_FIELD.search(to.get("/desk/sign-in/code").text)
+        assert field is not None
         return to.client.post(
-            "/desk/sign-in/code", data={"mark": mark[1], "code": code}
+            "/desk/sign-in/code", data={"mark": field[1], "code": code}
         ).status_code
 
     assert give(app.at(NOON), other) == 422  # used when it was set up
@@ -410,12 +410,12 @@ def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
     choose(desk.seat("administrator"))
     seat = desk.stranger()
     assert sign_in(seat, "administrator@example.org") == 303
-    mark = MARK.search(seat.get("/desk/people/").text)
-    assert mark is not None
+    field = CSRF_FIELD.search(seat.get("/desk/people/").text)
+    assert field is not None
     with desk.house.open() as db:
         db.execute("DELETE FROM sessions")
         db.conn.commit()
-    typed = {"mark": mark[1], "name": 'Ö "<b>', "address": "new@example.org", "role": "editor"}
+    typed = {"mark": field[1], "name": 'Ö "<b>', "address": "new@example.org", "role": "editor"}
     page = seat.client.post("/desk/people/", data={**typed, "languages": ["en", "sv"]})
     assert page.status_code == 403
     assert "Nothing that you typed is lost" in page.text

@@ -8,7 +8,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -68,7 +68,8 @@ class Stalled:
             connection = self.stack.enter_context(
                 socket.create_connection(("127.0.0.1", self.port), timeout=10)
             )
-            connection.sendall(request)
+            with suppress(BrokenPipeError, ConnectionResetError):  # refused before all was sent
+                connection.sendall(request)
             made.append(Line(connection, trickles))
         self.lines += made
         return made

@@ -98,7 +98,8 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     request_ids.init(app)
     headers.init(app, context)
     errors.init(app, context)
-    rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
+    if not reading:  # a site that is written to files has no visitors to count
+        rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
     public = (
         edition_pages,

@@ -263,7 +263,7 @@ def test_reading_commands_need_no_writable_database(sealed: Config, tmp_path: Pa
     site = frozen_site.FrozenSite(
         create_app(sealed, at_noon, reading=True), sealed, at_noon, tmp_path / "site"
     )
-    site.write(["/en/", "/en/feed.rss"])
+    site.write(["/en/", "/en/feed.rss", "/api/v1/today"])
     assert (tmp_path / "site/en/index.html").exists()
     assert sealed.database.read_bytes() == before
     assert {path.name for path in sealed.instance.iterdir()} == files

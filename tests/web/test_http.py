@@ -689,7 +689,6 @@ def _links(page: ElementTree.Element) -> Iterator[tuple[str, str]]:
                 yield str(element.tag), element.attrib[name]
 
 
-@pytest.mark.slow
 def test_no_link_of_the_site_is_broken(crawled: Crawled) -> None:
     broken = {
         path: (answer.status, crawled.found_on.get(path))

@@ -1,5 +1,6 @@
 """Mail servers for the tests: a real one that behaves, and scripted ones that need not."""
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -13,7 +14,7 @@ from typing import Any
 
 import trustme
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from feed.smtp import SmtpServer
 from tests.conftest import free_port
@@ -58,6 +59,29 @@ class Inbox:
         return AuthResult(success=data.password.decode() == PASSWORD, handled=False)
 
 
+class TidyController(Controller):
+    """A server that closes the connections that are still open before it stops."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        session = super().factory()
+        self._sessions.append(session)
+        return session
+
+    def stop(self, no_assert: bool = False) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
+        super().stop(no_assert)
+
+    async def _close(self) -> None:
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.close()
+        await asyncio.sleep(0)  # transports let go of their sockets in the next turn
+
+
 @contextmanager
 def inbox(
     tls: str = "none", *, login: bool = False, pipelining: bool = True, **options: Any
@@ -74,7 +98,7 @@ def inbox(
         if login:
             options |= {"auth_required": True, "authenticator": made.authenticate}
             options["auth_require_tls"] = tls == "starttls"
-        controller = Controller(made, made.server.host, made.server.port, **options)
+        controller = TidyController(made, made.server.host, made.server.port, **options)
         user, password = (USER, PASSWORD) if login else (None, None)
         made.server = SmtpServer(
             "127.0.0.1",

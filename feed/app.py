@@ -84,7 +84,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     with opened(settings.database, read_only=reading) as db:
         migrations.check(db)
     app = Flask("feed.web")
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {**app.jinja_options, "trim_blocks": True, "lstrip_blocks": True}
     context = Context(app, settings, clock, reading=reading)
     app.url_map.converters.update(
         date=_DateConverter,

@@ -67,7 +67,7 @@ class TidyController(Controller):
         self._sessions: list[SMTP] = []
 
     def factory(self) -> SMTP:
-        session = super().factory()
+        session: SMTP = super().factory()  # type: ignore[no-untyped-call]
         self._sessions.append(session)
         return session
 

@@ -3,6 +3,7 @@
 from feed.errors import InputError, gettext_noop
 
 MAX_LENGTH = 254
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u202a\u202c\u2060\ufeff"))
 _EXPECTED = gettext_noop(
     "“%(address)s” is no e-mail address: expected one such as name@example.org."
 )
@@ -15,7 +16,7 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
     """
     from email_validator import EmailNotValidError, validate_email  # slow to load
 
-    typed = text.strip()
+    typed = _pasted(text)
     if not typed:
         raise InputError(gettext_noop("An e-mail address is needed."))
     shown = "".join(
@@ -47,6 +48,14 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
     if len(address) > MAX_LENGTH:
         raise InputError(_EXPECTED, address=shown)
     return address
+
+
+def _pasted(text: str) -> str:
+    """The address within pasted text: `‹mailto:anna@example.org›,` is `anna@example.org`."""
+    found = text.translate(_INVISIBLE).strip().lstrip("<‹").rstrip(" \t\r\n>›,.;").lstrip()
+    if found[:7].lower() == "mailto:":
+        found = found[7:].partition("?")[0].strip()
+    return found
 
 
 def identity(address: str) -> str:

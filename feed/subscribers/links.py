@@ -46,6 +46,13 @@ def find(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -
     return found
 
 
+def is_of_erased(db: Database, key: bytes, text: str, now: datetime) -> bool:
+    """Whether a digest token was signed for a subscriber whose data have been erased since."""
+    token = tokens.read(text)
+    genuine = token is not None and token.is_valid(key, "letter", now)
+    return token is not None and genuine and subscribers.by_id(db, token.subscriber) is None
+
+
 def _found(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
     token = tokens.read(text)
     found = subscribers.by_id(db, token.subscriber) if token else None

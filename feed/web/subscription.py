@@ -81,7 +81,12 @@ def ask_to_leave(token: str) -> str:
 
 @blueprint.post("/unsubscribe")
 def leave(token: str) -> str:
-    """Unsubscribe at once: from the page, or by a mail client's one click (RFC 8058)."""
+    """Unsubscribe at once: from the page, or by a mail client's one click (RFC 8058).
+
+    After erasure there is nothing to do, and no error: mail clients report one to the reader.
+    """
+    if links.is_of_erased(db(), key(), token, now()):
+        return render_template("subscription/erased.html")
     subscriptions.unsubscribe(db(), site(), key(), token, redacted(request.path), now())
     return _page("left", subscriptions.find_recipient(db(), key(), token, now()), token)
 

@@ -217,6 +217,9 @@ def test_a_subscriber_takes_everything_along_and_is_forgotten(door: Door) -> Non
     assert door.house.rows("SELECT * FROM subscribers") == []
     for path in (letter + "/", private + "/", private + "/export", letter + "/unsubscribe"):
         assert door.get(path).status_code == 404
+    one_click = door.post(letter + "/unsubscribe", {"List-Unsubscribe": "One-Click"})
+    assert one_click.status_code == 200
+    assert "It is all gone" in words(one_click)
 
 
 def test_a_private_link_works_for_an_hour(door: Door) -> None:
@@ -549,6 +552,27 @@ def test_malformed_form_data_gets_a_client_error(still: Door, kind: str, body: b
         parsed(answer.data)
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "\ufeffanna@example.org",
+        "anna@exam\u200bple.org",
+        "anna@example.org\u200b ",
+        "mailto:anna@example.org",
+        "MAILTO:anna@example.org?subject=Devis",
+        "<anna@example.org>",
+        "‹anna@example.org›,",
+        "<mailto:anna@example.org>.",
+        "anna@example.org, ",
+        "anna@example.org.",
+        "anna@example.org;",
+    ],
+)
+def test_an_address_may_be_pasted_with_what_surrounds_it(door: Door, pasted: str) -> None:
+    assert door.sign_up(pasted).status_code == 303
+    assert door.notices() == [("anna@example.org", "confirm")]
+
+
 def test_only_the_domains_that_are_set_can_subscribe(
     install: Callable[..., Installation],
 ) -> None:
@@ -631,10 +655,10 @@ def spoilt(door: Door) -> dict[str, str]:
     """Tokens that open nothing, by what is wrong with them."""
     anna = door.person("known")
     letter = door.link(anna, "letter").rpartition("/")[2]
-    key, number = door.house.key, door.found(anna).id
+    number = door.found(anna).id
     return {
         "forged": letter[:-1] + ("a" if letter[-1] != "a" else "b"),
-        "of another": tokens.lasting(key, "letter", number + 1, 0),
+        "of another": written((number + 1).to_bytes(6) + raw(letter)[6:]),
         "of another key": tokens.lasting(b"x" * 32, "letter", number, 0),
         "truncated": letter[:-1],
         "too long": letter + "a",

@@ -1,11 +1,11 @@
 """Returned mail: parse bounces, complaints and unsubscribe requests, and act on them.
 
-Permanent bounces on several days and complaints suspend a subscription.
+Reports of a dead address on several days and complaints suspend a subscription.
 """
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email import message_from_bytes
@@ -15,12 +15,13 @@ from typing import Literal
 from sqlite_utils import Database
 
 from feed.config import Config
+from feed.digests import bounce_score
 from feed.model import Site, Subscriber, email_addresses, tokens
 from feed.model.tokens import Purpose
 from feed.smtp import bounce_classifier
 from feed.smtp.message_text import text_of
 from feed.smtp.reply_classifier import Judgement, Verdict
-from feed.store import subscribers
+from feed.store import delivery_stats, subscribers
 from feed.store.connection import transaction
 from feed.subscribers.subscriptions import unsubscribe_in_transaction
 
@@ -88,15 +89,18 @@ def record(
     True if the subscription is suspended because of it.
     """
     subscribers.record_bounce(db, number, "hard" if verdict == "dead" else verdict, now)
-    found = subscribers.bounces(db, number, now - BOUNCE_WINDOW)
-    return is_too_much(found, config.bounce_limit) and subscribers.suspend(db, number, now)
+    too_much = verdict == "complaint" or is_dead(db, config, number, now)
+    return too_much and subscribers.suspend(db, number, now)
 
 
-def is_too_much(bounces: Sequence[tuple[datetime, str]], limit: int) -> bool:
-    """Whether to suspend: permanent bounces on `limit` different days, or one complaint."""
-    if any(kind == "complaint" for _, kind in bounces):
-        return True
-    return len({at.date() for at, kind in bounces if kind == "hard"}) >= limit
+def is_dead(db: Database, config: Config, number: int, now: datetime) -> bool:
+    """Whether reports on `bounce_limit` different days, and no success, say that it is dead."""
+    since = now - BOUNCE_WINDOW
+    reports = [at for at, kind in subscribers.bounces(db, number, since) if kind == "hard"]
+    if len({at.date() for at in reports}) < config.bounce_limit:
+        return False
+    accepted = delivery_stats.accepted(db, number, since)
+    return bounce_score.dead_days(reports, accepted, now) >= config.bounce_limit
 
 
 def parse(message: bytes) -> ReturnedMessage:

@@ -1,11 +1,11 @@
 """Delivery statistics: of one subscriber, by date and state, and the backlog."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlite_utils import Database
 
-from feed.store.timestamps import instant
+from feed.store.timestamps import instant, stamp
 
 
 def of_subscriber(db: Database, subscriber: int) -> list[dict[str, Any]]:
@@ -17,6 +17,16 @@ def of_subscriber(db: Database, subscriber: int) -> list[dict[str, Any]]:
             [subscriber],
         )
     )
+
+
+def accepted(db: Database, subscriber: int, since: datetime) -> list[datetime]:
+    """When mail servers accepted the deliveries to a subscriber, since an instant."""
+    rows = db.execute(
+        "SELECT d.at FROM letters l CROSS JOIN deliveries d ON d.letter = l.id"
+        " WHERE l.date >= ? AND d.subscriber = ? AND d.state = 'sent' AND d.at >= ?",
+        [(since - timedelta(days=8)).date().isoformat(), subscriber, stamp(since)],
+    )
+    return [datetime.fromisoformat(at) for (at,) in rows]
 
 
 def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:

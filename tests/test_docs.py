@@ -116,6 +116,7 @@ def test_no_package_is_listed_that_is_no_dependency() -> None:
     assert set(re.findall(r"^\| \*\*(.+?)\*\*", BUILT_ON, re.MULTILINE)) == {*RUNTIME, *TESTS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*RUNTIME, *TESTS])
 def test_no_dependency_is_unused(name: str) -> None:
     """Each is imported, or of use without that, and then here is where."""

@@ -191,6 +191,7 @@ FILLED = PROSE.filter(lambda text: bool(text.strip()))
 LINE = FILLED.filter(lambda text: "\n" not in text.strip())
 
 
+@pytest.mark.slow
 def test_any_text_survives_every_format(install: Install) -> None:
     """Only the blanks around a text are cut, and its letters composed (NFC)."""
     made = install()

@@ -526,6 +526,7 @@ def test_a_message_is_deferred_when_the_connection_is_lost_within_its_body() -> 
     assert len(there.mails) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_silent_after_a_body_is_given_more_time() -> None:
     """Who gives up on a letter that is being accepted sends it twice."""
 

@@ -340,6 +340,7 @@ def test_ctrl_c_while_importing_is_one_line_and_imports_nothing(
     assert problem == "Stopped by Ctrl-C; what was not finished was not saved.\n"
 
 
+@pytest.mark.slow
 def test_a_frozen_page_has_the_policy_of_the_site(devis: Installation, tmp_path: Path) -> None:
     """From one pattern only: hosts send the headers of each that fits, and browsers obey all."""
     at_noon = clock.Clock(NOON, time.monotonic())

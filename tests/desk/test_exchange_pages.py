@@ -310,6 +310,7 @@ def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: De
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_are_looked_at_page_by_page(desk: Desk) -> None:
     lines = [f"row-{n // 2},handbook,{('sv', 'en')[n % 2]},T {n},S" for n in range(10_000)]
     seat = desk.seat("curator")
@@ -332,6 +333,7 @@ def too_many(form: str, rows: int) -> str:
     return "".join(f"[[principles]]\nslug = '{slug}'\n{parts}" for slug in slugs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "count"), [("csv", 300_000), ("json", 10_002), ("toml", 10_002)])
 def test_a_file_with_too_many_rows_is_refused_before_the_work_is_done(
     desk: Desk, form: str, count: int

@@ -464,6 +464,7 @@ def test_a_statement_is_nearly_another_from_80_percent_on(
     assert found == ([str(score)] if score else [])
 
 
+@pytest.mark.slow
 def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     """Ten thousand principles: looking for what says nearly the same takes no time one notices."""
     made = install()
@@ -556,6 +557,7 @@ def test_a_preview_refuses_what_saving_refuses_and_names_the_field(desk: Desk, f
     assert "Place in the source: expected at most 200 characters, not 201" in text
 
 
+@pytest.mark.slow
 def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
     seat, other = desk.seat("curator"), desk.seat("editor")
     codes = [

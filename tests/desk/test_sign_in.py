@@ -162,6 +162,7 @@ def test_signing_in_gives_a_new_token_and_signing_out_voids_it(desk: Desk) -> No
     assert not signed_in(seat)
 
 
+@pytest.mark.slow
 def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
     seat = desk.seat("curator")
 
@@ -364,6 +365,7 @@ def test_a_browser_is_known_for_as_long_as_its_cookie_lasts(
     assert sign_in(again, "curator@example.org") == status
 
 
+@pytest.mark.slow
 def test_a_network_full_of_guesses_stops_neither_a_known_browser_nor_the_link(desk: Desk) -> None:
     choose(desk.seat("curator"))
     known = desk.stranger()
@@ -393,6 +395,7 @@ def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -
         assert curators.factor(db, 1) == before
 
 
+@pytest.mark.slow
 def test_guessing_in_an_account_that_was_left_open_is_braked(desk: Desk) -> None:
     seat = desk.seat("editor")
     choose(seat)

@@ -169,6 +169,7 @@ def test_a_connection_that_breaks_in_a_message_loses_no_digest(home: House) -> N
     assert taken == {f"p{n}@example.org": 1 for n in range(6)}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_costs_nothing_but_time(home: House) -> None:
     with pytest.raises(MailUnavailableError):
         to(home, SmtpServer("127.0.0.1", free_port(), "none")).send(SEVEN)
@@ -177,6 +178,7 @@ def test_a_server_that_is_away_costs_nothing_but_time(home: House) -> None:
     assert len(box.mails) == 6
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(home: House) -> None:
     with pytest.raises(MailUnavailableError):
         to(home, SmtpServer("127.0.0.1", free_port(), "none")).send(SEVEN)
@@ -186,6 +188,7 @@ def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(home: House) 
     assert {(state, reason) for _, state, reason in home.states()} == {("skipped", "late")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "reply", "kind"),
     [
@@ -221,6 +224,7 @@ def test_what_stays_refused_for_now_fails_when_it_is_too_late(home: House) -> No
     assert home.states()[-1][1:] == ("failed", "450 4.2.1 busy")
 
 
+@pytest.mark.slow
 def test_unsubscribing_during_a_run_stops_the_digest(home: House) -> None:
     """A letter that has not been handed to a connection is stopped.
 
@@ -243,6 +247,7 @@ def test_unsubscribing_during_a_run_stops_the_digest(home: House) -> None:
     assert home.states()[-1][1:] == ("skipped", "left")
 
 
+@pytest.mark.slow
 def test_a_link_to_sign_in_does_not_wait_for_all_the_letters(home: House) -> None:
     """A worker of mail takes it with the next batch."""
     for number in range(30):

@@ -174,6 +174,7 @@ def test_letters_go_to_a_real_mail_server(command: Command) -> None:
     assert {parse(mail.content)["From"] for mail in box.mails[:3]} == {"House <house@example.org>"}
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_one_clear_line(command: Command) -> None:
     command("init")
     due_now(command, "ada@example.org")
@@ -281,6 +282,7 @@ def test_judging_files_prints_json_lines_and_needs_no_database(command: Command)
     assert not (command.folder / DATABASE).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["missing", "older", "locked", "setting"])
 def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
     house: Command, fault: str

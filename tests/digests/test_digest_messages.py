@@ -598,6 +598,7 @@ _BODY = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(pieces=_BODY)
 def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None:

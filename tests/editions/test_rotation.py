@@ -73,6 +73,7 @@ def test_in_ten_years_every_principle_is_shown_as_often_as_any_other(
     assert {times[candidate.slug] for candidate in library} <= {least, least + 1}
 
 
+@pytest.mark.slow
 @some(12)
 @given(libraries())
 def test_nothing_returns_within_half_the_length_of_the_library(library: list[Candidate]) -> None:
@@ -83,6 +84,7 @@ def test_nothing_returns_within_half_the_length_of_the_library(library: list[Can
         last[choice.slug] = choice.date
 
 
+@pytest.mark.slow
 @some(12)
 @given(libraries())
 def test_a_cycle_shows_everything_once_and_then_the_next_begins(library: list[Candidate]) -> None:
@@ -94,6 +96,7 @@ def test_a_cycle_shows_everything_once_and_then_the_next_begins(library: list[Ca
     assert len(set(running)) == len(running) <= len(everything)
 
 
+@pytest.mark.slow
 @some(12)
 @given(libraries(least=12))
 def test_each_cycle_has_an_order_of_its_own(library: list[Candidate]) -> None:
@@ -183,6 +186,7 @@ def stories(draw: st.DrawFn) -> Story:
     return Story(library, eligible, pins, withdrawals)
 
 
+@pytest.mark.slow
 @some(250)
 @given(stories())
 def test_every_choice_keeps_the_rules_whatever_happens_to_the_library(story: Story) -> None:
@@ -200,6 +204,7 @@ def test_every_choice_keeps_the_rules_whatever_happens_to_the_library(story: Sto
     story.tell(seen)
 
 
+@pytest.mark.slow
 @some(60)
 @given(stories(), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_does_not_matter(story: Story, random: Random) -> None:
@@ -213,6 +218,7 @@ def test_the_order_of_the_input_does_not_matter(story: Story, random: Random) ->
     story.tell(seen)
 
 
+@pytest.mark.slow
 @some(60)
 @given(stories(), st.integers(1, 60))
 def test_a_plan_in_one_go_is_what_comes_day_by_day(story: Story, length: int) -> None:

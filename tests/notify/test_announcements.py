@@ -355,6 +355,7 @@ def test_a_hub_that_was_away_is_told_what_is_new_by_then(
     assert here.rows("SELECT DISTINCT hub, state FROM pings") == [(world.hub, "sent")]
 
 
+@pytest.mark.slow
 def test_a_silent_hub_is_tried_once_a_round(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -504,6 +505,7 @@ def test_a_chat_that_was_down_gets_it_when_it_is_up(small: Installation) -> None
         assert len(up.came) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [None, 504])
 def test_a_post_that_may_have_arrived_is_not_repeated(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
@@ -519,6 +521,7 @@ def test_a_post_that_may_have_arrived_is_not_repeated(
     assert (state, attempts, reason) == ("failed", 1, str(status or "no answer in time"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [None, 500, 302])
 def test_an_address_that_asks_to_be_tried_again_is_tried_once(
     small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
@@ -792,6 +795,7 @@ def test_an_address_that_apprise_cannot_use_is_told_by_its_number(
     assert SECRET not in str(caught.value) + caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [204, 500, 302, None])
 def test_no_secret_is_in_the_log_or_in_the_database(
     small: Installation,

@@ -645,6 +645,7 @@ def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
     )
 
 
+@pytest.mark.slow
 def test_a_database_that_cannot_record_the_backup_is_still_backed_up(devis: Installation) -> None:
     with closing(sqlite3.connect(devis.config.database)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -603,6 +603,7 @@ def everywhere(door: Door) -> list[str]:
     return paths
 
 
+@pytest.mark.slow
 def test_a_scanner_that_follows_every_link_changes_nothing(door: Door) -> None:
     paths = everywhere(door)
     before = dump(door)
@@ -692,6 +693,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_token_that_is_not_ours_leads_to_a_page_with_ways_on(door: Door, method: str) -> None:
     bad = spoilt(door)

@@ -411,6 +411,7 @@ def test_no_request_however_odd_is_answered_outside_the_document(
     ask()
 
 
+@pytest.mark.slow
 def test_many_count_at_once_and_no_count_is_lost(tmp_path: Path) -> None:
     """Threads share a process, and so the locks that it holds on the file."""
     for number in range(30):  # whoever counts first makes the file, and they may be several

@@ -116,6 +116,7 @@ def inked(image: Image.Image, left: int, top: int, right: int, bottom: int) -> b
     return colours is None or len(colours) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "statement"),
     [
@@ -206,6 +207,7 @@ def history(devis: Installation, form: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["atom", "rss", "json"])
 def test_feed_and_archives_hold_the_whole_history_once_a_month(
     years: Installation, form: str

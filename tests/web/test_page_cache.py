@@ -113,6 +113,7 @@ def test_requests_have_limits_and_slashes_are_added_for_good(live: str) -> None:
     assert moved.headers["cache-control"] == "max-age=86400"
 
 
+@pytest.mark.slow
 def test_readers_who_poll_while_a_curator_saves_see_whole_and_new_answers(
     devis: Installation, cache: PageCache
 ) -> None:

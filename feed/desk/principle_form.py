@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from flask import request
 
@@ -11,7 +12,7 @@ from feed.errors import FormError, gettext_noop
 from feed.files import Entry, without_controls
 from feed.i18n import Translator, own_name
 from feed.library import diff, workflow
-from feed.library.editing import WorkingCopy
+from feed.library.workflow import Act, Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS, Source, Theme
 from feed.model.people import Curator
 
@@ -63,6 +64,11 @@ class PrincipleForm:
     pending_minor: bool | None = None
 
     @property
+    def slug(self) -> str:
+        """The principle's slug; empty for a new one."""
+        return str(self.found.entry["slug"]) if self.found else ""
+
+    @property
     def original(self) -> str:
         """The original's language."""
         return self.values["original_language"]
@@ -89,7 +95,7 @@ class PrincipleForm:
 
     def public(self, language: str) -> Entry | None:
         """The public text in a language while a change of it is pending; else None."""
-        live = self.found.live["texts"].get(language) if self.found and self.found.live else None
+        live = self.found.live["texts"].get(language) if self.found else None
         is_held = self.state(language) not in SHOWABLE
         return live if live and is_held and live["state"] in SHOWABLE else None
 
@@ -143,6 +149,15 @@ def entry(form: PrincipleForm) -> Entry:
     """The submitted values as an entry of the exchange format."""
     plain = {name: value for name, value in form.values.items() if not name.startswith("source_")}
     return diff.unflat(plain)
+
+
+def transition(form: PrincipleForm, me: Curator) -> Transition | None:
+    """The action of the button pressed; None where it only checks the form."""
+    act, _, code = request.form.get("act", "save").partition(".")
+    if act not in ("save", "review", "approve", "publish"):
+        return None
+    languages = (code,) if code else None
+    return Transition(me, cast(Act, act), languages, form.is_minor, form.pending_minor)
 
 
 def new_source(form: PrincipleForm) -> Entry | None:
@@ -223,10 +238,13 @@ class PendingField:
 
 
 def pending_fields(
-    t: Translator, found: WorkingCopy, sources: Mapping[str, Source], themes: Mapping[str, Theme]
+    t: Translator,
+    found: WorkingCopy | None,
+    sources: Mapping[str, Source],
+    themes: Mapping[str, Theme],
 ) -> list[PendingField]:
     """Non-text fields with changes that await an editor's approval, for display."""
-    if found.live is None:
+    if found is None:
         return []
     before = _shared_values(t, workflow.fields(found.live), sources, themes)
     after = _shared_values(t, workflow.fields(found.entry), sources, themes)

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from sqlite_utils import Database
 
 from feed.errors import ConflictError, DevisError, gettext_noop
 from feed.files import Entry
 from feed.library import editing, workflow
-from feed.library.editing import WorkingCopy
+from feed.library.workflow import Act, Transition, WorkingCopy
 from feed.model.people import Curator, Role
 from feed.store.connection import transaction, undone
 
@@ -110,9 +111,9 @@ def _apply_to(
     found = editing.working(db, slug)
     try:
         if action.act in THEME_ACTS:
-            editing.save(db, me, _with_theme(found.entry, action), found.revision, now)
+            editing.save(db, Transition(me), _with_theme(found.entry, action), found, now)
         else:
-            editing.act(db, me, slug, action.act, now)
+            editing.act(db, Transition(me, cast(Act, action.act)), slug, now)
     except DevisError as error:
         reasons = tuple(getattr(error, "fields", {}).values()) or (error,)
         return BulkOutcome(slug, found.revision, found.entry, None, why=reasons)
@@ -122,15 +123,13 @@ def _apply_to(
         found.revision,
         found.entry,
         after.entry,
-        tuple((found.live or found.entry)["themes"]),
-        after.live is not None and after.live["themes"] != after.entry["themes"],
+        tuple(found.live["themes"]),
+        after.live["themes"] != after.entry["themes"],
         _newly_public(found, after, action),
     )
 
 
 def _newly_public(before: WorkingCopy, after: WorkingCopy, action: BulkAction) -> tuple[str, ...]:
-    if before.live is None or after.live is None:
-        return ()
     old, new = workflow.fields(before.live), workflow.fields(after.live)
     announced = ("themes",) if action.act in THEME_ACTS else ()
     return tuple(name for name in new if new[name] != old[name] and name not in announced)

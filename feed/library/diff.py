@@ -14,6 +14,7 @@ from feed.store.revisions import Revision
 # Words and spaces above which SequenceMatcher ignores frequent ones (autojunk): without it, two
 # long passages of the same few words in another order take half a minute.
 LONG = 1000
+PAGE_LENGTH = 20  # revisions on a page of the history
 _WORDS = re.compile(r"\s+|[^\s]+")
 
 
@@ -78,6 +79,23 @@ def changed(old: Entry | None, new: Entry) -> list[tuple[str, list[Piece]]]:
         for name in dict.fromkeys((*after, *before))
         if before.get(name, "") != after.get(name, "")
     ]
+
+
+def history_page(
+    history: Sequence[Revision], first: int
+) -> tuple[list[tuple[Revision, list[tuple[str, list[Piece]]]]], int | None]:
+    """A page of a history, newest first: revisions with their changes, and the next page's first.
+
+    `first` is the id of the revision to begin with, 0 for the newest.
+    """
+    older = [*(revision.entry for revision in history[1:]), None]
+    pairs = [
+        (revision, before)
+        for revision, before in zip(history, older, strict=bool(history))
+        if not first or revision.id <= first
+    ]
+    page = [(revision, changed(before, revision.entry)) for revision, before in pairs[:PAGE_LENGTH]]
+    return page, pairs[PAGE_LENGTH][0].id if len(pairs) > PAGE_LENGTH else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import cast
 
 from sqlite_utils import Database
 
@@ -21,32 +20,14 @@ from feed.files.models import (
     validated,
 )
 from feed.library import slugs, workflow
-from feed.library.workflow import Act, Transition, Version
+from feed.library.workflow import Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS, Source
-from feed.model.people import Curator
 from feed.store import ledger, library, library_writes, revisions
 from feed.store.connection import transaction
 
 LONGEST_REASON = 500
 _DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
 _CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingCopy:
-    """The working copy of a principle: its newest revision, public or not.
-
-    `revision` is the id of that revision. `waiting` is true where it awaits approval. `live` is the
-    principle as the library has it. `pending_minor` tells whether the pending changes of the
-    original are all minor, None without any. `versions` are this one and older ones, newest first.
-    """
-
-    entry: Entry
-    revision: int
-    waiting: bool
-    live: Entry | None
-    pending_minor: bool | None = None
-    versions: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,170 +41,128 @@ class Saved:
 
 def working(db: Database, slug: str) -> WorkingCopy:
     """The working copy of a principle. Raises NotFoundError."""
-    found = _working(db, slug)
-    if found is None:
-        raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
-    return found
-
-
-def save(
-    db: Database,
-    me: Curator,
-    entry: Entry,
-    base: int | None,
-    now: datetime,
-    *,
-    act: str = "save",
-    languages: tuple[str, ...] | None = None,
-    minor: bool = False,
-    pending_minor: bool | None = None,
-    source: Entry | None = None,
-    form: str | None = None,
-) -> Saved:
-    """Save a principle, and apply `act` to its texts in `languages` (None: to all it applies to).
-
-    `entry` is complete but for states, which the workflow decides; texts that it omits stay. `base`
-    is the revision it was edited from, None for a new principle, whose slug is made from its title
-    unless given. `source` is a new source to add with it. `form` identifies the form of a new
-    principle: submitted again, it updates the same principle. Saving equal content adds no
-    revision. Raises FormError, ForbiddenError, NotFoundError, and ConflictError where `base` is not
-    the newest revision; then changes nothing.
-    """
-    step = Transition(me, cast(Act, act), languages, minor, pending_minor)
-    with transaction(db):
-        first = revisions.by_form(db, form) if form and base is None else None
-        if first is not None:
-            entry, base = {**entry, "slug": first.principle}, first.id
-        old = None if base is None else working(db, entry["slug"])
-        errors: dict[str, InputError] = {}
-        if source is not None:
-            entry = {**entry, "source": _source(db, source, errors, now)}
-        typed = _checked(db, entry, old, errors)
-        if errors:
-            raise FormError(errors)
-        return _take(db, typed, old, base, step, now, form)
-
-
-def act(
-    db: Database,
-    me: Curator,
-    slug: str,
-    act: str,
-    now: datetime,
-    *,
-    languages: tuple[str, ...] | None = None,
-    reason: str = "",
-) -> Saved:
-    """Apply a workflow transition to a principle, or to its texts in `languages`.
-
-    `act` is review, approve, decline (needs a reason), publish, retire or draft (the last two of
-    the whole principle). Raises FormError, ForbiddenError and NotFoundError.
-    """
-    step = Transition(me, cast(Act, act), languages)
-    with transaction(db):
-        old = working(db, slug)
-        checked_reason = _reason(reason) if act == "decline" else None
-        entry = old.entry
-        if act == "decline" and old.live is not None and languages is None:
-            entry = {**entry, **workflow.fields(old.live)}
-        return _take(db, entry, old, old.revision, step, now, None, checked_reason)
-
-
-def _take(
-    db: Database,
-    entry: Entry,
-    old: WorkingCopy | None,
-    base: int | None,
-    step: Transition,
-    now: datetime,
-    form: str | None,
-    reason: str | None = None,
-) -> Saved:
-    """Decide the result of a transition, and write it unless nothing changes."""
-    before, live = (old.entry, old.live) if old else (None, None)
-    workflow.forbid(step, before, entry)
-    target = workflow.decided(before, live, entry, step)
-    was_shown = live is not None and ledger.was_shown(db, target["slug"])
-    part = workflow.live_part(before, live, target, step, was_shown=was_shown)
-    if old and live and workflow.is_same(old.entry, target) and workflow.is_same(part, live):
-        return Saved(target["slug"], old.revision, old.waiting)
-    if old is not None and base != old.revision:
-        raise ConflictError(_CONFLICT, slug=target["slug"])
-    wrong = workflow.incomplete(target) | _uncredited(db, target, step)
-    if wrong:
-        raise FormError(wrong)
-    return _write(db, target, part, old, step, now, form, reason)
-
-
-def _write(
-    db: Database,
-    target: Entry,
-    part: Entry,
-    old: WorkingCopy | None,
-    step: Transition,
-    now: datetime,
-    form: str | None,
-    reason: str | None,
-) -> Saved:
-    before, live = (old.entry, old.live) if old else (None, None)
-    if live is None or not workflow.is_same(part, live):
-        minor = _minor_parts(target, old, step) if old else ()
-        renewed = workflow.renewed(before, part, step)
-        library_writes.put_principle(db, part, live, now, minor_parts=minor, renewed=renewed)
-    number = revisions.add(
-        db,
-        target,
-        now,
-        origin="desk",
-        curator=step.me.id,
-        action=step.act,
-        applied=workflow.is_same(part, target),
-        typo=step.minor,
-        reason=reason,
-        form=form if old is None else None,
-    )
-    return Saved(target["slug"], number, _waits(target, part))
-
-
-def _working(db: Database, slug: str) -> WorkingCopy | None:
     found = library.principle(db, slug)
     if found is None:
-        return None
+        raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
     live, newest = files.entry_of(found), revisions.newest(db, slug)
     if newest is None or newest.is_applied:
-        number = newest.id if newest else 0
-        return WorkingCopy(live, number, _waits(live, live), live, versions=((live, False),))
+        return WorkingCopy(live, newest.id if newest else 0, live, ((live, False),))
     texts = {
         language: _as_live(text, live["texts"].get(language))
         for language, text in newest.entry["texts"].items()
     }
-    entry = {**newest.entry, "texts": texts}
     versions = tuple((step.entry, step.is_minor) for step in revisions.history(db, slug))
-    minor = workflow.pending_is_minor(versions, live)
-    return WorkingCopy(entry, newest.id, _waits(entry, live), live, minor, versions)
+    return WorkingCopy({**newest.entry, "texts": texts}, newest.id, live, versions)
+
+
+def save(
+    db: Database,
+    step: Transition,
+    entry: Entry,
+    old: WorkingCopy | None,
+    now: datetime,
+    *,
+    base: int | None = None,
+    source: Entry | None = None,
+    form: str | None = None,
+) -> Saved:
+    """Save a principle, and apply a transition to its texts.
+
+    `entry` is complete but for states, which the workflow decides; texts that it omits stay. `old`
+    is the working copy, and `base` the revision that `entry` was edited from, that of `old` unless
+    given. A new principle has no `old`; its slug is made from its title unless given. `source` is a
+    new source to add with it. `form` identifies the form of a new principle: submitted again, it
+    updates the same principle. Saving equal content adds no revision. Raises FormError,
+    ForbiddenError, NotFoundError, and ConflictError where `base` is not the newest revision; then
+    changes nothing.
+    """
+    with transaction(db):
+        if old is None and form and (first := revisions.by_form(db, form)):
+            old, base = working(db, first.principle), first.id
+        elif old is not None:
+            base = old.revision if base is None else base
+            old = _current(db, old)
+        if old is not None:
+            entry = {**entry, "slug": old.entry["slug"]}
+        errors: dict[str, InputError] = {}
+        if source is not None:
+            entry = {**entry, "source": _source(db, source, errors, now)}
+        entry = _checked(db, entry, old, errors)
+        if errors:
+            raise FormError(errors)
+        return _write(db, entry, old, base, step, now, form)
+
+
+def act(db: Database, step: Transition, slug: str, now: datetime) -> Saved:
+    """Apply a transition to a principle as it was saved last.
+
+    `step.act` is review, approve, decline (needs a reason), publish, retire or draft (the last two
+    of the whole principle). Raises FormError, ForbiddenError and NotFoundError.
+    """
+    with transaction(db):
+        old = working(db, slug)
+        entry = old.entry
+        if step.act == "decline":
+            step = replace(step, reason=_reason(step.reason or ""))
+            entry = {**entry, **(workflow.fields(old.live) if step.languages is None else {})}
+        return _write(db, entry, old, old.revision, step, now)
+
+
+def _current(db: Database, old: WorkingCopy) -> WorkingCopy:
+    """The working copy, loaded again only where somebody has saved since it was loaded."""
+    slug = old.entry["slug"]
+    return old if revisions.newest_id(db, slug) == old.revision else working(db, slug)
+
+
+def _write(
+    db: Database,
+    entry: Entry,
+    old: WorkingCopy | None,
+    base: int | None,
+    step: Transition,
+    now: datetime,
+    form: str | None = None,
+) -> Saved:
+    """Decide the result of a transition, and write it unless nothing changes."""
+    slug = entry["slug"]
+    was_shown = old is not None and ledger.was_shown(db, slug)
+    made = workflow.decide(old, entry, step, was_shown=was_shown)
+    live_stays = old is not None and workflow.is_same(made.live, old.live)
+    if old and live_stays and workflow.is_same(old.entry, made.entry):
+        return Saved(slug, old.revision, old.waiting)
+    if old is not None and base != old.revision:
+        raise ConflictError(_CONFLICT, slug=slug)
+    if wrong := workflow.incomplete(made.entry) | _uncredited(db, made.entry, step):
+        raise FormError(wrong)
+    if not live_stays:
+        library_writes.put_principle(
+            db,
+            made.live,
+            old.live if old else None,
+            now,
+            minor_parts=made.minor_parts,
+            renewed=made.renewed,
+        )
+    number = revisions.add(
+        db,
+        made.entry,
+        now,
+        origin="desk",
+        curator=step.me.id,
+        action=step.act,
+        applied=workflow.is_same(made.live, made.entry),
+        typo=step.minor,
+        reason=step.reason,
+        form=form if old is None else None,
+    )
+    return Saved(slug, number, made.waiting)
 
 
 def _as_live(text: Entry, live: Entry | None) -> Entry:
     """A text of a pending revision; the same text in the library may have become outdated."""
-    same = live is not None and workflow.words(text) == workflow.words(live)
-    return {**text, "state": live["state"]} if live and same and _shows(text) else text
-
-
-def _shows(text: Entry) -> bool:
-    return text["state"] in SHOWABLE
-
-
-def _waits(target: Entry, part: Entry) -> bool:
-    """Whether an entry awaits an editor's approval."""
-    asked = any(text["state"] == "review" for text in target["texts"].values())
-    return asked or workflow.fields(target) != workflow.fields(part)
-
-
-def _minor_parts(target: Entry, old: WorkingCopy, step: Transition) -> Collection[str]:
-    """The parts whose changes, public from now on, are all minor."""
-    override = step.pending_minor
-    before = [(entry, minor if override is None else override) for entry, minor in old.versions]
-    return workflow.minor_parts([(target, step.minor), *before], old.live) if old.live else ()
+    if live and text["state"] in SHOWABLE and workflow.words(text) == workflow.words(live):
+        return {**text, "state": live["state"]}
+    return text
 
 
 def _checked(
@@ -248,7 +187,7 @@ def _checked(
         errors["slug"] = InputError(
             gettext_noop("There is a principle “%(slug)s” already."), slug=given["slug"]
         )
-    known = library.themes(db)
+    known = library.themes(db, typed.get("themes", []))
     if unknown := [theme for theme in typed.get("themes", []) if theme not in known]:
         errors["themes"] = InputError(
             gettext_noop("There is no theme “%(slug)s”."), slug=unknown[0]

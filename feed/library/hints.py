@@ -31,9 +31,9 @@ class Hint:
 
 
 def for_form(
-    db: Database, values: Mapping[str, str], source: Source | None, live: Entry | None
+    db: Database, values: Mapping[str, str], sources: Mapping[str, Source], live: Entry | None
 ) -> list[Hint]:
-    """All hints for the values of the form; empty translations have none.
+    """All hints for the values of the form; empty translations have none, nor has an empty form.
 
     Texts that are already public, word for word, are not compared with the library again.
     """
@@ -46,7 +46,8 @@ def for_form(
             public = known.get(language, {"state": ""})
             if words(written) != words(public) or public["state"] not in SHOWABLE:
                 found += _similar(db, text, values.get("slug", ""))
-    return [*found, *_credit(values, source)]
+    is_empty = not any(any(written.values()) for written in entry["texts"].values())
+    return [] if is_empty else [*found, *_credit(values, sources.get(values.get("source", "")))]
 
 
 def _text(text: Text) -> Iterator[Hint]:

@@ -24,7 +24,7 @@ _FOR_EDITORS = ("approve", "decline", "publish", "retire", "draft")
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """An action of a person on a principle.
+    """An action of a person on a principle, with the reason for it, if any.
 
     `languages` are the texts it applies to, None for all that it fits. With `minor`, its changes
     leave translations current; `pending_minor` sets the same for changes that were pending, None
@@ -36,6 +36,73 @@ class Transition:
     languages: tuple[str, ...] | None = None
     minor: bool = False
     pending_minor: bool | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingCopy:
+    """The working copy of a principle: its newest revision, public or not.
+
+    `revision` is the id of that revision, 0 without any. `live` is the principle as the library has
+    it. `versions` are this one and older ones, newest first.
+    """
+
+    entry: Entry
+    revision: int
+    live: Entry
+    versions: tuple[Version, ...]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it awaits an editor's approval."""
+        return Decision(self.entry, self.live).waiting
+
+    @property
+    def pending_minor(self) -> bool | None:
+        """Whether the pending changes of the original are all minor; None without such changes."""
+        original = self.live["original_language"]
+        if _content(self.versions[0][0], original) == _content(self.live, original):
+            return None
+        return original in minor_parts(self.versions, self.live)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The result of a transition: the new working copy, and the part of it that is public at once.
+
+    `minor_parts` are the parts whose public changes are all minor, `renewed` the languages of
+    translations just approved, which are current with the original as it is.
+    """
+
+    entry: Entry
+    live: Entry
+    minor_parts: Collection[str] = ()
+    renewed: Collection[str] = ()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the working copy awaits an editor's approval."""
+        asked = any(text["state"] == "review" for text in self.entry["texts"].values())
+        return asked or fields(self.entry) != fields(self.live)
+
+
+def decide(
+    old: WorkingCopy | None, new: Entry, step: Transition, *, was_shown: bool = False
+) -> Decision:
+    """Decide the result of a transition from `old` to the content of `new`.
+
+    A principle that `was_shown` has editions: readers see it even while it is a draft. Raises
+    ForbiddenError where the person's role does not allow the transition.
+    """
+    _forbid(step, old.entry if old else None, new)
+    entry = _with_states(old, new, step)
+    live = _live_part(old, entry, step, was_shown)
+    if old is None:
+        return Decision(entry, live)
+    override = step.pending_minor
+    before = [(entry, minor if override is None else override) for entry, minor in old.versions]
+    minor = minor_parts([(entry, step.minor), *before], old.live)
+    return Decision(entry, live, minor, _renewed(old.entry, live, step))
 
 
 def words(text: Entry | None) -> tuple[str, ...]:
@@ -51,77 +118,6 @@ def fields(entry: Entry) -> Entry:
 def is_same(one: Entry, other: Entry) -> bool:
     """Whether two entries have the same content and states."""
     return _whole(one) == _whole(other)
-
-
-def forbid(step: Transition, old: Entry | None, new: Entry) -> None:
-    """Raise ForbiddenError where the person's role does not allow the transition."""
-    if step.act in _FOR_EDITORS and not step.me.may("editor"):
-        raise ForbiddenError(gettext_noop("Only an editor can do that."))
-    if step.me.may("curator"):
-        return
-    known = old or {"texts": {}}
-    theirs = any(
-        words(text) != words(known["texts"].get(language)) and not step.me.may_write(language)
-        for language, text in new["texts"].items()
-    )
-    if old is None or theirs or _others(old) != _others(new):
-        raise ForbiddenError(
-            gettext_noop("A translator writes texts, each in their own languages.")
-        )
-
-
-def decided(old: Entry | None, live: Entry | None, new: Entry, step: Transition) -> Entry:
-    """The working copy after a transition: the new entry with the state of each text."""
-    before: dict[str, Entry] = old["texts"] if old else {}
-    shown: dict[str, Entry] = live["texts"] if live else {}
-    original = new["original_language"]
-    texts = {}
-    for language, typed in {**before, **new["texts"]}.items():
-        was = before.get(language)
-        text = {**dict(zip(TEXT_FIELDS, words(typed), strict=True))}
-        state = _acted(_edited(was, text, step), language, original, text, step)
-        known = shown.get(language)
-        if known and words(known) == words(text) and known["state"] == "approved":
-            state = "approved"
-        texts[language] = {**text, "state": state}
-    status = _STATUS.get(step.act, old["status"] if old else "draft")
-    return {**new, **fields(new), "notes": new.get("notes", ""), "status": status, "texts": texts}
-
-
-def live_part(
-    old: Entry | None, live: Entry | None, new: Entry, step: Transition, *, was_shown: bool = False
-) -> Entry:
-    """The part of a working copy that goes into the library: all but pending and unfinished parts.
-
-    A principle that `was_shown` has editions: readers see it even while it is a draft.
-    """
-    shown: dict[str, Entry] = live["texts"] if live else {}
-    is_public = live is not None and (live["status"] != "draft" or was_shown)
-    texts = {}
-    for language, text in new["texts"].items():
-        known = shown.get(language)
-        is_held = is_public and known is not None and known["state"] in SHOWABLE
-        if not all(words(text)[:2]) or (is_held and text["state"] not in SHOWABLE):
-            if known is not None:
-                texts[language] = known
-            continue
-        texts[language] = text
-    pending = {
-        name: value
-        for name, value in fields(live or {}).items()
-        if is_public and value != new[name] and _is_held(name, old, new, step)
-    }
-    return {**new, **pending, "texts": texts}
-
-
-def renewed(old: Entry | None, new: Entry, step: Transition) -> Collection[str]:
-    """Languages of translations just approved: they are current with the original as it is."""
-    before: dict[str, Entry] = old["texts"] if old and step.act in ("approve", "publish") else {}
-    return [
-        language
-        for language, text in new["texts"].items()
-        if before.get(language, text)["state"] != text["state"]
-    ]
 
 
 def incomplete(entry: Entry) -> dict[str, InputError]:
@@ -147,12 +143,68 @@ def minor_parts(versions: Sequence[Version], live: Entry) -> frozenset[str]:
     return frozenset(part for part in parts if _is_minor(versions, live, part))
 
 
-def pending_is_minor(versions: Sequence[Version], live: Entry) -> bool | None:
-    """Whether the pending changes of the original are all minor; None without such changes."""
-    original = live["original_language"]
-    if _content(versions[0][0], original) == _content(live, original):
-        return None
-    return original in minor_parts(versions, live)
+def _forbid(step: Transition, old: Entry | None, new: Entry) -> None:
+    if step.act in _FOR_EDITORS and not step.me.may("editor"):
+        raise ForbiddenError(gettext_noop("Only an editor can do that."))
+    if step.me.may("curator"):
+        return
+    known = old or {"texts": {}}
+    theirs = any(
+        words(text) != words(known["texts"].get(language)) and not step.me.may_write(language)
+        for language, text in new["texts"].items()
+    )
+    if old is None or theirs or _others(old) != _others(new):
+        raise ForbiddenError(
+            gettext_noop("A translator writes texts, each in their own languages.")
+        )
+
+
+def _with_states(old: WorkingCopy | None, new: Entry, step: Transition) -> Entry:
+    """The new entry with its status, and with the state of each text."""
+    before: dict[str, Entry] = old.entry["texts"] if old else {}
+    shown: dict[str, Entry] = old.live["texts"] if old else {}
+    original = new["original_language"]
+    texts = {}
+    for language, typed in {**before, **new["texts"]}.items():
+        was = before.get(language)
+        text = {**dict(zip(TEXT_FIELDS, words(typed), strict=True))}
+        state = _acted(_edited(was, text, step), language, original, text, step)
+        known = shown.get(language)
+        if known and words(known) == words(text) and known["state"] == "approved":
+            state = "approved"
+        texts[language] = {**text, "state": state}
+    status = _STATUS.get(step.act, old.entry["status"] if old else "draft")
+    return {**new, **fields(new), "notes": new.get("notes", ""), "status": status, "texts": texts}
+
+
+def _live_part(old: WorkingCopy | None, new: Entry, step: Transition, was_shown: bool) -> Entry:
+    """The part that goes into the library: all but pending and unfinished parts."""
+    shown: dict[str, Entry] = old.live["texts"] if old else {}
+    is_public = old is not None and (old.live["status"] != "draft" or was_shown)
+    texts = {}
+    for language, text in new["texts"].items():
+        known = shown.get(language)
+        is_held = is_public and known is not None and known["state"] in SHOWABLE
+        if not all(words(text)[:2]) or (is_held and text["state"] not in SHOWABLE):
+            if known is not None:
+                texts[language] = known
+            continue
+        texts[language] = text
+    pending = {
+        name: value
+        for name, value in fields(old.live if old else {}).items()
+        if is_public and value != new[name] and _is_held(name, old, new, step)
+    }
+    return {**new, **pending, "texts": texts}
+
+
+def _renewed(before: Entry, new: Entry, step: Transition) -> Collection[str]:
+    known: dict[str, Entry] = before["texts"] if step.act in ("approve", "publish") else {}
+    return [
+        language
+        for language, text in new["texts"].items()
+        if known.get(language, text)["state"] != text["state"]
+    ]
 
 
 def _edited(was: Entry | None, text: Entry, step: Transition) -> str:
@@ -185,14 +237,14 @@ def _acted(state: str, language: str, original: str, text: Entry, step: Transiti
     return state
 
 
-def _is_held(name: str, old: Entry | None, new: Entry, step: Transition) -> bool:
+def _is_held(name: str, old: WorkingCopy | None, new: Entry, step: Transition) -> bool:
     """Whether a changed public field stays pending: only an editor publishes it."""
     if not step.me.may("editor"):
         return True
     whole = step.languages is None or new["original_language"] in step.languages
     if whole and step.act in ("approve", "publish"):
         return False  # a translation alone is no reason to publish what is not about it
-    return old is not None and fields(old)[name] == new[name]
+    return old is not None and fields(old.entry)[name] == new[name]
 
 
 def _others(entry: Entry) -> Entry:

@@ -59,33 +59,26 @@ def principle(db: Database, slug: str) -> Principle | None:
 
 def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, Principle]:
     """Principles by slug, ordered by slug: those of `slugs`, or all."""
-    chosen = _in("slug", slugs)
-    rows = fetch_rows(db, f"SELECT * FROM principles {chosen} ORDER BY slug", _json(slugs))
-    themes = _grouped(
-        fetch_rows(
-            db,
-            f"SELECT principle, theme FROM principle_themes {_in('principle', slugs)}"
-            " ORDER BY principle, position",
-            _json(slugs),
-        )
-    )
-    originals = (
-        "SELECT t.*, o.version AS original_version, p.original_language FROM texts t"
-        " JOIN principles p ON p.slug = t.principle"
-        " LEFT JOIN texts o ON o.principle = t.principle AND o.language = p.original_language"
+    rows = fetch_rows(
+        db,
+        "SELECT *, (SELECT json_group_array(theme) FROM (SELECT theme FROM principle_themes"
+        " WHERE principle = slug ORDER BY position)) AS themes"
+        f" FROM principles {_in('slug', slugs)} ORDER BY slug",
+        _json(slugs),
     )
     texts = _grouped(
         fetch_rows(
             db,
-            f"{originals} {_in('t.principle', slugs)}"
+            "SELECT t.*, o.version AS original_version, p.original_language FROM texts t"
+            " JOIN principles p ON p.slug = t.principle LEFT JOIN texts o"
+            " ON o.principle = t.principle AND o.language = p.original_language"
+            f" {_in('t.principle', slugs)}"
             " ORDER BY t.language <> p.original_language, t.language",
             _json(slugs),
-        )
+        ),
+        "principle",
     )
-    return {
-        row["slug"]: _principle(row, themes.get(row["slug"], []), texts.get(row["slug"], []))
-        for row in rows
-    }
+    return {row["slug"]: _principle(row, texts.get(row["slug"], [])) for row in rows}
 
 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
@@ -206,21 +199,21 @@ def language_counts(db: Database) -> dict[str, int]:
 def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Theme]:
     """Themes by slug, ordered by slug: those of `slugs`, or all."""
     rows = fetch_rows(
-        db, f"SELECT * FROM theme_texts {_in('theme', slugs)} ORDER BY theme, rowid", _json(slugs)
-    )
-    texts = _grouped(rows, "theme")
-    known = fetch_rows(
-        db, f"SELECT slug FROM themes {_in('slug', slugs)} ORDER BY slug", _json(slugs)
+        db,
+        "SELECT slug, language, name, description FROM themes LEFT JOIN theme_texts x"
+        f" ON x.theme = slug {_in('slug', slugs)} ORDER BY slug, x.rowid",
+        _json(slugs),
     )
     return {
         slug: Theme(
             slug,
             {
                 row["language"]: ThemeText(row["name"], row["description"])
-                for row in texts.get(slug, [])
+                for row in texts
+                if row["language"]
             },
         )
-        for slug in [row["slug"] for row in known]
+        for slug, texts in _grouped(rows, "slug").items()
     }
 
 
@@ -228,14 +221,11 @@ def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Sou
     """Sources by slug, ordered by slug: those of `slugs`, or all."""
     rows = fetch_rows(
         db,
-        f"SELECT * FROM source_texts {_in('source', slugs)} ORDER BY source, rowid",
+        "SELECT s.*, x.language AS text_language, introduction, rights FROM sources s"
+        f" LEFT JOIN source_texts x ON x.source = slug {_in('slug', slugs)} ORDER BY slug, x.rowid",
         _json(slugs),
     )
-    texts = _grouped(rows, "source")
-    known = fetch_rows(
-        db, f"SELECT * FROM sources {_in('slug', slugs)} ORDER BY slug", _json(slugs)
-    )
-    return {row["slug"]: _source(row, texts.get(row["slug"], [])) for row in known}
+    return {slug: _source(texts) for slug, texts in _grouped(rows, "slug").items()}
 
 
 def public_sources(db: Database) -> dict[str, Source]:
@@ -247,12 +237,12 @@ def public_sources(db: Database) -> dict[str, Source]:
     return sources(db, [slug for (slug,) in rows])
 
 
-def _principle(row: Row, themes: list[Row], texts: list[Row]) -> Principle:
+def _principle(row: Row, texts: list[Row]) -> Principle:
     return Principle(
         slug=row["slug"],
         kind=row["kind"],
         source=row["source"],
-        themes=tuple(theme["theme"] for theme in themes),
+        themes=tuple(json.loads(row["themes"])),
         original_language=row["original_language"],
         locator=row["locator"],
         status=row["status"],
@@ -271,7 +261,8 @@ def _text(row: Row) -> Text:
     return Text(row["language"], **parts, state=state, corrected=instant(row["corrected"]))
 
 
-def _source(row: Row, texts: list[Row]) -> Source:
+def _source(rows: list[Row]) -> Source:
+    row = rows[0]
     return Source(
         slug=row["slug"],
         title=row["title"],
@@ -280,12 +271,16 @@ def _source(row: Row, texts: list[Row]) -> Source:
         publisher=row["publisher"],
         year=row["year"],
         url=row["url"],
-        texts={t["language"]: SourceText(t["introduction"], t["rights"]) for t in texts},
+        texts={
+            each["text_language"]: SourceText(each["introduction"], each["rights"])
+            for each in rows
+            if each["text_language"]
+        },
         corrected=instant(row["corrected"]),
     )
 
 
-def _grouped(rows: Iterable[Row], key: str = "principle") -> dict[str, list[Row]]:
+def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row[key], []).append(row)

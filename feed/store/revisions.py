@@ -73,6 +73,12 @@ def newest(db: Database, slug: str) -> Revision | None:
     return _one(db, "WHERE r.principle = ? ORDER BY r.id DESC LIMIT 1", slug)
 
 
+def newest_id(db: Database, slug: str) -> int:
+    """The id of the newest revision of a principle; 0 without any."""
+    found = db.execute("SELECT max(id) FROM revisions WHERE principle = ?", [slug]).fetchone()
+    return found[0] or 0
+
+
 def by_id(db: Database, number: int) -> Revision | None:
     """A revision by its id."""
     return _one(db, "WHERE r.id = ?", number)

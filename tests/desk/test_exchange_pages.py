@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from feed import clock, worker
 from feed.checks.worker_lock import LOCK_NAME
 from feed.library import editing, exchange
+from feed.library.workflow import Transition
 from feed.server import database_setup
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
@@ -95,9 +96,8 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     """What happens is then exactly what was shown: by row, with the fields that change."""
     with desk.house.open() as db:
         editor = desk.person("editor")
-        changed = {**editing.working(db, "007").entry, "locator": "by hand"}
-        base = editing.working(db, "007").revision
-        editing.save(db, editor, changed, base, NOON)
+        found = editing.working(db, "007")
+        editing.save(db, Transition(editor), {**found.entry, "locator": "by hand"}, found, NOON)
     table = (
         "slug,source,language,title,statement,locator\n"
         "brand-new,handbook,sv,Ny,Först,\n"

@@ -18,6 +18,7 @@ from feed import clock
 from feed.accounts import authentication
 from feed.app import create_app
 from feed.library import editing
+from feed.library.workflow import Act, Transition
 from feed.server import database_setup
 from feed.store import desk_queries, translations
 from feed.store.connection import transaction, undone
@@ -88,9 +89,9 @@ def found(seat: Seat, **given: str) -> list[str]:
     return slugs(page)
 
 
-def act(desk: Desk, role: str, slug: str, deed: str, **more: Any) -> None:
+def act(desk: Desk, role: str, slug: str, deed: Act, **more: Any) -> None:
     with desk.house.open() as db:
-        editing.act(db, desk.person(role), slug, deed, desk.house.now, **more)
+        editing.act(db, Transition(desk.person(role), deed, **more), slug, desk.house.now)
 
 
 def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
@@ -98,7 +99,7 @@ def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
     with desk.house.open() as db:
         known = editing.working(db, slug)
         entry = {**known.entry, "texts": {**known.entry["texts"], **texts}}
-        editing.save(db, desk.person(role), entry, known.revision, desk.house.now)
+        editing.save(db, Transition(desk.person(role)), entry, known, desk.house.now)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_step_that_waits_is_seen_and_the_library_is_not(desk: Desk) -> None:
     with desk.house.open() as db:
         known = editing.working(db, "old")
         moved = {**known.entry, "source": "paper"}
-        editing.save(db, desk.person("curator"), moved, known.revision, desk.house.now)
+        editing.save(db, Transition(desk.person("curator")), moved, known, desk.house.now)
     assert found(seat, waiting="1") == ["old", "asked"]
     assert found(seat, state="outdated") == ["old"]
 
@@ -348,7 +349,7 @@ def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
 def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(desk: Desk) -> None:
     write(desk, "editor", "change", en={"title": "T", "statement": "S"})
     with desk.house.open() as db:
-        editing.act(db, desk.person("editor"), "asked", "approve", NOON, languages=("sv",))
+        editing.act(db, Transition(desk.person("editor"), "approve", ("sv",)), "asked", NOON)
     desk.house.now = LATER
     late = principle("later", "Adam", "published", sv="approved")
     desk.house.load({"b.json": json.dumps({"principles": [late]})})

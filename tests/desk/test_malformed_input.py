@@ -9,6 +9,7 @@ import pytest
 from feed import clock
 from feed.files import examine
 from feed.library import diff, editing, exchange
+from feed.library.workflow import Transition
 from feed.model.people import ROLES
 from feed.server import database_setup
 from tests.conftest import NOON, Installation, settings
@@ -120,6 +121,7 @@ def test_readers_hear_of_a_new_source_with_the_first_principle_from_it(desk: Des
     assert not any("hispered" in reader.get(path).text for path in (*lists, "/en/principles/"))
     assert [reader.get(path).status_code for path in pages] == [404, 404]
     with desk.house.open() as db:
-        editing.act(db, desk.person("editor"), "rights-first", "publish", desk.house.now)
+        step = Transition(desk.person("editor"), "publish")
+        editing.act(db, step, "rights-first", desk.house.now)
     assert all("hispered" in reader.get(path).text for path in lists)
     assert [reader.get(path).status_code for path in pages] == [200, 200]

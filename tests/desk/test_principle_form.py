@@ -20,6 +20,7 @@ from feed.accounts import authentication
 from feed.app import create_app
 from feed.desk import rate_limits
 from feed.library import editing, exchange, hints
+from feed.library.workflow import Transition, WorkingCopy
 from feed.publish import channel, digest
 from feed.server import database_setup
 from feed.store import connection, library, revisions
@@ -76,7 +77,7 @@ def stored(desk: Desk, slug: str = SLUG) -> Any:
         return library.principle(db, slug)
 
 
-def working(desk: Desk, slug: str = SLUG) -> editing.WorkingCopy:
+def working(desk: Desk, slug: str = SLUG) -> WorkingCopy:
     with desk.house.open() as db:
         return editing.working(db, slug)
 
@@ -479,9 +480,9 @@ def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     made.load({"a.json": json.dumps({"sources": [source], "principles": principles})})
     values = {"sv.title": "Nytt", "sv.statement": said[77] + "!", "slug": "", "themes": ""}
     with made.open() as db:
-        hints.for_form(db, values, None, None)
+        hints.for_form(db, values, {}, None)
         started = time.process_time()
-        found = hints.for_form(db, values, None, None)
+        found = hints.for_form(db, values, {}, None)
         took = time.process_time() - started
     assert "p77" in {hint.slug for hint in found}
     assert took < 0.5
@@ -655,7 +656,7 @@ def test_everybody_can_use_the_form(
             texts = dict(found.entry["texts"])
             texts["sv"] = {**texts["sv"], part: f"{texts['sv'][part]} {language}{role}"}
             now = desk.house.now + timedelta(minutes=1)
-            editing.save(db, who, {**found.entry, "texts": texts}, found.revision, now)
+            editing.save(db, Transition(who), {**found.entry, "texts": texts}, found, now)
         db.execute("UPDATE curators SET language = ?", [language])
         db.conn.commit()
     size = {"width": width, "height": 800}

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser
 from feed import editions, worker
 from feed.checks.worker_lock import LOCK_NAME
 from feed.library import editing
+from feed.library.workflow import Transition
 from feed.store import subscribers
 from feed.store.connection import transaction
 from feed.store.subscribers import Share
@@ -193,7 +194,7 @@ def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
         texts = {**working.entry["texts"]}
         texts["en"] = {**texts["en"], "title": "Another title"}
         entry = {**working.entry, "texts": texts}
-        saved = editing.save(db, curator.me, entry, working.revision, NOON, act="review")
+        saved = editing.save(db, Transition(curator.me, "review"), entry, working, NOON)
         assert saved.waiting
     expected = {
         "translator": [("2", "texts to write in Swedish"), ("2", "days")],

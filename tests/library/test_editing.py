@@ -5,14 +5,15 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
 from feed.files import Entry
 from feed.library import diff, editing, exchange, slugs, uploads
-from feed.library.editing import Saved, WorkingCopy
+from feed.library.editing import Saved
+from feed.library.workflow import Act, Transition, WorkingCopy
 from feed.model import Principle
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
@@ -74,9 +75,10 @@ class Bench:
 
     def save(self, role: str, entry: Entry, base: int | None, **more: Any) -> Saved:
         self.house.now += timedelta(minutes=1)
-        me = self.desk.person(role)
+        step = Transition(self.desk.person(role), **_popped(more))
         with self.house.open() as db:
-            return editing.save(db, me, entry, base, self.house.now, **more)
+            old = None if base is None else editing.working(db, entry["slug"])
+            return editing.save(db, step, entry, old, self.house.now, base=base, **more)
 
     def write(self, role: str, language: str, slug: str = SLUG, /, **parts: Any) -> Saved:
         """Change parts of a text; those with `minor`, `act` or `languages` say how."""
@@ -92,9 +94,9 @@ class Bench:
 
     def act(self, role: str, act: str, slug: str = SLUG, **more: Any) -> Saved:
         self.house.now += timedelta(minutes=1)
-        me = self.desk.person(role)
+        step = Transition(self.desk.person(role), cast(Act, act), **more)
         with self.house.open() as db:
-            return editing.act(db, me, slug, act, self.house.now, **more)
+            return editing.act(db, step, slug, self.house.now)
 
     def states(self, slug: str = SLUG) -> dict[str, str]:
         return {code: text["state"] for code, text in self.working(slug).entry["texts"].items()}
@@ -102,6 +104,12 @@ class Bench:
     def version(self) -> int:
         with self.house.open() as db:
             return meta.content_version(db)
+
+
+def _popped(more: dict[str, Any]) -> dict[str, Any]:
+    """Take out of `more` what belongs to the transition."""
+    names = ("act", "languages", "minor", "pending_minor")
+    return {name: more.pop(name) for name in names if name in more}
 
 
 def new(**parts: Any) -> Entry:
@@ -437,7 +445,7 @@ def test_of_many_at_once_one_saves_and_the_others_hear_of_it(bench: Bench) -> No
         with bench.house.open() as db:
             try:
                 entry = {**found.entry, "texts": texts}
-                editing.save(db, me, entry, found.revision, bench.house.now)
+                editing.save(db, Transition(me), entry, found, bench.house.now)
                 heard.append("saved")
             except ConflictError:
                 heard.append("conflict")

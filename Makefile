@@ -89,7 +89,7 @@ messages: .venv/tests
 
 # Take the README’s pictures anew.
 picture: .venv/tests
-	$(BIN)/python -m tests.picture docs
+	$(BIN)/python -m tests.screenshots docs
 
 .venv/installed: $(SOURCES) requirements/core.txt
 	@$(INSTALL) $(if $(wildcard .venv/tests),test,$(if $(wildcard .venv/extras),extras,core))

@@ -43,7 +43,7 @@ from feed.server import database_setup
 from feed.store import meta
 from feed.store.connection import connect, opened
 
-pytest_plugins = ["tests.needs", "tests.broker"]
+pytest_plugins = ["tests.required_programs", "tests.mail_workers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)  # Sunday noon in Stockholm

@@ -23,9 +23,9 @@ from feed import digests, editions
 from feed.clock import Clock
 from feed.store.connection import opened
 from feed.workers import dispatch
-from tests.broker import redis_server, workers
 from tests.conftest import answers_smtp, free_port, wait_until
-from tests.faults.mail import CONNECTIONS, house, sink
+from tests.faults.mail import CONNECTIONS, create_installation, sink
+from tests.mail_workers import redis_server, workers
 
 NUMBERS = (1, 2, 4)
 SMTP_SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sbin")
@@ -53,7 +53,9 @@ def measure(letters: int, number: int, rate: int) -> Sent:
     """
     with tempfile.TemporaryDirectory() as name, redis_server() as store, _sink(Path(name)) as port:
         folder = Path(name)
-        config = settings.load(house(folder, letters) | {"DEVIS_BROKER_URL": store.url})
+        config = settings.load(
+            create_installation(folder, letters) | {"DEVIS_BROKER_URL": store.url}
+        )
         given = {
             "BROKER_URL": store.url,
             "SMTP_URL": f"smtp://127.0.0.1:{port}",

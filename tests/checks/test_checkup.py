@@ -22,8 +22,8 @@ from feed.store import backups, meta, signing_key
 from tests.cli.test_cli import DATABASE, rows, stop
 from tests.conftest import NOON, Command, Installation, answers, free_port, wait_until
 from tests.digests.test_digest_command import MONDAY, enter
-from tests.house import House, house
-from tests.mailservers import inbox
+from tests.mail_harness import MailHarness, mail_harness
+from tests.smtp_servers import mail_server
 
 NAMES = {"settings", *checks.MACHINE, "schema", "database", *checks.CONTENT}
 
@@ -230,7 +230,7 @@ def test_email_settings_are_checked_for_consistency(
 
 
 def test_the_mail_server_is_greeted_and_gets_nothing(devis: Installation) -> None:
-    with inbox() as box:
+    with mail_server() as box:
         found = checked(devis, **{**WELL, "smtp": box.server})["mail server"]
     assert found[0] == "good"
     assert list(box.mails) == []
@@ -297,7 +297,7 @@ def test_overdue_and_late_digests_are_reported(command: Command) -> None:
     enter(command, "anna@example.org", "bo@example.org")
     assert "  letters: There are subscribers" in command("check", code=1, **MONDAY).stdout
     given = settings.load({"DEVIS_DATABASE": str(command.folder / DATABASE)})
-    House(given, datetime.fromisoformat("2031-05-05T07:00:05+02:00")).begin()
+    MailHarness(given, datetime.fromisoformat("2031-05-05T07:00:05+02:00")).start_due_runs()
     assert told("07:10:00").startswith("good")
     assert told("07:30:00").startswith("warn 2 letters wait to be sent, the oldest since")
     command("digest", "send", NOW="2031-05-05T14:00:00+02:00")
@@ -312,14 +312,14 @@ def test_overdue_and_late_digests_are_reported(command: Command) -> None:
 
 
 def test_digests_held_back_by_a_wrong_clock_are_reported(devis: Installation) -> None:
-    made = house(devis, smtp=SMTP)
+    made = mail_harness(devis, smtp=SMTP)
     made.subscribe("anna@example.org")
     signing_key.key(devis.config)
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
-    made.at("2026-12-24T11:00:00+00:00").begin()
+    made.at("2026-12-24T11:00:00+00:00").start_due_runs()
     level, said = checked(devis, smtp=SMTP)["letters"]
     assert (level, "up to 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
-    made.at(NOON.isoformat()).begin()
+    made.at(NOON.isoformat()).start_due_runs()
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 
 

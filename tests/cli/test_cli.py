@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Command, answers, fetch, free_port, outside, wait_until
-from tests.test_exchange import ODD
+from tests.files.test_exchange import ODD
 
 DATABASE = Path("instance", "devis.sqlite3")
 LIBRARY = ROOT / "data"
@@ -61,7 +61,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(command: Command, filled: Path) -> Command:
+def installation(command: Command, filled: Path) -> Command:
     """The command line in a folder of its own, with the shipped library and no edition yet."""
     shutil.copytree(filled / "instance", command.folder / "instance")
     return command
@@ -109,20 +109,20 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
 
 
 @pytest.mark.served
-def test_the_serving_commands_work_and_end_when_asked(house: Command) -> None:
+def test_the_serving_commands_work_and_end_when_asked(installation: Command) -> None:
     """Each serves its part: the web the pages, the worker the editions, and `serve` both."""
     editions = "SELECT count(*) FROM editions WHERE date <= '2031-05-05'"
     ports = {name: free_port() for name in ("web", "serve")}
-    web = house.start("web", PORT=str(ports["web"]), WEB_WORKERS="1", **TODAY)
-    worker = house.start("worker", **TODAY)
+    web = installation.start("web", PORT=str(ports["web"]), WEB_WORKERS="1", **TODAY)
+    worker = installation.start("worker", **TODAY)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['web']}/healthz"))
-        wait_until(lambda: rows(house, editions) == [(15,)])
+        wait_until(lambda: rows(installation, editions) == [(15,)])
         assert fetch(f"http://127.0.0.1:{ports['web']}/sv/2031-05-05/").status == 200
     finally:
         stop(web)
         stop(worker)
-    serve = house.start("serve", PORT=str(ports["serve"]), WEB_WORKERS="1", **TODAY)
+    serve = installation.start("serve", PORT=str(ports["serve"]), WEB_WORKERS="1", **TODAY)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['serve']}/sv/feed.rss"))
     finally:
@@ -145,28 +145,33 @@ def test_import_makes_a_database_with_those_principles_only(command: Command) ->
     assert "principles: 0 new" in command("import", *files, **TODAY).stdout
 
 
-def test_an_import_tells_what_it_left_alone(house: Command) -> None:
+def test_an_import_tells_what_it_left_alone(installation: Command) -> None:
     """And exits well: that is what the curator wants."""
-    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
-    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+    ((slug,),) = rows(installation, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    with closing(sqlite3.connect(installation.folder / DATABASE)) as db, db:
         db.execute("UPDATE revisions SET origin = 'desk' WHERE principle = ?", [slug])
-    file = house.folder / "a.json"
+    file = installation.folder / "a.json"
     file.write_text(json.dumps({"principles": [{"slug": slug, "locator": "99"}]}))
-    told = house("import", "a.json").stdout
+    told = installation("import", "a.json").stdout
     assert "principles: 0 new, 0 changed, 0 unchanged, 1 left alone" in told
     assert f"left alone, as it was edited at the desk: {slug}" in told
-    told = house("import", "--overwrite", "a.json").stdout
+    told = installation("import", "--overwrite", "a.json").stdout
     assert "principles: 0 new, 1 changed, 0 unchanged, 0 left alone" in told
 
 
 @pytest.mark.served
-def test_an_export_is_utf_8_wherever_it_is_written(house: Command) -> None:
+def test_an_export_is_utf_8_wherever_it_is_written(installation: Command) -> None:
     """Also where the terminal speaks something else."""
-    done = house("export", "--lang", "sv")
-    environ = {**house.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = installation("export", "--lang", "sv")
+    environ = {
+        **installation.environ,
+        "LC_ALL": "C",
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONUTF8": "0",
+    }
     raw = subprocess.run(
         [sys.executable, "-m", "feed", "export", "--lang", "sv"],
-        cwd=house.folder,
+        cwd=installation.folder,
         env=environ,
         capture_output=True,
         check=True,
@@ -177,27 +182,31 @@ def test_an_export_is_utf_8_wherever_it_is_written(house: Command) -> None:
     assert all(list(text) == ["sv"] for text in texts)
 
 
-def test_the_plan_as_json_has_these_keys_and_one_entry_a_day(house: Command) -> None:
-    plan = json.loads(house("plan", "--days", "30", "--format", "json", **TODAY).stdout)
+def test_the_plan_as_json_has_these_keys_and_one_entry_a_day(installation: Command) -> None:
+    plan = json.loads(installation("plan", "--days", "30", "--format", "json", **TODAY).stdout)
     assert {tuple(entry) for entry in plan} == {("date", "principle", "why")}
     tomorrow = date(2031, 5, 6)
     days = [(tomorrow + timedelta(days=number)).isoformat() for number in range(30)]
     assert [entry["date"] for entry in plan] == days
     assert {entry["why"] for entry in plan} == {"rotation"}
-    text = house("plan", "--days", "30", **TODAY).stdout.splitlines()
+    text = installation("plan", "--days", "30", **TODAY).stdout.splitlines()
     assert [line.split() for line in text] == [
         [entry["date"], entry["why"], entry["principle"]] for entry in plan
     ]
 
 
-def test_the_plan_tells_the_past_as_it_was_and_a_far_day_as_it_will_be(house: Command) -> None:
+def test_the_plan_tells_the_past_as_it_was_and_a_far_day_as_it_will_be(
+    installation: Command,
+) -> None:
     def plan(first: str, days: int) -> list[dict[str, str]]:
-        done = house("plan", "--from", first, "--days", str(days), "--format", "json", **TODAY)
+        done = installation(
+            "plan", "--from", first, "--days", str(days), "--format", "json", **TODAY
+        )
         told: list[dict[str, str]] = json.loads(done.stdout)
         return told
 
-    house("publish", **TODAY)
-    shown = rows(house, "SELECT date, principle FROM editions ORDER BY date")
+    installation("publish", **TODAY)
+    shown = rows(installation, "SELECT date, principle FROM editions ORDER BY date")
     week = plan("2031-05-02", 7)
     assert [(entry["date"], entry["principle"]) for entry in week[:4]] == shown[-4:]
     assert [entry["date"] for entry in week[4:]] == ["2031-05-06", "2031-05-07", "2031-05-08"]
@@ -205,50 +214,56 @@ def test_the_plan_tells_the_past_as_it_was_and_a_far_day_as_it_will_be(house: Co
     assert plan("2001-01-01", 3) == []
 
 
-def test_the_plan_comes_true(house: Command) -> None:
-    house("publish", **TODAY)
-    told = house("plan", "--days", "3", **TODAY).stdout
-    assert house("publish", NOW="2031-05-08T12:00:00+02:00").stdout == told
+def test_the_plan_comes_true(installation: Command) -> None:
+    installation("publish", **TODAY)
+    told = installation("plan", "--days", "3", **TODAY).stdout
+    assert installation("publish", NOW="2031-05-08T12:00:00+02:00").stdout == told
 
 
-def test_publishing_twice_makes_nothing_more(house: Command) -> None:
+def test_publishing_twice_makes_nothing_more(installation: Command) -> None:
     """The first time makes today's edition and the fourteen days before it."""
-    assert len(house("publish", **TODAY).stdout.splitlines()) == 15
-    before = rows(house, "SELECT * FROM editions")
-    assert house("publish", **TODAY).stdout == "Nothing is due.\n"
-    assert rows(house, "SELECT * FROM editions") == before
+    assert len(installation("publish", **TODAY).stdout.splitlines()) == 15
+    before = rows(installation, "SELECT * FROM editions")
+    assert installation("publish", **TODAY).stdout == "Nothing is due.\n"
+    assert rows(installation, "SELECT * FROM editions") == before
 
 
-def test_what_is_withdrawn_stays_in_the_ledger_with_its_reason(house: Command) -> None:
-    house("publish", **TODAY)
+def test_what_is_withdrawn_stays_in_the_ledger_with_its_reason(installation: Command) -> None:
+    installation("publish", **TODAY)
     query = "SELECT number, reason, withdrawn FROM editions WHERE date = '2031-05-05'"
-    said = house("withdraw", "2031-05-05", "--reason", "Fel ord", "--leave-empty", **TODAY).stdout
+    said = installation(
+        "withdraw", "2031-05-05", "--reason", "Fel ord", "--leave-empty", **TODAY
+    ).stdout
     assert said == "Withdrawn: 2031-05-05\n"
-    ((number, reason, withdrawn),) = rows(house, query)
+    ((number, reason, withdrawn),) = rows(installation, query)
     assert (number, reason, withdrawn[:10]) == (1, "Fel ord", "2031-05-05")
 
 
 @pytest.mark.served
-def test_a_day_to_come_can_be_rehearsed_in_every_command(house: Command) -> None:
+def test_a_day_to_come_can_be_rehearsed_in_every_command(installation: Command) -> None:
     """Each on a day of its own, one after the other, and the real clock is in none of them."""
-    house("publish", NOW="2031-05-05T23:59:00+02:00")
-    house("publish", NOW="2031-05-06T00:01:00+02:00")
-    assert rows(house, "SELECT max(date) FROM editions") == [("2031-05-06",)]
-    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    installation("publish", NOW="2031-05-05T23:59:00+02:00")
+    installation("publish", NOW="2031-05-06T00:01:00+02:00")
+    assert rows(installation, "SELECT max(date) FROM editions") == [("2031-05-06",)]
+    ((slug,),) = rows(installation, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
     later: dict[str, Any] = {"NOW": "2031-05-09T06:00:00+02:00"}
-    assert "2031-05-08" in refused(house, "pin", "2031-05-08", slug, **later)
-    assert house("pin", "2031-05-09", slug, **later).stdout == f"2031-05-09  {slug}\n"
-    assert house("plan", "--days", "1", **later).stdout.startswith("2031-05-10")
-    assert house("publish", **later).stdout.splitlines()[-1] == f"2031-05-09  pin       {slug}"
-    assert "In its place" in house("withdraw", "2031-05-09", "--reason", "x", **later).stdout
-    house.folder.joinpath("a.json").write_text(
+    assert "2031-05-08" in refused(installation, "pin", "2031-05-08", slug, **later)
+    assert installation("pin", "2031-05-09", slug, **later).stdout == f"2031-05-09  {slug}\n"
+    assert installation("plan", "--days", "1", **later).stdout.startswith("2031-05-10")
+    assert (
+        installation("publish", **later).stdout.splitlines()[-1] == f"2031-05-09  pin       {slug}"
+    )
+    assert "In its place" in installation("withdraw", "2031-05-09", "--reason", "x", **later).stdout
+    installation.folder.joinpath("a.json").write_text(
         json.dumps({"principles": [{"slug": slug, "locator": "99"}]})
     )
-    house("import", "a.json", **later)
-    assert rows(house, "SELECT max(at) > '2031-05-09T04:00' FROM revisions") == [(1,)]
-    worker = house.start("worker", NOW="2031-05-10T06:00:00+02:00")
+    installation("import", "a.json", **later)
+    assert rows(installation, "SELECT max(at) > '2031-05-09T04:00' FROM revisions") == [(1,)]
+    worker = installation.start("worker", NOW="2031-05-10T06:00:00+02:00")
     try:
-        wait_until(lambda: rows(house, "SELECT max(date) FROM editions") == [("2031-05-10",)])
+        wait_until(
+            lambda: rows(installation, "SELECT max(date) FROM editions") == [("2031-05-10",)]
+        )
     finally:
         stop(worker)
 
@@ -285,12 +300,14 @@ def test_a_malformed_setting_is_named(command: Command, name: str) -> None:
     ids=["unknown pin", "past pin", "no edition", "no reason", "no file", "after all days"],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
-    house: Command, arguments: list[str], expected: str
+    installation: Command, arguments: list[str], expected: str
 ) -> None:
-    ((slug,),) = rows(house, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
-    said = refused(house, *(part.format(slug=slug) for part in arguments), **TODAY)
+    ((slug,),) = rows(installation, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
+    said = refused(installation, *(part.format(slug=slug) for part in arguments), **TODAY)
     assert expected in said
-    assert rows(house, "SELECT * FROM pins UNION ALL SELECT date, reason FROM editions") == []
+    assert (
+        rows(installation, "SELECT * FROM pins UNION ALL SELECT date, reason FROM editions") == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -314,17 +331,17 @@ def test_a_wrong_call_says_how_it_is_done(command: Command, arguments: list[str]
     assert "Traceback" not in said
 
 
-def test_a_bad_file_is_refused_with_every_reason_and_no_traceback(house: Command) -> None:
-    before = house("export").stdout
-    house.folder.joinpath("good.json").write_text(json.dumps(ODD))
-    house.folder.joinpath("bad.json").write_text('{"themes": [{"slug": "Ö"}], "people": []}')
-    done = house("import", "good.json", "bad.json", code=1)
+def test_a_bad_file_is_refused_with_every_reason_and_no_traceback(installation: Command) -> None:
+    before = installation("export").stdout
+    installation.folder.joinpath("good.json").write_text(json.dumps(ODD))
+    installation.folder.joinpath("bad.json").write_text('{"themes": [{"slug": "Ö"}], "people": []}')
+    done = installation("import", "good.json", "bad.json", code=1)
     assert done.stderr.splitlines() == [
         "Error: bad.json: people: unknown; expected one of themes, sources, principles",
         "bad.json: themes “Ö”: slug: expected a name in lower-case a–z, 0–9 and hyphens, not “Ö”",
         "2 problems; nothing was imported.",
     ]
-    assert house("export").stdout == before
+    assert installation("export").stdout == before
 
 
 EVERYTHING = (
@@ -366,15 +383,17 @@ def damaged(content: bytes, damage: str, title: bytes) -> bytes:
     ],
 )
 def test_a_damaged_database_is_told_in_one_line(
-    house: Command, damage: str, arguments: list[str]
+    installation: Command, damage: str, arguments: list[str]
 ) -> None:
-    house.folder.joinpath("a.json").write_text(json.dumps(ODD))
-    path = house.folder / DATABASE
-    ((title,),) = rows(house, "SELECT title FROM texts ORDER BY rowid LIMIT 1 OFFSET 80")
+    installation.folder.joinpath("a.json").write_text(json.dumps(ODD))
+    path = installation.folder / DATABASE
+    ((title,),) = rows(installation, "SELECT title FROM texts ORDER BY rowid LIMIT 1 OFFSET 80")
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode = DELETE")
     path.write_bytes(damaged(path.read_bytes(), damage, title.encode()))
-    said = failed((house.run if arguments == ["serve"] else house)(*arguments, code=1, **TODAY))
+    said = failed(
+        (installation.run if arguments == ["serve"] else installation)(*arguments, code=1, **TODAY)
+    )
     assert said == (
         "Error: The file is not a database of Devis, or is damaged: move it away, and run"
         " “devis restore” if there is a backup.\n"
@@ -385,16 +404,20 @@ def test_a_damaged_database_is_told_in_one_line(
 
 
 @pytest.mark.served
-def test_a_locked_database_can_be_read_and_writing_tells_why_it_waited(house: Command) -> None:
-    house.folder.joinpath("a.json").write_text(json.dumps(ODD))
-    with closing(sqlite3.connect(house.folder / DATABASE)) as other:
+def test_a_locked_database_can_be_read_and_writing_tells_why_it_waited(
+    installation: Command,
+) -> None:
+    installation.folder.joinpath("a.json").write_text(json.dumps(ODD))
+    with closing(sqlite3.connect(installation.folder / DATABASE)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        waiting = [house.start(*call, **TODAY) for call in (["publish"], ["import", "a.json"])]
-        assert house("plan", "--days", "1", **TODAY).stdout.startswith("2031-05-06")
+        waiting = [
+            installation.start(*call, **TODAY) for call in (["publish"], ["import", "a.json"])
+        ]
+        assert installation("plan", "--days", "1", **TODAY).stdout.startswith("2031-05-06")
         said = [process.communicate(timeout=30)[0] for process in waiting]
     assert [process.returncode for process in waiting] == [1, 1]
     assert said == ["Error: The database is locked by another program; try again.\n"] * 2
-    assert house("publish", **TODAY).stdout
+    assert installation("publish", **TODAY).stdout
 
 
 def test_a_folder_below_a_file_cannot_be_used(command: Command) -> None:
@@ -487,12 +510,12 @@ def test_what_only_reads_needs_no_more_than_that(
 
 
 @pytest.mark.served
-def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:
+def test_a_reader_that_has_heard_enough_is_no_error(installation: Command) -> None:
     """As in `devis export | head`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "feed", "export"],
-        cwd=house.folder,
-        env=house.environ,
+        cwd=installation.folder,
+        env=installation.environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -504,13 +527,13 @@ def test_a_reader_that_has_heard_enough_is_no_error(house: Command) -> None:
 
 
 @pytest.mark.served
-def test_a_full_disk_is_told_in_one_line(house: Command) -> None:
+def test_a_full_disk_is_told_in_one_line(installation: Command) -> None:
 
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "feed", "export"],
-            cwd=house.folder,
-            env=house.environ,
+            cwd=installation.folder,
+            env=installation.environ,
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

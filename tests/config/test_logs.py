@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from feed.config import logs
 from tests.conftest import Command, Installation, answers, fetch, free_port, wait_until
-from tests.house import WISHES
+from tests.mail_harness import PREFERENCES
 
 ADDRESS = "anna.andersson@example.org"
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -176,8 +176,8 @@ def test_a_site_logs_lines_of_json_without_a_name(command: Command, tmp_path: Pa
         post(f"{url}/desk/sign-in", address=ADDRESS, password=TOKEN)
         page = fetch(f"{url}/en/subscribe/").body.decode()
         (stamp,) = re.findall(r'name="stamp" value="([^"]+)"', page)
-        wishes = {**WISHES, "comment": "", "address": ADDRESS, "stamp": stamp}
-        assert post(f"{url}/en/subscribe/", **wishes) == 200
+        preferences = {**PREFERENCES, "comment": "", "address": ADDRESS, "stamp": stamp}
+        assert post(f"{url}/en/subscribe/", **preferences) == 200
         post(f"{url}/subscription/{TOKEN}/unsubscribe", x=FORGED)
         wait_until(lambda: '"mail: ' in log.read_text(), 30)
     finally:

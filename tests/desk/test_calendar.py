@@ -17,10 +17,12 @@ from feed.editions import upcoming, withdrawals
 from feed.errors import WithdrawnError
 from feed.store import curators, ledger, library, staff_notices
 from feed.store.connection import transaction
-from tests import boards, house
-from tests.boards import Running
+from tests import desk_server
 from tests.conftest import NOON, Installation, fetch
-from tests.staff import Desk, wrongs
+from tests.desk_client import Desk, field_errors
+from tests.desk_server import DeskServer
+from tests.mail_harness import MailHarness, links, recipients
+from tests.mail_harness import mail_harness as mail_harness
 
 TODAY = NOON.date()
 BOARD = "/desk/calendar/"
@@ -33,8 +35,8 @@ def desk(devis: Installation) -> Desk:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[Running]:
-    with boards.running(tmp_path_factory.mktemp("calendar")) as made:
+def serve_desk(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[DeskServer]:
+    with desk_server.serve_desk(tmp_path_factory.mktemp("calendar")) as made:
         yield made
 
 
@@ -43,8 +45,10 @@ def after(days: int) -> date:
 
 
 def plan(desk: Desk) -> list[upcoming.Day]:
-    with desk.house.open() as db:
-        return upcoming.days(db, desk.house.site(), desk.house.config, desk.house.now)
+    with desk.installation.open() as db:
+        return upcoming.days(
+            db, desk.installation.site(), desk.installation.config, desk.installation.now
+        )
 
 
 def slug_on(desk: Desk, days: int) -> str:
@@ -55,19 +59,19 @@ def slug_on(desk: Desk, days: int) -> str:
 
 
 def title(desk: Desk, slug: str, language: str = "en") -> str:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         found = library.principle(db, slug)
     assert found is not None
     return found.text(language).title
 
 
 def pins(desk: Desk) -> dict[date, str]:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         return ledger.pins(db)
 
 
 def change(desk: Desk, query: str, *values: str) -> None:
-    with desk.house.open() as db, transaction(db):
+    with desk.installation.open() as db, transaction(db):
         db.execute(query, list(values))
 
 
@@ -79,18 +83,18 @@ def row(page: str, day: date) -> str:
 
 
 def today(desk: Desk) -> str | None:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         found = ledger.on(db, TODAY)
     return found.principle if found and not found.withdrawn else None
 
 
 def test_the_board_shows_sixty_days_of_the_real_rotation(desk: Desk) -> None:
-    page = desk.seat("translator").get(BOARD).text
+    page = desk.sign_in("translator").get(BOARD).text
     assert re.findall(r'id="d(\d{4}-\d\d-\d\d)"', page) == [
         after(n).isoformat() for n in range(1, 61)
     ]
-    with desk.house.open() as db:
-        planned = editions.plan(db, desk.house.site(), desk.house.config, NOON, 60)
+    with desk.installation.open() as db:
+        planned = editions.plan(db, desk.installation.site(), desk.installation.config, NOON, 60)
     for each in planned:
         assert f"/desk/principles/{each.principle}/" in row(page, each.date)
     assert "Nothing is missing" in page
@@ -113,7 +117,7 @@ def test_what_is_missing_within_thirty_days_is_flagged(desk: Desk) -> None:
         lacking[12],
     )
     change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", lacking[40])
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     for n, said in ((5, "Draft"), (10, "Missing"), (12, "Outdated"), (40, "Missing")):
         assert said in row(page, after(n))
         assert ('class="lacking"' in row(page, after(n))) == (n < 31)
@@ -123,30 +127,30 @@ def test_what_is_missing_within_thirty_days_is_flagged(desk: Desk) -> None:
 
 def test_a_library_that_has_run_dry_shows_as_gaps(desk: Desk) -> None:
     change(desk, "UPDATE principles SET status = 'retired'")
-    page = desk.seat("curator").get(BOARD).text
+    page = desk.sign_in("curator").get(BOARD).text
     assert page.count("Nothing can be shown.") == 60
     assert "On 30 days something is missing" in page
 
 
 def test_a_pin_is_set_moved_and_taken_away(desk: Desk) -> None:
-    seat, slug = desk.seat("editor"), slug_on(desk, 30)
-    answer = seat.post(PIN, {"date": after(3).isoformat(), "principle": title(desk, slug)})
+    user, slug = desk.sign_in("editor"), slug_on(desk, 30)
+    answer = user.post(PIN, {"date": after(3).isoformat(), "principle": title(desk, slug)})
     assert answer.status_code == 303
     assert pins(desk) == {after(3): slug}
-    page = seat.get(BOARD).text
+    page = user.get(BOARD).text
     assert slug in row(page, after(3))
     assert "Pinned" in row(page, after(3))
 
-    form = seat.get(f"{PIN}?date={after(3).isoformat()}").text
+    form = user.get(f"{PIN}?date={after(3).isoformat()}").text
     assert f'name="pinned" value="{after(3).isoformat()}"' in form
     assert f'value="{slug}"' in form
     given = {"date": after(8).isoformat(), "principle": slug, "pinned": after(3).isoformat()}
-    assert seat.post(PIN, given).status_code == 303
+    assert user.post(PIN, given).status_code == 303
     assert pins(desk) == {after(8): slug}
 
-    seat.post(f"{BOARD}unpin", {"pinned": after(8).isoformat()})
+    user.post(f"{BOARD}unpin", {"pinned": after(8).isoformat()})
     assert pins(desk) == {}
-    assert "Pinned" not in seat.get(BOARD).text
+    assert "Pinned" not in user.get(BOARD).text
 
 
 @pytest.mark.parametrize(
@@ -166,37 +170,37 @@ def test_a_pin_is_set_moved_and_taken_away(desk: Desk) -> None:
 def test_a_pin_that_cannot_be_says_why_and_loses_nothing(
     desk: Desk, given: dict[str, str], said: str
 ) -> None:
-    seat = desk.seat("editor")
-    seat.post(PIN, {"date": after(2).isoformat(), "principle": slug_on(desk, 20)})
+    user = desk.sign_in("editor")
+    user.post(PIN, {"date": after(2).isoformat(), "principle": slug_on(desk, 20)})
     before = pins(desk)
     sent = {"date": "2026-12-01", "principle": "leave-a-space", **given}
-    answer = seat.post(PIN, sent)
+    answer = user.post(PIN, sent)
     assert answer.status_code == 422
-    (wrong,) = wrongs(answer)
+    (wrong,) = field_errors(answer)
     assert said in wrong
     assert f'value="{sent["date"]}"' in answer.text
     assert pins(desk) == before
 
 
 def test_words_that_fit_several_principles_offer_them(desk: Desk) -> None:
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     sent = {"date": after(4).isoformat(), "principle": "you"}
-    page = seat.post(PIN, sent).text
+    page = user.post(PIN, sent).text
     offered = re.findall(r'name="chosen" value="([a-z0-9-]+)"', page)
     assert len(offered) > 1
     assert 'name="asked" value="you"' in page
     # Other words count for more than what was ticked for the words before.
     given = {**sent, "chosen": offered[1], "asked": "you"}
-    assert seat.post(PIN, {**given, "principle": "zebra"}).status_code == 422
-    assert seat.post(PIN, given).status_code == 303
+    assert user.post(PIN, {**given, "principle": "zebra"}).status_code == 422
+    assert user.post(PIN, given).status_code == 303
     assert pins(desk) == {after(4): offered[1]}
 
 
 def test_a_pin_that_cannot_hold_is_told(desk: Desk) -> None:
-    seat, slug = desk.seat("editor"), slug_on(desk, 25)
-    seat.post(PIN, {"date": after(3).isoformat(), "principle": slug})
+    user, slug = desk.sign_in("editor"), slug_on(desk, 25)
+    user.post(PIN, {"date": after(3).isoformat(), "principle": slug})
     change(desk, "UPDATE principles SET status = 'draft' WHERE slug = ?", slug)
-    said = row(seat.get(BOARD).text, after(3))
+    said = row(user.get(BOARD).text, after(3))
     assert "The pin does not hold" in said
     assert slug in said
     assert "Pinned" not in said
@@ -204,11 +208,11 @@ def test_a_pin_that_cannot_hold_is_told(desk: Desk) -> None:
 
 def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) -> None:
     for role in ("translator", "curator", "editor", "administrator"):
-        desk.person(role)
-    gone = desk.person("editor", "Gone Away")
-    with desk.house.open() as db:
+        desk.account(role)
+    gone = desk.account("editor", "Gone Away")
+    with desk.installation.open() as db:
         people.disable(db, gone.id, NOON)
-    made = house.house(desk.house)
+    made = mail_harness(desk.installation)
     assert tidied(made) == []
     change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", slug_on(desk, 7))
     assert tidied(made) == ["administrator@example.org", "editor@example.org"]
@@ -218,34 +222,34 @@ def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) ->
     assert len(tidied(messages)) == 2
 
 
-def tidied(made: house.House) -> list[str]:
+def tidied(made: MailHarness) -> list[str]:
     """Whom the worker's hourly job has mailed; each mail leads to the calendar."""
     lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
         worker.clean_up(made.config, made.clock(), lock, threading.Event())
-    messages = made.post()
+    messages = made.new_messages()
     for message in messages:
-        assert any(link.endswith(BOARD) for link in house.links(message))
-    return house.recipients(messages)
+        assert any(link.endswith(BOARD) for link in links(message))
+    return recipients(messages)
 
 
 def test_the_press_is_stopped_only_after_a_page_that_tells_what_will_happen(desk: Desk) -> None:
-    seat, before = desk.seat("editor"), today(desk)
+    user, before = desk.sign_in("editor"), today(desk)
     assert before is not None
     form = {"edition": TODAY.isoformat(), "reason": " Wrong  author ", "instead": "rotation"}
-    sure = seat.post(WITHDRAW, form)
+    sure = user.post(WITHDRAW, form)
     assert sure.status_code == 200
     assert today(desk) == before
     assert "Wrong author" in sure.text
     assert "within two seconds" in sure.text
     (promised,) = re.findall(r"<strong><span>(.*?)</span></strong>", sure.text)
 
-    answer = seat.post(WITHDRAW, {**form, "sure": "1"})
+    answer = user.post(WITHDRAW, {**form, "sure": "1"})
     assert answer.status_code == 303
     instead = today(desk)
     assert instead not in (None, before)
     assert title(desk, str(instead)) == promised.replace("&#39;", "'")
-    page = seat.get(BOARD).text
+    page = user.get(BOARD).text
     listed = page[page.index('id="withdrawn"') :]
     assert title(desk, before) in listed
     assert "<q>Wrong author</q>" in listed
@@ -253,22 +257,22 @@ def test_the_press_is_stopped_only_after_a_page_that_tells_what_will_happen(desk
 
 
 def test_what_is_sent_twice_does_not_take_the_replacement_back(desk: Desk) -> None:
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "rotation", "sure": "1"}
-    assert seat.post(WITHDRAW, form).status_code == 303
+    assert user.post(WITHDRAW, form).status_code == 303
     instead = today(desk)
     for again in (form, {k: v for k, v in form.items() if k != "sure"}):
-        assert seat.post(WITHDRAW, again).status_code == 303
+        assert user.post(WITHDRAW, again).status_code == 303
         assert today(desk) == instead
-    assert seat.post(WITHDRAW, {**form, "edition": f"{TODAY}.2"}).status_code == 303
+    assert user.post(WITHDRAW, {**form, "edition": f"{TODAY}.2"}).status_code == 303
     assert today(desk) not in (None, instead)
 
 
 def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
     form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "rotation"}
-    site, config = desk.house.site(), desk.house.config
-    first, second = desk.person("editor"), desk.person("editor", "Another Editor")
-    with desk.house.open() as db:
+    site, config = desk.installation.site(), desk.installation.config
+    first, second = desk.account("editor"), desk.account("editor", "Another Editor")
+    with desk.installation.open() as db:
         wanted = [withdrawals.parse_form(db, site, config, form, "en", NOON) for _ in range(2)]
         done = withdrawals.carry_out(db, site, config, first, wanted[0], NOON)
         with pytest.raises(WithdrawnError):
@@ -279,37 +283,37 @@ def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
 
 
 def test_an_editor_can_choose_what_takes_its_place_or_leave_it_empty(desk: Desk) -> None:
-    seat, slug = desk.seat("editor"), slug_on(desk, 30)
+    user, slug = desk.sign_in("editor"), slug_on(desk, 30)
     form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "chosen", "principle": slug}
-    sure = seat.post(WITHDRAW, form)
+    sure = user.post(WITHDRAW, form)
     assert title(desk, slug) in sure.text
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', sure.text))
     hidden.pop("mark")
-    assert seat.post(WITHDRAW, {**hidden, "sure": "1"}).status_code == 303
+    assert user.post(WITHDRAW, {**hidden, "sure": "1"}).status_code == 303
     assert today(desk) == slug
     form = {"edition": f"{TODAY}.2", "reason": "Late", "instead": "nothing", "sure": "1"}
-    assert seat.post(WITHDRAW, form).status_code == 303
+    assert user.post(WITHDRAW, form).status_code == 303
     assert today(desk) is None
-    assert "Nothing is shown today." in seat.get(BOARD).text
+    assert "Nothing is shown today." in user.get(BOARD).text
 
 
 def test_an_older_edition_is_withdrawn_and_not_replaced(desk: Desk) -> None:
-    seat, day = desk.seat("editor"), after(-3)
-    form = seat.get(f"{WITHDRAW}?date={day.isoformat()}").text
+    user, day = desk.sign_in("editor"), after(-3)
+    form = user.get(f"{WITHDRAW}?date={day.isoformat()}").text
     assert "this day stays empty" in form
     assert 'name="instead"' not in form
-    seat.post(WITHDRAW, {"edition": day.isoformat(), "reason": "Late", "sure": "1"})
-    assert desk.house.client().get(f"/en/{day.isoformat()}/").status_code == 410
-    answer = seat.get(f"{WITHDRAW}?date={day.isoformat()}")
+    user.post(WITHDRAW, {"edition": day.isoformat(), "reason": "Late", "sure": "1"})
+    assert desk.installation.client().get(f"/en/{day.isoformat()}/").status_code == 410
+    answer = user.get(f"{WITHDRAW}?date={day.isoformat()}")
     assert answer.status_code == 404
     assert "was withdrawn" in answer.text
 
 
 @pytest.mark.parametrize("day", ["2026-11-23", "2019-01-01", "soon", "2026-02-31"])
 def test_a_date_without_an_edition_is_told_in_the_form(desk: Desk, day: str) -> None:
-    answer = desk.seat("editor").get(f"{WITHDRAW}?date={day}")
+    answer = desk.sign_in("editor").get(f"{WITHDRAW}?date={day}")
     assert answer.status_code == 404
-    assert day in wrongs(answer)[0]
+    assert day in field_errors(answer)[0]
     assert f'value="{day}"' in answer.text
 
 
@@ -327,39 +331,41 @@ def test_a_date_without_an_edition_is_told_in_the_form(desk: Desk, day: str) -> 
 def test_a_withdrawal_that_cannot_be_says_why_and_does_nothing(
     desk: Desk, given: dict[str, str], said: str
 ) -> None:
-    seat, before = desk.seat("editor"), today(desk)
+    user, before = desk.sign_in("editor"), today(desk)
     assert before is not None
     sent = {"edition": TODAY.isoformat(), "reason": "Wrong", "instead": "rotation", "sure": "1"}
     sent |= {name: before if value == "OWN" else value for name, value in given.items()}
-    answer = seat.post(WITHDRAW, sent)
+    answer = user.post(WITHDRAW, sent)
     assert answer.status_code == 422
-    assert said in wrongs(answer)[0]
+    assert said in field_errors(answer)[0]
     assert f'value="{sent["reason"]}"' in answer.text
     assert today(desk) == before
     for key in ("", "2026-11-22.7777777", "2026-99-99", "2027-01-01", "x"):
-        assert seat.post(WITHDRAW, {**sent, "edition": key}).status_code in (303, 404)
+        assert user.post(WITHDRAW, {**sent, "edition": key}).status_code in (303, 404)
 
 
 def test_letters_that_wait_halt_and_those_sent_are_counted(desk: Desk) -> None:
-    made, seat = house.house(desk.house), desk.seat("editor")
+    made, user = mail_harness(desk.installation), desk.sign_in("editor")
     for name in ("anna", "bo"):
         made.subscribe(f"{name}@example.org", hour="13")
-    made.at("2026-11-22T12:00:30+00:00").begin()
+    made.at("2026-11-22T12:00:30+00:00").start_due_runs()
     form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "nothing"}
-    assert "2 that wait are not sent" in seat.post(WITHDRAW, form).text
-    seat.post(WITHDRAW, {**form, "sure": "1"})
-    assert made.post() == []
+    assert "2 that wait are not sent" in user.post(WITHDRAW, form).text
+    user.post(WITHDRAW, {**form, "sure": "1"})
+    assert made.new_messages() == []
     assert {state for _, state, _ in made.states()} == {"skipped"}
 
 
 def test_who_withdrew_is_not_known_of_the_command_line(desk: Desk) -> None:
-    with desk.house.open() as db:
-        editions.withdraw(db, desk.house.site(), desk.house.config, TODAY, "By hand", NOON)
+    with desk.installation.open() as db:
+        editions.withdraw(
+            db, desk.installation.site(), desk.installation.config, TODAY, "By hand", NOON
+        )
         ((edition, who),) = ledger.withdrawn(db, 10)
         assert (edition.principle, who) == (edition.principle, None)
         assert staff_notices.due(db, NOON, 10) == []
         assert curators.is_empty(db)
-    assert "By hand" in desk.seat("translator").get(BOARD).text
+    assert "By hand" in desk.sign_in("translator").get(BOARD).text
 
 
 CHANNELS = (
@@ -371,13 +377,13 @@ CHANNELS = (
 CARD = "/en/card/2026-11-22.png"
 
 
-def test_every_channel_follows_within_two_seconds(running: Running, browser: Browser) -> None:
-    desk, address = running.desk, running.address
+def test_every_channel_follows_within_two_seconds(serve_desk: DeskServer, browser: Browser) -> None:
+    desk, address = serve_desk.desk, serve_desk.address
     old = today(desk)
     assert old is not None
     card = fetch(address + CARD).body
     assert [path for path in CHANNELS * 3 if not shows(address, path, desk, old)] == []
-    with running.visit(browser, "editor") as context:
+    with serve_desk.signed_in(browser, "editor") as context:
         page = context.new_page()
         stop(page, "Nothing")
         begun = time.monotonic()
@@ -411,27 +417,27 @@ def stop(page: Page, instead: str) -> None:
     page.get_by_role("button", name="Go on").click()
 
 
-@pytest.mark.parametrize(("language", "width", "scheme"), boards.VIEWS)
+@pytest.mark.parametrize(("language", "width", "scheme"), desk_server.VIEWS)
 def test_its_pages_are_sound(
-    running: Running, browser: Browser, language: str, width: int, scheme: str
+    serve_desk: DeskServer, browser: Browser, language: str, width: int, scheme: str
 ) -> None:
     day = after(-5).isoformat()
     change(
-        running.desk,
+        serve_desk.desk,
         "DELETE FROM texts WHERE principle = ? AND language = 'sv'",
-        slug_on(running.desk, 6),
+        slug_on(serve_desk.desk, 6),
     )
-    with running.visit(browser, "editor", language) as context:
+    with serve_desk.signed_in(browser, "editor", language) as context:
         page = context.new_page()
         page.goto(BOARD)
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)
         page.goto(f"{PIN}?date={after(9).isoformat()}&principle=a")
         page.locator("#principle").press("Enter")
         page.locator("#summary").wait_for()
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)
         page.goto(f"{WITHDRAW}?date={day}")
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)
         page.locator("#reason").fill("…")
         page.locator("#reason").press("Enter")
         page.locator(".effects").wait_for()
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)

@@ -17,7 +17,7 @@ from feed.app import create_app
 from feed.library import exchange
 from feed.server import database_setup
 from tests.conftest import NOON, Installation, free_port, listening, settings
-from tests.staff import Desk
+from tests.desk_client import Desk
 from tests.web.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
 
 LANGUAGES = ("en", "sv")
@@ -58,8 +58,8 @@ class Room:
         """Let that browser be of somebody with that role."""
         context.clear_cookies()
         if role != "nobody":
-            found = self.desk.person(role)
-            with self.desk.house.open() as db:
+            found = self.desk.account(role)
+            with self.desk.installation.open() as db:
                 people.set_language(db, found, language)
                 token = authentication.begin(db, found, NOON)
             context.add_cookies([{"name": "devis-desk", "value": token, "url": self.address}])
@@ -119,7 +119,7 @@ def test_a_page_of_the_desk_is_sound_in_every_size_and_light(
 def test_an_invited_curator_signs_in_by_keyboard_and_chooses_a_password(
     room: Room, browser: Browser, scripts: bool
 ) -> None:
-    curator = room.desk.person("curator", f"Keyboard{scripts} Person")
+    curator = room.desk.account("curator", f"Keyboard{scripts} Person")
     context = room.enter(browser, "nobody", "sv", java_script_enabled=scripts)
     page = context.new_page()
     page.goto(room.desk.link(curator))

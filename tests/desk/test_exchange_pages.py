@@ -23,8 +23,8 @@ from feed.library.workflow import Transition
 from feed.server import database_setup
 from feed.store import library
 from tests.conftest import NOON, Installation, settings
-from tests.staff import Desk, Seat
-from tests.test_exchange import ODD, contents
+from tests.desk_client import Desk, DeskUser
+from tests.files.test_exchange import ODD, contents
 
 HEAD = "slug,source,language,title,statement\n"
 SLUG = "listen-first"
@@ -34,31 +34,31 @@ CODES = ("sv", "en")
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """A desk on a library with a published and a draft principle."""
-    house = Installation(settings(tmp_path))
-    database_setup.create(house.config, clock.Clock(NOON, 0))
-    house.load({"odd.json": json.dumps(ODD)})
-    made = Desk(house)
+    installation = Installation(settings(tmp_path))
+    database_setup.create(installation.config, clock.Clock(NOON, 0))
+    installation.load({"odd.json": json.dumps(ODD)})
+    made = Desk(installation)
     for role in ("curator", "editor"):
-        made.person(role)
+        made.account(role)
     return made
 
 
-def bring(seat: Seat, name: str, content: str | bytes) -> TestResponse:
+def bring(user: DeskUser, name: str, content: str | bytes) -> TestResponse:
     """Bring a file, and look at what it would do."""
     body = content.encode() if isinstance(content, str) else content
     data = {"file": (io.BytesIO(body), name)}
-    answer = seat.post("/desk/exchange/", data, content_type="multipart/form-data")
+    answer = user.post("/desk/exchange/", data, content_type="multipart/form-data")
     answer.request.environ["wsgi.input"].close()  # a file, where it is large
     if answer.status_code != 303:
         return answer
-    return seat.get(answer.location or "")
+    return user.get(answer.location or "")
 
 
-def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
+def confirm(user: DeskUser, page: TestResponse, **more: str) -> TestResponse:
     """Press the button of a page that tells what would happen."""
     found = re.search(r'name="seen" value="([0-9a-f]{64})"', page.text)
     assert found, page.text
-    return seat.post(page.request.path, {"seen": found[1], **more})
+    return user.post(page.request.path, {"seen": found[1], **more})
 
 
 def plain(html: str) -> str:
@@ -81,21 +81,21 @@ def entry(**fields: Any) -> str:
 
 def title(desk: Desk, slug: str, language: str = "sv") -> str | None:
     """What the library has for a title."""
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         found = library.principle(db, slug)
     return found.texts[language].title if found else None
 
 
 def waiting(desk: Desk) -> int:
     """How many files wait."""
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         return int(db.execute("SELECT count(*) FROM uploads").fetchone()[0])
 
 
 def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     """What happens is then exactly what was shown: by row, with the fields that change."""
-    with desk.house.open() as db:
-        editor = desk.person("editor")
+    with desk.installation.open() as db:
+        editor = desk.account("editor")
         found = editing.working(db, "007")
         editing.save(db, Transition(editor), {**found.entry, "locator": "by hand"}, found, NOON)
     table = (
@@ -106,8 +106,8 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
         f"{SLUG},handbook,pt-BR,Ouvir,Ouça,\n"
         "007,nameless,en,1e5,true,another\n"
     )
-    seat, before = desk.seat("editor"), contents(desk.house)
-    page = bring(seat, "blad.csv", table)
+    user, before = desk.sign_in("editor"), contents(desk.installation)
+    page = bring(user, "blad.csv", table)
     assert rows(page) == [
         ["Row 2–3", "Ny Principle brand-new", "New", "–"],
         ["Row 4–5", f"Annan rubrik Principle {SLUG}", "Changed", "Title (Swedish)"],
@@ -118,39 +118,39 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
         None,
         "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧",
     )
-    answer = confirm(seat, page)
+    answer = confirm(user, page)
     assert answer.status_code == 303
-    told = seat.get(answer.location or "").text
+    told = user.get(answer.location or "").text
     assert "1 is new, 1 has changed." in told
     assert (title(desk, "brand-new"), title(desk, SLUG)) == ("Ny", "Annan rubrik")
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         assert editing.working(db, "007").entry["locator"] == "by hand"
         who = db.execute("SELECT curator, origin FROM revisions ORDER BY id DESC").fetchone()
-    assert seat.me is not None
-    assert who == (seat.me.id, "import")
+    assert user.me is not None
+    assert who == (user.me.id, "import")
     assert waiting(desk) == 0
 
 
 def test_looking_is_reading(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    page = bring(seat, "a.json", entry(locator="9"))
-    before = contents(desk.house)
+    user = desk.sign_in("editor")
+    page = bring(user, "a.json", entry(locator="9"))
+    before = contents(desk.installation)
     for path in ("", "?overwrite=1", "?show=changed", "?show=nonsense", "?page=99"):
-        assert seat.get(page.request.path + path).status_code == 200
-    assert contents(desk.house) == before
+        assert user.get(page.request.path + path).status_code == 200
+    assert contents(desk.installation) == before
 
 
 def test_what_the_desk_has_edited_is_replaced_only_when_told_to(desk: Desk) -> None:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         exchange.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
-    seat = desk.seat("editor")
-    page = bring(seat, "a.json", entry(locator="file"))
+    user = desk.sign_in("editor")
+    page = bring(user, "a.json", entry(locator="file"))
     assert rows(page)[0][2] == "Left alone"
     assert "Import 1 entry" not in page.text
-    again = seat.get(page.request.path + "?overwrite=1")
+    again = user.get(page.request.path + "?overwrite=1")
     assert rows(again)[0][2:] == ["Changed", "Place in the source"]
-    confirm(seat, again, overwrite="1")
-    with desk.house.open() as db:
+    confirm(user, again, overwrite="1")
+    with desk.installation.open() as db:
         assert editing.working(db, SLUG).entry["locator"] == "file"
 
 
@@ -182,27 +182,27 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
 def test_what_is_refused_is_told_with_its_place_and_nothing_else_comes_in(
     desk: Desk, name: str, content: str | bytes, told: list[str]
 ) -> None:
-    seat = desk.seat("editor")
-    page = bring(seat, name, content)
+    user = desk.sign_in("editor")
+    page = bring(user, name, content)
     assert page.status_code == 200
     assert "<script>alert" not in page.text
     for words in told:
         assert words in plain(page.text)
     assert rows(page)[0][2] == "Refused"
     assert "Import 1 entry" not in page.text
-    before = contents(desk.house)
-    assert confirm(seat, page).status_code == 409
-    assert contents(desk.house) == before
+    before = contents(desk.installation)
+    assert confirm(user, page).status_code == 409
+    assert contents(desk.installation) == before
 
 
 def test_one_bad_row_is_shown_beside_the_good_ones(desk: Desk) -> None:
-    page = bring(desk.seat("editor"), "a.csv", HEAD + "one,handbook,sv,T,S\n,,,T,S\nb,x,sv,T,S")
+    page = bring(desk.sign_in("editor"), "a.csv", HEAD + "one,handbook,sv,T,S\n,,,T,S\nb,x,sv,T,S")
     assert [(row[0], row[2]) for row in rows(page)] == [
         ("Row 3", "Refused"),
         ("Row 4", "Refused"),
         ("Row 2", "New"),
     ]
-    only = desk.seat("editor").get(page.request.path + "?show=new")
+    only = desk.sign_in("editor").get(page.request.path + "?show=new")
     assert [row[0] for row in rows(only)] == ["Row 2"]
 
 
@@ -224,25 +224,25 @@ def test_a_curator_brings_in_nothing_that_readers_would_see(
     desk: Desk, content: dict[str, Any], is_taken: bool
 ) -> None:
     text = json.dumps(content)
-    seat = desk.seat("curator")
-    page = bring(seat, "a.json", text)
+    user = desk.sign_in("curator")
+    page = bring(user, "a.json", text)
     assert ("only an editor may import this" not in page.text) == is_taken
-    before = contents(desk.house)
-    assert confirm(seat, page).status_code == (303 if is_taken else 409)
-    assert (contents(desk.house) != before) == is_taken
-    editors = bring(desk.seat("editor"), "a.json", text)
+    before = contents(desk.installation)
+    assert confirm(user, page).status_code == (303 if is_taken else 409)
+    assert (contents(desk.installation) != before) == is_taken
+    editors = bring(desk.sign_in("editor"), "a.json", text)
     assert "only an editor" not in editors.text
 
 
 def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk: Desk) -> None:
-    one, two = desk.seat("editor"), desk.seat("editor", "Second Editor")
+    one, two = desk.sign_in("editor"), desk.sign_in("editor", "Second Editor")
     page = bring(one, "a.json", entry(locator="9"))
     path = page.request.path
     assert two.get(path).status_code == 404
     assert confirm(two, page).status_code == 404
     assert two.post(path + "forget").status_code == 303
     assert one.post(path, {"seen": "0" * 64}).status_code == 409
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         exchange.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
     late = confirm(one, page)
     assert late.status_code == 409
@@ -256,55 +256,55 @@ def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk
 
 def test_what_became_of_a_text_since_it_was_looked_at_is_not_lost(desk: Desk) -> None:
     """The same field would be changed, but another text than the one that was there."""
-    seat = desk.seat("editor")
-    page = bring(seat, "a.json", entry(texts={"sv": {"title": "Mine"}}))
-    desk.house.load({"b.json": entry(texts={"sv": {"title": "Another"}})})
-    late = confirm(seat, page)
+    user = desk.sign_in("editor")
+    page = bring(user, "a.json", entry(texts={"sv": {"title": "Mine"}}))
+    desk.installation.load({"b.json": entry(texts={"sv": {"title": "Another"}})})
+    late = confirm(user, page)
     assert late.status_code == 409
     assert title(desk, SLUG) == "Another"
-    assert confirm(seat, late).status_code == 303
+    assert confirm(user, late).status_code == 303
     assert title(desk, SLUG) == "Mine"
 
 
 def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    page = bring(seat, "a.json", entry(locator="9"))
-    assert 'href="/desk/exchange/1/">a.json' in seat.get("/desk/exchange/").text
-    assert seat.post(page.request.path + "forget").status_code == 303
+    user = desk.sign_in("editor")
+    page = bring(user, "a.json", entry(locator="9"))
+    assert 'href="/desk/exchange/1/">a.json' in user.get("/desk/exchange/").text
+    assert user.post(page.request.path + "forget").status_code == 303
     assert waiting(desk) == 0
-    bring(seat, "a.json", entry(locator="9"))
-    config = desk.house.config
+    bring(user, "a.json", entry(locator="9"))
+    config = desk.installation.config
     for hours, left in ((23, 1), (25, 0)):
         later = clock.Clock(NOON + timedelta(hours=hours), time.monotonic())
         with FileLock(config.instance / LOCK_NAME) as lock:
             worker.clean_up(config, later, lock, threading.Event())
         assert waiting(desk) == left
-    seat = desk.seat("editor")  # the session is over, too
+    user = desk.sign_in("editor")  # the session is over, too
     for _ in range(7):
-        bring(seat, "a.json", entry(locator="9"))
+        bring(user, "a.json", entry(locator="9"))
     assert waiting(desk) == 5
 
 
 @pytest.mark.parametrize(("name", "content"), [("", b""), ("a.csv", b""), ("a.csv", b" \n")])
 def test_no_file_is_told_at_its_field(desk: Desk, name: str, content: bytes) -> None:
-    answer = bring(desk.seat("editor"), name, content)
+    answer = bring(desk.sign_in("editor"), name, content)
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
     assert 'id="file-wrong"' in answer.text
 
 
 def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: Desk) -> None:
-    seat = desk.seat("curator")
+    user = desk.sign_in("curator")
     for form, start in (("json", b"{"), ("toml", b"[["), ("csv", b"\xef\xbb\xbfslug,")):
-        answer = seat.get(f"/desk/exchange/export?format={form}&status=published")
+        answer = user.get(f"/desk/exchange/export?format={form}&status=published")
         assert answer.data.startswith(start)
         assert f'filename="devis-2026-11-22.{form}"' in answer.headers["Content-Disposition"]
         assert SLUG in answer.text
         assert "007" not in answer.text
-        page = bring(seat, f"a.{form}", answer.data)
+        page = bring(user, f"a.{form}", answer.data)
         assert {row[2] for row in rows(page)} == {"Unchanged"}
         assert "is in the library already" in page.text
-    text = seat.get("/desk/exchange/export?format=csv").data.decode("utf-8-sig")
+    text = user.get("/desk/exchange/export?format=csv").data.decode("utf-8-sig")
     cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
     assert "'=SUM(A1:A9)" in cells
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
@@ -313,11 +313,11 @@ def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: De
 @pytest.mark.slow
 def test_ten_thousand_rows_are_looked_at_page_by_page(desk: Desk) -> None:
     lines = [f"row-{n // 2},handbook,{('sv', 'en')[n % 2]},T {n},S" for n in range(10_000)]
-    seat = desk.seat("curator")
-    page = bring(seat, "a.csv", HEAD + "\n".join(lines))
+    user = desk.sign_in("curator")
+    page = bring(user, "a.csv", HEAD + "\n".join(lines))
     assert "Import 5000 entries" in page.text
     assert len(page.data) < 100_000
-    last = rows(seat.get(page.request.path + "?page=50"))
+    last = rows(user.get(page.request.path + "?page=50"))
     assert last[-1][:2] == ["Row 10000–10001", "T 9998 Principle row-4999"]
 
 
@@ -338,21 +338,21 @@ def too_many(form: str, rows: int) -> str:
 def test_a_file_with_too_many_rows_is_refused_before_the_work_is_done(
     desk: Desk, form: str, count: int
 ) -> None:
-    seat, content = desk.seat("curator"), too_many(form, count)
+    user, content = desk.sign_in("curator"), too_many(form, count)
     started = time.monotonic()
-    page = bring(seat, f"a.{form}", content)
+    page = bring(user, f"a.{form}", content)
     assert time.monotonic() - started < 5  # reading it all takes longer
     assert page.status_code == 422
     for words in (f"The file has {count} rows", "at most 10000", "Split it", "devis import"):
         assert words in plain(page.text)
     assert 'aria-invalid="true"' in page.text
     assert waiting(desk) == 0
-    assert "At most 8 MB and 10,000 rows" in plain(seat.get("/desk/exchange/").text)
+    assert "At most 8 MB and 10,000 rows" in plain(user.get("/desk/exchange/").text)
 
 
 def test_a_file_in_one_line_has_as_many_rows_as_any(desk: Desk) -> None:
     one = "{slug = 'r', texts = {sv = {title = 'T'}}}"
-    page = bring(desk.seat("curator"), "a.toml", f"principles = [{', '.join([one] * 10_001)}]")
+    page = bring(desk.sign_in("curator"), "a.toml", f"principles = [{', '.join([one] * 10_001)}]")
     assert "The file has 10001 rows" in plain(page.text)
 
 
@@ -360,7 +360,7 @@ def test_what_was_typed_elsewhere_may_not_reach_the_log(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    seat = desk.seat("editor")
-    confirm(seat, bring(seat, "forged.json", entry(locator="9")))
+    user = desk.sign_in("editor")
+    confirm(user, bring(user, "forged.json", entry(locator="9")))
     assert "imported: 0 new, 1 changed" in caplog.text
     assert "forged" not in caplog.text

@@ -23,7 +23,7 @@ from feed.server import database_setup
 from feed.store import desk_queries, translations
 from feed.store.connection import transaction, undone
 from tests.conftest import NOON, Installation, listening, settings
-from tests.staff import Desk, Seat
+from tests.desk_client import Desk, DeskUser
 from tests.web.test_browser import AXE, OPTIONS
 
 Install = Callable[..., Installation]
@@ -61,12 +61,12 @@ FILE = {
 }
 
 
-def desk_of(house: Installation) -> Desk:
+def desk_of(installation: Installation) -> Desk:
     """A desk with people of every role, on that library."""
-    house.load({"a.json": json.dumps(FILE)})
-    made = Desk(house)
+    installation.load({"a.json": json.dumps(FILE)})
+    made = Desk(installation)
     for role in ("translator", "curator", "editor"):
-        made.person(role)
+        made.account(role)
     return made
 
 
@@ -82,24 +82,24 @@ def slugs(page: TestResponse) -> list[str]:
     )
 
 
-def found(seat: Seat, **given: str) -> list[str]:
+def found(user: DeskUser, **given: str) -> list[str]:
     """What the library has for a filter."""
-    page = seat.get(BOARD, query_string=given)
+    page = user.get(BOARD, query_string=given)
     assert page.status_code == 200
     return slugs(page)
 
 
 def act(desk: Desk, role: str, slug: str, deed: Act, **more: Any) -> None:
-    with desk.house.open() as db:
-        editing.act(db, Transition(desk.person(role), deed, **more), slug, desk.house.now)
+    with desk.installation.open() as db:
+        editing.act(db, Transition(desk.account(role), deed, **more), slug, desk.installation.now)
 
 
 def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
     """Change texts, as the form does."""
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         known = editing.working(db, slug)
         entry = {**known.entry, "texts": {**known.entry["texts"], **texts}}
-        editing.save(db, Transition(desk.person(role)), entry, known, desk.house.now)
+        editing.save(db, Transition(desk.account(role)), entry, known, desk.installation.now)
 
 
 @pytest.mark.parametrize(
@@ -132,80 +132,80 @@ def write(desk: Desk, role: str, slug: str, **texts: Any) -> None:
 def test_the_library_finds_what_is_asked_for(
     desk: Desk, given: dict[str, str], slugs: list[str]
 ) -> None:
-    assert found(desk.seat("translator"), **given) == slugs
+    assert found(desk.sign_in("translator"), **given) == slugs
 
 
 def test_what_was_saved_last_comes_first_when_sorted_so(desk: Desk) -> None:
-    desk.house.now = LATER
+    desk.installation.now = LATER
     write(desk, "editor", "gone", en={"title": "E", "statement": "S"})
-    assert found(desk.seat("editor", now=LATER), sort="changed")[0] == "gone"
-    assert found(desk.seat("editor", now=LATER), sort="-changed")[-1] == "gone"
-    assert "1 December 2026" in desk.seat("editor", now=LATER).get(BOARD).text
+    assert found(desk.sign_in("editor", now=LATER), sort="changed")[0] == "gone"
+    assert found(desk.sign_in("editor", now=LATER), sort="-changed")[-1] == "gone"
+    assert "1 December 2026" in desk.sign_in("editor", now=LATER).get(BOARD).text
 
 
 def test_a_step_that_waits_is_seen_and_the_library_is_not(desk: Desk) -> None:
     """What an editor is asked for counts before what readers have; declined, it is over."""
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     write(desk, "curator", "change", sv={"title": "Ny", "statement": "Ny."})
-    assert found(seat, waiting="1") == ["asked", "change"]
-    assert found(seat, state="review", language="sv") == ["asked", "change"]
+    assert found(user, waiting="1") == ["asked", "change"]
+    assert found(user, state="review", language="sv") == ["asked", "change"]
     act(desk, "editor", "change", "decline", reason="No")
-    assert found(seat, waiting="1") == ["asked"]
-    with desk.house.open() as db:
+    assert found(user, waiting="1") == ["asked"]
+    with desk.installation.open() as db:
         known = editing.working(db, "old")
         moved = {**known.entry, "source": "paper"}
-        editing.save(db, Transition(desk.person("curator")), moved, known, desk.house.now)
-    assert found(seat, waiting="1") == ["old", "asked"]
-    assert found(seat, state="outdated") == ["old"]
+        editing.save(db, Transition(desk.account("curator")), moved, known, desk.installation.now)
+    assert found(user, waiting="1") == ["old", "asked"]
+    assert found(user, state="outdated") == ["old"]
 
 
 def test_an_unfinished_translation_is_a_draft_and_not_missing(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    assert "alone" in found(seat, state="missing", language="en")
+    user = desk.sign_in("editor")
+    assert "alone" in found(user, state="missing", language="en")
     write(desk, "curator", "alone", en={"title": "Half", "statement": ""})
-    assert "alone" not in found(seat, state="missing", language="en")
-    assert "alone" in found(seat, state="draft", language="en")
+    assert "alone" not in found(user, state="missing", language="en")
+    assert "alone" in found(user, state="draft", language="en")
 
 
 def test_fifty_are_on_a_page_and_the_filter_goes_along(desk: Desk) -> None:
     many = [principle(f"p-{n:03}", f"T {n:03}", "draft", sv="draft") for n in range(120)]
-    desk.house.load({"b.json": json.dumps({"principles": many})})
-    seat = desk.seat("translator")
-    page = seat.get(f"{BOARD}?q=T&status=draft&sort=-title")
+    desk.installation.load({"b.json": json.dumps({"principles": many})})
+    user = desk.sign_in("translator")
+    page = user.get(f"{BOARD}?q=T&status=draft&sort=-title")
     assert slugs(page)[0] == "p-119"
     assert len(slugs(page)) == 50
     forward = re.search(r'rel="next" href="([^"]+)"', page.text)
     assert forward
-    second = seat.get(unescape(forward[1]))
+    second = user.get(unescape(forward[1]))
     assert slugs(second)[0] == "p-069"
     assert "Page 2 of 3" in second.text
 
 
-def bulk(seat: Seat, deed: str, *chosen: str, **more: str) -> TestResponse:
+def bulk(user: DeskUser, deed: str, *chosen: str, **more: str) -> TestResponse:
     """Choose some principles and press a button below the board."""
-    return seat.post(f"{BOARD}bulk", {"act": deed, "slug": list(chosen), **more})
+    return user.post(f"{BOARD}bulk", {"act": deed, "slug": list(chosen), **more})
 
 
-def confirm(seat: Seat, page: TestResponse, **more: str) -> TestResponse:
+def confirm(user: DeskUser, page: TestResponse, **more: str) -> TestResponse:
     """Press the button of the page that says what will happen."""
     hidden = re.findall(r'name="(act|themed|step|q|sort|status)" value="([^"]*)"', page.text)
     steps = [value for name, value in hidden if name == "step"]
     given = {name: value for name, value in hidden if name != "step"}
-    return seat.post(f"{BOARD}bulk/confirmed", {**given, "step": steps, **more})
+    return user.post(f"{BOARD}bulk/confirmed", {**given, "step": steps, **more})
 
 
 def states(desk: Desk, slug: str) -> tuple[str, dict[str, str]]:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         entry = editing.working(db, slug).entry
     return entry["status"], {code: text["state"] for code, text in entry["texts"].items()}
 
 
 def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
-    with desk.house.open() as db, transaction(db):
+    with desk.installation.open() as db, transaction(db):
         db.execute("UPDATE principles SET kind = 'quote' WHERE slug = 'begun'")
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     before = {slug: states(desk, slug) for slug in ("asked", "begun", "change")}
-    page = bulk(seat, "publish", "asked", "begun", "change", status="draft", sort="-title")
+    page = bulk(user, "publish", "asked", "begun", "change", status="draft", sort="-title")
     assert page.status_code == 200
     text = " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
     assert "This happens to 1 principle. 1 is refused." in text
@@ -214,12 +214,12 @@ def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
     assert "Refused Dag sv A quote needs an author" in text
     assert "Nothing to do Förändring en" in text
     assert {slug: states(desk, slug) for slug in before} == before
-    answer = confirm(seat, page)
+    answer = confirm(user, page)
     assert answer.location == f"{BOARD}?status=draft&sort=-title&done=publish&number=1"
-    assert "Done with 1 principle: published." in seat.get(answer.location).text
+    assert "Done with 1 principle: published." in user.get(answer.location).text
     assert states(desk, "asked") == ("published", {"sv": "approved", "en": "draft"})
     assert states(desk, "begun") == before["begun"]
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         assert desk_queries.rows(db, ["asked"], "en")[0].by == "Editor Åström"
 
 
@@ -233,38 +233,38 @@ def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
     ],
 )
 def test_every_act_can_be_done_to_many(desk: Desk, deed: str, slug: str, after: Any) -> None:
-    seat = desk.seat("editor")
-    assert confirm(seat, bulk(seat, deed, slug)).status_code == 303
+    user = desk.sign_in("editor")
+    assert confirm(user, bulk(user, deed, slug)).status_code == 303
     assert states(desk, slug) == after
 
 
 def test_nothing_is_done_when_somebody_saved_meanwhile(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    page = bulk(seat, "retire", "alone", "change")
+    user = desk.sign_in("editor")
+    page = bulk(user, "retire", "alone", "change")
     write(desk, "editor", "change", sv={"title": "Annan", "statement": "S"})
-    late = confirm(seat, page)
+    late = confirm(user, page)
     assert late.status_code == 409
     assert "Somebody has saved meanwhile" in late.text
     assert (states(desk, "alone")[0], states(desk, "change")[0]) == ("published", "published")
-    assert confirm(seat, late).status_code == 303
-    assert confirm(seat, late).status_code == 409
+    assert confirm(user, late).status_code == 303
+    assert confirm(user, late).status_code == 409
     assert states(desk, "change")[0] == "retired"
 
 
 def test_a_role_does_no_more_to_many_than_to_one(desk: Desk) -> None:
-    curator = desk.seat("curator")
+    curator = desk.sign_in("curator")
     for deed in ("approve", "publish", "retire", "draft"):
         assert bulk(curator, deed, "asked").status_code == 403
-    page = bulk(desk.seat("editor"), "retire", "alone")
+    page = bulk(desk.sign_in("editor"), "retire", "alone")
     assert confirm(curator, page).status_code == 403
     assert confirm(curator, bulk(curator, "review", "begun")).status_code == 303
     assert states(desk, "begun") == ("draft", {"sv": "review"})
-    assert 'name="slug"' not in desk.seat("translator").get(BOARD).text
+    assert 'name="slug"' not in desk.sign_in("translator").get(BOARD).text
 
 
 def themes(desk: Desk, slug: str) -> tuple[list[str], list[str]]:
     """The themes of a principle, as its writers and as readers have them."""
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         known = editing.working(db, slug)
     assert known.live is not None
     return known.entry["themes"], known.live["themes"]
@@ -272,8 +272,8 @@ def themes(desk: Desk, slug: str) -> tuple[list[str], list[str]]:
 
 def test_a_theme_is_given_to_many_and_taken_away(desk: Desk) -> None:
     """The other languages stay current: no word has changed."""
-    seat = desk.seat("editor")
-    page = bulk(seat, "theme", "asked", "alone", "gone", themed="help")
+    user = desk.sign_in("editor")
+    page = bulk(user, "theme", "asked", "alone", "gone", themed="help")
     text = " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
     assert "Give it the theme: Help" in text
     assert "This happens to 3 principles." in text
@@ -281,22 +281,22 @@ def test_a_theme_is_given_to_many_and_taken_away(desk: Desk) -> None:
     assert "Themes: Trust → becomes Trust , Help" in text
     assert "Waits for an editor" not in text
     assert themes(desk, "asked") == ([], [])
-    answer = confirm(seat, page)
-    assert "Done with 3 principles: given a theme." in seat.get(answer.location or "").text
+    answer = confirm(user, page)
+    assert "Done with 3 principles: given a theme." in user.get(answer.location or "").text
     assert themes(desk, "asked") == (["help"], ["help"])
     assert themes(desk, "alone") == (["trust", "help"], ["trust", "help"])
-    again = bulk(seat, "theme", "asked", "old", themed="help")
+    again = bulk(user, "theme", "asked", "old", themed="help")
     assert "This happens to 1 principle." in again.text
     before = states(desk, "old")
-    assert confirm(seat, again).status_code == 303
+    assert confirm(user, again).status_code == 303
     assert states(desk, "old") == before
-    assert confirm(seat, bulk(seat, "untheme", "alone", "asked", themed="help")).status_code == 303
+    assert confirm(user, bulk(user, "untheme", "alone", "asked", themed="help")).status_code == 303
     assert (themes(desk, "alone")[1], themes(desk, "asked")[1]) == (["trust"], [])
-    assert "Nothing would happen." in bulk(seat, "untheme", "alone", themed="help").text
+    assert "Nothing would happen." in bulk(user, "untheme", "alone", themed="help").text
 
 
 def test_a_theme_that_a_curator_gives_to_what_is_public_waits_for_an_editor(desk: Desk) -> None:
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     page = bulk(curator, "theme", "alone", "asked", themed="help")
     assert page.text.count("Waits for an editor") == 1
     assert confirm(curator, page).status_code == 303
@@ -309,30 +309,30 @@ def test_a_theme_that_a_curator_gives_to_what_is_public_waits_for_an_editor(desk
 
 
 def test_a_theme_that_is_not_there_is_asked_for(desk: Desk) -> None:
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     for given in ("", "nonsense", "a\0b"):
-        answer = bulk(seat, "theme", "alone", themed=given, theme="trust")
+        answer = bulk(user, "theme", "alone", themed=given, theme="trust")
         assert answer.location == f"{BOARD}?theme=trust&none=theme"
-    assert "Choose a theme first." in seat.get(f"{BOARD}?none=theme").text
-    page = bulk(seat, "theme", "alone", themed="help")
-    assert confirm(seat, page, themed="nonsense").status_code == 400
+    assert "Choose a theme first." in user.get(f"{BOARD}?none=theme").text
+    page = bulk(user, "theme", "alone", themed="help")
+    assert confirm(user, page, themed="nonsense").status_code == 400
     assert themes(desk, "alone")[0] == ["trust"]
 
 
 def test_odd_forms_are_answered_and_change_nothing(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    assert bulk(seat, "nonsense", "alone").status_code == 400
-    assert bulk(seat, "retire", "no-such-one").status_code == 404
-    assert bulk(seat, "retire", "a\0b").status_code == 404
-    assert bulk(seat, "retire", sort="title").location == f"{BOARD}?sort=title&none=1"
+    user = desk.sign_in("editor")
+    assert bulk(user, "nonsense", "alone").status_code == 400
+    assert bulk(user, "retire", "no-such-one").status_code == 404
+    assert bulk(user, "retire", "a\0b").status_code == 404
+    assert bulk(user, "retire", sort="title").location == f"{BOARD}?sort=title&none=1"
     for step in ("alone", "alone.x", ".1", "alone.999", "no-such-one.1"):
         given = {"act": "retire", "step": [step]}
-        assert seat.post(f"{BOARD}bulk/confirmed", given).status_code in (303, 404, 409)
+        assert user.post(f"{BOARD}bulk/confirmed", given).status_code in (303, 404, 409)
     assert states(desk, "alone")[0] == "published"
 
 
 def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         with undone(db):
             db.execute("DELETE FROM pins")
             db.execute("UPDATE principles SET locator = 'x'")
@@ -341,19 +341,19 @@ def test_a_rehearsal_leaves_nothing_and_a_part_fails_alone(desk: Desk) -> None:
             with suppress(ZeroDivisionError), transaction(db):
                 db.execute("UPDATE principles SET locator = 'lost' WHERE slug = 'old'")
                 raise ZeroDivisionError
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         rows = db.execute("SELECT DISTINCT locator FROM principles ORDER BY 1").fetchall()
     assert rows == [("",), ("kept",)]
 
 
 def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(desk: Desk) -> None:
     write(desk, "editor", "change", en={"title": "T", "statement": "S"})
-    with desk.house.open() as db:
-        editing.act(db, Transition(desk.person("editor"), "approve", ("sv",)), "asked", NOON)
-    desk.house.now = LATER
+    with desk.installation.open() as db:
+        editing.act(db, Transition(desk.account("editor"), "approve", ("sv",)), "asked", NOON)
+    desk.installation.now = LATER
     late = principle("later", "Adam", "published", sv="approved")
-    desk.house.load({"b.json": json.dumps({"principles": [late]})})
-    with desk.house.open() as db:
+    desk.installation.load({"b.json": json.dumps({"principles": [late]})})
+    with desk.installation.open() as db:
         tasks, total = translations.todo(db, ("en",), 50)
     told = [(task.cell.slug, task.cell.state, (LATER - task.cell.since).days) for task in tasks]
     assert told == [
@@ -366,41 +366,41 @@ def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(de
 
 
 def test_a_translator_sees_what_waits_in_their_languages(desk: Desk) -> None:
-    seat = desk.seat("translator")
-    assert "Nothing: every approved original is translated." in seat.get("/desk/translations/").text
-    page = desk.seat("editor").get("/desk/translations/")
+    user = desk.sign_in("translator")
+    assert "Nothing: every approved original is translated." in user.get("/desk/translations/").text
+    page = desk.sign_in("editor").get("/desk/translations/")
     assert re.findall(r'href="/desk/principles/(\w+)/#en"', page.text) == ["alone", "old"]
     counts = re.findall(r'language=(\w\w)&amp;state=(\w+)">(\d+)<', page.text)
     assert ("en", "missing", "2") in counts
     assert ("en", "outdated", "1") in counts
     assert ("sv", "approved", "3") in counts
-    everything = desk.seat("translator").get("/desk/translations/all")
+    everything = desk.sign_in("translator").get("/desk/translations/all")
     assert len(slugs(everything)) == 6
 
 
 def test_a_third_language_is_missing_everywhere_at_once(desk: Desk) -> None:
     """The work that was done stays; nothing has to be imported or saved again."""
-    folder = desk.house.config.database.parent
-    desk.house.config = settings(folder, LANGUAGES="en,sv,de")
-    seat = desk.seat("editor")
+    folder = desk.installation.config.database.parent
+    desk.installation.config = settings(folder, LANGUAGES="en,sv,de")
+    user = desk.sign_in("editor")
     assert (
-        len(found(seat, state="missing", language="de")) == len(found(seat, state="missing")) == 6
+        len(found(user, state="missing", language="de")) == len(found(user, state="missing")) == 6
     )
-    page = seat.get("/desk/translations/?language=de")
+    page = user.get("/desk/translations/?language=de")
     assert re.findall(r'href="/desk/principles/(\w+)/#de"', page.text) == ["alone", "change", "old"]
     assert "Deutsch" in page.text
-    assert seat.get("/desk/translations/all").text.count('<span class="code">de</span>') == 6
-    assert 'name="de.title"' in seat.get(f"{BOARD}alone/").text
+    assert user.get("/desk/translations/all").text.count('<span class="code">de</span>') == 6
+    assert 'name="de.title"' in user.get(f"{BOARD}alone/").text
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
     """A desk that a browser can visit."""
-    house = Installation(settings(tmp_path_factory.mktemp("boards")))
-    ticking = clock.Clock(house.now, time.monotonic())
-    database_setup.create(house.config, ticking)
-    made = desk_of(house)
-    with listening(create_app(house.config, ticking)) as url:
+    installation = Installation(settings(tmp_path_factory.mktemp("boards")))
+    ticking = clock.Clock(installation.now, time.monotonic())
+    database_setup.create(installation.config, ticking)
+    made = desk_of(installation)
+    with listening(create_app(installation.config, ticking)) as url:
         yield made, url
 
 
@@ -439,11 +439,11 @@ def test_every_board_is_sound_narrow_and_wide_without_a_script(
     address: tuple[Desk, str], browser: Browser, language: str, scheme: Any
 ) -> None:
     desk, url = address
-    me = desk.person("editor")
-    with desk.house.open() as db:
+    me = desk.account("editor")
+    with desk.installation.open() as db:
         with transaction(db):
             db.execute("UPDATE curators SET language = ?", [language])
-        token = authentication.begin(db, me, desk.house.now)
+        token = authentication.begin(db, me, desk.installation.now)
     with browser.new_context(color_scheme=scheme) as context:
         context.add_cookies([{"name": "devis-desk", "value": token, "url": url}])
         page = context.new_page()

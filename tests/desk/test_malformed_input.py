@@ -14,7 +14,7 @@ from feed.model.people import ROLES
 from feed.server import database_setup
 from tests.conftest import NOON, Installation, settings
 from tests.desk.test_exchange_pages import bring
-from tests.staff import Desk, wrongs
+from tests.desk_client import Desk, field_errors
 
 HUGE = "9" * 25
 SLUG = "the-sign-on-the-door"
@@ -25,43 +25,43 @@ IN_TIME = 2  # seconds, where it took minutes
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
     folder: Path = tmp_path_factory.mktemp("odd")
-    house = Installation(settings(folder))
-    database_setup.create(house.config, clock.Clock(NOON, 0))
-    house.load(exchange.shipped_files())
-    house.publish()
-    made = Desk(house)
+    installation = Installation(settings(folder))
+    database_setup.create(installation.config, clock.Clock(NOON, 0))
+    installation.load(exchange.shipped_files())
+    installation.publish()
+    made = Desk(installation)
     for role in ROLES:
-        made.person(role)
+        made.account(role)
     return made
 
 
 @pytest.mark.parametrize("path", ["people/{}/", "exchange/{}/"])
 @pytest.mark.parametrize("number", [HUGE, "\u0661"])
 def test_a_number_that_nothing_has_is_not_found(desk: Desk, path: str, number: str) -> None:
-    seat = desk.seat("administrator")
-    assert seat.get(f"/desk/{path.format(number)}").status_code == 404
+    user = desk.sign_in("administrator")
+    assert user.get(f"/desk/{path.format(number)}").status_code == 404
 
 
 @pytest.mark.parametrize("step", [f"{SLUG}.{'9' * 5000}", f"{SLUG}.\u0661", ".", SLUG])
 def test_a_step_that_is_none_is_no_step(desk: Desk, step: str) -> None:
     given = {"act": "review", "step": step}
-    answer = desk.seat("curator").post("/desk/principles/bulk/confirmed", given)
+    answer = desk.sign_in("curator").post("/desk/principles/bulk/confirmed", given)
     assert answer.status_code == 303
     assert "number=0" in answer.location
 
 
 def test_a_date_at_the_end_of_the_calendar_is_refused_at_its_field(desk: Desk) -> None:
     given = {"date": "0001-01-01", "principle": SLUG}
-    answer = desk.seat("editor").post("/desk/calendar/pin", given)
+    answer = desk.sign_in("editor").post("/desk/calendar/pin", given)
     assert answer.status_code == 422
-    assert wrongs(answer)
+    assert field_errors(answer)
 
 
 @pytest.mark.parametrize("kept", ["[" * 100_000, '[["\\ud800", "\\udfff"]]', "7", '{"ab": 1}'])
 def test_what_was_kept_can_be_anything(desk: Desk, kept: str) -> None:
     given = {"kept": kept, "address": "nobody@example.org", "password": "wrong"}
-    assert desk.stranger().post("/desk/sign-in", given).status_code == 422
-    assert desk.stranger().get("/desk/sign-in?next=//[").status_code == 200
+    assert desk.anonymous().post("/desk/sign-in", given).status_code == 422
+    assert desk.anonymous().get("/desk/sign-in?next=//[").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_what_was_kept_can_be_anything(desk: Desk, kept: str) -> None:
     ],
 )
 def test_a_file_with_broken_signs_is_refused_in_words(desk: Desk, content: object) -> None:
-    page = bring(desk.seat("curator"), "a.json", json.dumps(content))
+    page = bring(desk.sign_in("curator"), "a.json", json.dumps(content))
     assert page.status_code == 200
     assert "expected" in page.text
-    twice = bring(desk.seat("curator"), "a.json", '{"\\ud800": 1, "\\ud800": 2}')
+    twice = bring(desk.sign_in("curator"), "a.json", '{"\\ud800": 1, "\\ud800": 2}')
     assert "twice" in twice.text
 
 
 def test_nothing_that_one_can_send_takes_minutes(desk: Desk) -> None:
-    editor, translator = desk.seat("editor"), desk.seat("translator")
+    editor, translator = desk.sign_in("editor"), desk.sign_in("translator")
     begun = time.monotonic()
     typed = {"act": "check", "sv.title": "[" * 100_000}
     assert translator.post(f"/desk/principles/{SLUG}/", typed).status_code == 200
@@ -113,15 +113,15 @@ def test_readers_hear_of_a_new_source_with_the_first_principle_from_it(desk: Des
     texts = {"en.title": "Rights first", "en.statement": "Who owns it says so."}
     source = {"source_title": "Whispered", "source_url": "https://example.org/"}
     given = {"kind": "principle", "original_language": "en", "themes": "dialogue"}
-    answer = desk.seat("curator").post("/desk/principles/new", {**given, **texts, **source})
+    answer = desk.sign_in("curator").post("/desk/principles/new", {**given, **texts, **source})
     assert answer.status_code == 303
-    reader = desk.house.client()
+    reader = desk.installation.client()
     lists = ("/en/sources/", "/en/feeds/", "/feeds.opml", "/sitemap.xml", "/api/v1/sources")
     pages = ("/en/sources/whispered/", "/en/sources/whispered/feed.rss")
     assert not any("hispered" in reader.get(path).text for path in (*lists, "/en/principles/"))
     assert [reader.get(path).status_code for path in pages] == [404, 404]
-    with desk.house.open() as db:
-        step = Transition(desk.person("editor"), "publish")
-        editing.act(db, step, "rights-first", desk.house.now)
+    with desk.installation.open() as db:
+        step = Transition(desk.account("editor"), "publish")
+        editing.act(db, step, "rights-first", desk.installation.now)
     assert all("hispered" in reader.get(path).text for path in lists)
     assert [reader.get(path).status_code for path in pages] == [200, 200]

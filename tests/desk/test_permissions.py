@@ -12,7 +12,7 @@ from feed.library import exchange
 from feed.model.people import ROLES
 from feed.server import database_setup
 from tests.conftest import NOON, ROOT, Installation, settings
-from tests.staff import Desk
+from tests.desk_client import Desk
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 ROWS = re.findall(r"^\| `(/desk/[^`]*)` \| ([A-Z, ]+) \| (\w+) \|$", PAGE, re.MULTILINE)
@@ -23,14 +23,14 @@ LEVELS = ("everybody", *ROLES)
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk on the shipped library, with one person of each role."""
-    house = Installation(settings(tmp_path_factory.mktemp("roles")))
-    database_setup.create(house.config, clock.Clock(NOON, 0))
-    house.load(exchange.shipped_files())
-    house.publish()
-    made = Desk(house)
+    installation = Installation(settings(tmp_path_factory.mktemp("roles")))
+    database_setup.create(installation.config, clock.Clock(NOON, 0))
+    installation.load(exchange.shipped_files())
+    installation.publish()
+    made = Desk(installation)
     for role in ROLES:
-        made.person(role)
-    made.person("administrator", "Second Administrator")
+        made.account(role)
+    made.account("administrator", "Second Administrator")
     return made
 
 
@@ -51,7 +51,7 @@ def filled(path: str) -> str:
 
 
 def test_the_table_has_every_address(desk: Desk) -> None:
-    app = create_app(desk.house.config, clock.Clock(NOON, 0))
+    app = create_app(desk.installation.config, clock.Clock(NOON, 0))
     rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/desk/")]
     found = {
         (
@@ -71,9 +71,9 @@ def test_every_address_is_open_to_whom_the_table_says(
     desk: Desk, path: str, method: str, role: str
 ) -> None:
     for level in LEVELS:
-        seat = desk.stranger() if level == "everybody" else desk.seat(level)
+        user = desk.anonymous() if level == "everybody" else desk.sign_in(level)
         place = filled(path)
-        answer = seat.get(place) if method == "GET" else seat.post(place)
+        answer = user.get(place) if method == "GET" else user.post(place)
         to_sign_in = (answer.location or "").startswith("/desk/sign-in?") or (
             answer.location == "/desk/sign-in" and "sign" not in path
         )
@@ -84,20 +84,20 @@ def test_every_address_is_open_to_whom_the_table_says(
 
 @pytest.mark.parametrize("path", [path for path, method, _ in TABLE if method == "POST"])
 def test_no_form_is_accepted_without_its_csrf_token(desk: Desk, path: str) -> None:
-    seat, other = desk.seat("administrator"), desk.seat("administrator")
+    user, other = desk.sign_in("administrator"), desk.sign_in("administrator")
     for data in ({}, {"mark": ""}, {"mark": "f" * 64}, {"mark": "é"}, {"mark": other.csrf_token()}):
-        answer = seat.client.post(filled(path), data=data)
+        answer = user.client.post(filled(path), data=data)
         assert answer.status_code == 403, data
         assert "did not come from a page of this desk" in answer.text
-    assert seat.get("/desk/").status_code == 200
+    assert user.get("/desk/").status_code == 200
 
 
 @pytest.mark.parametrize("path", sorted({path for path, _, _ in TABLE}))
 def test_every_address_of_the_desk_has_the_headers_of_something_private(
     desk: Desk, path: str
 ) -> None:
-    for seat in (desk.stranger(), desk.seat("translator"), desk.seat("administrator")):
-        for answer in (seat.get(filled(path)), seat.client.post(filled(path))):
+    for user in (desk.anonymous(), desk.sign_in("translator"), desk.sign_in("administrator")):
+        for answer in (user.get(filled(path)), user.client.post(filled(path))):
             headers = answer.headers
             assert headers["Cache-Control"] == "no-store"
             assert headers["X-Content-Type-Options"] == "nosniff"
@@ -111,7 +111,7 @@ def test_every_address_of_the_desk_has_the_headers_of_something_private(
 
 
 def test_letting_somebody_go_ends_their_sessions_at_once(desk: Desk) -> None:
-    administrator, gone = desk.seat("administrator"), desk.seat("curator", "Gone Soon")
+    administrator, gone = desk.sign_in("administrator"), desk.sign_in("curator", "Gone Soon")
     assert gone.me is not None
     assert gone.get("/desk/").status_code == 200
     administrator.post(f"/desk/people/{gone.me.id}/disable")
@@ -121,13 +121,13 @@ def test_letting_somebody_go_ends_their_sessions_at_once(desk: Desk) -> None:
 
 
 def test_a_new_role_holds_at_once_and_one_administrator_stays(desk: Desk) -> None:
-    administrator, other = desk.seat("administrator"), desk.seat("curator", "Rising Star")
+    administrator, other = desk.sign_in("administrator"), desk.sign_in("curator", "Rising Star")
     assert other.me is not None
     assert other.get("/desk/people/").status_code == 403
     given = {"name": "Rising Star", "role": "administrator"}
     assert administrator.post(f"/desk/people/{other.me.id}/", given).status_code == 303
     assert other.get("/desk/people/").status_code == 200
-    third = desk.person("administrator", "Second Administrator")
+    third = desk.account("administrator", "Second Administrator")
     assert administrator.me is not None
     for number in (third.id, administrator.me.id):
         assert other.post(f"/desk/people/{number}/disable").status_code == 303
@@ -144,17 +144,17 @@ def test_the_log_tells_who_but_no_address_and_no_secret(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    seat = desk.seat("editor", "Logged Person")
+    user = desk.sign_in("editor", "Logged Person")
     password = "seven green bottles"
-    seat.post("/desk/account/password", {"password": password})
-    stranger = desk.stranger()
+    user.post("/desk/account/password", {"password": password})
+    stranger = desk.anonymous()
     for word in (password, "wrong one here"):
         given = {"address": "logged@example.org", "password": word}
         stranger.post("/desk/sign-in", given)
-    desk.seat("translator").get("/desk/people/")
-    seat.client.post("/desk/account/name", data={"name": "\n2026 forged"})
+    desk.sign_in("translator").get("/desk/people/")
+    user.client.post("/desk/account/name", data={"name": "\n2026 forged"})
     text = caplog.text
-    assert seat.me is not None
+    assert user.me is not None
     for told in (
         "signed in by password",
         "wrong password for person",
@@ -162,7 +162,7 @@ def test_the_log_tells_who_but_no_address_and_no_secret(
         "set a password",
     ):
         assert told in text
-    assert f"{seat.me.id} signed in" in text
+    assert f"{user.me.id} signed in" in text
     for secret in ("example.org", password, "wrong one", "forged"):
         assert secret not in text
 
@@ -175,12 +175,12 @@ def test_every_test_that_the_page_names_exists() -> None:
 
 
 def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
-    seat = desk.seat("translator")
-    database = desk.house.config.database
+    user = desk.sign_in("translator")
+    database = desk.installation.config.database
     away = database.with_name("away")
     database.rename(away)
     try:
-        answer = seat.get("/desk/account/", headers={"Accept-Language": "sv"})
+        answer = user.get("/desk/account/", headers={"Accept-Language": "sv"})
     finally:
         away.rename(database)
     assert answer.status_code == 503
@@ -190,15 +190,18 @@ def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
 
 def test_reading_changes_nothing(desk: Desk) -> None:
     """Whoever only looks, wherever they may, leaves all as it was: but for when they were seen."""
-    seat, paths = desk.seat("administrator"), [path for path, method, _ in TABLE if method == "GET"]
+    user, paths = (
+        desk.sign_in("administrator"),
+        [path for path, method, _ in TABLE if method == "GET"],
+    )
 
     def everything() -> str:
-        with desk.house.open() as db:
+        with desk.installation.open() as db:
             names = (table.name for table in db.tables if table.name != "sessions")
             return str([list(db.table(name).rows) for name in names if "_fts" not in name])
 
     before = everything()
     for path in paths:
-        assert seat.get(filled(path)).status_code in (200, 303, 404, 422), path
-        assert seat.client.head(filled(path)).status_code in (200, 303, 404, 422), path
+        assert user.get(filled(path)).status_code in (200, 303, 404, 422), path
+        assert user.client.head(filled(path)).status_code in (200, 303, 404, 422), path
     assert everything() == before

@@ -25,8 +25,8 @@ from feed.publish import channel, digest
 from feed.server import database_setup
 from feed.store import connection, library, revisions
 from tests.conftest import NOON, Installation, free_port, listening, settings
+from tests.desk_client import Desk, DeskUser
 from tests.library.test_editing import LIBRARY, SLUG, SWEDISH
-from tests.staff import Desk, Seat
 
 Install = Callable[..., Installation]
 PATH = f"/desk/principles/{SLUG}/"
@@ -43,10 +43,10 @@ LOOKS = [("en", "light", 1280), ("sv", "dark", 320)]
 HOSTILE = "<script>alert(1)</script> ”citat” & =HYPERLINK(1) 🙂 {{ 7*7 }}"
 
 
-def desk_of(house: Installation) -> Desk:
-    house.load({"a.json": json.dumps(LIBRARY)})
-    house.publish()
-    return Desk(house)
+def desk_of(installation: Installation) -> Desk:
+    installation.load({"a.json": json.dumps(LIBRARY)})
+    installation.publish()
+    return Desk(installation)
 
 
 @pytest.fixture
@@ -73,59 +73,59 @@ def fields(page: TestResponse) -> dict[str, str]:
 
 
 def stored(desk: Desk, slug: str = SLUG) -> Any:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         return library.principle(db, slug)
 
 
 def working(desk: Desk, slug: str = SLUG) -> WorkingCopy:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         return editing.working(db, slug)
 
 
 def steps(desk: Desk, slug: str = SLUG) -> list[str]:
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         return [step.action for step in revisions.history(db, slug)]
 
 
-def send(seat: Seat, path: str, given: dict[str, Any], **changes: Any) -> TestResponse:
-    return seat.post(path, {**given, **{name.replace("__", "."): v for name, v in changes.items()}})
+def send(user: DeskUser, path: str, given: dict[str, Any], **changes: Any) -> TestResponse:
+    return user.post(path, {**given, **{name.replace("__", "."): v for name, v in changes.items()}})
 
 
-def opened(seat: Seat, path: str = PATH) -> dict[str, str]:
-    page = seat.get(path)
+def opened(user: DeskUser, path: str = PATH) -> dict[str, str]:
+    page = user.get(path)
     assert page.status_code == 200
     return fields(page)
 
 
 def test_a_curator_adds_a_principle_in_two_languages(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    typed = {**opened(seat, NEW), **FIRST, "en.title": "Open eyes", "en.statement": "Look around."}
+    user = desk.sign_in("curator")
+    typed = {**opened(user, NEW), **FIRST, "en.title": "Open eyes", "en.statement": "Look around."}
     given = {**typed, "themes": ["trust", "change"]}
-    answer = send(seat, NEW, given)
+    answer = send(user, NEW, given)
     assert answer.location == "/desk/principles/hall-ogonen-oppna/?done=save"
-    assert "Saved." in seat.get(answer.location).text
+    assert "Saved." in user.get(answer.location).text
     found = stored(desk, "hall-ogonen-oppna")
     assert (found.themes, set(found.texts)) == (("trust", "change"), {"sv", "en"})
-    assert send(seat, NEW, given).location == answer.location
+    assert send(user, NEW, given).location == answer.location
     assert steps(desk, "hall-ogonen-oppna") == ["save"]
 
 
 def test_what_the_form_shows_is_what_it_saves(desk: Desk) -> None:
     """Sent as it is, nothing changes: not the order of themes, not a line break."""
-    seat = desk.seat("editor")
-    given = {**opened(seat), "sv.commentary": "En rad.\r\n\r\nEn till.", "themes": "trust"}
-    assert send(seat, PATH, given).status_code == 303
+    user = desk.sign_in("editor")
+    given = {**opened(user), "sv.commentary": "En rad.\r\n\r\nEn till.", "themes": "trust"}
+    assert send(user, PATH, given).status_code == 303
     assert stored(desk).texts["sv"].commentary == "En rad.\n\nEn till."
-    again = opened(seat)
+    again = opened(user)
     assert again["sv.commentary"] == "En rad.\n\nEn till."
-    send(seat, PATH, again, themes="trust")
+    send(user, PATH, again, themes="trust")
     assert steps(desk) == ["save", "import"]
 
 
 def test_every_error_comes_with_every_field_as_it_was_typed(desk: Desk) -> None:
-    seat = desk.seat("curator")
+    user = desk.sign_in("curator")
     typed = {
-        **opened(seat, NEW),
+        **opened(user, NEW),
         **FIRST,
         "source": "",
         "sv.title": "",
@@ -135,7 +135,7 @@ def test_every_error_comes_with_every_field_as_it_was_typed(desk: Desk) -> None:
         "source_url": "javascript:alert(1)",
         "source_year": "i fjol",
     }
-    page = send(seat, NEW, typed)
+    page = send(user, NEW, typed)
     assert page.status_code == 422
     assert "Not saved yet" in page.text
     assert fields(page) == typed
@@ -150,10 +150,10 @@ def test_every_error_comes_with_every_field_as_it_was_typed(desk: Desk) -> None:
 
 
 def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_kept(desk: Desk) -> None:
-    seat = desk.seat("curator")
+    user = desk.sign_in("curator")
     paste = "å" * 100_000
-    typed = {**opened(seat), **{f"sv.{n}": paste for n in ("reflection", "practice", "commentary")}}
-    page = send(seat, PATH, typed, en__practice=paste, en__commentary=paste)
+    typed = {**opened(user), **{f"sv.{n}": paste for n in ("reflection", "practice", "commentary")}}
+    page = send(user, PATH, typed, en__practice=paste, en__commentary=paste)
     assert page.status_code == 422
     assert page.text.count(paste) == 5
 
@@ -162,52 +162,52 @@ def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_kept(desk: Desk) -> 
 def test_signs_that_no_page_can_carry_are_refused_and_taken_out(
     desk: Desk, sign: str, code: str
 ) -> None:
-    seat = desk.seat("curator")
-    page = send(seat, PATH, opened(seat), sv__practice=f"Fråga{sign} en kollega.")
+    user = desk.sign_in("curator")
+    page = send(user, PATH, opened(user), sv__practice=f"Fråga{sign} en kollega.")
     assert page.status_code == 422
     assert code in page.text
     assert sign not in page.text
     again = fields(page)
     assert again["sv.practice"] == "Fråga en kollega."
-    assert send(seat, PATH, again, themes="trust").status_code == 303
+    assert send(user, PATH, again, themes="trust").status_code == 303
 
 
 def test_hostile_text_is_text_everywhere(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    given = {**opened(seat), "themes": "trust", "locator": HOSTILE, "notes": HOSTILE}
+    user = desk.sign_in("editor")
+    given = {**opened(user), "themes": "trust", "locator": HOSTILE, "notes": HOSTILE}
     given |= {f"sv.{part}": HOSTILE for part in ("title", "statement", "reflection", "practice")}
-    assert send(seat, PATH, given).status_code == 303
-    pages = [seat.get(path).text for path in (PATH, f"{PATH}history/", f"/sv/principles/{SLUG}/")]
+    assert send(user, PATH, given).status_code == 303
+    pages = [user.get(path).text for path in (PATH, f"{PATH}history/", f"/sv/principles/{SLUG}/")]
     for form in ("page", "feed", "widget", "letter"):
-        pages.append(seat.post(f"/desk/preview/{form}/sv", {"principle": SLUG}).text)
+        pages.append(user.post(f"/desk/preview/{form}/sv", {"principle": SLUG}).text)
     for page in pages:
         assert "<script>alert" not in page
         assert "{{ 7*7 }}" in page
-    assert fields(seat.get(PATH))["sv.statement"] == HOSTILE
+    assert fields(user.get(PATH))["sv.statement"] == HOSTILE
 
 
 def test_a_change_of_what_is_public_waits_until_an_editor_approves(desk: Desk) -> None:
-    before = desk.house.client().get("/sv/").data
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    before = desk.installation.client().get("/sv/").data
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     answer = send(curator, PATH, opened(curator), sv__statement="Lyssna länge.", themes="trust")
     assert "waits for an editor" in curator.get(answer.location).text
-    assert desk.house.client().get("/sv/").data == before
+    assert desk.installation.client().get("/sv/").data == before
     page = editor.get(PATH)
     assert "readers still see the old words" in page.text
     assert "Approve what waits" in page.text
     assert "Approve what waits" not in curator.get(PATH).text
     send(editor, PATH, fields(page), act="approve", themes="trust")
-    assert "Lyssna länge." in desk.house.client().get("/sv/").text
+    assert "Lyssna länge." in desk.installation.client().get("/sv/").text
     assert working(desk).entry["texts"]["en"]["state"] == "outdated"
 
 
 def test_what_waits_of_the_principle_as_a_whole_is_shown_to_whoever_approves(desk: Desk) -> None:
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     assert 'id="held"' not in editor.get(PATH).text
     changes = {"source": "book", "kind": "quote", "locator": "s. 9", "themes": "change"}
     send(curator, PATH, opened(curator), **changes)
-    for seat in (editor, desk.seat("translator")):
-        told = seat.get(PATH).text.partition('id="held"')[2].partition("</ul>")[0]
+    for user in (editor, desk.sign_in("translator")):
+        told = user.get(PATH).text.partition('id="held"')[2].partition("</ul>")[0]
         for name, old, new in (
             *(("Kind", "Principle", "Quote"), ("Source", "Handboken", "Boken")),
             *(("Place in the source", "", "s. 9"), ("Themes", "trust", "change")),
@@ -225,7 +225,7 @@ def test_what_waits_of_the_principle_as_a_whole_is_shown_to_whoever_approves(des
 
 
 def test_an_editor_sees_that_what_waits_is_marked_as_a_typo_and_decides(desk: Desk) -> None:
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     assert "typo_waits" not in opened(editor)
     send(curator, PATH, opened(curator), sv__statement="Lyssna länge.", typo="1", themes="trust")
     assert "typo_waits" not in curator.get(PATH).text
@@ -241,7 +241,7 @@ def test_an_editor_sees_that_what_waits_is_marked_as_a_typo_and_decides(desk: De
 
 
 def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> None:
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     given = {**opened(curator, NEW), **FIRST, "en.title": "Open", "en.statement": "Look."}
     path = send(curator, NEW, given).location.partition("?")[0]
     slug = path.split("/")[-2]
@@ -258,15 +258,15 @@ def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> Non
 @pytest.mark.parametrize("act", ["approve", "publish", "approve.sv"])
 def test_who_may_not_approve_has_no_button_and_is_refused(desk: Desk, act: str) -> None:
     for role in ("translator", "curator"):
-        seat = desk.seat(role)
-        page = seat.get(PATH)
+        user = desk.sign_in(role)
+        page = user.get(PATH)
         assert f'value="{act}"' not in page.text
-        assert send(seat, PATH, fields(page), act=act, themes="trust").status_code == 403
+        assert send(user, PATH, fields(page), act=act, themes="trust").status_code == 403
     assert steps(desk) == ["import"]
 
 
 def test_a_decision_needs_an_editor_and_declining_a_reason(desk: Desk) -> None:
-    curator, editor = desk.seat("curator"), desk.seat("editor")
+    curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     send(curator, PATH, opened(curator), sv__statement="Kort.", themes="trust")
     assert curator.post(f"{PATH}decline", {"reason": "x"}).status_code == 403
     page = editor.post(f"{PATH}decline", {"reason": ""})
@@ -281,24 +281,24 @@ def test_a_decision_needs_an_editor_and_declining_a_reason(desk: Desk) -> None:
 
 
 def test_a_translator_reads_all_and_writes_their_own(desk: Desk) -> None:
-    seat = desk.seat("translator")
-    page = seat.get(PATH)
+    user = desk.sign_in("translator")
+    page = user.get(PATH)
     assert set(fields(page)) >= {"sv.title"}
     assert not {"en.title", "source", "notes", "locator"} & set(fields(page))
     assert "Listen first" in page.text
     changes = {"en.title": "Mine now", "notes": "Mine", "kind": "quote", "sv.title": "Lyssna nu"}
-    assert seat.post(PATH, {**fields(page), **changes}).status_code == 303
+    assert user.post(PATH, {**fields(page), **changes}).status_code == 303
     entry = working(desk).entry
     assert (entry["texts"]["sv"]["title"], entry["texts"]["en"]["title"]) == (
         "Lyssna nu",
         "Listen first",
     )
     assert (entry["kind"], entry["notes"]) == ("principle", "")
-    assert seat.get(NEW).status_code == 403
+    assert user.get(NEW).status_code == 403
 
 
 def test_a_translator_sees_how_the_original_has_changed(desk: Desk) -> None:
-    editor = desk.seat("editor")
+    editor = desk.sign_in("editor")
     send(
         editor,
         PATH,
@@ -316,7 +316,7 @@ def test_a_translator_sees_how_the_original_has_changed(desk: Desk) -> None:
 
 
 def test_two_people_get_both_versions_to_bring_together(desk: Desk) -> None:
-    mine, theirs = desk.seat("curator"), desk.seat("editor")
+    mine, theirs = desk.sign_in("curator"), desk.sign_in("editor")
     given = opened(mine)
     send(theirs, PATH, opened(theirs), sv__title="Deras", en__title="Theirs", themes="trust")
     page = send(mine, PATH, given, sv__title="Min", sv__practice="Öva.", themes="trust")
@@ -333,22 +333,22 @@ def test_two_people_get_both_versions_to_bring_together(desk: Desk) -> None:
 
 
 def test_two_tabs_and_the_back_button_overwrite_nothing(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    one, other = opened(seat), opened(seat)
-    send(seat, PATH, one, sv__title="Ett", themes="trust")
-    page = send(seat, PATH, other, sv__title="Två", themes="trust")
+    user = desk.sign_in("editor")
+    one, other = opened(user), opened(user)
+    send(user, PATH, one, sv__title="Ett", themes="trust")
+    page = send(user, PATH, other, sv__title="Två", themes="trust")
     assert page.status_code == 409
     assert stored(desk).texts["sv"].title == "Ett"
-    fresh = {**opened(seat, NEW), **FIRST}
-    path = send(seat, NEW, fresh).location.partition("?")[0]
-    assert send(seat, NEW, fresh, sv__title="Igen").location.partition("?")[0] == path
-    assert send(seat, NEW, fresh, sv__title="Och igen").status_code == 409
+    fresh = {**opened(user, NEW), **FIRST}
+    path = send(user, NEW, fresh).location.partition("?")[0]
+    assert send(user, NEW, fresh, sv__title="Igen").location.partition("?")[0] == path
+    assert send(user, NEW, fresh, sv__title="Och igen").status_code == 409
 
 
 def test_the_same_edit_sent_twice_is_one_step(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    given = {**opened(seat), "sv.title": "Mitt", "themes": "trust"}
-    assert [send(seat, PATH, given).status_code for _ in range(2)] == [303, 303]
+    user = desk.sign_in("curator")
+    given = {**opened(user), "sv.title": "Mitt", "themes": "trust"}
+    assert [send(user, PATH, given).status_code for _ in range(2)] == [303, 303]
     assert steps(desk) == ["save", "import"]
 
 
@@ -356,32 +356,32 @@ def test_a_save_that_fails_keeps_what_was_typed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
-    seat = desk.seat("curator")
-    given, token = {**opened(seat), "sv.title": "Mitt", "themes": "trust"}, seat.csrf_token()
-    with desk.house.open() as other:
+    user = desk.sign_in("curator")
+    given, token = {**opened(user), "sv.title": "Mitt", "themes": "trust"}, user.csrf_token()
+    with desk.installation.open() as other:
         other.execute("BEGIN IMMEDIATE")
-        page = seat.client.post(PATH, data={"mark": token, **given})
+        page = user.client.post(PATH, data={"mark": token, **given})
         other.rollback()
     assert page.status_code == 503
     assert "could not be saved right now" in page.text
     assert fields(page)["sv.title"] == "Mitt"
-    assert send(seat, PATH, fields(page), themes="trust").status_code == 303
+    assert send(user, PATH, fields(page), themes="trust").status_code == 303
 
 
 def test_a_session_that_ran_out_brings_the_text_back(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    given = {**opened(seat), "sv.practice": "Fråga ”varför”.\r\n<b>", "themes": "trust"}
-    with desk.house.open() as db:
+    user = desk.sign_in("curator")
+    given = {**opened(user), "sv.practice": "Fråga ”varför”.\r\n<b>", "themes": "trust"}
+    with desk.installation.open() as db:
         db.execute("DELETE FROM sessions")
         db.conn.commit()
-    page = seat.post(PATH, given)
+    page = user.post(PATH, given)
     assert page.status_code == 403
     assert "Nothing that you typed is lost" in page.text
     packed = re.search(r'name="kept" value="([^"]*)"', page.text)
     assert packed
-    with desk.house.open() as db:
-        token = authentication.begin(db, desk.person("curator"), desk.house.now)
-    again = Seat(desk.house.client())
+    with desk.installation.open() as db:
+        token = authentication.begin(db, desk.account("curator"), desk.installation.now)
+    again = DeskUser(desk.installation.client())
     again.client.set_cookie("devis-desk", token)
     kept = dict(json.loads(html.unescape(packed[1])))
     assert kept["sv.practice"] == "Fråga ”varför”.\r\n<b>"
@@ -390,23 +390,23 @@ def test_a_session_that_ran_out_brings_the_text_back(desk: Desk) -> None:
 
 
 def test_nothing_changes_without_the_mark_or_by_reading(desk: Desk) -> None:
-    seat = desk.seat("editor")
+    user = desk.sign_in("editor")
     for path in (PATH, NEW, f"{PATH}retire", f"{PATH}history/1/restore", "/desk/preview/page/sv"):
-        assert seat.client.post(path, data=FIRST).status_code == 403
+        assert user.client.post(path, data=FIRST).status_code == 403
     for path in (f"{PATH}retire", f"{PATH}history/1/restore", "/desk/preview/page/sv"):
-        assert seat.get(path).status_code == 405
+        assert user.get(path).status_code == 405
     assert steps(desk) == ["import"]
 
 
 def test_history_tells_who_did_what_and_gives_it_back(desk: Desk) -> None:
-    editor = desk.seat("editor")
+    editor = desk.sign_in("editor")
     send(editor, PATH, opened(editor), sv__statement="Den som frågar får veta.", themes="trust")
     page = editor.get(f"{PATH}history/")
     assert "<strong>Editor Åström</strong> saved" in page.text
     assert re.search(r"<del>.*?lyssnar", page.text)
     restore = re.findall(r'action="([^"]*restore)"', page.text)
     assert len(restore) == 1
-    assert desk.seat("translator").post(restore[0]).status_code == 403
+    assert desk.sign_in("translator").post(restore[0]).status_code == 403
     assert editor.post(restore[0]).status_code == 303
     assert stored(desk).texts["sv"].statement == SWEDISH["statement"]
     assert steps(desk) == ["restore", "save", "import"]
@@ -414,25 +414,25 @@ def test_history_tells_who_did_what_and_gives_it_back(desk: Desk) -> None:
 
 
 def test_a_quote_asks_for_its_credit_in_place(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    given = {**opened(seat, NEW), **FIRST, "kind": "quote"}
-    page = send(seat, NEW, given, act="review")
+    user = desk.sign_in("curator")
+    given = {**opened(user, NEW), **FIRST, "kind": "quote"}
+    page = send(user, NEW, given, act="review")
     assert page.status_code == 422
     assert "A quote needs an author, a year" in page.text
     source = {"title": "Ny bok", "author": "Bo Ek", "year": "1999", "rights": "Citaträtt."}
     given |= {f"source_{name}": text for name, text in source.items()}
-    answer = send(seat, NEW, given, act="review")
+    answer = send(user, NEW, given, act="review")
     assert answer.status_code == 303
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         found = library.sources(db)["ny-bok"]
     assert (found.author, found.year, found.language) == ("Bo Ek", 1999, "sv")
 
 
 def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
-    seat = desk.seat("curator")
+    user = desk.sign_in("curator")
     statement = '"Den som lyssnar först får veta  mer, se https://x.example ' + "x" * 300
-    given = {**opened(seat, NEW), **FIRST, "sv.title": "Lyssna först", "sv.statement": statement}
-    page = send(seat, NEW, given, act="check")
+    given = {**opened(user, NEW), **FIRST, "sv.title": "Lyssna först", "sv.statement": statement}
+    page = send(user, NEW, given, act="check")
     assert page.status_code == 200
     said = re.sub(r"<[^>]*>", "", page.text.partition('id="hints"')[2].partition("</section>")[0])
     for words in (
@@ -447,7 +447,7 @@ def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
         assert words in said
     assert f'href="{PATH}"' in page.text
     assert stored(desk, "lyssna-forst") is None
-    assert send(seat, NEW, given).status_code == 303
+    assert send(user, NEW, given).status_code == 303
 
 
 @pytest.mark.parametrize(
@@ -458,9 +458,9 @@ def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
 def test_a_statement_is_nearly_another_from_80_percent_on(
     desk: Desk, statement: str, score: int | None
 ) -> None:
-    seat = desk.seat("curator")
-    given = {**opened(seat, NEW), **FIRST, "sv.statement": statement}
-    page = send(seat, NEW, given, act="check").text
+    user = desk.sign_in("curator")
+    given = {**opened(user, NEW), **FIRST, "sv.statement": statement}
+    page = send(user, NEW, given, act="check").text
     found = re.findall(r"is nearly that of “listen-first” \((\d+) %\)", page)
     assert found == ([str(score)] if score else [])
 
@@ -490,18 +490,18 @@ def test_hints_are_fast_in_a_large_library(install: Install) -> None:
 
 def test_a_preview_is_what_the_publishers_give_after_publishing(desk: Desk) -> None:
     """The only principle is today's edition: every channel then says what the preview said."""
-    seat = desk.seat("editor")
-    typed = {**opened(seat), "sv.statement": "Frågor och svar & mer.", "themes": "trust"}
+    user = desk.sign_in("editor")
+    typed = {**opened(user), "sv.statement": "Frågor och svar & mer.", "themes": "trust"}
     kinds = ("page", "feed", "widget", "card", "letter")
     shown = {
-        (form, code): seat.post(f"/desk/preview/{form}/{code}", typed)
+        (form, code): user.post(f"/desk/preview/{form}/{code}", typed)
         for form in kinds
         for code in ("sv", "en")
     }
     assert stored(desk).texts["sv"].statement == SWEDISH["statement"]
-    send(seat, PATH, typed, typo="1")
-    stranger, site, day = desk.house.client(), desk.house.site(), NOON.date()
-    with desk.house.open() as db:
+    send(user, PATH, typed, typo="1")
+    stranger, site, day = desk.installation.client(), desk.installation.site(), NOON.date()
+    with desk.installation.open() as db:
         view = editions.today(db, site, NOON)
     assert view is not None
     for code in ("sv", "en"):
@@ -524,9 +524,9 @@ def test_a_preview_is_what_the_publishers_give_after_publishing(desk: Desk) -> N
 
 
 def test_a_preview_can_be_framed_by_the_desk_alone_and_runs_nothing(desk: Desk) -> None:
-    seat = desk.seat("translator")
+    user = desk.sign_in("translator")
     for form in ("page", "feed", "widget", "card", "letter"):
-        answer = seat.post(f"/desk/preview/{form}/sv", {"principle": SLUG})
+        answer = user.post(f"/desk/preview/{form}/sv", {"principle": SLUG})
         policy = answer.headers["Content-Security-Policy"]
         assert answer.status_code == 200
         assert "frame-ancestors 'self';" in policy
@@ -535,34 +535,36 @@ def test_a_preview_can_be_framed_by_the_desk_alone_and_runs_nothing(desk: Desk) 
         assert "script-src" not in policy
         assert "Access-Control-Allow-Origin" not in answer.headers
         assert answer.headers["Cache-Control"] == "no-store"
-    assert "frame-ancestors 'none'" in seat.get(PATH).headers["Content-Security-Policy"]
-    assert seat.post("/desk/preview/page/xx", {}).status_code == 404
-    assert seat.post("/desk/preview/poster/sv", {}).status_code == 404
-    empty = desk.seat("curator").post("/desk/preview/card/sv", {"sv.title": "Bara\0 titel\u202e"})
+    assert "frame-ancestors 'none'" in user.get(PATH).headers["Content-Security-Policy"]
+    assert user.post("/desk/preview/page/xx", {}).status_code == 404
+    assert user.post("/desk/preview/poster/sv", {}).status_code == 404
+    empty = desk.sign_in("curator").post(
+        "/desk/preview/card/sv", {"sv.title": "Bara\0 titel\u202e"}
+    )
     assert "Write a title and a statement" in empty.text
 
 
 @pytest.mark.parametrize("form", ["page", "feed", "widget", "card", "letter"])
 def test_a_preview_refuses_what_saving_refuses_and_names_the_field(desk: Desk, form: str) -> None:
-    seat = desk.seat("curator")
-    typed = {**opened(seat), "sv.title": "ö" * 400_000, "sv.practice": "å" * 2001}
+    user = desk.sign_in("curator")
+    typed = {**opened(user), "sv.title": "ö" * 400_000, "sv.practice": "å" * 2001}
     started = time.process_time()
-    answer = seat.post(f"/desk/preview/{form}/sv", typed)
+    answer = user.post(f"/desk/preview/{form}/sv", typed)
     assert time.process_time() - started < 2
     assert answer.status_code == 422
     assert "Title (Svenska): expected at most 200 characters, not 400000" in answer.text
     assert "To do today (Svenska): expected at most 2000 characters, not 2001" in answer.text
-    typed = {**opened(seat), "source_title": "T" * 301, "locator": "L" * 201}
-    text = seat.post(f"/desk/preview/{form}/sv", typed).text
+    typed = {**opened(user), "source_title": "T" * 301, "locator": "L" * 201}
+    text = user.post(f"/desk/preview/{form}/sv", typed).text
     assert "Title of the source: expected at most 300 characters, not 301" in text
     assert "Place in the source: expected at most 200 characters, not 201" in text
 
 
 @pytest.mark.slow
 def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
-    seat, other = desk.seat("curator"), desk.seat("editor")
+    user, other = desk.sign_in("curator"), desk.sign_in("editor")
     codes = [
-        seat.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code
+        user.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code
         for _ in range(rate_limits.MAX_PREVIEWS + 1)
     ]
     assert codes[:-1] == [200] * rate_limits.MAX_PREVIEWS
@@ -571,26 +573,26 @@ def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
 
 
 def test_any_number_of_languages_stands_side_by_side(install: Install) -> None:
-    seat = desk_of(install(LANGUAGES="en,sv,fi,de")).seat("curator")
-    page = seat.get(PATH)
+    user = desk_of(install(LANGUAGES="en,sv,fi,de")).sign_in("curator")
+    page = user.get(PATH)
     assert [name for name in fields(page) if name.endswith(".title")] == [
         *("sv.title", "en.title", "fi.title", "de.title")
     ]
-    assert send(seat, PATH, fields(page), fi__title="Kuuntele", themes="trust").status_code == 303
-    assert fields(seat.get(PATH))["fi.title"] == "Kuuntele"
+    assert send(user, PATH, fields(page), fi__title="Kuuntele", themes="trust").status_code == 303
+    assert fields(user.get(PATH))["fi.title"] == "Kuuntele"
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str]]:
     """A desk in a real server, with the shipped library."""
     port = free_port()
-    house = Installation(settings(tmp_path_factory.mktemp("form"), PORT=str(port)))
-    ticking = clock.Clock(house.now, time.monotonic())
-    database_setup.create(house.config, ticking)
-    house.load(exchange.shipped_files())
-    house.publish()
-    with listening(create_app(house.config, ticking), port) as address:
-        yield Desk(house), address
+    installation = Installation(settings(tmp_path_factory.mktemp("form"), PORT=str(port)))
+    ticking = clock.Clock(installation.now, time.monotonic())
+    database_setup.create(installation.config, ticking)
+    installation.load(exchange.shipped_files())
+    installation.publish()
+    with listening(create_app(installation.config, ticking), port) as address:
+        yield Desk(installation), address
 
 
 def signed_in(
@@ -598,8 +600,8 @@ def signed_in(
 ) -> tuple[Page, list[str]]:
     """A page of somebody at the desk, and what its browser complains of."""
     desk, address = served
-    with desk.house.open() as db:
-        token = authentication.begin(db, desk.person(role), desk.house.now)
+    with desk.installation.open() as db:
+        token = authentication.begin(db, desk.account(role), desk.installation.now)
     context = browser.new_context(base_url=address, **options)
     context.add_cookies([{"name": "devis-desk", "value": token, "url": address}])
     page, complaints = context.new_page(), []
@@ -649,13 +651,13 @@ def test_everybody_can_use_the_form(
 ) -> None:
     desk, _ = served
     slug = "let-them-influence-you"
-    me, editor = desk.person("curator"), desk.person("editor")
-    with desk.house.open() as db:
+    me, editor = desk.account("curator"), desk.account("editor")
+    with desk.installation.open() as db:
         for who, part in ((editor, "statement"), (me, "title")):
             found = editing.working(db, slug)
             texts = dict(found.entry["texts"])
             texts["sv"] = {**texts["sv"], part: f"{texts['sv'][part]} {language}{role}"}
-            now = desk.house.now + timedelta(minutes=1)
+            now = desk.installation.now + timedelta(minutes=1)
             editing.save(db, Transition(who), {**found.entry, "texts": texts}, found, now)
         db.execute("UPDATE curators SET language = ?", [language])
         db.conn.commit()
@@ -669,6 +671,6 @@ def test_everybody_can_use_the_form(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
     page.context.close()
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         db.execute("UPDATE curators SET language = 'en'")
         db.conn.commit()

@@ -16,11 +16,11 @@ from feed.library.workflow import Transition
 from feed.store import subscribers
 from feed.store.connection import transaction
 from feed.store.subscribers import Share
-from tests import boards
-from tests.boards import Running
+from tests import desk_server
 from tests.conftest import NOON, Installation
-from tests.house import House, house
-from tests.staff import Desk
+from tests.desk_client import Desk
+from tests.desk_server import DeskServer
+from tests.mail_harness import MailHarness, mail_harness
 
 TODAY = NOON.date()
 BOARD = "/desk/sending/"
@@ -33,16 +33,16 @@ def desk(devis: Installation) -> Desk:
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[Running]:
-    with boards.running(tmp_path_factory.mktemp("sending")) as made:
-        made.desk.person("editor")
-        subscribe(house(made.desk.house))
+def serve_desk(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[DeskServer]:
+    with desk_server.serve_desk(tmp_path_factory.mktemp("sending")) as made:
+        made.desk.account("editor")
+        subscribe(mail_harness(made.desk.installation))
         grow(made.desk, 40)
         letters(made.desk)
         yield made
 
 
-def subscribe(made: House) -> None:
+def subscribe(made: MailHarness) -> None:
     """Six people: in English three daily and one weekly, in Swedish one of each."""
     for n in range(3):
         made.subscribe(f"reader{n}@example.org")
@@ -53,7 +53,7 @@ def subscribe(made: House) -> None:
 
 def grow(desk: Desk, days: int) -> None:
     """Let one more have got letters on each of the days before today."""
-    with desk.house.open() as db, transaction(db):
+    with desk.installation.open() as db, transaction(db):
         for n in range(1, days + 1):
             share = Share("en", "daily", days - n)
             subscribers.save_shares(db, TODAY - timedelta(days=n), [share])
@@ -67,7 +67,7 @@ def letters(desk: Desk) -> None:
         ("bounced", "550 5.1.1 <b>No such user</b>"),
         ("skipped", "left"),
     )
-    with desk.house.open() as db, transaction(db):
+    with desk.installation.open() as db, transaction(db):
         db.execute("INSERT INTO letters VALUES (90, 'daily', ?)", [TODAY.isoformat()])
         for n, (state, reason) in enumerate(fates, 1):
             db.execute(
@@ -90,9 +90,9 @@ def said(cell: str) -> str:
 
 
 def test_the_board_counts_readers_by_language_and_cadence_and_names_nobody(desk: Desk) -> None:
-    subscribe(house(desk.house))
+    subscribe(mail_harness(desk.installation))
     letters(desk)
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     assert cells(page, "Who gets letters") == [
         ["Language", "Daily", "Weekly", "Total"],
         ["English", "3", "1", "4"],
@@ -104,7 +104,7 @@ def test_the_board_counts_readers_by_language_and_cadence_and_names_nobody(desk:
 
 
 def test_nobody_and_nothing_yet_is_a_page_as_well(desk: Desk) -> None:
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     assert "Nobody gets letters yet." in page
     assert "No letter was due." in page
     assert 'polyline points="0.0,160.0 600.0,160.0"' in page
@@ -112,7 +112,7 @@ def test_nobody_and_nothing_yet_is_a_page_as_well(desk: Desk) -> None:
 
 def test_what_became_of_each_letter_is_told_with_the_reasons(desk: Desk) -> None:
     letters(desk)
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     rows = cells(page, "What became of the letters")
     assert rows[1] == ["Sunday 22 November 2026"]
     name, due, sent, rest = rows[2]
@@ -120,36 +120,36 @@ def test_what_became_of_each_letter_is_told_with_the_reasons(desk: Desk) -> None
     assert rest.startswith("1 waiting, 1 came back, 1 left out")
     assert "1 × they had left meanwhile" in rest
     assert "1 × 550 5.1.1 &lt;b&gt;No such user" in rest
-    with desk.house.open() as db, transaction(db):
+    with desk.installation.open() as db, transaction(db):
         db.execute("UPDATE curators SET language = 'sv'")
-    assert "1 × prenumerationen hade avslutats" in desk.seat("editor").get(BOARD).text
+    assert "1 × prenumerationen hade avslutats" in desk.sign_in("editor").get(BOARD).text
 
 
 def test_the_proof_is_read_a_week_at_a_time(desk: Desk) -> None:
     letters(desk)
-    seat = desk.seat("editor")
-    page = seat.get(BOARD).text
+    user = desk.sign_in("editor")
+    page = user.get(BOARD).text
     assert ">Later<" not in page
     (earlier,) = re.findall(r'class="before" href="([^"#]*)', page)
-    page = seat.get(earlier).text
+    page = user.get(earlier).text
     assert "9 November 2026 to 15 November 2026" in page
     assert "No letter was due." in page
     (later,) = re.findall(r'class="after" href="([^"#]*)', page)
-    assert "Daily, English" in seat.get(later).text
+    assert "Daily, English" in user.get(later).text
     for odd in ("tomorrow", "2027-01-01", "0001-01-01", "9999-12-31", "2026-02-30", "", "\0"):
-        assert seat.get(BOARD, query_string={"until": odd}).status_code == 200
+        assert user.get(BOARD, query_string={"until": odd}).status_code == 200
 
 
 def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk) -> None:
-    made = house(desk.house)
+    made = mail_harness(desk.installation)
     clean_up(made.at("2026-11-20T08:00:00+00:00"))
     subscribe(made)
     clean_up(made.at("2026-11-20T22:30:00+00:00"))
-    with made.library() as (db, _):
+    with made.open() as (db, _):
         assert subscribers.daily_totals(db, TODAY - timedelta(days=9)) == [
             (TODAY - timedelta(days=2), 4, 2)
         ]
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     assert cells(page, "The same as a table")[1:] == [
         ["Sun 22 Nov", "4", "2", "6"],
         ["Fri 20 Nov", "4", "2", "6"],
@@ -157,16 +157,16 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
     assert 'polyline points="0.0,0.0 600.0,0.0"' in page
 
 
-def clean_up(made: House) -> None:
+def clean_up(made: MailHarness) -> None:
     lock = FileLock(made.config.instance / LOCK_NAME)
     with lock:
         worker.clean_up(made.config, made.clock(), lock, threading.Event())
 
 
 def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> None:
-    subscribe(house(desk.house))
+    subscribe(mail_harness(desk.installation))
     grow(desk, 200)
-    page = desk.seat("editor").get(BOARD).text
+    page = desk.sign_in("editor").get(BOARD).text
     (line,) = re.findall(r'polyline points="([^"]*)"', page)
     points = [tuple(map(float, pair.split(","))) for pair in line.split()]
     assert len(points) == 91  # ninety days, and today
@@ -178,10 +178,10 @@ def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> N
 
 
 def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
-    curator = desk.seat("curator")
+    curator = desk.sign_in("curator")
     assert curator.me is not None
-    with desk.house.open() as db:
-        plan = editions.plan(db, desk.house.site(), desk.house.config, NOON, 3)
+    with desk.installation.open() as db:
+        plan = editions.plan(db, desk.installation.site(), desk.installation.config, NOON, 3)
         with transaction(db):
             db.execute(
                 "UPDATE texts SET state = 'draft' WHERE principle = ? AND language = 'sv'",
@@ -202,7 +202,7 @@ def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
         "editor": [("1", "principle to review"), ("2", "texts to write in Swedish"), ("2", "days")],
     }
     for role, waiting in expected.items():
-        page = desk.seat(role).get("/desk/").text
+        page = desk.sign_in(role).get("/desk/").text
         told = re.findall(r"<strong>(\d+)</strong> ([^<]*)</a>", page)
         assert len(told) == len(waiting), role
         for (number, words), (wanted, part) in zip(told, waiting, strict=True):
@@ -213,25 +213,25 @@ def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
 
 def test_the_overview_shows_today_and_the_last_letters(desk: Desk) -> None:
     letters(desk)
-    seat = desk.seat("administrator")
-    page = seat.get("/desk/").text
+    user = desk.sign_in("administrator")
+    page = user.get("/desk/").text
     assert "Today" in page
     assert "Sunday 22 November 2026" in page
     assert cells(page, "The last letters")[2][:3] == ["Daily, English", "6", "3"]
-    with desk.house.open() as db:
-        site, config = desk.house.site(), desk.house.config
+    with desk.installation.open() as db:
+        site, config = desk.installation.site(), desk.installation.config
         editions.withdraw(db, site, config, TODAY, "Late", NOON, replace=False)
-    assert "Nothing is shown today." in seat.get("/desk/").text
+    assert "Nothing is shown today." in user.get("/desk/").text
 
 
-@pytest.mark.parametrize(("language", "width", "scheme"), boards.VIEWS)
+@pytest.mark.parametrize(("language", "width", "scheme"), desk_server.VIEWS)
 def test_its_pages_are_sound(
-    running: Running, browser: Browser, language: str, width: int, scheme: str
+    serve_desk: DeskServer, browser: Browser, language: str, width: int, scheme: str
 ) -> None:
-    with running.visit(browser, "editor", language) as context:
+    with serve_desk.signed_in(browser, "editor", language) as context:
         page = context.new_page()
         page.goto(BOARD)
         page.locator("summary").click()
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)
         page.goto("/desk/")
-        boards.is_sound(page, language, width, scheme)
+        desk_server.assert_accessible(page, language, width, scheme)

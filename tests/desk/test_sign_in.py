@@ -17,7 +17,7 @@ from feed import clock, digests
 from feed.accounts import authentication, passwords, people
 from feed.store import curators, sessions
 from tests.conftest import NOON, Command, Installation, free_port
-from tests.staff import CSRF_FIELD, Desk, Seat, wrongs
+from tests.desk_client import CSRF_FIELD, Desk, DeskUser, field_errors
 
 PASSWORD = "a horse, a staple and 4 cows"
 Install = Callable[..., Installation]
@@ -29,31 +29,31 @@ def desk(install: Install) -> Desk:
     return Desk(install())
 
 
-def signed_in(seat: Seat) -> bool:
-    return seat.get("/desk/").status_code == 200
+def signed_in(user: DeskUser) -> bool:
+    return user.get("/desk/").status_code == 200
 
 
-def choose(seat: Seat, password: str = PASSWORD, current: str = "") -> int:
+def choose(user: DeskUser, password: str = PASSWORD, current: str = "") -> int:
     given = {"password": password, "current": current}
-    return seat.post("/desk/account/password", given).status_code
+    return user.post("/desk/account/password", given).status_code
 
 
-def sign_in(seat: Seat, address: str, password: str = PASSWORD, **more: str) -> int:
+def sign_in(user: DeskUser, address: str, password: str = PASSWORD, **more: str) -> int:
     given = {"address": address, "password": password, **more}
-    return seat.post("/desk/sign-in", given).status_code
+    return user.post("/desk/sign-in", given).status_code
 
 
 def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
-    with desk.house.open() as db:
-        assert people.first_link(db, desk.house.now) is not None
-        assert people.first_link(db, desk.house.now + timedelta(days=1)) is None
-        assert people.first_link(db, desk.house.now + timedelta(days=8)) is not None
-    link, first, second = desk.link(None, "first"), desk.stranger(), desk.stranger()
+    with desk.installation.open() as db:
+        assert people.first_link(db, desk.installation.now) is not None
+        assert people.first_link(db, desk.installation.now + timedelta(days=1)) is None
+        assert people.first_link(db, desk.installation.now + timedelta(days=8)) is not None
+    link, first, second = desk.link(None, "first"), desk.anonymous(), desk.anonymous()
     assert "Nobody is here yet" in first.get(link).text
     assert not signed_in(first)
     page = first.post(link, {"name": " ", "address": "anna at home"})
     assert page.status_code == 422
-    assert len(wrongs(page)) == 2
+    assert len(field_errors(page)) == 2
     assert 'value="anna at home"' in page.text
     given = {"name": "Anna Berg", "address": "anna@example.org"}
     answer = first.post(link, given)
@@ -61,49 +61,51 @@ def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
     assert "Anna Berg" in first.get("/desk/").text
     assert first.get("/desk/people/").status_code == 200
     assert second.post(link, {**given, "address": "b@example.org"}).status_code == 404
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         assert [each.role for each in curators.list_all(db)] == ["administrator"]
-        assert people.first_link(db, desk.house.now + timedelta(days=30)) is None
+        assert people.first_link(db, desk.installation.now + timedelta(days=30)) is None
 
 
 def test_an_invitation_works_once_and_for_a_week(desk: Desk) -> None:
-    curator = desk.person("curator")
-    link, seat = desk.link(curator), desk.stranger()
+    curator = desk.account("curator")
+    link, user = desk.link(curator), desk.anonymous()
     for _ in range(3):  # scanners open every link, and more than once
-        assert "Welcome, Curator Åström" in seat.get(link).text
-        assert seat.client.head(link).status_code == 200
-    assert not signed_in(seat)
-    assert seat.post(link).status_code == 303
-    assert signed_in(seat)
-    again = desk.stranger()
+        assert "Welcome, Curator Åström" in user.get(link).text
+        assert user.client.head(link).status_code == 200
+    assert not signed_in(user)
+    assert user.post(link).status_code == 303
+    assert signed_in(user)
+    again = desk.anonymous()
     assert again.get(link).status_code == 404
     assert again.post(link).status_code == 404
-    other = desk.person("editor")
-    late = Desk(replace(desk.house, now=desk.house.now + timedelta(days=7, seconds=1)))
-    assert late.stranger().get(desk.link(other)).status_code == 404
+    other = desk.account("editor")
+    late = Desk(
+        replace(desk.installation, now=desk.installation.now + timedelta(days=7, seconds=1))
+    )
+    assert late.anonymous().get(desk.link(other)).status_code == 404
     for broken in ("x", "a" * 42, desk.link(other)[11:-1] + "7"):
         assert again.get(f"/desk/link/{broken}").status_code == 404
 
 
 def test_a_password_signs_in_and_wrong_or_unknown_look_the_same(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    assert choose(seat) == 303
+    user = desk.sign_in("curator")
+    assert choose(user) == 303
     told = []
     for address, password in (("curator@example.org", "wrong"), ("nobody@example.org", PASSWORD)):
-        stranger = desk.stranger()
+        stranger = desk.anonymous()
         page = stranger.post("/desk/sign-in", {"address": address, "password": password})
         assert page.status_code == 422
         told.append(re.sub(address, "", CSRF_FIELD.sub("", page.text)))
         assert password not in page.text
     assert told[0] == told[1]
-    right = desk.stranger()
+    right = desk.anonymous()
     assert sign_in(right, " Curator@Example.org ") == 303
     assert signed_in(right)
 
 
 def test_without_a_password_none_signs_in(desk: Desk) -> None:
-    desk.person("curator")
-    assert sign_in(desk.stranger(), "curator@example.org", "") == 422
+    desk.account("curator")
+    assert sign_in(desk.anonymous(), "curator@example.org", "") == 422
 
 
 @pytest.mark.parametrize(
@@ -114,12 +116,12 @@ def test_without_a_password_none_signs_in(desk: Desk) -> None:
     ],
 )
 def test_a_password_that_is_guessed_first_is_refused(desk: Desk, bad: str) -> None:
-    seat = desk.seat("curator")
-    page = seat.post("/desk/account/password", {"password": bad})
+    user = desk.sign_in("curator")
+    page = user.post("/desk/account/password", {"password": bad})
     assert page.status_code == 422
-    assert len(wrongs(page)) == 1
-    with desk.house.open() as db:
-        assert curators.password(db, seat.me.id if seat.me else 0) is None
+    assert len(field_errors(page)) == 1
+    with desk.installation.open() as db:
+        assert curators.password(db, user.me.id if user.me else 0) is None
 
 
 @pytest.mark.parametrize("good", ["Twelve chars", "å ä ö 🐄 räksmörgås", "abc xyz " * 30])
@@ -132,44 +134,44 @@ def test_any_signs_will_do_for_a_password(good: str) -> None:
 
 
 def test_a_new_password_needs_the_old_one_and_ends_other_sessions(desk: Desk) -> None:
-    seat, other = desk.seat("curator"), desk.seat("curator")
-    assert choose(seat) == 303
-    assert signed_in(seat)
+    user, other = desk.sign_in("curator"), desk.sign_in("curator")
+    assert choose(user) == 303
+    assert signed_in(user)
     assert not signed_in(other)
-    assert choose(seat, "another fine phrase", "wrong") == 422
-    assert choose(seat, "another fine phrase", PASSWORD) == 303
-    assert sign_in(desk.stranger(), "curator@example.org") == 422
-    assert sign_in(desk.stranger(), "curator@example.org", "another fine phrase") == 303
+    assert choose(user, "another fine phrase", "wrong") == 422
+    assert choose(user, "another fine phrase", PASSWORD) == 303
+    assert sign_in(desk.anonymous(), "curator@example.org") == 422
+    assert sign_in(desk.anonymous(), "curator@example.org", "another fine phrase") == 303
 
 
 def test_signing_in_gives_a_new_token_and_signing_out_voids_it(desk: Desk) -> None:
-    choose(desk.seat("curator"))
-    seat = desk.stranger()
-    seat.get("/desk/sign-in")
-    before = seat.client.get_cookie("devis-desk")
-    assert sign_in(seat, "curator@example.org") == 303
-    after = seat.client.get_cookie("devis-desk")
+    choose(desk.sign_in("curator"))
+    user = desk.anonymous()
+    user.get("/desk/sign-in")
+    before = user.client.get_cookie("devis-desk")
+    assert sign_in(user, "curator@example.org") == 303
+    after = user.client.get_cookie("devis-desk")
     assert before is not None
     assert after is not None
     assert before.value != after.value
     assert len(after.value) >= 43
     assert after.http_only
     assert after.same_site == "Lax"
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         assert after.value not in str(list(db.query("SELECT * FROM sessions")))
-    assert seat.post("/desk/sign-out").status_code == 303
-    seat.client.set_cookie("devis-desk", after.value)
-    assert not signed_in(seat)
+    assert user.post("/desk/sign-out").status_code == 303
+    user.client.set_cookie("devis-desk", after.value)
+    assert not signed_in(user)
 
 
 @pytest.mark.slow
 def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
-    seat = desk.seat("curator")
+    user = desk.sign_in("curator")
 
     def later(hours: float) -> bool:
-        house = replace(desk.house, now=NOON + timedelta(hours=hours))
-        client = house.client()
-        cookie = seat.client.get_cookie("devis-desk")
+        installation = replace(desk.installation, now=NOON + timedelta(hours=hours))
+        client = installation.client()
+        cookie = user.client.get_cookie("devis-desk")
         assert cookie is not None
         client.set_cookie("devis-desk", cookie.value)
         return client.get("/desk/").status_code == 200
@@ -180,23 +182,23 @@ def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
     assert [later(hours) for hours in (4, 5.5, 7, 8.5, 10, 11.5, 11.9, 12.1)] == [True] * 7 + [
         False
     ]
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         authentication.delete_expired(db, NOON + timedelta(hours=13))
         assert sessions.count(db, 1) == 0
 
 
 def test_signing_out_everywhere_else(desk: Desk) -> None:
-    here, there = desk.seat("editor"), desk.seat("editor")
+    here, there = desk.sign_in("editor"), desk.sign_in("editor")
     assert "in one other" in here.get("/desk/account/").text
     here.post("/desk/account/sign-out-elsewhere")
     assert (signed_in(here), signed_in(there)) == (True, False)
 
 
 def test_a_link_comes_by_mail_and_tells_nobody_who_is_there(desk: Desk) -> None:
-    desk.person("curator")
+    desk.account("curator")
     pages = []
     for address in ("curator@example.org", "nobody@example.org"):
-        stranger = desk.stranger()
+        stranger = desk.anonymous()
         answer = stranger.post("/desk/sign-in", {"address": address, "link": "1"})
         assert answer.location == "/desk/sign-in/sent"
         pages.append(stranger.get(answer.location).text)
@@ -205,37 +207,37 @@ def test_a_link_comes_by_mail_and_tells_nobody_who_is_there(desk: Desk) -> None:
     assert "To: curator@example.org" in letter
     link = re.search(r"http://127.0.0.1:8000(/desk/link/[a-z2-7]{42})", letter)
     assert link is not None
-    seat = desk.stranger()
-    assert seat.post(link[1]).status_code == 303
-    assert signed_in(seat)
+    user = desk.anonymous()
+    assert user.post(link[1]).status_code == 303
+    assert signed_in(user)
     for _ in range(5):
-        desk.stranger().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
+        desk.anonymous().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
     assert len(mail(desk)) == authentication.MOST_LINKS - 1
 
 
 def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) -> None:
     given = {"name": "Åsa Öst", "address": "åsa@example.org", "role": "translator"}
-    administrator = desk.seat("administrator")
+    administrator = desk.sign_in("administrator")
     page = administrator.post("/desk/people/", {**given, "language": "sv", "languages": "sv"})
     assert page.status_code == 303
     (letter,) = mail(desk)
     assert "Hej Åsa Öst!" in letter
     assert "Länken gäller i sju dagar" in letter
-    with desk.house.open() as db:
-        people.disable(db, people.by_address(db, "åsa@example.org").id, desk.house.now)
+    with desk.installation.open() as db:
+        people.disable(db, people.by_address(db, "åsa@example.org").id, desk.installation.now)
     assert mail(desk) == []
 
 
 def mail(desk: Desk) -> list[str]:
     """What is sent now, as text; each message once."""
-    house = desk.house
-    folder = house.config.instance / digests.OUTBOX_FOLDER
+    installation = desk.installation
+    folder = installation.config.instance / digests.OUTBOX_FOLDER
     before = set(folder.glob("*.eml"))
-    with house.open() as db:
+    with installation.open() as db:
         # Browsers have clocks of their own, which have gone on since.
-        ticking = clock.Clock(house.now + timedelta(minutes=1), time.monotonic())
-        digests.send(db, house.site(), house.config, ticking, threading.Event())
-        assert digests.is_idle(db, house.now + timedelta(minutes=2))
+        ticking = clock.Clock(installation.now + timedelta(minutes=1), time.monotonic())
+        digests.send(db, installation.site(), installation.config, ticking, threading.Event())
+        assert digests.is_idle(db, installation.now + timedelta(minutes=2))
     texts = []
     for path in sorted(set(folder.glob("*.eml")) - before):
         message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
@@ -245,34 +247,34 @@ def mail(desk: Desk) -> list[str]:
     return texts
 
 
-def factor(desk: Desk, seat: Seat) -> tuple[pyotp.TOTP, list[str]]:
+def factor(desk: Desk, user: DeskUser) -> tuple[pyotp.TOTP, list[str]]:
     """Set up a second factor; the app, and the recovery codes."""
-    page = seat.get("/desk/account/factor").text
+    page = user.get("/desk/account/factor").text
     found = re.search(r'name="secret" value="([A-Z2-7]{32})"', page)
     assert found is not None
     app = pyotp.TOTP(found[1])
     given = {"secret": found[1], "code": "000000"}
-    again = seat.post("/desk/account/factor", given)
+    again = user.post("/desk/account/factor", given)
     assert again.status_code == 422
     assert found[1] in again.text  # the same key: it is in the app already
-    shown = seat.post("/desk/account/factor", {**given, "code": app.at(desk.house.now)}).text
+    shown = user.post("/desk/account/factor", {**given, "code": app.at(desk.installation.now)}).text
     codes = re.findall(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>", shown)
     assert len(set(codes)) == 10
     return app, codes
 
 
 def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> None:
-    seat, elsewhere = desk.seat("editor"), desk.seat("editor")
-    choose(seat)
-    elsewhere = desk.seat("editor")
-    app, codes = factor(desk, seat)
-    assert (signed_in(seat), signed_in(elsewhere)) == (True, False)
-    other = desk.stranger()
+    user, elsewhere = desk.sign_in("editor"), desk.sign_in("editor")
+    choose(user)
+    elsewhere = desk.sign_in("editor")
+    app, codes = factor(desk, user)
+    assert (signed_in(user), signed_in(elsewhere)) == (True, False)
+    other = desk.anonymous()
     assert sign_in(other, "editor@example.org") == 200
     assert not signed_in(other)
     assert other.get("/desk/").location == "/desk/sign-in/code"
 
-    def give(code: str, to: Seat) -> int:
+    def give(code: str, to: DeskUser) -> int:
         field = CSRF_FIELD.search(to.get("/desk/sign-in/code").text)
         assert field is not None
         return to.client.post(
@@ -285,7 +287,7 @@ def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> No
     assert give(app.at(NOON + timedelta(seconds=30)), other) == 303
     assert signed_in(other)
     assert other.client.get_cookie("devis-desk") != token
-    third, fourth = desk.stranger(), desk.stranger()
+    third, fourth = desk.anonymous(), desk.anonymous()
     for seat_ in (third, fourth):
         sign_in(seat_, "editor@example.org")
     assert give(codes[0].upper().replace("-", " "), third) == 303
@@ -294,20 +296,20 @@ def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> No
 
 
 def test_a_link_does_not_get_round_the_second_factor(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    factor(desk, seat)
-    assert seat.me is not None
-    stranger = desk.stranger()
-    assert stranger.post(desk.link(seat.me)).status_code == 200
+    user = desk.sign_in("editor")
+    factor(desk, user)
+    assert user.me is not None
+    stranger = desk.anonymous()
+    assert stranger.post(desk.link(user.me)).status_code == 200
     assert not signed_in(stranger)
 
 
 def test_an_administrator_can_require_a_second_factor(desk: Desk) -> None:
-    administrator, translator = desk.seat("administrator"), desk.seat("translator")
+    administrator, translator = desk.sign_in("administrator"), desk.sign_in("translator")
     administrator.post("/desk/people/factor", {"required": "1"})
-    for seat in (administrator, translator):
-        assert seat.get("/desk/").location == "/desk/account/factor"
-        assert "Everybody at this desk needs one" in seat.get("/desk/account/factor").text
+    for user in (administrator, translator):
+        assert user.get("/desk/").location == "/desk/account/factor"
+        assert "Everybody at this desk needs one" in user.get("/desk/account/factor").text
     app, _ = factor(desk, translator)
     assert signed_in(translator)
     code = app.at(NOON + timedelta(seconds=30))
@@ -319,23 +321,23 @@ def test_an_administrator_can_require_a_second_factor(desk: Desk) -> None:
 
 
 def test_ending_a_second_factor_and_new_codes_need_a_code(desk: Desk) -> None:
-    seat = desk.seat("curator")
-    app, old = factor(desk, seat)
-    assert seat.post("/desk/account/factor/codes", {"code": "1"}).status_code == 422
+    user = desk.sign_in("curator")
+    app, old = factor(desk, user)
+    assert user.post("/desk/account/factor/codes", {"code": "1"}).status_code == 422
     given = {"code": app.at(NOON + timedelta(seconds=30))}
-    assert old[0] not in seat.post("/desk/account/factor/codes", given).text
-    assert seat.post("/desk/account/factor/end", {"code": old[0]}).status_code == 422
-    with desk.house.open() as db:
+    assert old[0] not in user.post("/desk/account/factor/codes", given).text
+    assert user.post("/desk/account/factor/end", {"code": old[0]}).status_code == 422
+    with desk.installation.open() as db:
         assert curators.recovery_codes(db, 1) == 10
 
 
 def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
-    owner = desk.seat("curator")
+    owner = desk.sign_in("curator")
     choose(owner)
-    known = desk.stranger()
+    known = desk.anonymous()
     assert sign_in(known, "curator@example.org") == 303
     known.post("/desk/sign-out")
-    guesser = desk.stranger()
+    guesser = desk.anonymous()
     answers = [sign_in(guesser, "curator@example.org", f"guess number {n}") for n in range(12)]
     assert answers == [422] * 10 + [429] * 2
     assert sign_in(guesser, "curator@example.org") == 429  # even with the right one
@@ -351,14 +353,14 @@ def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
 def test_a_browser_is_known_for_as_long_as_its_cookie_lasts(
     desk: Desk, days: int, status: int
 ) -> None:
-    choose(desk.seat("curator"))
-    known = desk.stranger()
+    choose(desk.sign_in("curator"))
+    known = desk.anonymous()
     assert sign_in(known, "curator@example.org") == 303
     kept = known.client.get_cookie("devis-device")
     assert kept is not None
     assert kept.max_age == 400 * 86_400
-    desk.house.now += timedelta(days=days)
-    guesser, again = desk.stranger(), desk.stranger()
+    desk.installation.now += timedelta(days=days)
+    guesser, again = desk.anonymous(), desk.anonymous()
     for number in range(11):
         sign_in(guesser, "curator@example.org", f"guess number {number}")
     again.client.set_cookie("devis-device", kept.value)
@@ -367,70 +369,70 @@ def test_a_browser_is_known_for_as_long_as_its_cookie_lasts(
 
 @pytest.mark.slow
 def test_a_network_full_of_guesses_stops_neither_a_known_browser_nor_the_link(desk: Desk) -> None:
-    choose(desk.seat("curator"))
-    known = desk.stranger()
+    choose(desk.sign_in("curator"))
+    known = desk.anonymous()
     assert sign_in(known, "curator@example.org") == 303
     known.post("/desk/sign-out")
-    guesser = desk.stranger()
+    guesser = desk.anonymous()
     answers = [sign_in(guesser, f"nobody-{n}@example.org", "guess") for n in range(61)]
     assert answers[-1] == 429
-    assert sign_in(desk.stranger(), "curator@example.org") == 429
+    assert sign_in(desk.anonymous(), "curator@example.org") == 429
     assert sign_in(known, "curator@example.org") == 303
     guesser.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
     assert len(mail(desk)) == 1
 
 
 def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    factor(desk, seat)
-    with desk.house.open() as db:
+    user = desk.sign_in("editor")
+    factor(desk, user)
+    with desk.installation.open() as db:
         before = curators.factor(db, 1)
         assert before
     other = pyotp.random_base32()
     given = {"secret": other, "code": pyotp.TOTP(other).at(NOON)}
-    answer = seat.post("/desk/account/factor", given)
+    answer = user.post("/desk/account/factor", given)
     assert answer.status_code == 422
-    assert wrongs(answer) == ["There is a second factor already: end that one first."]
-    with desk.house.open() as db:
+    assert field_errors(answer) == ["There is a second factor already: end that one first."]
+    with desk.installation.open() as db:
         assert curators.factor(db, 1) == before
 
 
 @pytest.mark.slow
 def test_guessing_in_an_account_that_was_left_open_is_braked(desk: Desk) -> None:
-    seat = desk.seat("editor")
-    choose(seat)
-    factor(desk, seat)
+    user = desk.sign_in("editor")
+    choose(user)
+    factor(desk, user)
     codes = [
-        seat.post(f"/desk/account/factor/{what}", {"code": f"{n:06d}"}).status_code
+        user.post(f"/desk/account/factor/{what}", {"code": f"{n:06d}"}).status_code
         for n, what in enumerate(["end", "codes"] * 6)
     ]
     assert codes == [422] * 10 + [429] * 2
-    words = [choose(seat, "another long one", f"guess number {n}") for n in range(11)]
+    words = [choose(user, "another long one", f"guess number {n}") for n in range(11)]
     assert words == [422] * 10 + [429]
 
 
 def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
-    choose(desk.seat("administrator"))
-    seat = desk.stranger()
-    assert sign_in(seat, "administrator@example.org") == 303
-    field = CSRF_FIELD.search(seat.get("/desk/people/").text)
+    choose(desk.sign_in("administrator"))
+    user = desk.anonymous()
+    assert sign_in(user, "administrator@example.org") == 303
+    field = CSRF_FIELD.search(user.get("/desk/people/").text)
     assert field is not None
-    with desk.house.open() as db:
+    with desk.installation.open() as db:
         db.execute("DELETE FROM sessions")
         db.conn.commit()
     typed = {"mark": field[1], "name": 'Ö "<b>', "address": "new@example.org", "role": "editor"}
-    page = seat.client.post("/desk/people/", data={**typed, "languages": ["en", "sv"]})
+    page = user.client.post("/desk/people/", data={**typed, "languages": ["en", "sv"]})
     assert page.status_code == 403
     assert "Nothing that you typed is lost" in page.text
     hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
     given = {name: unescaped(value) for name, value in hidden.items()}
     credentials = {"address": "administrator@example.org", "password": "wrong"}
-    again = seat.client.post("/desk/sign-in", data={**given, **credentials})
+    again = user.client.post("/desk/sign-in", data={**given, **credentials})
     assert again.status_code == 422
     assert given["kept"] == unescaped(
         dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', again.text))["kept"]
     )
-    page = seat.client.post("/desk/sign-in", data={**given, **credentials, "password": PASSWORD})
+    page = user.client.post("/desk/sign-in", data={**given, **credentials, "password": PASSWORD})
     assert "has not been sent yet" in page.text
     assert "<b>" not in page.text
     fields = re.findall(r'<textarea name="(\w+)" hidden>\n([^<]*)</textarea>', page.text)
@@ -439,8 +441,8 @@ def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
     assert action is not None
     assert action[1] == "/desk/people/"
     data = {name: unescaped(value) for name, value in fields}
-    assert seat.post(action[1], data).status_code == 303
-    with desk.house.open() as db:
+    assert user.post(action[1], data).status_code == 303
+    with desk.installation.open() as db:
         assert people.by_address(db, "new@example.org").name == 'Ö "<b>'
 
 
@@ -449,28 +451,28 @@ def unescaped(text: str) -> str:
 
 
 def test_nobody_is_sent_away_from_the_desk(desk: Desk) -> None:
-    choose(desk.seat("curator"))
+    choose(desk.sign_in("curator"))
     bad = ("//evil.example/", "https://evil.example/", "/desk/../../x", "/desk\\x", "/sv/", "/desk")
     for target in bad:
-        seat = desk.stranger()
-        seat.post(
+        user = desk.anonymous()
+        user.post(
             "/desk/sign-in",
             {"address": "curator@example.org", "password": PASSWORD, "next": target},
         )
-        answer = seat.get("/desk/sign-in", query_string={"next": target})
+        answer = user.get("/desk/sign-in", query_string={"next": target})
         assert answer.location == "/desk/"
-    seat = desk.stranger()
+    user = desk.anonymous()
     given = {
         "address": "curator@example.org",
         "password": PASSWORD,
         "next": "/desk/account/?saved=1",
     }
-    assert seat.post("/desk/sign-in", given).location == "/desk/account/?saved=1"
+    assert user.post("/desk/sign-in", given).location == "/desk/account/?saved=1"
 
 
 def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> None:
     desk = Desk(install(BASE_URL="https://devis.example"))
-    answer = desk.stranger().get("/desk/sign-in", base_url="https://devis.example")
+    answer = desk.anonymous().get("/desk/sign-in", base_url="https://devis.example")
     (cookie,) = answer.headers.getlist("Set-Cookie")
     assert cookie.startswith("__Host-devis-desk=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from feed.digests.bounce_score import SUCCESS_AFTER, dead_days
 from tests.conftest import Installation
 from tests.digests.test_bounces import handle, report
-from tests.house import House, house, later
+from tests.mail_harness import MailHarness, later, mail_harness
 
 START = datetime(2026, 9, 1, 5, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -89,21 +89,21 @@ def test_another_report_never_lowers_the_score(
 
 
 @pytest.fixture
-def home(devis: Installation) -> House:
-    return house(devis, bounce_address=None)
+def harness(devis: Installation) -> MailHarness:
+    return mail_harness(devis, bounce_address=None)
 
 
 @pytest.mark.parametrize(("delivered", "status"), [(True, "active"), (False, "suspended")])
 def test_deliveries_without_a_report_clear_the_reports_before_them(
-    home: House, delivered: bool, status: str
+    harness: MailHarness, delivered: bool, status: str
 ) -> None:
     """Three reports in 57 days suspend who has received nothing in between, and nobody else."""
-    home.subscribe("anna@example.org")
+    harness.subscribe("anna@example.org")
     message = report("5.1.1", "anna@example.org")
     first = "2026-11-23T07:01+01:00"
     for day in (0, 2, 28, 30, 57):
         if delivered:
-            home.send(later(first, days=day))
+            harness.send(later(first, days=day))
         if day in (0, 28, 57):
-            handle(home, message, datetime.fromisoformat(later(first, days=day, hours=1)))
-    assert home.rows("SELECT status FROM subscribers") == [(status,)]
+            handle(harness, message, datetime.fromisoformat(later(first, days=day, hours=1)))
+    assert harness.rows("SELECT status FROM subscribers") == [(status,)]

@@ -11,15 +11,15 @@ from feed.digests import bounces
 from feed.digests.bounces import BounceResult, Kind
 from feed.model import tokens
 from tests.conftest import Installation
-from tests.house import House, house, moved
+from tests.mail_harness import MailHarness, mail_harness, move_address
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
 LATER = timedelta(days=1)
 
 
 @pytest.fixture
-def home(devis: Installation) -> House:
-    return house(devis, bounce_address="bounces@example.org")
+def harness(devis: Installation) -> MailHarness:
+    return mail_harness(devis, bounce_address="bounces@example.org")
 
 
 def report(status: str, about: str, to: str = "bounces@example.org", letter: str = "") -> bytes:
@@ -107,81 +107,87 @@ X-HmXmrOriginalRecipient: angry@outlook.example
 """.encode()
 
 
-def handle(home: House, message: bytes, now: datetime = NOW) -> BounceResult:
-    with home.library() as (db, site):
-        return bounces.handle(db, site, home.config, home.key, message, now)
+def handle(harness: MailHarness, message: bytes, now: datetime = NOW) -> BounceResult:
+    with harness.open() as (db, site):
+        return bounces.handle(db, site, harness.config, harness.key, message, now)
 
 
-def raw(home: House) -> str:
+def raw(harness: MailHarness) -> str:
     """The only letter in the outbox, as it was sent."""
-    (path,) = (home.config.instance / "outbox").glob("*.eml")
+    (path,) = (harness.config.instance / "outbox").glob("*.eml")
     return path.read_text()
 
 
-def status(home: House) -> str:
-    ((found,),) = home.rows("SELECT status FROM subscribers")
+def status(harness: MailHarness) -> str:
+    ((found,),) = harness.rows("SELECT status FROM subscribers")
     return str(found)
 
 
 @pytest.mark.parametrize("known_by", ["return path", "older return path", "letter", "address"])
-def test_hard_bounces_on_three_days_suspend(home: House, known_by: str) -> None:
-    token = home.subscribe("gone@example.org")
-    home.post("2026-11-23T07:01+01:00")
+def test_hard_bounces_on_three_days_suspend(harness: MailHarness, known_by: str) -> None:
+    token = harness.subscribe("gone@example.org")
+    harness.new_messages("2026-11-23T07:01+01:00")
     about, to = "who@else.example", "bounces@example.org"
     if known_by == "return path":
-        to = f"Bounces+{tokens.lasting(home.key, 'bounce', 1, 0).upper()}@example.org"
+        to = f"Bounces+{tokens.lasting(harness.key, 'bounce', 1, 0).upper()}@example.org"
     elif known_by == "older return path":
         to = f"bounces+{token}@example.org"
     elif known_by == "address":
-        home.config = replace(home.config, bounce_address=None)
+        harness.config = replace(harness.config, bounce_address=None)
         about = "Gone@example.org"
-    message = report("5.1.1", about, to, raw(home) if known_by == "letter" else "")
-    assert handle(home, message) == BounceResult("dead", known=True, stopped=False)
-    assert handle(home, message) == BounceResult("dead", known=True, stopped=False)  # the same day
-    assert handle(home, message, NOW + LATER).stopped is False
-    assert status(home) == "active"
-    assert handle(home, message, NOW + 2 * LATER).stopped is True
-    assert status(home) == "suspended"
-    assert home.post("2026-12-08T07:01+01:00") == []
+    message = report("5.1.1", about, to, raw(harness) if known_by == "letter" else "")
+    assert handle(harness, message) == BounceResult("dead", known=True, stopped=False)
+    assert handle(harness, message) == BounceResult(
+        "dead", known=True, stopped=False
+    )  # the same day
+    assert handle(harness, message, NOW + LATER).stopped is False
+    assert status(harness) == "active"
+    assert handle(harness, message, NOW + 2 * LATER).stopped is True
+    assert status(harness) == "suspended"
+    assert harness.new_messages("2026-12-08T07:01+01:00") == []
 
 
-def test_knowing_an_address_is_not_enough_to_suspend_it(home: House) -> None:
-    home.subscribe("anna@example.org")
+def test_knowing_an_address_is_not_enough_to_suspend_it(harness: MailHarness) -> None:
+    harness.subscribe("anna@example.org")
     for day in range(5):
         forged = report("5.1.1", "anna@example.org")
-        assert handle(home, forged, NOW + day * LATER) == BounceResult("dead", False, stopped=False)
-    assert home.rows("SELECT * FROM bounces") == []
+        assert handle(harness, forged, NOW + day * LATER) == BounceResult(
+            "dead", False, stopped=False
+        )
+    assert harness.rows("SELECT * FROM bounces") == []
 
 
 def test_a_bounce_from_an_earlier_address_does_not_count_for_the_present_one(
-    home: House,
+    harness: MailHarness,
 ) -> None:
-    home.subscribe("anna@example.org")
-    moved(home, "anna@new.example")
+    harness.subscribe("anna@example.org")
+    move_address(harness, "anna@new.example")
     for purpose in ("bounce", "letter"):
         for moves, known in ((0, False), (1, True)):
-            token = tokens.lasting(home.key, purpose, 1, moves)
+            token = tokens.lasting(harness.key, purpose, 1, moves)
             message = report("5.1.1", "anna@example.org", f"bounces+{token}@example.org")
-            assert handle(home, message).known is known
+            assert handle(harness, message).known is known
 
 
-def test_an_unsubscribe_request_counts_from_any_digest_however_old(home: House) -> None:
-    token = home.subscribe("anna@example.org")
-    moved(home, "anna@new.example")
+def test_an_unsubscribe_request_counts_from_any_digest_however_old(harness: MailHarness) -> None:
+    token = harness.subscribe("anna@example.org")
+    move_address(harness, "anna@new.example")
     wish = EmailMessage()
     wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
-    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
-    assert status(home) == "left"
+    assert handle(harness, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
+    assert status(harness) == "left"
 
 
-def test_a_bounce_token_cannot_unsubscribe(home: House) -> None:
+def test_a_bounce_token_cannot_unsubscribe(harness: MailHarness) -> None:
     """Only the one in the letter does."""
-    home.subscribe("anna@example.org")
+    harness.subscribe("anna@example.org")
     wish = EmailMessage()
-    wish["To"] = f"bounces+{tokens.lasting(home.key, 'bounce', 1, 0)}@example.org"
+    wish["To"] = f"bounces+{tokens.lasting(harness.key, 'bounce', 1, 0)}@example.org"
     wish["Subject"] = "unsubscribe"
-    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=False, stopped=False)
-    assert status(home) == "active"
+    assert handle(harness, wish.as_bytes()) == BounceResult(
+        "unsubscribe", known=False, stopped=False
+    )
+    assert status(harness) == "active"
 
 
 @pytest.mark.parametrize(
@@ -195,81 +201,87 @@ def test_a_bounce_token_cannot_unsubscribe(home: House) -> None:
     ],
 )
 def test_temporary_failures_and_those_of_the_sender_suspend_nobody(
-    home: House, status: str, kind: Kind
+    harness: MailHarness, status: str, kind: Kind
 ) -> None:
-    token = home.subscribe("full@example.org")
+    token = harness.subscribe("full@example.org")
     message = report(status, "full@example.org", f"bounces+{token}@example.org")
     for day in range(30):
-        assert handle(home, message, NOW + day * LATER) == BounceResult(kind, True, stopped=False)
-    assert home.rows("SELECT * FROM bounces") == []
+        assert handle(harness, message, NOW + day * LATER) == BounceResult(
+            kind, True, stopped=False
+        )
+    assert harness.rows("SELECT * FROM bounces") == []
 
 
-def test_a_complaint_suspends_the_subscription_at_once(home: House) -> None:
-    home.subscribe("angry@example.org")
-    home.post("2026-11-23T07:01+01:00")
-    assert handle(home, complaint(raw(home))) == BounceResult("complaint", known=True, stopped=True)
-    assert status(home) == "suspended"
+def test_a_complaint_suspends_the_subscription_at_once(harness: MailHarness) -> None:
+    harness.subscribe("angry@example.org")
+    harness.new_messages("2026-11-23T07:01+01:00")
+    assert handle(harness, complaint(raw(harness))) == BounceResult(
+        "complaint", known=True, stopped=True
+    )
+    assert status(harness) == "suspended"
 
 
-def test_a_complaint_of_outlook_com_suspends_at_once(home: House) -> None:
-    home.subscribe("angry@outlook.example")
-    home.post("2026-11-23T07:01+01:00")
-    assert handle(home, jmrp(raw(home))) == BounceResult("complaint", known=True, stopped=True)
+def test_a_complaint_of_outlook_com_suspends_at_once(harness: MailHarness) -> None:
+    harness.subscribe("angry@outlook.example")
+    harness.new_messages("2026-11-23T07:01+01:00")
+    assert handle(harness, jmrp(raw(harness))) == BounceResult(
+        "complaint", known=True, stopped=True
+    )
 
 
-def test_a_complaint_is_known_by_the_envelope_sender_that_it_names(home: House) -> None:
-    home.subscribe("angry@example.org")
-    token = tokens.lasting(home.key, "bounce", 1, 0)
+def test_a_complaint_is_known_by_the_envelope_sender_that_it_names(harness: MailHarness) -> None:
+    harness.subscribe("angry@example.org")
+    token = tokens.lasting(harness.key, "bounce", 1, 0)
     fields = f"Original-Mail-From: <bounces+{token}@example.org>"
     report = complaint("Subject: redacted", fields=fields)
-    assert handle(home, report) == BounceResult("complaint", known=True, stopped=True)
+    assert handle(harness, report) == BounceResult("complaint", known=True, stopped=True)
 
 
-def test_apple_mail_unsubscribes_though_it_says_that_it_is_automatic(home: House) -> None:
-    token = home.subscribe("anna@example.org")
+def test_apple_mail_unsubscribes_though_it_says_that_it_is_automatic(harness: MailHarness) -> None:
+    token = harness.subscribe("anna@example.org")
     wish = EmailMessage()
     wish["To"], wish["Subject"] = f"bounces+{token}@example.org", "unsubscribe"
     wish["Auto-Submitted"], wish["X-Apple-Unsubscribe"] = "auto-replied", "true"
-    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
-    assert status(home) == "left"
+    assert handle(harness, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
+    assert status(harness) == "left"
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "Not-Spam", "auth-failure"])
-def test_feedback_that_is_no_complaint_stops_nothing(home: House, kind: str) -> None:
-    home.subscribe("glad@example.org")
-    home.post("2026-11-23T07:01+01:00")
-    assert handle(home, complaint(raw(home), kind)).stopped is False
-    assert status(home) == "active"
+def test_feedback_that_is_no_complaint_stops_nothing(harness: MailHarness, kind: str) -> None:
+    harness.subscribe("glad@example.org")
+    harness.new_messages("2026-11-23T07:01+01:00")
+    assert handle(harness, complaint(raw(harness), kind)).stopped is False
+    assert status(harness) == "active"
 
 
-def test_an_email_to_the_unsubscribe_address_ends_the_subscription(home: House) -> None:
-    home.subscribe("leaver@example.org")
-    (letter,) = home.post("2026-11-23T07:01+01:00")
+def test_an_email_to_the_unsubscribe_address_ends_the_subscription(harness: MailHarness) -> None:
+    harness.subscribe("leaver@example.org")
+    (letter,) = harness.new_messages("2026-11-23T07:01+01:00")
     (_, mailto) = str(letter["List-Unsubscribe"]).replace("\r\n", "").split(",")
     address, _, subject = mailto.strip(" <>").removeprefix("mailto:").partition("?subject=")
     wish = EmailMessage()
     wish["From"], wish["To"], wish["Subject"] = "leaver@example.org", address, subject
     wish.set_content("")
-    assert handle(home, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
-    assert status(home) == "left"
-    assert handle(home, wish.as_bytes()).stopped is True  # again, and nothing changes
+    assert handle(harness, wish.as_bytes()) == BounceResult("unsubscribe", known=True, stopped=True)
+    assert status(harness) == "left"
+    assert handle(harness, wish.as_bytes()).stopped is True  # again, and nothing changes
 
 
-def test_the_unsubscribe_address_is_good_for_nothing_else(home: House) -> None:
+def test_the_unsubscribe_address_is_good_for_nothing_else(harness: MailHarness) -> None:
     """Servers on the way write down where a message goes."""
-    token = home.subscribe("leaver@example.org")
-    (letter,) = home.post("2026-11-23T07:01+01:00")
+    token = harness.subscribe("leaver@example.org")
+    (letter,) = harness.new_messages("2026-11-23T07:01+01:00")
     found = re.search(r"mailto:bounces\+(\w{42})@", str(letter["List-Unsubscribe"]))
     assert found
     assert found[1] != token
-    stranger = Installation(home.config, home.now).client()
+    stranger = Installation(harness.config, harness.now).client()
     for path in ("", "unsubscribe", "confirm", "move", "export", "erase"):
         assert stranger.get(f"/subscription/{found[1]}/{path}").status_code == 404
     assert stranger.post(f"/subscription/{found[1]}/", data={"hour": "9"}).status_code == 404
     back = report("5.1.1", "leaver@example.org", to=f"bounces+{found[1]}@example.org")
     for _ in range(5):
-        assert handle(home, back).known is False
-    assert status(home) == "active"
+        assert handle(harness, back).known is False
+    assert status(harness) == "active"
 
 
 @pytest.mark.parametrize(
@@ -288,18 +300,18 @@ def test_the_unsubscribe_address_is_good_for_nothing_else(home: House) -> None:
     ],
     ids=lambda message: ascii(message)[:40],
 )
-def test_anything_else_changes_nothing(home: House, message: bytes) -> None:
-    home.subscribe("calm@example.org")
-    assert handle(home, message).stopped is False
-    assert status(home) == "active"
-    assert home.rows("SELECT * FROM bounces") == []
+def test_anything_else_changes_nothing(harness: MailHarness, message: bytes) -> None:
+    harness.subscribe("calm@example.org")
+    assert handle(harness, message).stopped is False
+    assert status(harness) == "active"
+    assert harness.rows("SELECT * FROM bounces") == []
 
 
-def test_an_automatic_reply_to_a_digest_is_no_unsubscribe_request(home: House) -> None:
-    token = home.subscribe("away@example.org")
+def test_an_automatic_reply_to_a_digest_is_no_unsubscribe_request(harness: MailHarness) -> None:
+    token = harness.subscribe("away@example.org")
     answer = EmailMessage()
     answer["To"], answer["Subject"] = f"bounces+{token}@example.org", "Away: unsubscribe?"
     answer["Auto-Submitted"] = "auto-replied"
     answer.set_content("I am away")
-    assert handle(home, answer.as_bytes()) == BounceResult("none", known=True, stopped=False)
-    assert status(home) == "active"
+    assert handle(harness, answer.as_bytes()) == BounceResult("none", known=True, stopped=False)
+    assert status(harness) == "active"

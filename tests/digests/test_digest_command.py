@@ -15,8 +15,8 @@ import pytest
 
 from tests.cli.test_cli import DATABASE, refused, rows, stop
 from tests.conftest import Command, outside, wait_until
-from tests.house import parse
-from tests.mailservers import inbox
+from tests.mail_harness import parse
+from tests.smtp_servers import mail_server
 
 MONDAY: dict[str, Any] = {"NOW": "2031-05-05T06:00:00+02:00"}
 SEVEN: dict[str, Any] = {"NOW": "2031-05-05T07:00:05+02:00"}
@@ -62,28 +62,32 @@ def monday(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(monday: Path, command: Command) -> Command:
+def mail_harness(monday: Path, command: Command) -> Command:
     """A copy of it."""
     shutil.copytree(monday, command.folder, dirs_exist_ok=True)
     return command
 
 
-def test_due_send_and_status_tell_the_same_story(house: Command) -> None:
-    assert house("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
-    due = house("digest", "due", **SEVEN).stdout
+def test_due_send_and_status_tell_the_same_story(mail_harness: Command) -> None:
+    assert mail_harness("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
+    due = mail_harness("digest", "due", **SEVEN).stdout
     assert due == "2031-05-05  daily  en  1\n2031-05-05  daily  sv  1\n"
-    assert house("digest", "send", "--dry-run", **SEVEN).stdout == "2 digests would be sent.\n"
-    assert not (house.folder / "instance" / "outbox").exists()
-    sent = house("digest", "send", **SEVEN).stdout
+    assert (
+        mail_harness("digest", "send", "--dry-run", **SEVEN).stdout == "2 digests would be sent.\n"
+    )
+    assert not (mail_harness.folder / "instance" / "outbox").exists()
+    sent = mail_harness("digest", "send", **SEVEN).stdout
     assert sent.endswith("2 sent\n")
-    assert house("digest", "send", **SEVEN).stdout.endswith("Nothing.\n")
-    told = house("digest", "status", **SEVEN).stdout
+    assert mail_harness("digest", "send", **SEVEN).stdout.endswith("Nothing.\n")
+    told = mail_harness("digest", "status", **SEVEN).stdout
     assert told == (
         "2031-05-05  daily   en  1 due, 1 sent\n2031-05-05  daily   sv  1 due, 1 sent\n"
     )
-    proof = json.loads(house("digest", "status", "--format", "json", **SEVEN).stdout)
+    proof = json.loads(mail_harness("digest", "status", "--format", "json", **SEVEN).stdout)
     assert [(row["language"], row["sent"]) for row in proof] == [("en", 1), ("sv", 1)]
-    letters = [parse(p.read_bytes()) for p in (house.folder / "instance/outbox").glob("*.eml")]
+    letters = [
+        parse(p.read_bytes()) for p in (mail_harness.folder / "instance/outbox").glob("*.eml")
+    ]
     assert {letter["To"] for letter in letters} == {"anna@example.org", "bo@example.org"}
 
 
@@ -93,54 +97,56 @@ def contents(command: Command) -> list[str]:
 
 
 @pytest.mark.parametrize("ask", [("due",), ("send", "--dry-run")])
-def test_asking_what_would_be_sent_writes_nothing(house: Command, ask: tuple[str, ...]) -> None:
+def test_asking_what_would_be_sent_writes_nothing(
+    mail_harness: Command, ask: tuple[str, ...]
+) -> None:
     """Not even where the clock is ahead, and the editions and letters of days are due."""
-    before = contents(house)
-    assert "2" in house("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
-    assert contents(house) == before
-    assert house("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
+    before = contents(mail_harness)
+    assert "2" in mail_harness("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
+    assert contents(mail_harness) == before
+    assert mail_harness("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
 
 
-def test_the_command_counts_notices_as_sent(house: Command) -> None:
-    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+def test_the_command_counts_notices_as_sent(mail_harness: Command) -> None:
+    with closing(sqlite3.connect(mail_harness.folder / DATABASE)) as db, db:
         db.execute(
             "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
             " VALUES (1, 'private', 'sv', ?1, 'due', ?1)",
             ["2031-05-05T04:00:00+00:00"],
         )
-    assert house("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
-    assert house("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
+    assert mail_harness("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
+    assert mail_harness("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
 
 
-def test_late_letters_are_told_with_the_reason(house: Command) -> None:
+def test_late_letters_are_told_with_the_reason(mail_harness: Command) -> None:
     late: dict[str, Any] = {"NOW": "2031-05-05T14:00:00+02:00"}
-    assert "  late" in house("digest", "due", **late).stdout
-    house("digest", "send", **late)
-    assert "1 due, 0 sent, 1 skipped (1 × late)" in house("digest", "status", **late).stdout
+    assert "  late" in mail_harness("digest", "due", **late).stdout
+    mail_harness("digest", "send", **late)
+    assert "1 due, 0 sent, 1 skipped (1 × late)" in mail_harness("digest", "status", **late).stdout
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
 @pytest.mark.parametrize("cadence", ["daily", "weekly"])
-def test_a_preview_is_the_letter_itself(house: Command, cadence: str, language: str) -> None:
+def test_a_preview_is_the_letter_itself(mail_harness: Command, cadence: str, language: str) -> None:
     options = ("digest", "preview", "--cadence", cadence, "--lang", language)
-    shown = house(*options, **MONDAY).stdout
-    message = parse(house(*options, "--format", "eml", **MONDAY).stdout.encode())
+    shown = mail_harness(*options, **MONDAY).stdout
+    message = parse(mail_harness(*options, "--format", "eml", **MONDAY).stdout.encode())
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text is not None
     assert html is not None
     assert "/subscription/" in shown
     assert text.get_content().split()[:20] == shown.split()[:20]
-    assert f'lang="{language}"' in house(*options, "--format", "html", **MONDAY).stdout
-    assert rows(house, "SELECT * FROM deliveries") == []
+    assert f'lang="{language}"' in mail_harness(*options, "--format", "html", **MONDAY).stdout
+    assert rows(mail_harness, "SELECT * FROM deliveries") == []
 
 
-def test_a_preview_goes_to_one_address(house: Command) -> None:
+def test_a_preview_goes_to_one_address(mail_harness: Command) -> None:
     options = ("digest", "preview", "--to", "me@example.org")
-    assert house(*options, "--dry-run", **MONDAY).stdout.startswith("Would be sent: ")
-    assert house(*options, **MONDAY).stdout.startswith("Sent: ")
-    (path,) = (house.folder / "instance" / "outbox").glob("*.eml")
+    assert mail_harness(*options, "--dry-run", **MONDAY).stdout.startswith("Would be sent: ")
+    assert mail_harness(*options, **MONDAY).stdout.startswith("Sent: ")
+    (path,) = (mail_harness.folder / "instance" / "outbox").glob("*.eml")
     assert parse(path.read_bytes())["To"] == "me@example.org"
-    assert rows(house, "SELECT * FROM deliveries") == []
+    assert rows(mail_harness, "SELECT * FROM deliveries") == []
 
 
 @pytest.mark.parametrize(
@@ -153,15 +159,15 @@ def test_a_preview_goes_to_one_address(house: Command) -> None:
     ],
 )
 def test_what_cannot_be_previewed_is_one_clear_line(
-    house: Command, arguments: list[str], said: str
+    mail_harness: Command, arguments: list[str], said: str
 ) -> None:
-    assert said in refused(house, "digest", *arguments, **MONDAY)
+    assert said in refused(mail_harness, "digest", *arguments, **MONDAY)
 
 
 def test_letters_go_to_a_real_mail_server(command: Command) -> None:
     command("init")
     due_now(command, "ada@example.org", "bea@example.org", "cid@example.org")
-    with inbox("starttls", login=True) as box:
+    with mail_server("starttls", login=True) as box:
         server = box.server
         url = f"smtp://{server.user}:correct%20horse@127.0.0.1:{server.port}"
         more: dict[str, Any] = {"SMTP_URL": f"{url}?tls=on&ca={server.authorities}"}
@@ -185,16 +191,16 @@ def test_a_server_that_is_away_is_one_clear_line(command: Command) -> None:
 
 
 @pytest.mark.served
-def test_the_worker_sends_what_is_due(house: Command) -> None:
-    worker = house.start("worker", NOW="2031-05-05T06:59:57+02:00")
+def test_the_worker_sends_what_is_due(mail_harness: Command) -> None:
+    worker = mail_harness.start("worker", NOW="2031-05-05T06:59:57+02:00")
     try:
         sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'"
-        wait_until(lambda: rows(house, sent) == [(2,)], 20)
+        wait_until(lambda: rows(mail_harness, sent) == [(2,)], 20)
     finally:
         said = stop(worker)
     assert "letters: 2 sent" in said
     assert "example.org" not in said
-    assert len(list((house.folder / "instance" / "outbox").glob("*.eml"))) == 2
+    assert len(list((mail_harness.folder / "instance" / "outbox").glob("*.eml"))) == 2
 
 
 REPORT = (
@@ -205,26 +211,31 @@ REPORT = (
 )
 
 
-def test_a_returned_message_comes_by_standard_input(house: Command) -> None:
+def test_a_returned_message_comes_by_standard_input(mail_harness: Command) -> None:
     report = REPORT.format("")
-    assert house("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
-    said = house("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
+    assert mail_harness("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
+    said = mail_harness("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
     assert said == "dead, about a subscriber: suspended\n"
-    assert rows(house, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
+    assert rows(mail_harness, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
 
 
 @pytest.mark.served
-def test_any_returned_message_is_read_to_its_end_in_little_time(house: Command) -> None:
+def test_any_returned_message_is_read_to_its_end_in_little_time(mail_harness: Command) -> None:
     """More than a message ever is, from a mail server that wants to be rid of it; and wrappings."""
     endless = ["cat endless | (", sys.executable, "-m feed bounce; cat | wc -c)"]
-    (house.folder / "endless").write_text(REPORT.format("x" * 3_000_000))
-    environ = {**house.environ, "DEVIS_NOW": MONDAY["NOW"]}
+    (mail_harness.folder / "endless").write_text(REPORT.format("x" * 3_000_000))
+    environ = {**mail_harness.environ, "DEVIS_NOW": MONDAY["NOW"]}
     done = subprocess.run(
-        ["/bin/sh", "-c", " ".join(endless)], cwd=house.folder, env=environ, capture_output=True
+        ["/bin/sh", "-c", " ".join(endless)],
+        cwd=mail_harness.folder,
+        env=environ,
+        capture_output=True,
     )
     assert done.stdout.split(b"\n")[:2] == [b"none, about an unknown address", b"0"]
     wrapped = "Content-Type: message/rfc822\n\n" * 20_000
-    assert house("bounce", given=wrapped, **MONDAY).stdout == "none, about an unknown address\n"
+    assert (
+        mail_harness("bounce", given=wrapped, **MONDAY).stdout == "none, about an unknown address\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -253,17 +264,17 @@ def test_a_malformed_setting_is_named_and_a_secret_is_not_shown(
     assert "hush" not in line
 
 
-def test_the_secret_key_is_made_once_for_its_owner_only(house: Command) -> None:
+def test_the_secret_key_is_made_once_for_its_owner_only(mail_harness: Command) -> None:
     key = "SELECT value FROM meta WHERE key = 'secret_key'"
-    house("digest", "send", **SEVEN)
-    ((before,),) = rows(house, key)
+    mail_harness("digest", "send", **SEVEN)
+    ((before,),) = rows(mail_harness, key)
     assert len(before) > 40
-    assert (house.folder / DATABASE).stat().st_mode & 0o777 == 0o600
-    house("digest", "send", **SEVEN)
-    assert rows(house, key) == [(before,)]
-    with closing(sqlite3.connect(house.folder / DATABASE)) as db, db:
+    assert (mail_harness.folder / DATABASE).stat().st_mode & 0o777 == 0o600
+    mail_harness("digest", "send", **SEVEN)
+    assert rows(mail_harness, key) == [(before,)]
+    with closing(sqlite3.connect(mail_harness.folder / DATABASE)) as db, db:
         db.execute("UPDATE meta SET value = 'x' WHERE key = 'secret_key'")
-    assert "restore a backup" in refused(house, "digest", "send", **SEVEN)
+    assert "restore a backup" in refused(mail_harness, "digest", "send", **SEVEN)
 
 
 def test_judging_files_prints_json_lines_and_needs_no_database(command: Command) -> None:
@@ -285,10 +296,10 @@ def test_judging_files_prints_json_lines_and_needs_no_database(command: Command)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["missing", "older", "locked", "setting"])
 def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
-    house: Command, fault: str
+    mail_harness: Command, fault: str
 ) -> None:
     """Postfix tries again on exit code 75 only; on any other, the message is lost."""
-    path = house.folder / DATABASE
+    path = mail_harness.folder / DATABASE
     with closing(sqlite3.connect(path)) as db:
         if fault == "missing":
             path.unlink()
@@ -298,6 +309,6 @@ def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
         elif fault == "locked":
             db.execute("BEGIN IMMEDIATE")
         settings = {"BOUNCE_LIMIT": "many"} if fault == "setting" else {}
-        done = house("bounce", code=75, given=REPORT.format(""), **MONDAY, **settings)
+        done = mail_harness("bounce", code=75, given=REPORT.format(""), **MONDAY, **settings)
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr

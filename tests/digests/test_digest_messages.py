@@ -50,7 +50,7 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class House:
+class Sample:
     """A site with its letters, and who sends them."""
 
     site: Site
@@ -74,7 +74,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """The shipped library, at its fifteenth day, and one quotation that only English has."""
     config = configured(
         tmp_path_factory.mktemp("letters"),
@@ -96,7 +96,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         view = editions.today(db, site, NOON)
         week = editions.weeks(db, site, NOON)[0]
     assert view
-    return House(site, sender(site, config), view.showing, quoted(view.showing), week)
+    return Sample(site, sender(site, config), view.showing, quoted(view.showing), week)
 
 
 def quoted(showing: Showing) -> Showing:
@@ -148,10 +148,10 @@ def squeezed(text: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_message_is_what_the_standards_ask(house: House, kind: str, language: str) -> None:
-    made = house.letter(kind, language)
-    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
-    assert MessageTemplate(house.letter(kind, language), house.sender).fill(ANNA, NOON) == data
+def test_a_message_is_what_the_standards_ask(sample: Sample, kind: str, language: str) -> None:
+    made = sample.letter(kind, language)
+    data = MessageTemplate(made, sample.sender).fill(ANNA, NOON)
+    assert MessageTemplate(sample.letter(kind, language), sample.sender).fill(ANNA, NOON) == data
     assert data.isascii()
     assert b"\0" not in data
     assert b"\n" not in data.replace(b"\r\n", b"")
@@ -180,10 +180,12 @@ def test_a_message_is_what_the_standards_ask(house: House, kind: str, language: 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, language: str) -> None:
-    made = house.letter(kind, language)
+def test_a_message_says_who_writes_to_whom_and_when(
+    sample: Sample, kind: str, language: str
+) -> None:
+    made = sample.letter(kind, language)
     now = datetime(2026, 11, 25, 7, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))
-    message = parsed(MessageTemplate(made, house.sender).fill(ANNA, now))
+    message = parsed(MessageTemplate(made, sample.sender).fill(ANNA, now))
     assert list(message.keys())[:5] == ["From", "To", "Subject", "Date", "Message-ID"]
     writer = message["From"].addresses[0]
     assert writer.display_name == ("Dagens åtanke" if language == "sv" else "The Daily")
@@ -203,13 +205,13 @@ def test_a_message_says_who_writes_to_whom_and_when(house: House, kind: str, lan
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", DIGESTS)
-def test_a_digest_is_a_list_that_one_click_leaves(house: House, kind: str, language: str) -> None:
-    made = house.letter(kind, language)
-    message = parsed(MessageTemplate(made, house.sender).fill(ANNA, NOON))
+def test_a_digest_is_a_list_that_one_click_leaves(sample: Sample, kind: str, language: str) -> None:
+    made = sample.letter(kind, language)
+    message = parsed(MessageTemplate(made, sample.sender).fill(ANNA, NOON))
     rhythm = "weekly" if kind == "weekly" else "daily"
     leave = f"{ADDRESS}/subscription/{ANNA.token}/unsubscribe"
     name, _, list_id = str(make_header(decode_header(message["List-Id"]))).rpartition(" ")
-    assert name.strip('"') == house.site.name(language)
+    assert name.strip('"') == sample.site.name(language)
     assert list_id == f"<{rhythm}.{language}.devis.example.org>"
     mail = f"mailto:bounces+{LEAVE}@example.org?subject=unsubscribe"
     assert message["List-Unsubscribe"] == f"<{leave}>, <{mail}>"
@@ -227,15 +229,17 @@ def test_a_digest_is_a_list_that_one_click_leaves(house: House, kind: str, langu
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_html_is_sound_small_and_loads_nothing(house: House, kind: str, language: str) -> None:
-    html = house.letter(kind, language).html
+def test_the_html_is_sound_small_and_loads_nothing(
+    sample: Sample, kind: str, language: str
+) -> None:
+    html = sample.letter(kind, language).html
     assert len(html.encode()) <= 25_000
     root = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(html)
     tags = {element.tag for element in root.iter() if isinstance(element.tag, str)}
     assert not tags & {"img", "link", "script", "iframe", "form", "object", "video", "base"}
     assert not re.search(r"url\(|@import|src=|background=|cid:|http-equiv", html)
     assert root.get("lang") == language
-    assert root.find(".//title").text == house.letter(kind, language).subject
+    assert root.find(".//title").text == sample.letter(kind, language).subject
     assert all("@media" in style.text for style in root.iter("style"))
     assert all(table.get("role") == "presentation" for table in root.iter("table"))
     links = [link.get("href") for link in root.iter("a")]
@@ -250,51 +254,51 @@ def test_the_html_is_sound_small_and_loads_nothing(house: House, kind: str, lang
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_daily_letter_has_all_of_the_day_in_both_parts(house: House, language: str) -> None:
-    made, text = house.letter("daily", language), house.showing.text(language)
+def test_a_daily_letter_has_all_of_the_day_in_both_parts(sample: Sample, language: str) -> None:
+    made, text = sample.letter("daily", language), sample.showing.text(language)
     t = translator(language)
     day = t.day(date(2026, 11, 22))
     needed = [
         *(text.title, text.statement, text.reflection, text.practice),
         *(t.gettext("To think about"), t.gettext("To do today"), day[1:]),
-        *(house.site.postal or "", house.site.contact or "", house.site.name(language)),
-        house.showing.source.title,
+        *(sample.site.postal or "", sample.site.contact or "", sample.site.name(language)),
+        sample.showing.source.title,
     ]
     for said in (squeezed(made.text), visible(made.html)):
         assert [part for part in needed if part not in said] == []
         assert text.commentary not in said
     for body in (made.text, made.html):
         assert f"{ADDRESS}/{language}/2026-11-22/" in body
-        assert str(house.showing.source.url) in body
+        assert str(sample.showing.source.url) in body
     assert made.subject == text.title
     assert f">{text.statement[:60]}" in made.html.partition("</div>")[0]  # the preview
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_weekly_letter_has_the_week_in_order_in_both_parts(house: House, language: str) -> None:
-    made = house.letter("weekly", language)
-    assert len(house.week.showings) == 7
+def test_a_weekly_letter_has_the_week_in_order_in_both_parts(sample: Sample, language: str) -> None:
+    made = sample.letter("weekly", language)
+    assert len(sample.week.showings) == 7
     for said in (squeezed(made.text), visible(made.html)):
         place = 0
-        for showing in house.week.showings:
+        for showing in sample.week.showings:
             text = showing.text(language)
             place = said.index(f"{text.title} ", place)
             place = said.index(text.statement, place)
-    for showing in house.week.showings:
+    for showing in sample.week.showings:
         address = f"{ADDRESS}/{language}/{showing.edition.date}/"
         assert made.text.count(address) == made.html.count(address) == 1
 
 
-def test_the_subject_of_a_week_tells_how_much_is_in_it(house: House) -> None:
-    first = house.week.showings[0]
-    assert house.week.number == 46
+def test_the_subject_of_a_week_tells_how_much_is_in_it(sample: Sample) -> None:
+    first = sample.week.showings[0]
+    assert sample.week.number == 46
     for language, subject in (
         ("en", f"Week 46: “{first.text('en').title}” and 6 more"),
         ("sv", f"Vecka 46: ”{first.text('sv').title}” och 6 till"),
     ):
-        assert house.letter("weekly", language).subject == subject
-    short = replace(house.week, showings=(house.quote,))
-    made = digest.weekly(house.site, "en", short)
+        assert sample.letter("weekly", language).subject == subject
+    short = replace(sample.week, showings=(sample.quote,))
+    made = digest.weekly(sample.site, "en", short)
     assert made.subject == "Week 46: “On beginning”"
     assert "Last week’s principle. Take it with you into the new week." in squeezed(made.text)
     assert "– Åsa Öst, “Small & Old”, 1999" in made.text
@@ -384,17 +388,17 @@ Kontakt: help@example.org
 """
 
 
-def test_the_text_reads_as_somebody_would_type_it(house: House) -> None:
-    assert house.letter("quote", "en").text == ENGLISH
-    assert house.letter("quote", "sv").text == SWEDISH
+def test_the_text_reads_as_somebody_would_type_it(sample: Sample) -> None:
+    assert sample.letter("quote", "en").text == ENGLISH
+    assert sample.letter("quote", "sv").text == SWEDISH
     values = {"url": PRIVATE, "choice": "varje dag klockan 07:00", "days": "7"}
-    assert digest.notice(house.site, "sv", "confirm", **values).text == CONFIRM
+    assert digest.notice(sample.site, "sv", "confirm", **values).text == CONFIRM
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_long_line_of_text_is_an_address(house: House, kind: str) -> None:
+def test_a_long_line_of_text_is_an_address(sample: Sample, kind: str) -> None:
     for language in LANGUAGES:
-        text = house.letter(kind, language).text
+        text = sample.letter(kind, language).text
         assert not re.search(r"\n\n\n|<|&amp;|&#", text)
         long = [line for line in text.splitlines() if len(line) > digest.WIDTH]
         assert all(re.fullmatch(r"https://\S+", line) for line in long)
@@ -420,9 +424,9 @@ def test_a_long_line_of_text_is_an_address(house: House, kind: str) -> None:
     ],
 )
 def test_a_notice_says_the_same_in_both_parts(
-    house: House, kind: str, english: str, swedish: str, language: str
+    sample: Sample, kind: str, english: str, swedish: str, language: str
 ) -> None:
-    made = house.letter(kind, language)
+    made = sample.letter(kind, language)
     said = squeezed(made.text.partition("\n-- \n")[0])
     assert (english if language == "en" else swedish) in said
     for sentence in said.replace(PRIVATE, "").split("  "):
@@ -431,22 +435,25 @@ def test_a_notice_says_the_same_in_both_parts(
     assert made.archive_url is None
 
 
-def test_a_notice_lacks_no_value_and_is_of_a_kind(house: House) -> None:
+def test_a_notice_lacks_no_value_and_is_of_a_kind(sample: Sample) -> None:
     with pytest.raises(ValueError, match="birthday"):
-        digest.notice(house.site, "en", "birthday", url=PRIVATE)
+        digest.notice(sample.site, "en", "birthday", url=PRIVATE)
     with pytest.raises(Exception, match="url"):
-        digest.notice(house.site, "en", "known")
-    one = digest.notice(house.site, "en", "move", url=PRIVATE, days="1")
+        digest.notice(sample.site, "en", "known")
+    one = digest.notice(sample.site, "en", "move", url=PRIVATE, days="1")
     assert "The link works for 1 day." in one.text
-    week = digest.notice(house.site, "en", "confirm", url=PRIVATE, choice="every day")
+    week = digest.notice(sample.site, "en", "confirm", url=PRIVATE, choice="every day")
     assert "The link works for 7 days." in week.text
 
 
-def test_the_notice_of_a_move_says_whom_to_contact(house: House) -> None:
+def test_the_notice_of_a_move_says_whom_to_contact(sample: Sample) -> None:
     for site, told in (
-        (house.site, "let us know: help@example.org"),
-        (replace(house.site, contact="https://example.org/help"), "know: https://example.org/help"),
-        (replace(house.site, contact=None), "reply to this message."),
+        (sample.site, "let us know: help@example.org"),
+        (
+            replace(sample.site, contact="https://example.org/help"),
+            "know: https://example.org/help",
+        ),
+        (replace(sample.site, contact=None), "reply to this message."),
     ):
         made = digest.notice(site, "en", "moved")
         assert told in squeezed(made.text)
@@ -455,8 +462,8 @@ def test_the_notice_of_a_move_says_whom_to_contact(house: House) -> None:
 
 
 @pytest.mark.parametrize("language", ["sv", "fi"])
-def test_a_text_in_another_language_is_marked_as_such(house: House, language: str) -> None:
-    made = house.letter("quote", language)
+def test_a_text_in_another_language_is_marked_as_such(sample: Sample, language: str) -> None:
+    made = sample.letter("quote", language)
     root = html5lib.parse(made.html, namespaceHTMLElements=False)
     assert root.find(".//h1").get("lang") == "en"
     assert root.find(".//p[@class='statement quote']").get("lang") == "en"
@@ -466,27 +473,29 @@ def test_a_text_in_another_language_is_marked_as_such(house: House, language: st
     assert not root.findall(".//cite")[0].text.startswith("“")
 
 
-def test_what_a_curator_writes_stays_text(house: House) -> None:
+def test_what_a_curator_writes_stays_text(sample: Sample) -> None:
     odd = replace(
-        house.quote.text("en"), title="Ask <b>first</b> & last", statement="1 < 2\n\n.\n\nFrom me"
+        sample.quote.text("en"), title="Ask <b>first</b> & last", statement="1 < 2\n\n.\n\nFrom me"
     )
-    showing = replace(house.quote, principle=replace(house.quote.principle, texts={"en": odd}))
+    showing = replace(sample.quote, principle=replace(sample.quote.principle, texts={"en": odd}))
     far = "https://example.org/" + "a-long-way-off/" * 8
-    made = digest.daily(house.site, "en", replace(showing, source=replace(showing.source, url=far)))
+    made = digest.daily(
+        sample.site, "en", replace(showing, source=replace(showing.source, url=far))
+    )
     assert f"\n{far}\n" in made.text
     assert made.subject == "Ask <b>first</b> & last"
     assert "Ask <b>first</b> & last\n" in made.text
     assert "<b>" not in made.html
-    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
+    data = MessageTemplate(made, sample.sender).fill(ANNA, NOON)
     assert b"\r\n." not in data  # nothing for a server to stuff, or to forget about
     assert b"\r\nFrom me" not in data
     assert "\n.\n\nFrom me\n" in bodies(parsed(data))[0]
 
 
-def test_a_token_goes_to_nobody_else(house: House) -> None:
+def test_a_token_goes_to_nobody_else(sample: Sample) -> None:
     trap = f"https://elsewhere.example.com/subscription/{TOKEN}/"
-    made = replace(house.letter("daily", "en"), text=f"{trap} {ADDRESS}/subscription/{TOKEN}/\n")
-    text, _ = bodies(parsed(MessageTemplate(made, house.sender).fill(ANNA, NOON)))
+    made = replace(sample.letter("daily", "en"), text=f"{trap} {ADDRESS}/subscription/{TOKEN}/\n")
+    text, _ = bodies(parsed(MessageTemplate(made, sample.sender).fill(ANNA, NOON)))
     assert text == f"{trap} {ADDRESS}/subscription/{ANNA.token}/\n"
 
 
@@ -504,9 +513,9 @@ TITLES = [
 
 
 @pytest.mark.parametrize("title", TITLES)
-def test_any_title_arrives_as_subject_and_name(house: House, title: str) -> None:
-    made = replace(house.letter("daily", "sv"), subject=title)
-    by = replace(house.sender, name=title)
+def test_any_title_arrives_as_subject_and_name(sample: Sample, title: str) -> None:
+    made = replace(sample.letter("daily", "sv"), subject=title)
+    by = replace(sample.sender, name=title)
     data = MessageTemplate(made, by).fill(ANNA, NOON)
     message = parsed(data)
     assert message["Subject"] == title.strip()
@@ -523,16 +532,16 @@ def test_any_title_arrives_as_subject_and_name(house: House, title: str) -> None
 
 
 @pytest.mark.parametrize("bad", ["\r\n", "\n", "\r", "\0", "\x85", "\u2028", "\x0b", "\r\n "])
-def test_no_value_breaks_into_the_headers(house: House, bad: str) -> None:
+def test_no_value_breaks_into_the_headers(sample: Sample, bad: str) -> None:
     trap = f"Hello{bad}Bcc: eve@example.com{bad}{bad}Body"
-    made = replace(house.letter("daily", "en"), subject=trap)
-    data = MessageTemplate(made, replace(house.sender, name=trap)).fill(ANNA, NOON)
+    made = replace(sample.letter("daily", "en"), subject=trap)
+    data = MessageTemplate(made, replace(sample.sender, name=trap)).fill(ANNA, NOON)
     message = parsed(data)
     assert "Bcc" not in message
     assert message["Subject"] == "Hello Bcc: eve@example.com Body"
     assert message["From"].addresses[0].addr_spec == "letters@example.org"
     assert len(list(message.iter_parts())) == 2
-    form = MessageTemplate(made, house.sender)
+    form = MessageTemplate(made, sample.sender)
     for address in (f"anna@example.net{bad}Bcc: eve@example.com", f"{bad}anna@example.net"):
         with pytest.raises(InputError):
             form.fill(replace(ANNA, address=address), NOON)
@@ -550,8 +559,8 @@ def test_no_value_breaks_into_the_headers(house: House, bad: str) -> None:
         "a" * 250 + "@example.net",
     ],
 )
-def test_an_address_is_one_and_whole(house: House, address: str) -> None:
-    form = MessageTemplate(house.letter("daily", "en"), house.sender)
+def test_an_address_is_one_and_whole(sample: Sample, address: str) -> None:
+    form = MessageTemplate(sample.letter("daily", "en"), sample.sender)
     with pytest.raises(InputError):
         form.fill(replace(ANNA, address=address), NOON)
 
@@ -560,8 +569,8 @@ def test_an_address_is_one_and_whole(house: House, address: str) -> None:
     "address",
     ["anna+list@example.net", "o'hara@example.net", '"anna b, c"@example.net', "åsa@öst.example"],
 )
-def test_an_unusual_address_stands_as_it_is(house: House, address: str) -> None:
-    data = MessageTemplate(house.letter("daily", "en"), house.sender).fill(
+def test_an_unusual_address_stands_as_it_is(sample: Sample, address: str) -> None:
+    data = MessageTemplate(sample.letter("daily", "en"), sample.sender).fill(
         replace(ANNA, address=address), NOON
     )
     assert f"\r\nTo: {address}\r\n".encode() in data
@@ -569,22 +578,22 @@ def test_an_unusual_address_stands_as_it_is(house: House, address: str) -> None:
     assert data.replace(address.encode(), b"").isascii()
 
 
-def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(house: House) -> None:
-    assert house.sender.envelope("abc") == "bounces+abc@example.org"
-    plain = replace(house.sender, bounce_address=None, reply_to=None, address="a&b@example.org")
+def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(sample: Sample) -> None:
+    assert sample.sender.envelope("abc") == "bounces+abc@example.org"
+    plain = replace(sample.sender, bounce_address=None, reply_to=None, address="a&b@example.org")
     assert plain.envelope("abc") == "a&b@example.org"
-    message = parsed(MessageTemplate(house.letter("daily", "en"), plain).fill(ANNA, NOON))
+    message = parsed(MessageTemplate(sample.letter("daily", "en"), plain).fill(ANNA, NOON))
     assert "Reply-To" not in message
     mail = f"mailto:a%26b@example.org?subject=unsubscribe%20{LEAVE}"
     assert message["List-Unsubscribe"].endswith(f", <{mail}>")
 
 
 @pytest.mark.parametrize("authority", ["127.0.0.1", "::1", "localhost"])
-def test_an_id_ends_with_a_domain(house: House, tmp_path: Path, authority: str) -> None:
+def test_an_id_ends_with_a_domain(sample: Sample, tmp_path: Path, authority: str) -> None:
     config = configured(tmp_path, MAIL_FROM="Devis <devis@mail.example>")
-    by = sender(replace(house.site, authority=authority), config)
+    by = sender(replace(sample.site, authority=authority), config)
     assert (by.name, by.address, by.domain) == ("Devis", "devis@mail.example", "mail.example")
-    message = parsed(MessageTemplate(house.letter("daily", "sv"), by).fill(ANNA, NOON))
+    message = parsed(MessageTemplate(sample.letter("daily", "sv"), by).fill(ANNA, NOON))
     assert message["Message-ID"].endswith("@mail.example>")
     assert message["From"] == "Devis <devis@mail.example>"
     assert message["List-Id"].endswith("<daily.sv.mail.example>")
@@ -601,10 +610,10 @@ _BODY = st.lists(
 @pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(pieces=_BODY)
-def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None:
+def test_any_text_survives_its_encoding(sample: Sample, pieces: list[str]) -> None:
     text = "".join(pieces) + "\n"
-    made = replace(house.letter("known", "en"), text=text, html=text)
-    data = MessageTemplate(made, house.sender).fill(ANNA, NOON)
+    made = replace(sample.letter("known", "en"), text=text, html=text)
+    data = MessageTemplate(made, sample.sender).fill(ANNA, NOON)
     body = data.partition(b"\r\n\r\n")[2]
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert not re.search(rb"(?m)^(\.|From )", body)
@@ -615,15 +624,15 @@ def test_any_text_survives_its_encoding(house: House, pieces: list[str]) -> None
 
 
 def test_a_digest_cannot_be_filled_in_without_an_unsubscribe_token(
-    house: House,
+    sample: Sample,
 ) -> None:
-    form = MessageTemplate(house.letter("daily", "en"), house.sender)
+    form = MessageTemplate(sample.letter("daily", "en"), sample.sender)
     with pytest.raises(ValueError, match="token to unsubscribe"):
         form.fill(replace(ANNA, unsubscribe_token=""), NOON)
 
 
-def test_filling_in_costs_next_to_nothing(house: House) -> None:
-    form = MessageTemplate(house.letter("weekly", "sv"), house.sender)
+def test_filling_in_costs_next_to_nothing(sample: Sample) -> None:
+    form = MessageTemplate(sample.letter("weekly", "sv"), sample.sender)
     start = process_time()
     for _ in range(2_000):
         form.fill(ANNA, NOON)
@@ -633,14 +642,14 @@ def test_filling_in_costs_next_to_nothing(house: House) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_letter_can_be_read_by_everybody_on_any_screen(
-    house: House, browser: Browser, kind: str
+    sample: Sample, browser: Browser, kind: str
 ) -> None:
     """The guidelines alone are asked for, as a letter is a page without landmarks."""
     asked: list[str] = []
     with browser.new_context() as context:
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
-        page.set_content(house.letter(kind, "sv").html)
+        page.set_content(sample.letter(kind, "sv").html)
         page.evaluate(Axe().axe_script)
         for width in (320, 700):
             page.set_viewport_size({"width": width, "height": 600})

@@ -21,7 +21,7 @@ from feed import editions
 from feed.library import exchange
 from tests.conftest import NOON, Installation
 from tests.golden import FOLDER
-from tests.house import House
+from tests.mail_harness import MailHarness
 
 CHANGED = NOON + timedelta(minutes=5)
 LANGUAGES = ("en", "sv")
@@ -133,9 +133,9 @@ def agree(made: Installation, language: str) -> Seen:
     return said
 
 
-def check_email(home: House, said: dict[str, Seen]) -> None:
+def check_email(harness: MailHarness, said: dict[str, Seen]) -> None:
     """Today's email says what the feeds say; there is none where today was left empty."""
-    messages = {message["Content-Language"]: message for message in home.post()}
+    messages = {message["Content-Language"]: message for message in harness.new_messages()}
     for language, seen in said.items():
         today = next((one for key, one in seen.items() if key.startswith(str(TODAY))), None)
         assert (language in messages) == (today is not None)
@@ -191,7 +191,7 @@ class Watched:
     """An installation with a subscriber in each language, before and after a change."""
 
     made: Installation
-    home: House
+    harness: MailHarness
     before: dict[str, Seen]
 
     @cached_property
@@ -199,12 +199,12 @@ class Watched:
         """What every format agrees on now; the email is sent an hour after the change."""
         self.made.now = CHANGED
         said = {language: agree(self.made, language) for language in LANGUAGES}
-        self.home.now = NOON + timedelta(hours=1, seconds=5)
-        check_email(self.home, said)
+        self.harness.now = NOON + timedelta(hours=1, seconds=5)
+        check_email(self.harness, said)
         return said
 
     @cached_property
-    def moved(self) -> dict[str, set[str]]:
+    def move_address(self) -> dict[str, set[str]]:
         """The editions that say that they changed, by language; the others say what they did."""
         for language, seen in self.after.items():
             for key, said in seen.items():
@@ -218,11 +218,11 @@ class Watched:
 
 @pytest.fixture
 def watched(small: Installation) -> Watched:
-    home = House(small.config, NOON)
-    home.begin()
+    harness = MailHarness(small.config, NOON)
+    harness.start_due_runs()
     for language in LANGUAGES:
-        home.subscribe(f"{language}@example.org", language=language, hour="13")
-    return Watched(small, home, {language: agree(small, language) for language in LANGUAGES})
+        harness.subscribe(f"{language}@example.org", language=language, hour="13")
+    return Watched(small, harness, {language: agree(small, language) for language in LANGUAGES})
 
 
 def test_a_new_day_moves_nothing_but_itself(watched: Watched) -> None:
@@ -247,9 +247,9 @@ def test_a_correction_moves_every_edition_of_its_principle(
     revise(watched.made, {"slug": found["slug"], "texts": {language: {"title": "New words"}}})
     dates = shows(found["slug"])(watched.made)
     assert (str(TODAY) in dates) == is_today
-    moved = watched.moved
-    assert moved[language] == dates
-    assert all(keys in (dates, set()) for keys in moved.values())
+    move_address = watched.move_address
+    assert move_address[language] == dates
+    assert all(keys in (dates, set()) for keys in move_address.values())
     assert {watched.after[language][day].title for day in dates} == {"New words"}
 
 
@@ -257,7 +257,7 @@ def test_a_minor_edit_moves_no_date(watched: Watched) -> None:
     found = newest_of(watched.made, lambda item: item["text"]["language"] == "en")
     changes = {"slug": found["slug"], "texts": {"en": {"title": "New words"}}}
     revise(watched.made, changes, minor=True)
-    assert watched.moved == {"en": set(), "sv": set()}
+    assert watched.move_address == {"en": set(), "sv": set()}
     assert agree(watched.made, "en")[found["date"]].title == "New words"
 
 
@@ -286,7 +286,7 @@ def test_a_translation_moves_the_editions_of_its_language(watched: Watched) -> N
     text = {"title": "Ask first", "statement": "Ask why.", "state": "approved"}
     revise(watched.made, {"slug": found["slug"], "texts": {"en": text}})
     dates = shows(found["slug"])(watched.made)
-    assert watched.moved == {"en": dates, "sv": set()}
+    assert watched.move_address == {"en": dates, "sv": set()}
     assert {watched.after["en"][day].language for day in dates} == {"en"}
 
 
@@ -295,7 +295,7 @@ def test_a_translation_that_is_taken_back_moves_them_again(watched: Watched) -> 
     revise(watched.made, {"slug": "both", "texts": {"sv": {"state": "draft"}}})
     dates = shows("both")(watched.made)
     assert found["date"] in dates
-    assert watched.moved == {"en": set(), "sv": dates}
+    assert watched.move_address == {"en": set(), "sv": dates}
     assert {watched.after["sv"][day].language for day in dates} == {"en"}
 
 
@@ -306,6 +306,6 @@ def test_a_source_that_is_renamed_moves_all_that_comes_from_it(watched: Watched)
     watched.made.load({"library.toml": renamed})
     items = json.loads(watched.made.client().get("/api/v1/editions").data)["items"]
     dates = {item["date"] for item in items if item["source"] == "known"}
-    assert watched.moved == {"en": dates, "sv": dates}
+    assert watched.move_address == {"en": dates, "sv": dates}
     said = watched.after["en"]
     assert all(("On Smaller Things" in said[day].credit) == (day in dates) for day in said)

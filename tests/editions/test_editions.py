@@ -58,7 +58,7 @@ def text(state: str = "approved", practice: str = "") -> dict[str, Any]:
 
 
 @pytest.fixture
-def house(install: Install) -> Installation:
+def installation(install: Install) -> Installation:
     """An installation with twelve principles and an empty ledger."""
     made = install()
     made.load(exchange(*map(principle, NAMES)))
@@ -130,51 +130,55 @@ def test_a_fresh_ledger_is_filled_backwards_once(
     assert dates(made) == span(TODAY - before * DAY, TODAY)
 
 
-def test_publishing_again_makes_nothing(house: Installation) -> None:
-    house.publish()
-    before = stored(house)
-    assert house.publish() == []
-    house.now += timedelta(hours=11, minutes=59)
-    assert house.publish() == []
-    assert stored(house) == before
+def test_publishing_again_makes_nothing(installation: Installation) -> None:
+    installation.publish()
+    before = stored(installation)
+    assert installation.publish() == []
+    installation.now += timedelta(hours=11, minutes=59)
+    assert installation.publish() == []
+    assert stored(installation) == before
 
 
 @pytest.mark.parametrize("missed", [1, 9, 731])
-def test_missed_days_get_their_editions_on_the_next_start(house: Installation, missed: int) -> None:
-    house.publish()
-    house.now += missed * DAY
-    assert len(house.publish()) == missed
-    assert dates(house) == span(TODAY - 14 * DAY, TODAY + missed * DAY)
-    times = Counter(row["principle"] for row in stored(house))
+def test_missed_days_get_their_editions_on_the_next_start(
+    installation: Installation, missed: int
+) -> None:
+    installation.publish()
+    installation.now += missed * DAY
+    assert len(installation.publish()) == missed
+    assert dates(installation) == span(TODAY - 14 * DAY, TODAY + missed * DAY)
+    times = Counter(row["principle"] for row in stored(installation))
     assert set(times) == set(NAMES)
     assert max(times.values()) - min(times.values()) <= 1
 
 
 def test_missed_days_get_what_they_would_have_got_in_time(
-    install: Install, house: Installation
+    install: Install, installation: Installation
 ) -> None:
     late = install("another")
     late.load(exchange(*map(principle, NAMES)))
-    house.publish()
+    installation.publish()
     late.publish()
     for _ in range(40):
-        house.now += DAY
-        house.publish()
-    late.now = house.now
+        installation.now += DAY
+        installation.publish()
+    late.now = installation.now
     late.publish()
-    for in_time, too_late in zip(stored(house), stored(late), strict=True):
+    for in_time, too_late in zip(stored(installation), stored(late), strict=True):
         assert {**too_late, "made": None} == {**in_time, "made": None}
 
 
-def test_nothing_is_published_from_an_empty_library_until_it_fills(house: Installation) -> None:
-    with house.open() as db:
+def test_nothing_is_published_from_an_empty_library_until_it_fills(
+    installation: Installation,
+) -> None:
+    with installation.open() as db:
         for slug in NAMES:
-            library_exchange.revise(db, {"slug": slug, "status": "draft"}, house.now)
-    assert house.publish() == []
-    with house.open() as db:
-        assert editions.today(db, house.site(), house.now) is None
-        library_exchange.revise(db, {"slug": "p3", "status": "published"}, house.now)
-    assert house.publish() == ["p3"] * 15
+            library_exchange.revise(db, {"slug": slug, "status": "draft"}, installation.now)
+    assert installation.publish() == []
+    with installation.open() as db:
+        assert editions.today(db, installation.site(), installation.now) is None
+        library_exchange.revise(db, {"slug": "p3", "status": "published"}, installation.now)
+    assert installation.publish() == ["p3"] * 15
 
 
 @pytest.mark.parametrize(
@@ -215,97 +219,99 @@ def test_only_what_is_eligible_is_shown(
 
 
 @pytest.mark.parametrize("published", [False, True])
-def test_the_plan_is_what_is_published_later(house: Installation, published: bool) -> None:
+def test_the_plan_is_what_is_published_later(installation: Installation, published: bool) -> None:
     if published:
-        house.publish()
-    pin(house, TODAY + 5 * DAY, "p1")
-    pin(house, TODAY + 6 * DAY, "p1")
-    pin(house, TODAY + 17 * DAY, "p2")
-    plan = planned(house, 40)
+        installation.publish()
+    pin(installation, TODAY + 5 * DAY, "p1")
+    pin(installation, TODAY + 6 * DAY, "p1")
+    pin(installation, TODAY + 17 * DAY, "p2")
+    plan = planned(installation, 40)
     for _ in range(41):
-        house.publish()
-        house.now += DAY
-    made = stored(house)[15:]
+        installation.publish()
+        installation.now += DAY
+    made = stored(installation)[15:]
     assert [(item.date.isoformat(), item.principle, item.why) for item in plan] == [
         (row["date"], row["principle"], row["why"]) for row in made
     ]
     assert [item.why for item in plan].count("pin") == 3
 
 
-def test_the_plan_tells_the_past_as_it_was_and_goes_on_from_there(house: Installation) -> None:
-    house.publish()
-    withdraw(house)
-    plan = planned(house, 30, TODAY - 14 * DAY)
+def test_the_plan_tells_the_past_as_it_was_and_goes_on_from_there(
+    installation: Installation,
+) -> None:
+    installation.publish()
+    withdraw(installation)
+    plan = planned(installation, 30, TODAY - 14 * DAY)
     assert [item.date for item in plan] == span(TODAY - 14 * DAY, TODAY + 15 * DAY)
     assert [item.principle for item in plan[:15]] == [
-        row["principle"] for row in stored(house) if row["withdrawn"] is None
+        row["principle"] for row in stored(installation) if row["withdrawn"] is None
     ]
-    assert plan[15:] == planned(house, 15)
-    assert planned(house, 3, TODAY + 7 * DAY) == plan[21:24]
+    assert plan[15:] == planned(installation, 15)
+    assert planned(installation, 3, TODAY + 7 * DAY) == plan[21:24]
 
 
-def test_looking_at_the_plan_changes_nothing(house: Installation) -> None:
-    planned(house, 100)
-    assert stored(house) == []
+def test_looking_at_the_plan_changes_nothing(installation: Installation) -> None:
+    planned(installation, 100)
+    assert stored(installation) == []
 
 
 # Pins.
 
 
-def test_a_pin_is_shown_on_its_date_and_not_again_in_the_cycle(house: Installation) -> None:
-    house.publish()
-    pin(house, TODAY + DAY, "p7")
-    house.now += 13 * DAY
-    house.publish()
-    assert standing(house, TODAY + DAY).principle == "p7"
-    assert standing(house, TODAY + DAY).why == "pin"
-    cycle = standing(house, TODAY + DAY).cycle
-    shown = [row["principle"] for row in stored(house) if row["cycle"] == cycle]
+def test_a_pin_is_shown_on_its_date_and_not_again_in_the_cycle(installation: Installation) -> None:
+    installation.publish()
+    pin(installation, TODAY + DAY, "p7")
+    installation.now += 13 * DAY
+    installation.publish()
+    assert standing(installation, TODAY + DAY).principle == "p7"
+    assert standing(installation, TODAY + DAY).why == "pin"
+    cycle = standing(installation, TODAY + DAY).cycle
+    shown = [row["principle"] for row in stored(installation) if row["cycle"] == cycle]
     after = shown[shown.index("p7") + 1 :]
     assert "p7" not in after
 
 
-def test_the_last_pin_of_a_date_counts_and_can_be_taken_away(house: Installation) -> None:
-    house.publish()
-    unpinned = planned(house, 3)
-    pin(house, TODAY + DAY, "p1")
-    pin(house, TODAY + DAY, "p2")
-    assert planned(house, 1) == [Planned(TODAY + DAY, "p2", "pin")]
-    pin(house, TODAY + DAY, None)
-    assert planned(house, 3) == unpinned
+def test_the_last_pin_of_a_date_counts_and_can_be_taken_away(installation: Installation) -> None:
+    installation.publish()
+    unpinned = planned(installation, 3)
+    pin(installation, TODAY + DAY, "p1")
+    pin(installation, TODAY + DAY, "p2")
+    assert planned(installation, 1) == [Planned(TODAY + DAY, "p2", "pin")]
+    pin(installation, TODAY + DAY, None)
+    assert planned(installation, 3) == unpinned
 
 
-def test_today_can_be_pinned_until_it_has_its_edition(house: Installation) -> None:
-    pin(house, TODAY, "p5")
-    assert house.publish()[-1] == "p5"
+def test_today_can_be_pinned_until_it_has_its_edition(installation: Installation) -> None:
+    pin(installation, TODAY, "p5")
+    assert installation.publish()[-1] == "p5"
     with pytest.raises(InputError, match="2026-11-22"):
-        pin(house, TODAY, "p6")
+        pin(installation, TODAY, "p6")
 
 
 @pytest.mark.parametrize("slug", ["p1", None])
 @pytest.mark.parametrize("published", [False, True])
 def test_a_past_date_cannot_be_pinned(
-    house: Installation, published: bool, slug: str | None
+    installation: Installation, published: bool, slug: str | None
 ) -> None:
     if published:
-        house.publish()
+        installation.publish()
     with pytest.raises(InputError, match="2026-11-21"):
-        pin(house, TODAY - DAY, slug)
+        pin(installation, TODAY - DAY, slug)
 
 
-def test_an_unknown_principle_cannot_be_pinned(house: Installation) -> None:
+def test_an_unknown_principle_cannot_be_pinned(installation: Installation) -> None:
     with pytest.raises(NotFoundError, match="nobody"):
-        pin(house, TODAY + DAY, "nobody")
+        pin(installation, TODAY + DAY, "nobody")
 
 
-def test_a_pin_waits_until_its_principle_is_eligible(house: Installation) -> None:
-    house.load(exchange(principle("later", status="draft")))
-    house.publish()
-    pin(house, TODAY + DAY, "later")
-    assert planned(house, 1)[0].why == "rotation"
-    with house.open() as db:
-        library_exchange.revise(db, {"slug": "later", "status": "published"}, house.now)
-    assert planned(house, 1) == [Planned(TODAY + DAY, "later", "pin")]
+def test_a_pin_waits_until_its_principle_is_eligible(installation: Installation) -> None:
+    installation.load(exchange(principle("later", status="draft")))
+    installation.publish()
+    pin(installation, TODAY + DAY, "later")
+    assert planned(installation, 1)[0].why == "rotation"
+    with installation.open() as db:
+        library_exchange.revise(db, {"slug": "later", "status": "published"}, installation.now)
+    assert planned(installation, 1) == [Planned(TODAY + DAY, "later", "pin")]
 
 
 # The calendar.
@@ -377,144 +383,146 @@ def test_a_date_that_the_zone_left_out_is_neither_planned_nor_found(install: Ins
         standing(made, date(2011, 12, 30))
 
 
-def test_the_ledger_outlives_a_clock_that_goes_backwards(house: Installation) -> None:
-    house.publish()
-    before = stored(house)
-    house.now -= 3 * DAY
-    assert house.publish() == []
-    with house.open() as db:
-        view = editions.today(db, house.site(), house.now)
+def test_the_ledger_outlives_a_clock_that_goes_backwards(installation: Installation) -> None:
+    installation.publish()
+    before = stored(installation)
+    installation.now -= 3 * DAY
+    assert installation.publish() == []
+    with installation.open() as db:
+        view = editions.today(db, installation.site(), installation.now)
     assert view is not None
     assert view.showing.edition.date == TODAY - 3 * DAY
     assert view.after is None
     with pytest.raises(NotFoundError):
-        standing(house, TODAY)
-    house.now = NOON + DAY
-    assert len(house.publish()) == 1
-    assert stored(house)[:-1] == before
+        standing(installation, TODAY)
+    installation.now = NOON + DAY
+    assert len(installation.publish()) == 1
+    assert stored(installation)[:-1] == before
 
 
 # Stop the press.
 
 
 def test_what_is_withdrawn_today_is_replaced_by_the_next_in_the_rotation(
-    house: Installation,
+    installation: Installation,
 ) -> None:
-    house.publish()
-    gone = standing(house)
-    house.now += timedelta(hours=1)
-    slug = withdraw(house, reason="  wrong source ")
+    installation.publish()
+    gone = standing(installation)
+    installation.now += timedelta(hours=1)
+    slug = withdraw(installation, reason="  wrong source ")
     assert slug not in (None, gone.principle)
-    now_there = standing(house)
+    now_there = standing(installation)
     assert (now_there.principle, now_there.number, now_there.why) == (slug, 2, "rotation")
     assert now_there.published == gone.published
-    *_, first, second = stored(house)
+    *_, first, second = stored(installation)
     assert (first["principle"], first["reason"]) == (gone.principle, "wrong source")
-    assert datetime.fromisoformat(first["withdrawn"]) == house.now
+    assert datetime.fromisoformat(first["withdrawn"]) == installation.now
     assert (second["withdrawn"], second["reason"]) == (None, None)
 
 
-def test_a_replacement_has_an_id_of_its_own(house: Installation) -> None:
-    house.publish()
-    assert items(house)[0].id == "tag:127.0.0.1,2026:en/2026-11-22"
+def test_a_replacement_has_an_id_of_its_own(installation: Installation) -> None:
+    installation.publish()
+    assert items(installation)[0].id == "tag:127.0.0.1,2026:en/2026-11-22"
     for number in (2, 3):
-        withdraw(house)
-        ids = [item.id for item in items(house)]
+        withdraw(installation)
+        ids = [item.id for item in items(installation)]
         assert ids[0] == f"tag:127.0.0.1,2026:en/2026-11-22.{number}"
         assert ids[1] == "tag:127.0.0.1,2026:en/2026-11-21"
         assert len(ids) == 15
 
 
-def test_the_editor_chooses_what_takes_its_place(house: Installation) -> None:
-    house.publish()
-    yesterday = standing(house, TODAY - DAY).principle
-    assert withdraw(house, slug=yesterday) == yesterday
-    assert standing(house).principle == yesterday
+def test_the_editor_chooses_what_takes_its_place(installation: Installation) -> None:
+    installation.publish()
+    yesterday = standing(installation, TODAY - DAY).principle
+    assert withdraw(installation, slug=yesterday) == yesterday
+    assert standing(installation).principle == yesterday
 
 
 @pytest.mark.parametrize("choice", ["itself", "drafted", "nobody"])
 def test_what_cannot_be_shown_takes_no_place_and_nothing_is_withdrawn(
-    house: Installation, choice: str
+    installation: Installation, choice: str
 ) -> None:
-    house.load(exchange(principle("drafted", status="draft")))
-    house.publish()
-    before = stored(house)
-    slug = standing(house).principle if choice == "itself" else choice
+    installation.load(exchange(principle("drafted", status="draft")))
+    installation.publish()
+    before = stored(installation)
+    slug = standing(installation).principle if choice == "itself" else choice
     with pytest.raises(InputError, match=slug):
-        withdraw(house, slug=slug)
-    assert stored(house) == before
+        withdraw(installation, slug=slug)
+    assert stored(installation) == before
 
 
-def test_the_editor_may_leave_today_empty(house: Installation) -> None:
-    house.publish()
-    assert withdraw(house, replace=False) is None
-    assert house.publish() == []
+def test_the_editor_may_leave_today_empty(installation: Installation) -> None:
+    installation.publish()
+    assert withdraw(installation, replace=False) is None
+    assert installation.publish() == []
     with pytest.raises(WithdrawnError):
-        standing(house)
-    with house.open() as db:
-        view = editions.today(db, house.site(), house.now)
+        standing(installation)
+    with installation.open() as db:
+        view = editions.today(db, installation.site(), installation.now)
     assert view is not None
     assert view.showing.edition.date == TODAY - DAY
-    assert len(items(house)) == 14
+    assert len(items(installation)) == 14
     with pytest.raises(NotFoundError):
-        withdraw(house)
-    house.now += DAY
-    assert len(house.publish()) == 1
+        withdraw(installation)
+    installation.now += DAY
+    assert len(installation.publish()) == 1
 
 
-def test_a_past_edition_is_withdrawn_and_leaves_its_date_empty(house: Installation) -> None:
-    house.publish()
-    before = stored(house)
+def test_a_past_edition_is_withdrawn_and_leaves_its_date_empty(installation: Installation) -> None:
+    installation.publish()
+    before = stored(installation)
     day = TODAY - 5 * DAY
-    assert withdraw(house, day) is None
+    assert withdraw(installation, day) is None
     with pytest.raises(WithdrawnError):
-        standing(house, day)
-    assert f"tag:127.0.0.1,2026:en/{day}" not in [item.id for item in items(house)]
-    assert len(stored(house)) == len(before)
-    assert [row for row in before if row not in stored(house)] == [before[9]]
-    assert house.publish() == []
+        standing(installation, day)
+    assert f"tag:127.0.0.1,2026:en/{day}" not in [item.id for item in items(installation)]
+    assert len(stored(installation)) == len(before)
+    assert [row for row in before if row not in stored(installation)] == [before[9]]
+    assert installation.publish() == []
 
 
 @pytest.mark.parametrize("days", [-100, 1])
-def test_a_date_without_an_edition_cannot_be_withdrawn(house: Installation, days: int) -> None:
-    house.publish()
+def test_a_date_without_an_edition_cannot_be_withdrawn(
+    installation: Installation, days: int
+) -> None:
+    installation.publish()
     with pytest.raises(NotFoundError):
-        withdraw(house, TODAY + days * DAY)
+        withdraw(installation, TODAY + days * DAY)
 
 
 @pytest.mark.parametrize("reason", ["", " \n"])
-def test_a_withdrawal_needs_a_reason(house: Installation, reason: str) -> None:
-    house.publish()
-    before = stored(house)
+def test_a_withdrawal_needs_a_reason(installation: Installation, reason: str) -> None:
+    installation.publish()
+    before = stored(installation)
     with pytest.raises(InputError, match="reason"):
-        withdraw(house, reason=reason)
-    assert stored(house) == before
+        withdraw(installation, reason=reason)
+    assert stored(installation) == before
 
 
 def test_withdrawing_goes_through_the_library_and_then_leaves_the_day_empty(
-    house: Installation,
+    installation: Installation,
 ) -> None:
-    house.publish()
-    shown: list[str | None] = [standing(house).principle]
-    shown += [withdraw(house) for _ in NAMES]
+    installation.publish()
+    shown: list[str | None] = [standing(installation).principle]
+    shown += [withdraw(installation) for _ in NAMES]
     assert shown[-1] is None
     assert set(shown[:-1]) == set(NAMES)
     with pytest.raises(WithdrawnError):
-        standing(house)
+        standing(installation)
 
 
-def test_a_withdrawn_pin_does_not_come_back_the_same_day(house: Installation) -> None:
-    pin(house, TODAY, "p5")
-    house.publish()
-    assert withdraw(house) != "p5"
-    assert standing(house).why == "rotation"
+def test_a_withdrawn_pin_does_not_come_back_the_same_day(installation: Installation) -> None:
+    pin(installation, TODAY, "p5")
+    installation.publish()
+    assert withdraw(installation) != "p5"
+    assert standing(installation).why == "rotation"
 
 
-def test_what_was_withdrawn_has_had_its_turn(house: Installation) -> None:
-    house.publish()
-    gone = standing(house).principle
-    withdraw(house)
-    assert gone not in [item.principle for item in planned(house, 6)]
+def test_what_was_withdrawn_has_had_its_turn(installation: Installation) -> None:
+    installation.publish()
+    gone = standing(installation).principle
+    withdraw(installation)
+    assert gone not in [item.principle for item in planned(installation, 6)]
 
 
 def test_a_day_left_empty_does_not_count_as_the_day_before(install: Install) -> None:
@@ -541,43 +549,45 @@ def test_a_day_left_empty_does_not_count_as_the_day_before(install: Install) -> 
 # What stays, and what moves.
 
 
-def test_the_past_is_never_rewritten(house: Installation) -> None:
+def test_the_past_is_never_rewritten(installation: Installation) -> None:
     """Adding, retiring, drafting, correcting and pinning in mid-cycle change only what comes."""
-    house.publish()
+    installation.publish()
     for number in range(1, 30):
-        house.now += DAY
-        before = stored(house)
+        installation.now += DAY
+        before = stored(installation)
         slug = NAMES[number % len(NAMES)]
-        house.load(exchange(principle(f"new-{number}"), title=f"A Book, {number}"))
-        with house.open() as db:
+        installation.load(exchange(principle(f"new-{number}"), title=f"A Book, {number}"))
+        with installation.open() as db:
             status = ("retired", "draft", "published")[number // len(NAMES)]
-            library_exchange.revise(db, {"slug": slug, "status": status}, house.now)
+            library_exchange.revise(db, {"slug": slug, "status": status}, installation.now)
             library_exchange.revise(
-                db, {"slug": "p0", "texts": {"en": {"title": f"{number}"}}}, house.now
+                db, {"slug": "p0", "texts": {"en": {"title": f"{number}"}}}, installation.now
             )
-        pin(house, TODAY + number * DAY, f"new-{number}" if number % 2 else "p0")
-        house.publish()
-        assert stored(house)[:-1] == before
-    assert dates(house) == span(TODAY - 14 * DAY, TODAY + 29 * DAY)
+        pin(installation, TODAY + number * DAY, f"new-{number}" if number % 2 else "p0")
+        installation.publish()
+        assert stored(installation)[:-1] == before
+    assert dates(installation) == span(TODAY - 14 * DAY, TODAY + 29 * DAY)
 
 
-def test_a_retired_principle_keeps_its_editions_and_gets_no_more(house: Installation) -> None:
-    house.publish()
-    slug = standing(house).principle
-    before = items(house)
-    house.load(exchange(principle(slug, status="retired")))
-    assert items(house) == before
-    house.now += 40 * DAY
-    assert slug not in house.publish()
+def test_a_retired_principle_keeps_its_editions_and_gets_no_more(
+    installation: Installation,
+) -> None:
+    installation.publish()
+    slug = standing(installation).principle
+    before = items(installation)
+    installation.load(exchange(principle(slug, status="retired")))
+    assert items(installation) == before
+    installation.now += 40 * DAY
+    assert slug not in installation.publish()
 
 
-def test_new_principles_come_within_the_running_cycle(house: Installation) -> None:
-    house.publish()
-    cycle = standing(house).cycle
-    house.load(exchange(*(principle(f"new-{number}") for number in range(4))))
-    house.now += 13 * DAY
-    house.publish()
-    in_cycle = {row["principle"] for row in stored(house) if row["cycle"] == cycle}
+def test_new_principles_come_within_the_running_cycle(installation: Installation) -> None:
+    installation.publish()
+    cycle = standing(installation).cycle
+    installation.load(exchange(*(principle(f"new-{number}") for number in range(4))))
+    installation.now += 13 * DAY
+    installation.publish()
+    in_cycle = {row["principle"] for row in stored(installation) if row["cycle"] == cycle}
     assert in_cycle == {*NAMES, *(f"new-{number}" for number in range(4))}
 
 
@@ -600,27 +610,27 @@ def _change_kind(made: Installation, slug: str) -> None:
 
 @pytest.mark.parametrize("correct", [_revise_text, _import_text, _correct_source, _change_kind])
 def test_a_correction_keeps_id_and_date_and_moves_updated(
-    house: Installation, correct: Callable[[Installation, str], None]
+    installation: Installation, correct: Callable[[Installation, str], None]
 ) -> None:
-    house.publish()
-    rows, old = stored(house), items(house)[0]
-    house.now += timedelta(hours=2)
-    correct(house, standing(house).principle)
-    new = items(house)[0]
+    installation.publish()
+    rows, old = stored(installation), items(installation)[0]
+    installation.now += timedelta(hours=2)
+    correct(installation, standing(installation).principle)
+    new = items(installation)[0]
     assert (new.id, new.url, new.published) == (old.id, old.url, old.published)
-    assert (old.updated, new.updated) == (old.published, house.now)
-    assert stored(house) == rows
+    assert (old.updated, new.updated) == (old.published, installation.now)
+    assert stored(installation) == rows
 
 
-def test_a_correction_moves_only_what_its_readers_see(house: Installation) -> None:
-    house.publish()
-    before = {code: items(house, code) for code in ("en", "sv")}
-    house.now += timedelta(hours=2)
-    slug = standing(house).principle
-    house.load(exchange(principle(slug, texts={"sv": text(practice="Fråga.")})))
-    assert items(house, "en") == before["en"]
-    changed = [old for old in before["sv"] if old not in items(house, "sv")]
-    assert changed == [before["sv"][number] for number in _shown(house, slug)]
+def test_a_correction_moves_only_what_its_readers_see(installation: Installation) -> None:
+    installation.publish()
+    before = {code: items(installation, code) for code in ("en", "sv")}
+    installation.now += timedelta(hours=2)
+    slug = standing(installation).principle
+    installation.load(exchange(principle(slug, texts={"sv": text(practice="Fråga.")})))
+    assert items(installation, "en") == before["en"]
+    changed = [old for old in before["sv"] if old not in items(installation, "sv")]
+    assert changed == [before["sv"][number] for number in _shown(installation, slug)]
 
 
 def _shown(made: Installation, slug: str) -> list[int]:
@@ -629,17 +639,17 @@ def _shown(made: Installation, slug: str) -> list[int]:
     return [place for place, name in enumerate(newest_first) if name == slug]
 
 
-def test_importing_the_same_again_or_a_typo_moves_nothing(house: Installation) -> None:
-    house.publish()
-    before = [item.updated for item in items(house)]
-    house.now += timedelta(hours=2)
-    house.load(exchange(*map(principle, NAMES)))
-    slug = standing(house).principle
-    with house.open() as db:
+def test_importing_the_same_again_or_a_typo_moves_nothing(installation: Installation) -> None:
+    installation.publish()
+    before = [item.updated for item in items(installation)]
+    installation.now += timedelta(hours=2)
+    installation.load(exchange(*map(principle, NAMES)))
+    slug = standing(installation).principle
+    with installation.open() as db:
         changes = {"slug": slug, "texts": {"en": {"statement": "A typo less."}}}
-        library_exchange.revise(db, changes, house.now, minor=True)
-    assert [item.updated for item in items(house)] == before
-    assert items(house)[0].summary == "A typo less."
+        library_exchange.revise(db, changes, installation.now, minor=True)
+    assert [item.updated for item in items(installation)] == before
+    assert items(installation)[0].summary == "A typo less."
 
 
 @pytest.mark.parametrize(
@@ -699,13 +709,15 @@ def _publish_in_step(folder: Path, barrier: Barrier, report: Path) -> None:
 
 @pytest.mark.served
 def test_eight_processes_at_once_make_one_edition_of_each_date(
-    house: Installation, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(PROCESSES)
     reports = [tmp_path / f"{number}.json" for number in range(PROCESSES)]
     processes = [
-        context.Process(target=_publish_in_step, args=(house.config.instance, barrier, report))
+        context.Process(
+            target=_publish_in_step, args=(installation.config.instance, barrier, report)
+        )
         for report in reports
     ]
     for process in processes:
@@ -717,15 +729,15 @@ def test_eight_processes_at_once_make_one_edition_of_each_date(
     for rounds in zip(*told, strict=True):
         assert sum(bool(made) for made in rounds) == 1  # one was first, seven found nothing due
     made = sorted(day for rounds in told for days in rounds for day in days)
-    assert made == [row["date"] for row in stored(house)]
-    assert dates(house) == span(TODAY - 14 * DAY, TODAY + (ROUNDS - 1) * ROUNDS // 2 * DAY)
-    assert {(row["number"], row["withdrawn"]) for row in stored(house)} == {(1, None)}
+    assert made == [row["date"] for row in stored(installation)]
+    assert dates(installation) == span(TODAY - 14 * DAY, TODAY + (ROUNDS - 1) * ROUNDS // 2 * DAY)
+    assert {(row["number"], row["withdrawn"]) for row in stored(installation)} == {(1, None)}
 
 
-def test_a_replacement_for_another_day_than_today_is_refused(house: Installation) -> None:
-    house.publish()
-    site, day = house.site(), NOON.date() - DAY
-    with house.open() as db:
+def test_a_replacement_for_another_day_than_today_is_refused(installation: Installation) -> None:
+    installation.publish()
+    site, day = installation.site(), NOON.date() - DAY
+    with installation.open() as db:
         with pytest.raises(InputError, match="Only today’s edition"):
-            editions.withdraw(db, site, house.config, day, "A mistake", NOON, NAMES[0])
+            editions.withdraw(db, site, installation.config, day, "A mistake", NOON, NAMES[0])
         assert ledger.on(db, day) == ledger.before(db, NOON.date())

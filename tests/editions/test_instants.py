@@ -23,7 +23,7 @@ from feed import clock
 from feed.server import database_setup
 from tests.conftest import Installation, settings
 from tests.golden import FOLDER
-from tests.house import House
+from tests.mail_harness import MailHarness
 
 pytestmark = pytest.mark.slow
 
@@ -252,8 +252,8 @@ def test_the_weekly_email_of_4_january_is_of_week_53(
     made = at(ahead, "2027-01-02T12:00:00+01:00")
     config = replace(made.config, database=tmp_path / "devis.sqlite3")
     config.database.write_bytes(made.config.database.read_bytes())
-    home = House(config, made.now)
-    home.begin()
-    home.subscribe("anna@example.org", cadence="weekly", language="en")
-    (message,) = home.post("2027-01-04T07:00:05+01:00")
+    harness = MailHarness(config, made.now)
+    harness.start_due_runs()
+    harness.subscribe("anna@example.org", cadence="weekly", language="en")
+    (message,) = harness.new_messages("2027-01-04T07:00:05+01:00")
     assert str(message["Subject"]).startswith("Week 53:")

@@ -51,7 +51,7 @@ class Result:
 def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
     """Send so many letters in `folder`, and kill the sender so many times while it does."""
     chance = random.Random(seed)
-    environ = house(folder, letters)
+    environ = create_installation(folder, letters)
     with sink(folder / "taken") as port:
         environ["DEVIS_SMTP_URL"] = f"smtp://127.0.0.1:{port}"
         done, taken = 0, folder / "taken"
@@ -69,7 +69,7 @@ def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
     return result(folder, letters, done)
 
 
-def house(folder: Path, letters: int) -> dict[str, str]:
+def create_installation(folder: Path, letters: int) -> dict[str, str]:
     """An installation in which so many letters have become due within this hour."""
     environ = outside() | {
         "DEVIS_DATABASE": str(folder / "devis.sqlite3"),

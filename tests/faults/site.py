@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from tests.conftest import fetch, wait_until
-from tests.faults.house import House
+from tests.faults.installation import ServedInstallation
 
 DISK_MB = 24
 ACCEPTABLE = {200, 304, 503}
@@ -36,37 +36,39 @@ INSTANTS = (
 )
 
 
-def killed(house: House, chance: random.Random) -> None:
+def killed(installation: ServedInstallation, chance: random.Random) -> None:
     """`kill -9` of web, worker or all of it, while somebody saves and others read."""
-    house.start()
+    installation.start()
     over = threading.Event()
-    saving = threading.Thread(target=house.save)
-    reading = threading.Thread(target=_read_on, args=(house, over))
+    saving = threading.Thread(target=installation.save)
+    reading = threading.Thread(target=_read_on, args=(installation, over))
     for thread in (saving, reading):
         thread.start()
     time.sleep(chance.uniform(0, 1.5))
     victim = chance.choice(("web", "worker", "serve"))
     if victim == "serve":
-        house.kill()
-        house.start()
+        installation.kill()
+        installation.start()
     else:
-        for process, command in list(house.processes()):
+        for process, command in list(installation.processes()):
             if command == victim:
                 os.kill(process, signal.SIGKILL)
-        wait_until(lambda: {command for _, command in house.processes()} >= {"web", "worker"}, 60)
+        wait_until(
+            lambda: {command for _, command in installation.processes()} >= {"web", "worker"}, 60
+        )
     saving.join()
     over.set()
     reading.join()
-    wait_until(lambda: _status(house, "/healthz") == 200, 60)
-    _after(house)
+    wait_until(lambda: _status(installation, "/healthz") == 200, 60)
+    _after(installation)
 
 
-def full(house: House, chance: random.Random) -> None:
+def full(installation: ServedInstallation, chance: random.Random) -> None:
     """The disk is full, while somebody saves and others read; then there is room again."""
-    house.start()
-    house.save()
-    house.read()
-    filler = house.folder / "filler"
+    installation.start()
+    installation.save()
+    installation.read()
+    filler = installation.folder / "filler"
     with filler.open("wb", buffering=0) as file:
         try:
             while True:
@@ -74,70 +76,71 @@ def full(house: House, chance: random.Random) -> None:
         except OSError:
             pass
     for path in ("/en/feed.rss", "/sv/", f"/en/principles/?q={chance.random()}", "/healthz"):
-        _demand(house, path)
-    house.save()
+        _demand(installation, path)
+    installation.save()
     filler.unlink()
-    if not house.save():
-        house.losses.append("nothing can be saved though there is room again")
-    _after(house)
+    if not installation.save():
+        installation.losses.append("nothing can be saved though there is room again")
+    _after(installation)
 
 
-def readonly(house: House, chance: random.Random) -> None:
+def readonly(installation: ServedInstallation, chance: random.Random) -> None:
     """The disk can only be read: the start says so in a line; then it can be written again."""
-    house.start()
-    house.save()
-    house.stop()
-    _mount("-o", "remount,ro", str(house.folder))
+    installation.start()
+    installation.save()
+    installation.stop()
+    _mount("-o", "remount,ro", str(installation.folder))
     try:
-        done = house.devis("serve")
+        done = installation.devis("serve")
         if done.returncode != 1 or "Traceback" in done.stderr:
-            house.losses.append(f"a disk that is read-only: exit code {done.returncode}")
+            installation.losses.append(f"a disk that is read-only: exit code {done.returncode}")
     finally:
-        _mount("-o", "remount,rw", str(house.folder))
-    house.start()
-    _after(house)
+        _mount("-o", "remount,rw", str(installation.folder))
+    installation.start()
+    _after(installation)
 
 
-def corrupted(house: House, chance: random.Random) -> None:
+def corrupted(installation: ServedInstallation, chance: random.Random) -> None:
     """The database is written over: memory serves on, the next start refuses, a backup helps."""
-    house.start()
-    house.save()
-    house.devis("backup")
-    before = house.read()
-    size = house.database.stat().st_size
-    with house.database.open("r+b") as file:
+    installation.start()
+    installation.save()
+    installation.devis("backup")
+    before = installation.read()
+    size = installation.database.stat().st_size
+    with installation.database.open("r+b") as file:
         file.write(chance.randbytes(size))
     for name in ("-wal", "-shm"):
-        beside = house.database.with_name(house.database.name + name)
+        beside = installation.database.with_name(installation.database.name + name)
         if beside.exists():
             beside.write_bytes(chance.randbytes(beside.stat().st_size))
-    if house.read() != before:
-        house.losses.append("memory does not serve what was there")
-    house.stop()
-    done = house.devis("serve")
+    if installation.read() != before:
+        installation.losses.append("memory does not serve what was there")
+    installation.stop()
+    done = installation.devis("serve")
     if done.returncode != 1 or "devis restore" not in done.stderr:
-        house.losses.append(f"a damaged database: {done.stderr.strip() or 'it started'}")
-    for path in house.folder.glob("devis.sqlite3*"):
+        installation.losses.append(f"a damaged database: {done.stderr.strip() or 'it started'}")
+    for path in installation.folder.glob("devis.sqlite3*"):
         path.unlink()
     backup = max(
-        (house.folder / "backups").glob("*.sqlite3.gz"), key=lambda path: path.stat().st_mtime
+        (installation.folder / "backups").glob("*.sqlite3.gz"),
+        key=lambda path: path.stat().st_mtime,
     )
-    if house.devis("restore", str(backup)).returncode:
-        house.losses.append("the backup cannot be restored")
-    house.start()
-    _after(house)
+    if installation.devis("restore", str(backup)).returncode:
+        installation.losses.append("the backup cannot be restored")
+    installation.start()
+    _after(installation)
 
 
-def clock(house: House, chance: random.Random) -> None:
+def clock(installation: ServedInstallation, chance: random.Random) -> None:
     """The clock steps forward and back, across midnight and where the hour changes."""
-    house.start(NOW=chance.choice(INSTANTS))
+    installation.start(NOW=chance.choice(INSTANTS))
     time.sleep(chance.uniform(2, 5))
-    house.stop()
-    house.start(NOW=chance.choice(INSTANTS))
-    _after(house)
+    installation.stop()
+    installation.start(NOW=chance.choice(INSTANTS))
+    _after(installation)
 
 
-FAULTS: dict[str, tuple[Callable[[House, random.Random], None], int]] = {
+FAULTS: dict[str, tuple[Callable[[ServedInstallation, random.Random], None], int]] = {
     "kill -9 of web, worker or all": (killed, 18),
     "disk full": (full, 8),
     "disk read-only at the start": (readonly, 6),
@@ -151,35 +154,35 @@ def run(name: str, rounds: int, seed: int) -> list[str]:
     """So many rounds of a fault on one house; what was lost, in words."""
     fault, chance = FAULTS[name][0], random.Random(seed)
     with tempfile.TemporaryDirectory() as place, _folder(Path(place), name in DISKS) as folder:
-        house = House(folder)
+        installation = ServedInstallation(folder)
         try:
             for _ in range(rounds):
-                fault(house, chance)
+                fault(installation, chance)
         finally:
-            house.stop()
-    return house.losses
+            installation.stop()
+    return installation.losses
 
 
-def _after(house: House) -> None:
-    house.examine()
-    house.stop()
+def _after(installation: ServedInstallation) -> None:
+    installation.examine()
+    installation.stop()
 
 
-def _read_on(house: House, over: threading.Event) -> None:
+def _read_on(installation: ServedInstallation, over: threading.Event) -> None:
     while not over.is_set():
-        _status(house, "/en/feed.rss")
+        _status(installation, "/en/feed.rss")
         time.sleep(0.01)
 
 
-def _demand(house: House, path: str) -> None:
-    status = _status(house, path)
+def _demand(installation: ServedInstallation, path: str) -> None:
+    status = _status(installation, path)
     if status not in ACCEPTABLE:
-        house.losses.append(f"{path} is {status}")
+        installation.losses.append(f"{path} is {status}")
 
 
-def _status(house: House, path: str) -> int | None:
+def _status(installation: ServedInstallation, path: str) -> int | None:
     try:
-        return fetch(house.site + path).status
+        return fetch(installation.site + path).status
     except OSError:  # it is being killed
         return None
 

@@ -22,9 +22,9 @@ from pathlib import Path
 import click
 
 from feed.store.connection import opened
-from tests.broker import MailWorker, RedisServer, redis_server, start_worker
 from tests.conftest import ROOT
-from tests.faults.mail import CONNECTIONS, Result, Sink, house, result
+from tests.faults.mail import CONNECTIONS, Result, Sink, create_installation, result
+from tests.mail_workers import MailWorker, RedisServer, redis_server, start_worker
 
 WORKERS = 2
 AWAY = 2.0  # seconds
@@ -43,7 +43,7 @@ class Scene:
     rate: int
     chance: random.Random
     bound: int = 0
-    crew: list[MailWorker] = field(default_factory=list)
+    workers: list[MailWorker] = field(default_factory=list)
     brain: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -63,7 +63,7 @@ class Scene:
         self.brain = start_brain(self.folder, self.environ | {"DEVIS_BROKER_URL": self.store.url})
 
     def end(self) -> None:
-        for each in self.crew:
+        for each in self.workers:
             each.kill()
         if self.brain is not None:
             self.brain.terminate()
@@ -72,8 +72,8 @@ class Scene:
 
 def _worker(scene: Scene) -> None:
     number = scene.chance.randrange(WORKERS)
-    scene.crew[number].kill()
-    scene.crew[number] = scene.start_worker(number)
+    scene.workers[number].kill()
+    scene.workers[number] = scene.start_worker(number)
     scene.bound += CONNECTIONS
 
 
@@ -126,9 +126,11 @@ def run(
     with ExitStack() as stack:
         store = stack.enter_context(redis_server())
         sink = stack.enter_context(Sink(folder / "taken"))
-        scene = Scene(folder, house(folder, letters), store, sink, rate, random.Random(seed))
+        scene = Scene(
+            folder, create_installation(folder, letters), store, sink, rate, random.Random(seed)
+        )
         stack.callback(scene.end)
-        scene.crew = [scene.start_worker(number) for number in range(WORKERS)]
+        scene.workers = [scene.start_worker(number) for number in range(WORKERS)]
         scene.start_brain()
         taken, deadline = folder / "taken", time.monotonic() + 300 + letters / 100
         due, before = 0.0, 0

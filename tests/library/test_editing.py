@@ -18,7 +18,7 @@ from feed.model import Principle
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
 from tests.conftest import Installation
-from tests.staff import Desk
+from tests.desk_client import Desk
 
 Install = Callable[..., Installation]
 SLUG = "listen-first"
@@ -55,30 +55,30 @@ LIBRARY = {
 class Bench:
     """A desk, with what tests of drafting do at it."""
 
-    def __init__(self, house: Installation) -> None:
-        self.house = house
-        self.desk = Desk(house)
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.desk = Desk(installation)
 
     def working(self, slug: str = SLUG) -> WorkingCopy:
-        with self.house.open() as db:
+        with self.installation.open() as db:
             return editing.working(db, slug)
 
     def stored(self, slug: str = SLUG) -> Principle:
-        with self.house.open() as db:
+        with self.installation.open() as db:
             found = library.principle(db, slug)
         assert found is not None
         return found
 
     def history(self, slug: str = SLUG) -> list[Revision]:
-        with self.house.open() as db:
+        with self.installation.open() as db:
             return revisions.history(db, slug)
 
     def save(self, role: str, entry: Entry, base: int | None, **more: Any) -> Saved:
-        self.house.now += timedelta(minutes=1)
-        step = Transition(self.desk.person(role), **_popped(more))
-        with self.house.open() as db:
+        self.installation.now += timedelta(minutes=1)
+        step = Transition(self.desk.account(role), **_popped(more))
+        with self.installation.open() as db:
             old = None if base is None else editing.working(db, entry["slug"])
-            return editing.save(db, step, entry, old, self.house.now, base=base, **more)
+            return editing.save(db, step, entry, old, self.installation.now, base=base, **more)
 
     def write(self, role: str, language: str, slug: str = SLUG, /, **parts: Any) -> Saved:
         """Change parts of a text; those with `minor`, `act` or `languages` say how."""
@@ -93,16 +93,16 @@ class Bench:
         return self.save(role, {**found.entry, **parts}, found.revision)
 
     def act(self, role: str, act: str, slug: str = SLUG, **more: Any) -> Saved:
-        self.house.now += timedelta(minutes=1)
-        step = Transition(self.desk.person(role), cast(Act, act), **more)
-        with self.house.open() as db:
-            return editing.act(db, step, slug, self.house.now)
+        self.installation.now += timedelta(minutes=1)
+        step = Transition(self.desk.account(role), cast(Act, act), **more)
+        with self.installation.open() as db:
+            return editing.act(db, step, slug, self.installation.now)
 
     def states(self, slug: str = SLUG) -> dict[str, str]:
         return {code: text["state"] for code, text in self.working(slug).entry["texts"].items()}
 
     def version(self) -> int:
-        with self.house.open() as db:
+        with self.installation.open() as db:
             return meta.content_version(db)
 
 
@@ -122,7 +122,7 @@ def new(**parts: Any) -> Entry:
 @pytest.fixture
 def bench(install: Install) -> Bench:
     made = Bench(install())
-    made.house.load({"a.json": json.dumps(LIBRARY)})
+    made.installation.load({"a.json": json.dumps(LIBRARY)})
     return made
 
 
@@ -134,7 +134,7 @@ def test_a_new_principle_is_a_draft_named_after_its_title(bench: Bench) -> None:
     assert found.notes == "Ögon, inte blickar"
     (first,) = bench.history(saved.slug)
     assert (first.action, first.by, first.is_applied) == ("save", "Curator Åström", True)
-    assert bench.house.client().get("/sv/principles/hall-ogonen-oppna/").status_code == 404
+    assert bench.installation.client().get("/sv/principles/hall-ogonen-oppna/").status_code == 404
 
 
 def test_the_same_new_form_sent_twice_is_one_principle(bench: Bench) -> None:
@@ -178,9 +178,9 @@ def test_from_draft_to_published_with_who_and_when(bench: Bench) -> None:
     assert bench.states(slug) == {"sv": "review"}
     bench.act("editor", "approve", slug)
     assert bench.states(slug) == {"sv": "approved"}
-    assert bench.house.client().get(f"/sv/principles/{slug}/").status_code == 404
+    assert bench.installation.client().get(f"/sv/principles/{slug}/").status_code == 404
     bench.act("editor", "publish", slug)
-    assert bench.house.client().get(f"/sv/principles/{slug}/").status_code == 200
+    assert bench.installation.client().get(f"/sv/principles/{slug}/").status_code == 200
     bench.act("editor", "retire", slug)
     assert bench.stored(slug).status == "retired"
     steps = [(step.action, step.by) for step in reversed(bench.history(slug))]
@@ -258,7 +258,7 @@ def test_a_typo_is_one_whatever_else_waits(bench: Bench) -> None:
     bench.act("editor", "approve")
     found = bench.stored()
     assert (found.texts["sv"].statement, found.texts["sv"].corrected) == ("Lyssna längre!", None)
-    assert found.texts["en"].corrected == found.corrected == bench.house.now
+    assert found.texts["en"].corrected == found.corrected == bench.installation.now
 
 
 def test_a_mark_is_for_the_step_that_it_was_given_for(bench: Bench) -> None:
@@ -329,8 +329,8 @@ def test_differences_are_told_word_by_word() -> None:
 def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
     """They stand in no page, feed or answer of the API, but in an export."""
     bench.fields("editor", notes="Mind the verb")
-    bench.house.publish()
-    stranger = bench.house.client()
+    bench.installation.publish()
+    stranger = bench.installation.client()
     for path in (
         *(f"/en/principles/{SLUG}/", f"/sv/principles/{SLUG}/", "/sv/", "/sv/feed.json"),
         *("/sv/feed.atom", f"/api/v1/principles/{SLUG}", "/api/v1/today", "/sv/widget/"),
@@ -338,7 +338,7 @@ def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
         answer = stranger.get(path)
         assert answer.status_code == 200
         assert "Mind the verb" not in answer.text
-    with bench.house.open() as db:
+    with bench.installation.open() as db:
         assert exchange.export(db).principles[SLUG]["notes"] == "Mind the verb"
 
 
@@ -437,15 +437,15 @@ def test_saving_nothing_new_is_no_step(bench: Bench) -> None:
 
 
 def test_of_many_at_once_one_saves_and_the_others_hear_of_it(bench: Bench) -> None:
-    found, me = bench.working(), bench.desk.person("curator")
+    found, me = bench.working(), bench.desk.account("curator")
     heard: list[str] = []
 
     def save(number: int) -> None:
         texts = {**found.entry["texts"], "sv": {**SWEDISH, "title": f"Nummer {number}"}}
-        with bench.house.open() as db:
+        with bench.installation.open() as db:
             try:
                 entry = {**found.entry, "texts": texts}
-                editing.save(db, Transition(me), entry, found, bench.house.now)
+                editing.save(db, Transition(me), entry, found, bench.installation.now)
                 heard.append("saved")
             except ConflictError:
                 heard.append("conflict")
@@ -498,7 +498,7 @@ def test_a_new_source_comes_with_the_principle_once(bench: Bench) -> None:
     for name in ("f1", "f2"):
         saved = bench.save("curator", new(source=""), None, source=source, form=name)
         assert bench.stored(saved.slug).source == "ny-kalla"
-    with bench.house.open() as db:
+    with bench.installation.open() as db:
         assert library.sources(db)["ny-kalla"].texts["sv"].rights == "Citaträtt."
         assert len(library.sources(db)) == 3
 
@@ -534,10 +534,10 @@ def test_any_step_can_be_restored_as_a_new_one(bench: Bench) -> None:
 def test_an_import_leaves_what_waits_alone(bench: Bench) -> None:
     bench.write("curator", "sv", statement="Väntar.")
     change = {"principles": [{"slug": SLUG, "locator": "4"}]}
-    report = bench.house.load({"b.json": json.dumps(change)})["principles"]
+    report = bench.installation.load({"b.json": json.dumps(change)})["principles"]
     assert report.left_alone == [SLUG]
     assert bench.working().waiting
-    with bench.house.open() as db:
+    with bench.installation.open() as db:
         assert list(revisions.unapplied(db)) == [SLUG]
 
 
@@ -566,35 +566,35 @@ def test_slugs_are_made_of_titles(title: str, slug: str) -> None:
 
 def test_a_form_names_one_step_only(bench: Bench) -> None:
     bench.save("curator", new(), None, form="f1")
-    with bench.house.open() as db, pytest.raises(sqlite3.IntegrityError):
-        revisions.add(db, {"slug": SLUG}, bench.house.now, origin="desk", form="f1")
+    with bench.installation.open() as db, pytest.raises(sqlite3.IntegrityError):
+        revisions.add(db, {"slug": SLUG}, bench.installation.now, origin="desk", form="f1")
 
 
 @pytest.mark.parametrize("role", ["translator", "curator"])
 def test_what_was_taken_off_the_site_stays_as_it_was_on_the_pages_of_its_days(
     bench: Bench, role: str
 ) -> None:
-    bench.house.publish()
+    bench.installation.publish()
     bench.act("editor", "draft")
-    before = bench.house.client().get("/sv/2026-11-20/").text
+    before = bench.installation.client().get("/sv/2026-11-20/").text
     base = bench.working()
     texts = {**base.entry["texts"], "sv": {**SWEDISH, "statement": "Något helt annat."}}
     entry = {**base.entry, "texts": texts}
     if role == "curator":
         entry |= {"source": "book", "locator": "99"}
     assert bench.save(role, entry, base.revision).waiting
-    assert bench.house.client().get("/sv/2026-11-20/").text == before
+    assert bench.installation.client().get("/sv/2026-11-20/").text == before
     bench.act("editor", "approve")
-    assert "Något helt annat." in bench.house.client().get("/sv/2026-11-20/").text
+    assert "Något helt annat." in bench.installation.client().get("/sv/2026-11-20/").text
 
 
 def test_an_import_by_a_curator_leaves_the_pages_of_past_days_as_they_were(bench: Bench) -> None:
-    bench.house.publish()
+    bench.installation.publish()
     bench.act("editor", "draft")
     body = json.dumps({"principles": [{"slug": SLUG, "source": "book"}]}).encode()
     for role, refused in (("curator", True), ("editor", False)):
-        me = bench.desk.person(role)
-        with bench.house.open() as db:
-            number = uploads.add(db, me, "a.json", body, bench.house.now)
+        me = bench.desk.account(role)
+        with bench.installation.open() as db:
+            number = uploads.add(db, me, "a.json", body, bench.installation.now)
             plan = uploads.preview(db, me, number, overwrite=True).plan
         assert bool(plan.problems) is refused

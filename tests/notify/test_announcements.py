@@ -29,8 +29,8 @@ from feed.store import chat_posts, ledger
 from feed.store.connection import opened
 from tests.conftest import Command, Installation, answers, free_port, wait_until
 from tests.golden import FOLDER
-from tests.others import Others, Told, others, trickling
 from tests.publish.test_feeds import JSON_FEED, every_feed
+from tests.webhook_server import WebhookRequest, WebhookServer, endless_response, webhook_server
 
 SECRET = "s3cr3t"
 SUNDAY = "2026-11-22T12:00+01:00"
@@ -119,8 +119,8 @@ def small(install: Callable[..., Installation]) -> Installation:
 
 
 @pytest.fixture
-def world() -> Iterator[Others]:
-    with others() as made:
+def world() -> Iterator[WebhookServer]:
+    with webhook_server() as made:
         yield made
 
 
@@ -131,14 +131,14 @@ def place(small: Installation, hubs: tuple[str, ...] = (), hooks: tuple[str, ...
     return Place(made, datetime.fromisoformat(SUNDAY).astimezone(UTC))
 
 
-def paths(told: list[Told], origin: str = "http://127.0.0.1:8000") -> Counter[str]:
+def paths(request: list[WebhookRequest], origin: str = "http://127.0.0.1:8000") -> Counter[str]:
     """The feeds that a hub was told of, below the site's address."""
-    return Counter(each.topic.removeprefix(origin) for each in told)
+    return Counter(each.topic.removeprefix(origin) for each in request)
 
 
-def said(told: Told) -> tuple[str, str]:
+def said(request: WebhookRequest) -> tuple[str, str]:
     """Title and text of what came to a chat."""
-    body = json.loads(told.body)
+    body = json.loads(request.body)
     return body["title"], body["message"]
 
 
@@ -210,29 +210,29 @@ def test_a_hub_adds_its_name_to_a_feed_and_changes_nothing_else(
 
 
 def test_a_hub_is_pinged_once_about_each_feed_and_not_about_unchanged_ones(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
-    assert here.tell() == {"sent": len(world.came)}
+    assert here.tell() == {"sent": len(world.requests)}
     first = paths(world.take())
     assert set(first.values()) == {1}
     forms = {f"/{code}/feed.{form}" for code in ("en", "sv") for form in FORMATS}
     assert forms <= set(first)
     assert not [path for path in first if "/archive/" in path]
     assert here.later(seconds=4).tell() == here.at(SUNDAY, hours=11).tell() == {}
-    assert world.came == []
+    assert world.requests == []
 
 
-def test_what_a_hub_gets_is_a_form(small: Installation, world: Others) -> None:
+def test_what_a_hub_gets_is_a_form(small: Installation, world: WebhookServer) -> None:
     place(small, (world.hub,)).tell()
-    told = world.came[0]
-    assert told.path == "/hub"
-    assert told.headers["Content-Type"] == "application/x-www-form-urlencoded"
-    assert b"hub.mode=publish&" in told.body
+    request = world.requests[0]
+    assert request.path == "/hub"
+    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert b"hub.mode=publish&" in request.body
 
 
 def test_a_new_edition_is_told_of_in_the_feeds_that_have_it(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
     here.tell()
@@ -245,12 +245,12 @@ def test_a_new_edition_is_told_of_in_the_feeds_that_have_it(
     themes = here.rows("SELECT theme FROM principle_themes WHERE principle = ?", slug)
     names = ["feed", f"sources/{source}/feed", *(f"themes/{theme}/feed" for (theme,) in themes)]
     expected = {f"/{c}/{name}.{form}" for c in ("en", "sv") for name in names for form in FORMATS}
-    told = paths(world.take())
-    assert set(told) == expected
-    assert set(told.values()) == {1}
+    request = paths(world.take())
+    assert set(request) == expected
+    assert set(request.values()) == {1}
 
 
-def test_a_week_that_is_over_is_told_of(small: Installation, world: Others) -> None:
+def test_a_week_that_is_over_is_told_of(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -259,29 +259,31 @@ def test_a_week_that_is_over_is_told_of(small: Installation, world: Others) -> N
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-def test_a_withdrawal_is_told_of(small: Installation, world: Others, replaced: bool) -> None:
+def test_a_withdrawal_is_told_of(small: Installation, world: WebhookServer, replaced: bool) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
     here.later(minutes=1).withdraw("2026-11-22", replace=replaced)
     here.later(seconds=4).tell()
-    told = paths(world.take())
-    assert {f"/{c}/feed.{form}" for c in ("en", "sv") for form in FORMATS} <= set(told)
-    assert set(told.values()) == {1}
+    request = paths(world.take())
+    assert {f"/{c}/feed.{form}" for c in ("en", "sv") for form in FORMATS} <= set(request)
+    assert set(request.values()) == {1}
 
 
-def test_a_correction_is_told_of_where_it_can_be_seen(small: Installation, world: Others) -> None:
+def test_a_correction_is_told_of_where_it_can_be_seen(
+    small: Installation, world: WebhookServer
+) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
     here.later(minutes=1).revise("both", "sv", practice="Håll två.")
     here.later(seconds=4).tell()
-    told = set(paths(world.take()))
-    assert {"/sv/feed.rss", "/sv/sources/known/feed.atom", "/sv/themes/trust/feed.json"} <= told
-    assert not [path for path in told if path.startswith("/en/")]
+    request = set(paths(world.take()))
+    assert {"/sv/feed.rss", "/sv/sources/known/feed.atom", "/sv/themes/trust/feed.json"} <= request
+    assert not [path for path in request if path.startswith("/en/")]
 
 
-def test_changes_between_two_looks_are_one(small: Installation, world: Others) -> None:
+def test_changes_between_two_looks_are_one(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -292,14 +294,14 @@ def test_changes_between_two_looks_are_one(small: Installation, world: Others) -
 
 
 def test_a_feed_that_changed_while_its_hub_was_told_is_told_of_again(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
     once = iter([True])
 
-    def answer(told: Told) -> int:
+    def answer(request: WebhookRequest) -> int:
         if next(once, False):
             # And another process looks at what is due.
             here.later(minutes=1).revise("both", "sv", practice="Håll en till.")
@@ -318,9 +320,9 @@ def test_a_feed_that_changed_while_its_hub_was_told_is_told_of_again(
 
 @pytest.mark.parametrize(("status", "reason"), [(500, "500"), (404, "404"), (302, "302")])
 def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
-    small: Installation, world: Others, status: int, reason: str
+    small: Installation, world: WebhookServer, status: int, reason: str
 ) -> None:
-    world.answer = lambda told: status
+    world.answer = lambda request: status
     here = place(small, (world.hub,))
     number = here.tell()["deferred"]
     assert number == len(world.take())
@@ -329,7 +331,7 @@ def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
     assert here.later(seconds=1).tell() == {"deferred": number}
     assert here.later(minutes=3, seconds=59).tell() == {}
     assert here.later(seconds=1).tell() == {"deferred": number}
-    assert {told.path for told in world.take()} == {"/hub"}  # a redirect is not followed
+    assert {request.path for request in world.take()} == {"/hub"}  # a redirect is not followed
     here.at(SUNDAY, days=1, minutes=2)
     assert here.rows("SELECT count(*) FROM pings WHERE state = 'failed'") == [(0,)]
     here.tell()
@@ -339,13 +341,13 @@ def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
 
 
 def test_a_hub_that_was_away_is_told_what_is_new_by_then(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     dead = f"http://127.0.0.1:{free_port()}/hub"
     here = place(small, (dead, world.hub))
-    told = here.tell()
-    assert told["deferred"] == 1  # one knock, and all that waits behind it waits
-    assert told["sent"] == len(world.take())
+    request = here.tell()
+    assert request["deferred"] == 1  # one knock, and all that waits behind it waits
+    assert request["sent"] == len(world.take())
     assert here.rows("SELECT DISTINCT state, reason FROM pings WHERE hub = ?", dead) == [
         ("due", "no connection")
     ]
@@ -357,10 +359,10 @@ def test_a_hub_that_was_away_is_told_what_is_new_by_then(
 
 @pytest.mark.slow
 def test_a_silent_hub_is_tried_once_a_round(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(websub, "SOCKET_TIMEOUT", 1.0)
-    world.answer = lambda told: None
+    world.answer = lambda request: None
     here = place(small, (world.hub,))
     assert here.tell() == {"deferred": 1}
     assert len(world.take()) == 1
@@ -369,11 +371,14 @@ def test_a_silent_hub_is_tried_once_a_round(
 
 def test_a_hub_that_never_ends_its_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websub, "TOTAL_TIMEOUT", 0.5)
-    with trickling() as address, pytest.raises(websub.HubSilentError, match="no answer in time"):
+    with (
+        endless_response() as address,
+        pytest.raises(websub.HubSilentError, match="no answer in time"),
+    ):
         websub.ping(address, "http://127.0.0.1/feed.rss")
 
 
-def test_a_ping_of_a_dead_worker_is_retried(small: Installation, world: Others) -> None:
+def test_a_ping_of_a_dead_worker_is_retried(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -391,14 +396,14 @@ def test_a_ping_of_a_dead_worker_is_retried(small: Installation, world: Others) 
 
 
 def test_a_new_edition_is_posted_once_to_each_chat_in_its_language(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, hooks=(world.hook("en"), f"sv={world.hook('sv')}"))
     assert here.tell() == {"sent": 2}
     with opened(here.config.database) as db:
         site = editions.settle(db, here.config, here.now)
         showing = editions.on(db, site, date(2026, 11, 22), here.now).showing
-    found = {told.path: said(told) for told in world.take()}
+    found = {request.path: said(request) for request in world.take()}
     for code in ("en", "sv"):
         title, text = found[f"/{code}"]
         wanted = message.render(site, code, showing)
@@ -412,16 +417,16 @@ def test_a_new_edition_is_posted_once_to_each_chat_in_its_language(
     assert len(world.take()) == 2
 
 
-def test_days_gone_by_are_not_posted(small: Installation, world: Others) -> None:
+def test_days_gone_by_are_not_posted(small: Installation, world: WebhookServer) -> None:
     """Neither those before the first start, nor those that the machine was down."""
     here = place(small, hooks=(world.hook("a"),))
     assert here.tell() == {"sent": 1}
     here.at("2026-11-27T15:00+01:00").tell()
-    assert [said(told)[1][-11:] for told in world.take()] == ["2026-11-22/", "2026-11-27/"]
+    assert [said(request)[1][-11:] for request in world.take()] == ["2026-11-22/", "2026-11-27/"]
     assert [row[0] for row in here.posts()] == ["2026-11-22", "2026-11-27"]
 
 
-def test_a_replacement_is_a_new_edition(small: Installation, world: Others) -> None:
+def test_a_replacement_is_a_new_edition(small: Installation, world: WebhookServer) -> None:
     here = place(small, hooks=(world.hook("a"),))
     here.tell()
     before = said(world.take()[0])
@@ -431,19 +436,21 @@ def test_a_replacement_is_a_new_edition(small: Installation, world: Others) -> N
     assert here.later(minutes=1).tell() == {}
 
 
-def test_what_was_withdrawn_before_it_was_posted_is_not(small: Installation, world: Others) -> None:
-    world.answer = lambda told: 500
+def test_what_was_withdrawn_before_it_was_posted_is_not(
+    small: Installation, world: WebhookServer
+) -> None:
+    world.answer = lambda request: 500
     here = place(small, hooks=(world.hook("a"),))
     assert here.tell() == {"deferred": 1}
     here.withdraw("2026-11-22")
-    world.answer = lambda told: 204
+    world.answer = lambda request: 204
     assert here.later(minutes=2).tell() == {}
     assert len(world.take()) == 1
     assert here.posts() == [("2026-11-22", 1, "skipped", 1, "withdrawn")]
 
 
 def test_what_is_withdrawn_just_after_it_was_claimed_is_not_posted_under_its_name(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = place(small, hooks=(world.hook("a"),))
     claim = chat_posts.claim
@@ -460,7 +467,7 @@ def test_what_is_withdrawn_just_after_it_was_claimed_is_not_posted_under_its_nam
     assert [row[1:3] for row in here.posts()] == [(1, "skipped"), (2, "sent")]
 
 
-def test_a_correction_is_not_posted_again(small: Installation, world: Others) -> None:
+def test_a_correction_is_not_posted_again(small: Installation, world: WebhookServer) -> None:
     here = place(small, hooks=(world.hook("a"),))
     here.tell()
     here.later(minutes=1).revise(here.slug("2026-11-22"), "en", practice="Another.")
@@ -469,23 +476,25 @@ def test_a_correction_is_not_posted_again(small: Installation, world: Others) ->
 
 @pytest.mark.parametrize("status", [500, 404, 302])
 def test_a_chat_that_refuses_is_tried_again_with_growing_pauses(
-    small: Installation, world: Others, status: int
+    small: Installation, world: WebhookServer, status: int
 ) -> None:
-    world.answer = lambda told: status
+    world.answer = lambda request: status
     here = place(small, hooks=(world.hook("a"),))
     assert here.tell() == {"deferred": 1}
     assert here.later(seconds=59).tell() == {}
     assert here.later(seconds=1).tell() == {"deferred": 1}
     assert here.later(minutes=4).tell() == {"deferred": 1}
     assert here.later(minutes=14).tell() == {}
-    world.answer = lambda told: 200
+    world.answer = lambda request: 200
     assert here.later(minutes=1).tell() == {"sent": 1}
-    assert [told.path for told in world.take()] == ["/a"] * 4
+    assert [request.path for request in world.take()] == ["/a"] * 4
     assert here.posts() == [("2026-11-22", 1, "sent", 4, None)]
 
 
-def test_it_is_given_up_when_the_next_day_has_come(small: Installation, world: Others) -> None:
-    world.answer = lambda told: 500 if told.path == "/bad" else 204
+def test_it_is_given_up_when_the_next_day_has_come(
+    small: Installation, world: WebhookServer
+) -> None:
+    world.answer = lambda request: 500 if request.path == "/bad" else 204
     here = place(small, hooks=(world.hook("bad"), world.hook("good")))
     assert here.tell() == {"deferred": 1, "sent": 1}
     assert here.at(MONDAY).tell() == {"deferred": 1, "sent": 1}
@@ -500,19 +509,19 @@ def test_a_chat_that_was_down_gets_it_when_it_is_up(small: Installation) -> None
     here = place(small, hooks=(f"json://127.0.0.1:{port}/a",))
     assert here.tell() == {"deferred": 1}
     assert here.posts() == [("2026-11-22", 1, "due", 1, "no connection")]
-    with others(port=port) as up:
+    with webhook_server(port=port) as up:
         assert here.later(minutes=1).tell() == {"sent": 1}
-        assert len(up.came) == 1
+        assert len(up.requests) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [None, 504])
 def test_a_post_that_may_have_arrived_is_not_repeated(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     """Better none than two."""
     monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
-    world.answer = lambda told: status
+    world.answer = lambda request: status
     here = place(small, hooks=(world.hook("a"),))
     assert here.tell() == {"failed": 1}
     assert here.at(SUNDAY, hours=3).tell() == {}
@@ -524,29 +533,29 @@ def test_a_post_that_may_have_arrived_is_not_repeated(
 @pytest.mark.slow
 @pytest.mark.parametrize("status", [None, 500, 302])
 def test_an_address_that_asks_to_be_tried_again_is_tried_once(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, status: int | None
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch, status: int | None
 ) -> None:
     monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
-    world.answer = lambda told: status
+    world.answer = lambda request: status
     wishes = "?retry=3&wait=0.1&optional=yes&redirect=yes&rto=60"
     assert place(small, hooks=(world.hook("a") + wishes,)).tell() == {
         "deferred" if status else "failed": 1
     }
-    assert [told.path for told in world.take()] == ["/a"]
+    assert [request.path for request in world.take()] == ["/a"]
 
 
 def test_a_chat_that_never_ends_its_answer_is_left(
     small: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat, "TOTAL_TIMEOUT", 0.5)
-    with trickling() as address:
+    with endless_response() as address:
         here = place(small, hooks=(address.replace("http:", "json:"),))
         assert here.tell() == {"failed": 1}
     assert here.posts() == [("2026-11-22", 1, "failed", 1, "no answer in time")]
 
 
 def test_a_post_of_a_dead_worker_is_not_repeated(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it came through, nobody knows: it is not posted again."""
 
@@ -564,11 +573,11 @@ def test_a_post_of_a_dead_worker_is_not_repeated(
     assert here.posts() == [("2026-11-22", 1, "claimed", 1, None)]
     assert here.later(minutes=1).tell() == here.later(minutes=2).tell() == {}
     assert here.posts() == [("2026-11-22", 1, "failed", 1, "interrupted")]
-    assert world.came == []
+    assert world.requests == []
 
 
 def test_two_workers_at_once_post_and_ping_nothing_twice(
-    small: Installation, world: Others
+    small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,), tuple(world.hook(str(n)) for n in range(4)))
     together = threading.Barrier(4)
@@ -582,23 +591,25 @@ def test_two_workers_at_once_post_and_ping_nothing_twice(
         thread.start()
     for thread in threads:
         thread.join()
-    told = world.take()
-    posted = Counter(each.path for each in told if each.path != "/hub")
+    request = world.take()
+    posted = Counter(each.path for each in request if each.path != "/hub")
     assert posted == {f"/{n}": 1 for n in range(4)}
-    assert set(paths([each for each in told if each.path == "/hub"]).values()) == {1}
+    assert set(paths([each for each in request if each.path == "/hub"]).values()) == {1}
 
 
-def test_a_stop_ends_it_between_two(small: Installation, world: Others) -> None:
+def test_a_stop_ends_it_between_two(small: Installation, world: WebhookServer) -> None:
     stop = threading.Event()
-    world.answer = lambda told: stop.set() or 204  # type: ignore[func-returns-value]
+    world.answer = lambda request: stop.set() or 204  # type: ignore[func-returns-value]
     here = place(small, (world.hub,), (world.hook("a"), world.hook("b")))
     assert here.tell(stop) == {"sent": 1}
     assert len(here.tell()) == 1
-    assert Counter(told.path for told in world.take())["/a"] == 1
+    assert Counter(request.path for request in world.take())["/a"] == 1
 
 
-def test_a_chat_removed_from_the_settings_gets_no_posts(small: Installation, world: Others) -> None:
-    world.answer = lambda told: 500
+def test_a_chat_removed_from_the_settings_gets_no_posts(
+    small: Installation, world: WebhookServer
+) -> None:
+    world.answer = lambda request: 500
     here = place(small, hooks=(world.hook("a"),))
     here.tell()
     here.config = replace(here.config, webhooks=())
@@ -607,7 +618,7 @@ def test_a_chat_removed_from_the_settings_gets_no_posts(small: Installation, wor
     assert len(world.take()) == 1
 
 
-def test_telling_flushes_no_page(small: Installation, world: Others) -> None:
+def test_telling_flushes_no_page(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,), (world.hook("a"),))
     version = "SELECT value FROM meta WHERE key = 'content_version'"
     before = here.rows(version)
@@ -719,7 +730,7 @@ def test_the_beginning_of_a_line_makes_no_markup(text: str) -> None:
     assert set(re.findall(r"<(\w+)", read_as_markdown(message.escaped(text)))) == {"p"}
 
 
-def test_a_text_in_another_language_says_so(small: Installation, world: Others) -> None:
+def test_a_text_in_another_language_says_so(small: Installation, world: WebhookServer) -> None:
     here = place(small, hooks=(world.hook("a"),))
     slug = here.slug("2026-11-22")
     with opened(here.config.database) as db:
@@ -799,19 +810,19 @@ def test_an_address_that_apprise_cannot_use_is_told_by_its_number(
 @pytest.mark.parametrize("answer", [204, 500, 302, None])
 def test_no_secret_is_in_the_log_or_in_the_database(
     small: Installation,
-    world: Others,
+    world: WebhookServer,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     answer: int | None,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(chat, "SOCKET_TIMEOUT", 1.0)
-    world.answer = lambda told: answer
+    world.answer = lambda request: answer
     hidden = f"{SECRET}-path"
     address = f"{world.hook(hidden)}?+X-Token={SECRET}"
     here = place(small, hooks=(address, f"json://{SECRET}:x@127.0.0.1:{free_port()}/{hidden}"))
     here.tell()
-    assert any(SECRET in told.path for told in world.take())
+    assert any(SECRET in request.path for request in world.take())
     with opened(here.config.database) as db:
         dumped = "\n".join(db.conn.iterdump())
     files = [p for p in here.config.instance.rglob("*") if p.is_file()]
@@ -845,17 +856,17 @@ def test_a_chat_is_called_by_its_service_and_by_a_host_that_is_one(
 # The command line and the worker, on the real clock
 
 
-def given(world: Others) -> dict[str, Any]:
+def given(world: WebhookServer) -> dict[str, Any]:
     return {"WEBSUB_HUBS": world.hub, "WEBHOOKS": f"sv={world.hook('sv')} {world.hook('en')}"}
 
 
 def test_the_command_sends_once_and_tells_what_became_of_it(
-    command: Command, world: Others
+    command: Command, world: WebhookServer
 ) -> None:
     command("init")
-    world.answer = lambda told: 500 if told.path == "/sv" else 204
+    world.answer = lambda request: 500 if request.path == "/sv" else 204
     done = command("hub", "send", **given(world))
-    pinged = Counter(told.path for told in world.take())
+    pinged = Counter(request.path for request in world.take())
     assert pinged["/en"] == pinged["/sv"] == 1
     assert done.stdout.strip() in (
         f"1 deferred, {pinged['/hub'] + 1} sent",
@@ -889,16 +900,16 @@ def test_a_wrong_address_stops_the_start(command: Command, verb: tuple[str, ...]
 
 @pytest.mark.served
 def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
-    command: Command, world: Others
+    command: Command, world: WebhookServer
 ) -> None:
     command("init")
-    world.answer = lambda told: None
+    world.answer = lambda request: None
     hooks: dict[str, Any] = {"WEBHOOKS": world.hook("a")}
     process = command.start("hub", "send", **hooks)
-    wait_until(lambda: len(world.came) == 1, 30)
+    wait_until(lambda: len(world.requests) == 1, 30)
     process.kill()
     process.communicate(timeout=15)
-    world.answer = lambda told: 204
+    world.answer = lambda request: 204
     database = command.folder / "instance" / "devis.sqlite3"
     assert command("hub", "send", **hooks).stdout == "Nothing.\n"
     with opened(database) as db:
@@ -906,12 +917,12 @@ def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
         db.execute("UPDATE posts SET at = '2026-01-01T00:00:00+00:00'")  # a good while later
     assert command("hub", "send", **hooks).stdout == "Nothing.\n"
     assert ": failed (interrupted)" in command("hub", "status").stdout
-    assert len(world.came) == 1
+    assert len(world.requests) == 1
 
 
 @pytest.mark.served
 def test_a_worker_tells_others_and_a_second_start_is_silent(
-    command: Command, world: Others
+    command: Command, world: WebhookServer
 ) -> None:
     command("init")
     said_by_them = ""
@@ -919,27 +930,29 @@ def test_a_worker_tells_others_and_a_second_start_is_silent(
         process = command.start("worker", **given(world))
         try:
             if not said_by_them:
-                wait_until(lambda: {"/en", "/sv"} <= {told.path for told in world.came}, 30)
+                wait_until(
+                    lambda: {"/en", "/sv"} <= {request.path for request in world.requests}, 30
+                )
                 wait_until(lambda: "sent" in command("hub", "status").stdout, 30)
             else:
                 threading.Event().wait(7)
         finally:
             process.terminate()
             said_by_them += process.communicate(timeout=30)[0]
-    told = Counter(each.path for each in world.take())
-    assert (told["/en"], told["/sv"]) == (1, 1)
+    request = Counter(each.path for each in world.take())
+    assert (request["/en"], request["/sv"]) == (1, 1)
     assert "announced: " in said_by_them
     assert SECRET not in said_by_them
 
 
 @pytest.mark.served
-def test_a_silent_chat_holds_no_edition_up(command: Command, world: Others) -> None:
+def test_a_silent_chat_holds_no_edition_up(command: Command, world: WebhookServer) -> None:
     """The site is served with today's edition while a chat keeps the worker waiting."""
-    world.answer = lambda told: None
+    world.answer = lambda request: None
     port = str(free_port())
     process = command.start("serve", PORT=port, WEB_WORKERS="1", **given(world))
     try:
-        wait_until(lambda: len(world.came) > 0, 30)
+        wait_until(lambda: len(world.requests) > 0, 30)
         with_edition = f"http://127.0.0.1:{port}/healthz"
         wait_until(lambda: answers(with_edition), 30)
     finally:
@@ -950,7 +963,7 @@ def test_a_silent_chat_holds_no_edition_up(command: Command, world: Others) -> N
 
 
 def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
-    small: Installation, world: Others, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from filelock import FileLock
 
@@ -964,10 +977,10 @@ def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
     assert len(world.take()) == 1
 
 
-def test_a_stand_by_tells_nobody(small: Installation, world: Others, tmp_path: Path) -> None:
+def test_a_stand_by_tells_nobody(small: Installation, world: WebhookServer, tmp_path: Path) -> None:
     from filelock import FileLock
 
     here = place(small, hooks=(world.hook("a"),))
     lock = FileLock(tmp_path / "lock")
     worker.AnnounceJob(here.config, still(here.now), lock, threading.Event()).tick()
-    assert world.came == []
+    assert world.requests == []

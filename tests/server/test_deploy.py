@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from tests.conftest import ROOT, Answer, Command, answers, fetch, free_port, outside, wait_until
-from tests.needs import program
+from tests.required_programs import program
 
 DEPLOY = ROOT / "docs" / "deploy"
 UNITS = [

@@ -47,7 +47,7 @@ from tests.conftest import (
     wait_until,
 )
 from tests.digests.test_digest_command import MONDAY, SEVEN, enter
-from tests.house import WISHES, links, parse
+from tests.mail_harness import PREFERENCES, links, parse
 
 Install = Callable[..., Installation]
 HOST = "http://devis.test"
@@ -87,7 +87,7 @@ def signing_up(installation: Installation, stop: threading.Event, numbers: list[
     """Strangers sign up, one after the other, as fast as the database takes them."""
     while not stop.is_set():
         with installation.open() as db:
-            given = {**WISHES, "address": f"new{len(numbers)}@example.org"}
+            given = {**PREFERENCES, "address": f"new{len(numbers)}@example.org"}
             site = installation.site()
             config, now = installation.config, installation.now
             subscriptions.sign_up(db, site, config, given, "/en/subscribe/", now)

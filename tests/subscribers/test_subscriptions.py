@@ -21,31 +21,31 @@ from feed.store.connection import connect
 from feed.subscribers import forms
 from feed.web import subscribe, subscription_form
 from tests.conftest import NOON, Installation, settings
-from tests.door import Door, door_of
-from tests.house import WISHES
+from tests.mail_harness import PREFERENCES
+from tests.site_client import SiteClient, site_client
 from tests.web.test_http import parsed
 
 KINDS = ("known", "unknown", "pending", "left", "suspended")
 
 
 @pytest.fixture
-def door(install: Callable[..., Installation]) -> Door:
-    return door_of(install())
+def client(install: Callable[..., Installation]) -> SiteClient:
+    return site_client(install())
 
 
 @pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> Door:
-    """The door for those who change nothing; Anna gets letters there."""
+def still(tmp_path_factory: pytest.TempPathFactory) -> SiteClient:
+    """A site that the tests do not change; Anna is subscribed."""
     made = Installation(settings(tmp_path_factory.mktemp("still"), SIGNUP_RATE="100000"))
     database_setup.create(made.config, Clock(NOON))
-    door = door_of(made)
-    door.person("known")
-    return door
+    client = site_client(made)
+    client.make_subscriber("known")
+    return client
 
 
-def dump(door: Door) -> list[str]:
+def dump(client: SiteClient) -> list[str]:
     """Everything that the database holds."""
-    db: Database = connect(door.house.config.database)
+    db: Database = connect(client.harness.config.database)
     try:
         return list(db.conn.iterdump())
     finally:
@@ -60,235 +60,242 @@ def words(answer: TestResponse) -> str:
 # The way of a subscriber
 
 
-def test_a_visitor_signs_up_and_confirms(door: Door) -> None:
-    answer = door.sign_up("Anna@Example.org", cadence="daily", days="workdays", hour="6")
+def test_a_visitor_signs_up_and_confirms(client: SiteClient) -> None:
+    answer = client.sign_up("Anna@Example.org", cadence="daily", days="workdays", hour="6")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/en/subscribe/sent/")
-    assert "Look in your mailbox" in words(door.get("/en/subscribe/sent/"))
-    assert door.notices() == [("Anna@example.org", "confirm")]
+    assert "Look in your mailbox" in words(client.get("/en/subscribe/sent/"))
+    assert client.notices() == [("Anna@example.org", "confirm")]
 
-    confirm = door.link("anna@example.org", "confirm") + "/confirm"
-    asked = words(door.get(confirm))
+    confirm = client.link("anna@example.org", "confirm") + "/confirm"
+    asked = words(client.get(confirm))
     assert "Monday to Friday at 06:00 (Europe/Stockholm), in English" in asked
     assert "A…@example.org" in asked
-    assert door.found("anna@example.org").status == "pending"
+    assert client.subscriber("anna@example.org").status == "pending"
 
-    answer = door.post(confirm)
+    answer = client.post(confirm)
     assert (answer.status_code, answer.headers["Location"]) == (303, confirm)
-    assert door.found("anna@example.org").status == "active"
-    done = door.get(confirm)
+    assert client.subscriber("anna@example.org").status == "active"
+    done = client.get(confirm)
     assert "on Monday 23 November 2026 at 06:00 (Europe/Stockholm)" in words(done)
-    assert f'{door.link("anna@example.org", "letter")}/"' in done.text
+    assert f'{client.link("anna@example.org", "letter")}/"' in done.text
 
-    before = dump(door)
-    assert door.post(confirm).status_code == 303
-    assert dump(door) == before
+    before = dump(client)
+    assert client.post(confirm).status_code == 303
+    assert dump(client) == before
 
 
-def test_a_subscriber_changes_and_pauses(door: Door) -> None:
-    anna = door.person("known")
-    home = door.link(anna, "letter") + "/"
-    page = door.get(home)
+def test_a_subscriber_changes_and_pauses(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    harness = client.link(anna, "letter") + "/"
+    page = client.get(harness)
     assert 'value="7" selected' in page.text
     assert "on Monday 23 November 2026 at 07:00" in words(page)
 
-    wishes = {**WISHES, "cadence": "weekly", "hour": "18", "timezone": "Asia/Kolkata"}
-    answer = door.post(home, {**wishes, "paused_until": "2026-12-09"})
-    assert (answer.status_code, answer.headers["Location"]) == (303, home + "?saved=1")
-    page = door.get(home + "?saved=1")
+    preferences = {**PREFERENCES, "cadence": "weekly", "hour": "18", "timezone": "Asia/Kolkata"}
+    answer = client.post(harness, {**preferences, "paused_until": "2026-12-09"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, harness + "?saved=1")
+    page = client.get(harness + "?saved=1")
     assert "Saved." in words(page)
     assert "Paused until Wednesday 9 December 2026." in words(page)
     assert "on Monday 14 December 2026 at 18:00 (Asia/Kolkata)" in words(page)
     assert 'value="2026-12-09"' in page.text
 
-    door.post(home, {**wishes, "paused_until": ""})
-    assert "Paused" not in words(door.get(home))
-    assert door.found(anna).paused_until is None
+    client.post(harness, {**preferences, "paused_until": ""})
+    assert "Paused" not in words(client.get(harness))
+    assert client.subscriber(anna).paused_until is None
 
 
-def test_a_pause_that_is_over_does_not_stand_in_the_way(door: Door) -> None:
-    anna = door.person("known")
-    home = door.link(anna, "letter") + "/"
-    door.post(home, {**WISHES, "paused_until": "2026-11-25"})
-    door.set(NOON + timedelta(days=9))
-    page = door.get(home)
+def test_a_pause_that_is_over_does_not_stand_in_the_way(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    harness = client.link(anna, "letter") + "/"
+    client.post(harness, {**PREFERENCES, "paused_until": "2026-11-25"})
+    client.set_time(NOON + timedelta(days=9))
+    page = client.get(harness)
     assert "Paused" not in words(page)
     assert 'name="paused_until" value=""' in page.text
-    assert door.post(home, {**WISHES, "hour": "8", "paused_until": ""}).status_code == 303
+    assert client.post(harness, {**PREFERENCES, "hour": "8", "paused_until": ""}).status_code == 303
 
 
-def test_a_subscriber_leaves_and_comes_back(door: Door) -> None:
-    anna = door.person("known")
-    home = door.link(anna, "letter")
-    asked = door.get(home + "/unsubscribe")
+def test_a_subscriber_leaves_and_comes_back(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    harness = client.link(anna, "letter")
+    asked = client.get(harness + "/unsubscribe")
     assert "Once a week instead" in words(asked)
-    assert door.found(anna).status == "active"
-    done = door.post(home + "/unsubscribe")
+    assert client.subscriber(anna).status == "active"
+    done = client.post(harness + "/unsubscribe")
     assert done.status_code == 200
     assert "You get no more letters" in words(done)
-    assert door.found(anna).status == "left"
-    assert "You get no more letters" in words(door.get(home + "/unsubscribe"))
-    assert "You have unsubscribed" in words(door.get(home + "/"))
+    assert client.subscriber(anna).status == "left"
+    assert "You get no more letters" in words(client.get(harness + "/unsubscribe"))
+    assert "You have unsubscribed" in words(client.get(harness + "/"))
 
-    answer = door.post(home + "/resume")
-    assert (answer.status_code, answer.headers["Location"]) == (303, home + "/?resumed=1")
-    assert door.found(anna).status == "active"
-    assert "The letters are coming again." in words(door.get(home + "/?resumed=1"))
+    answer = client.post(harness + "/resume")
+    assert (answer.status_code, answer.headers["Location"]) == (303, harness + "/?resumed=1")
+    assert client.subscriber(anna).status == "active"
+    assert "The letters are coming again." in words(client.get(harness + "/?resumed=1"))
 
 
-def test_once_a_week_is_offered_beside_leaving(door: Door) -> None:
-    anna = door.person("known", days="workdays", hour="9")
-    home = door.link(anna, "letter")
-    door.post(home + "/", {**WISHES, "days": "workdays", "hour": "9", "paused_until": "2026-12-01"})
-    form = re.findall(
-        r'<input type="hidden" name="(\w+)" value="([^"]*)">', door.get(home + "/unsubscribe").text
+def test_once_a_week_is_offered_beside_leaving(client: SiteClient) -> None:
+    anna = client.make_subscriber("known", days="workdays", hour="9")
+    harness = client.link(anna, "letter")
+    client.post(
+        harness + "/",
+        {**PREFERENCES, "days": "workdays", "hour": "9", "paused_until": "2026-12-01"},
     )
-    assert door.post(home + "/", dict(form)).headers["Location"] == home + "/?saved=1"
-    found = door.found(anna)
+    form = re.findall(
+        r'<input type="hidden" name="(\w+)" value="([^"]*)">',
+        client.get(harness + "/unsubscribe").text,
+    )
+    assert client.post(harness + "/", dict(form)).headers["Location"] == harness + "/?saved=1"
+    found = client.subscriber(anna)
     assert (found.status, found.preferences.cadence, found.preferences.hour) == (
         *("active", "weekly"),
         9,
     )
     assert found.paused_until is not None
-    assert "Once a week instead" not in words(door.get(home + "/unsubscribe"))
+    assert "Once a week instead" not in words(client.get(harness + "/unsubscribe"))
 
 
-def test_a_pause_ends_with_leaving(door: Door) -> None:
+def test_a_pause_ends_with_leaving(client: SiteClient) -> None:
     """Who starts again wants letters now."""
-    anna = door.person("known")
-    home = door.link(anna, "letter")
-    door.post(home + "/", {**WISHES, "paused_until": "2027-06-01"})
-    door.post(home + "/unsubscribe")
-    page = door.post(home + "/resume")
-    assert "Paused" not in words(door.get(page.headers["Location"]))
-    assert "on Monday 23 November 2026 at 07:00" in words(door.get(home + "/"))
+    anna = client.make_subscriber("known")
+    harness = client.link(anna, "letter")
+    client.post(harness + "/", {**PREFERENCES, "paused_until": "2027-06-01"})
+    client.post(harness + "/unsubscribe")
+    page = client.post(harness + "/resume")
+    assert "Paused" not in words(client.get(page.headers["Location"]))
+    assert "on Monday 23 November 2026 at 07:00" in words(client.get(harness + "/"))
 
 
 @pytest.mark.parametrize("kind", ["left", "suspended"])
-def test_an_unsubscribed_person_sees_that_and_may_resume(door: Door, kind: str) -> None:
-    anna = door.person(kind)
-    home = door.link(anna, "letter")
-    page = door.get(home + "/")
+def test_an_unsubscribed_person_sees_that_and_may_resume(client: SiteClient, kind: str) -> None:
+    anna = client.make_subscriber(kind)
+    harness = client.link(anna, "letter")
+    page = client.get(harness + "/")
     assert "Start again" in words(page)
     assert 'name="cadence"' not in page.text
-    door.post(home + "/resume")
-    assert door.found(anna).status == "active"
+    client.post(harness + "/resume")
+    assert client.subscriber(anna).status == "active"
 
 
-def test_who_never_confirmed_cannot_start_from_a_letter(door: Door) -> None:
-    anna = door.person("pending")
-    home = door.link(anna, "letter")
-    assert "Start again" not in words(door.get(home + "/"))
-    door.post(home + "/resume")
-    assert door.found(anna).status == "pending"
+def test_who_never_confirmed_cannot_start_from_a_letter(client: SiteClient) -> None:
+    anna = client.make_subscriber("pending")
+    harness = client.link(anna, "letter")
+    assert "Start again" not in words(client.get(harness + "/"))
+    client.post(harness + "/resume")
+    assert client.subscriber(anna).status == "pending"
 
 
-def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(door: Door) -> None:
-    anna = door.person("left")
-    door.sign_up(anna)
-    home = door.link(anna, "letter")
-    assert "Start again" in words(door.get(home + "/"))
-    door.post(home + "/resume")
-    assert door.found(anna).status == "active"
+def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(client: SiteClient) -> None:
+    anna = client.make_subscriber("left")
+    client.sign_up(anna)
+    harness = client.link(anna, "letter")
+    assert "Start again" in words(client.get(harness + "/"))
+    client.post(harness + "/resume")
+    assert client.subscriber(anna).status == "active"
 
 
-def test_a_subscriber_takes_everything_along_and_is_forgotten(door: Door) -> None:
-    anna = door.person("known")
-    letter = door.link(anna, "letter")
-    answer = door.post(letter + "/private")
+def test_a_subscriber_takes_everything_along_and_is_forgotten(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    letter = client.link(anna, "letter")
+    answer = client.post(letter + "/private")
     assert answer.headers["Location"] == letter + "/?mailed=1"
-    assert "look in the mailbox of a…@example.org" in words(door.get(letter + "/?mailed=1"))
-    assert door.notices() == [(anna, "private")]
+    assert "look in the mailbox of a…@example.org" in words(client.get(letter + "/?mailed=1"))
+    assert client.notices() == [(anna, "private")]
 
-    private = door.link(anna, "private")
-    page = door.get(private + "/")
+    private = client.link(anna, "private")
+    page = client.get(private + "/")
     assert anna in words(page)
     assert f'href="{letter}/"' in page.text
-    export = door.get(private + "/export")
+    export = client.get(private + "/export")
     assert export.headers["Content-Disposition"] == 'attachment; filename="devis.json"'
     assert export.headers["Content-Type"] == "application/json"
     held = json.loads(export.text)
     assert (held["address"], held["status"]) == (anna, "active")
 
-    assert "Erase everything?" in words(door.get(private + "/erase"))
-    assert door.found(anna)
-    gone = door.post(private + "/erase")
+    assert "Erase everything?" in words(client.get(private + "/erase"))
+    assert client.subscriber(anna)
+    gone = client.post(private + "/erase")
     assert gone.status_code == 200
     assert "It is all gone" in words(gone)
-    assert door.house.rows("SELECT * FROM subscribers") == []
+    assert client.harness.rows("SELECT * FROM subscribers") == []
     for path in (letter + "/", private + "/", private + "/export", letter + "/unsubscribe"):
-        assert door.get(path).status_code == 404
-    one_click = door.post(letter + "/unsubscribe", {"List-Unsubscribe": "One-Click"})
+        assert client.get(path).status_code == 404
+    one_click = client.post(letter + "/unsubscribe", {"List-Unsubscribe": "One-Click"})
     assert one_click.status_code == 200
     assert "It is all gone" in words(one_click)
 
 
-def test_a_private_link_works_for_an_hour(door: Door) -> None:
-    private = door.link(door.person("known"), "private")
-    door.set(NOON + timedelta(minutes=59))
-    assert door.get(private + "/").status_code == 200
-    door.set(NOON + timedelta(minutes=61))
+def test_a_private_link_works_for_an_hour(client: SiteClient) -> None:
+    private = client.link(client.make_subscriber("known"), "private")
+    client.set_time(NOON + timedelta(minutes=59))
+    assert client.get(private + "/").status_code == 200
+    client.set_time(NOON + timedelta(minutes=61))
     for path in ("/", "/export", "/erase"):
-        assert door.get(private + path).status_code == 404
-    assert door.post(private + "/erase").status_code == 404
+        assert client.get(private + path).status_code == 404
+    assert client.post(private + "/erase").status_code == 404
 
 
-def test_a_subscriber_moves(door: Door) -> None:
-    anna = door.person("known")
-    private = door.link(anna, "private")
-    answer = door.post(private + "/address", {"address": "anna@new.example"})
+def test_a_subscriber_moves(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    private = client.link(anna, "private")
+    answer = client.post(private + "/address", {"address": "anna@new.example"})
     assert (answer.status_code, answer.headers["Location"]) == (303, private + "/?asked=1")
-    assert "Look in the new mailbox" in words(door.get(private + "/?asked=1"))
-    assert door.notices() == [(anna, "move")]
-    move = door.link(anna, "move") + "/move"
-    asked = words(door.get(move))
+    assert "Look in the new mailbox" in words(client.get(private + "/?asked=1"))
+    assert client.notices() == [(anna, "move")]
+    move = client.link(anna, "move") + "/move"
+    asked = words(client.get(move))
     assert "a…@new.example" in asked
     assert "no longer to a…@example.org" in asked
-    assert door.found(anna)
-    assert door.post(move).headers["Location"] == move
-    assert door.found("anna@new.example").status == "active"
-    assert "The letters have moved" in words(door.get(move))
-    before = dump(door)
-    door.post(move)
-    assert dump(door) == before
+    assert client.subscriber(anna)
+    assert client.post(move).headers["Location"] == move
+    assert client.subscriber("anna@new.example").status == "active"
+    assert "The letters have moved" in words(client.get(move))
+    before = dump(client)
+    client.post(move)
+    assert dump(client) == before
 
 
-def test_a_change_of_address_does_not_reveal_other_subscribers(door: Door) -> None:
-    anna, bo = door.person("known"), door.person("known", "bo@example.org")
-    private = door.link(anna, "private")
+def test_a_change_of_address_does_not_reveal_other_subscribers(client: SiteClient) -> None:
+    anna, bo = client.make_subscriber("known"), client.make_subscriber("known", "bo@example.org")
+    private = client.link(anna, "private")
     said = []
     for address in (bo, "nobody@example.org"):
-        answer = door.post(private + "/address", {"address": address})
-        page, held = door.get(private + "/?asked=1"), door.get(private + "/export")
+        answer = client.post(private + "/address", {"address": address})
+        page, held = client.get(private + "/?asked=1"), client.get(private + "/export")
         said.append(
             (answer.status_code, answer.data, page.data, held.text.replace(address, "<address>"))
         )
     assert said[0] == said[1]
-    assert door.notices() == [(bo, "known"), (anna, "move")]
+    assert client.notices() == [(bo, "known"), (anna, "move")]
 
 
-def test_an_address_that_was_left_can_be_moved_to(door: Door) -> None:
-    anna, work = door.person("known"), door.person("left", "anna@work.example")
-    door.post(door.link(anna, "private") + "/address", {"address": work})
-    assert door.notices() == [(anna, "move")]
-    door.post(door.link(anna, "move") + "/move")
-    assert door.found(work).status == "active"
-    assert len(door.house.rows("SELECT * FROM subscribers")) == 1
+def test_an_address_that_was_left_can_be_moved_to(client: SiteClient) -> None:
+    anna, work = (
+        client.make_subscriber("known"),
+        client.make_subscriber("left", "anna@work.example"),
+    )
+    client.post(client.link(anna, "private") + "/address", {"address": work})
+    assert client.notices() == [(anna, "move")]
+    client.post(client.link(anna, "move") + "/move")
+    assert client.subscriber(work).status == "active"
+    assert len(client.harness.rows("SELECT * FROM subscribers")) == 1
 
 
 # What is agreed to, and in which language
 
 
-def test_the_proof_is_what_the_pages_said(door: Door) -> None:
+def test_the_proof_is_what_the_pages_said(client: SiteClient) -> None:
     """The form is in English, the letters in Swedish: each step is kept as it was shown."""
-    form = html.unescape(door.get("/en/subscribe/").text)
+    form = html.unescape(client.get("/en/subscribe/").text)
     offered = "Send me letters from Devis: as I have chosen here. I can stop them at any time."
     assert f"<q>{offered}</q>" in form
-    door.sign_up("anna@example.org", language="sv")
-    confirm = door.link("anna@example.org", "confirm") + "/confirm"
-    shown = re.search("<q>(.*)</q>", html.unescape(door.get(confirm).text))
+    client.sign_up("anna@example.org", language="sv")
+    confirm = client.link("anna@example.org", "confirm") + "/confirm"
+    shown = re.search("<q>(.*)</q>", html.unescape(client.get(confirm).text))
     assert shown
-    door.post(confirm)
-    (asked, confirmed) = door.house.rows(
+    client.post(confirm)
+    (asked, confirmed) = client.harness.rows(
         "SELECT c.act, c.language, w.wording, c.source FROM consents c"
         " JOIN wordings w ON w.id = c.wording ORDER BY c.id"
     )
@@ -301,30 +308,32 @@ def test_the_proof_is_what_the_pages_said(door: Door) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
-def test_pages_behind_a_link_speak_the_language_of_the_letters(door: Door, language: str) -> None:
-    anna = door.person("known", language=language)
-    letter, private = door.link(anna, "letter"), door.link(anna, "private")
+def test_pages_behind_a_link_speak_the_language_of_the_letters(
+    client: SiteClient, language: str
+) -> None:
+    anna = client.make_subscriber("known", language=language)
+    letter, private = client.link(anna, "letter"), client.link(anna, "private")
     paths = [letter + "/", letter + "/unsubscribe", private + "/", private + "/erase"]
     for path in paths:
-        page = parsed(door.get(path, Accept_Language="de, sv;q=0.1, en;q=0.2").data)
+        page = parsed(client.get(path, Accept_Language="de, sv;q=0.1, en;q=0.2").data)
         assert page.get("lang") == language
         links = {link.get("href") for link in page.iterfind(".//nav//a")}
         assert f"/{language}/" in links
-    wrong = door.post(letter + "/", {**WISHES, "language": "xx"})
+    wrong = client.post(letter + "/", {**PREFERENCES, "language": "xx"})
     assert parsed(wrong.data).get("lang") == language
-    assert parsed(door.post(letter + "/unsubscribe").data).get("lang") == language
+    assert parsed(client.post(letter + "/unsubscribe").data).get("lang") == language
 
 
-def test_only_the_private_page_shows_the_whole_address(door: Door) -> None:
-    anna = door.person("known")
-    letter = door.link(anna, "letter")
-    pages = [door.get(letter + path) for path in ("/", "/?mailed=1", "/unsubscribe")]
-    pages += [door.post(letter + "/", {"address": anna}), door.post(letter + "/unsubscribe")]
-    pages += [door.get(letter + "/")]
+def test_only_the_private_page_shows_the_whole_address(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    letter = client.link(anna, "letter")
+    pages = [client.get(letter + path) for path in ("/", "/?mailed=1", "/unsubscribe")]
+    pages += [client.post(letter + "/", {"address": anna}), client.post(letter + "/unsubscribe")]
+    pages += [client.get(letter + "/")]
     for page in pages:
         assert "a…@example.org" in page.text
         assert anna not in page.text
-    assert anna in door.get(door.link(anna, "private") + "/").text
+    assert anna in client.get(client.link(anna, "private") + "/").text
 
 
 # One answer for everybody
@@ -336,24 +345,26 @@ def seen(answer: TestResponse) -> tuple[str, bytes, str]:
     return answer.status, answer.data, str(headers)
 
 
-def test_the_response_does_not_reveal_who_is_subscribed(door: Door) -> None:
+def test_the_response_does_not_reveal_who_is_subscribed(client: SiteClient) -> None:
     said = set()
-    for address in [door.person(kind, f"{kind}@example.org") for kind in KINDS]:
-        answer = door.sign_up(address)
-        sent = door.get(answer.headers["Location"])
+    for address in [client.make_subscriber(kind, f"{kind}@example.org") for kind in KINDS]:
+        answer = client.sign_up(address)
+        sent = client.get(answer.headers["Location"])
         said |= {seen(answer), seen(sent)}
     assert len(said) == 2
-    mailed = dict(reversed(door.notices()))
+    mailed = dict(reversed(client.notices()))
     assert mailed["known@example.org"] == "known"
     assert {mailed[f"{kind}@example.org"] for kind in KINDS if kind != "known"} == {"confirm"}
 
 
-def test_a_program_that_fills_in_everything_gets_the_same_answer_and_nothing(door: Door) -> None:
-    answer = door.sign_up("anna@example.org")
-    before = dump(door)
-    trapped = door.sign_up("bo@example.org", comment="https://spam.example")
+def test_a_program_that_fills_in_everything_gets_the_same_answer_and_nothing(
+    client: SiteClient,
+) -> None:
+    answer = client.sign_up("anna@example.org")
+    before = dump(client)
+    trapped = client.sign_up("bo@example.org", comment="https://spam.example")
     assert seen(trapped) == seen(answer)
-    assert dump(door) == before
+    assert dump(client) == before
 
 
 @pytest.mark.parametrize(
@@ -370,23 +381,23 @@ def test_a_program_that_fills_in_everything_gets_the_same_answer_and_nothing(doo
     ],
 )
 def test_a_form_that_was_not_fetched_here_comes_back_filled_in(
-    door: Door, spoil: Callable[[str], str]
+    client: SiteClient, spoil: Callable[[str], str]
 ) -> None:
-    stamp = spoil(door.stamp())
-    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
-    comes_back_filled(door, answer)
+    stamp = spoil(client.form_stamp())
+    answer = client.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
+    comes_back_filled(client, answer)
 
 
-def test_a_form_may_stay_open_for_a_day(door: Door) -> None:
-    stamp = door.stamp()
-    door.set(NOON + timedelta(hours=23, minutes=59))
-    assert door.sign_up("bo@example.org", stamp=stamp).status_code == 303
-    door.set(NOON + timedelta(days=1, minutes=1))
-    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
-    comes_back_filled(door, answer)
+def test_a_form_may_stay_open_for_a_day(client: SiteClient) -> None:
+    stamp = client.form_stamp()
+    client.set_time(NOON + timedelta(hours=23, minutes=59))
+    assert client.sign_up("bo@example.org", stamp=stamp).status_code == 303
+    client.set_time(NOON + timedelta(days=1, minutes=1))
+    answer = client.sign_up("anna@example.org", stamp=stamp, hour="9", cadence="weekly")
+    comes_back_filled(client, answer)
 
 
-def comes_back_filled(door: Door, answer: TestResponse) -> None:
+def comes_back_filled(client: SiteClient, answer: TestResponse) -> None:
     """With what was typed, and a stamp that will do."""
     assert answer.status_code == 422
     assert "The form had been open for too long" in words(answer)
@@ -395,7 +406,7 @@ def comes_back_filled(door: Door, answer: TestResponse) -> None:
     assert 'value="weekly" checked' in answer.text
     fresh = re.search(r'name="stamp" value="([^"]+)"', answer.text)
     assert fresh
-    assert door.sign_up("anna@example.org", stamp=fresh[1]).status_code == 303
+    assert client.sign_up("anna@example.org", stamp=fresh[1]).status_code == 303
 
 
 # What people, and others, type
@@ -412,7 +423,7 @@ def comes_back_filled(door: Door, answer: TestResponse) -> None:
     ],
     ids=lambda address: ascii(address)[:40],
 )
-def test_a_faulty_address_is_told_at_its_field(still: Door, address: str) -> None:
+def test_a_faulty_address_is_told_at_its_field(still: SiteClient, address: str) -> None:
     before = dump(still)
     answer = still.sign_up(address, hour="9", cadence="weekly")
     assert answer.status_code == 422
@@ -448,9 +459,9 @@ def test_a_faulty_address_is_told_at_its_field(still: Door, address: str) -> Non
         ("日本@例え.jp", "日本@例え.jp"),
     ],
 )
-def test_every_sound_address_is_taken(door: Door, typed: str, kept: str) -> None:
-    assert door.sign_up(typed).status_code == 303
-    assert door.house.rows("SELECT address FROM subscribers") == [(kept,)]
+def test_every_sound_address_is_taken(client: SiteClient, typed: str, kept: str) -> None:
+    assert client.sign_up(typed).status_code == 303
+    assert client.harness.rows("SELECT address FROM subscribers") == [(kept,)]
 
 
 @pytest.mark.parametrize(
@@ -467,11 +478,11 @@ def test_every_sound_address_is_taken(door: Door, typed: str, kept: str) -> None
     ],
     ids=lambda text: ascii(text)[:30],
 )
-def test_a_faulty_choice_is_told_at_its_field(still: Door, name: str, value: str) -> None:
+def test_a_faulty_choice_is_told_at_its_field(still: SiteClient, name: str, value: str) -> None:
     before = dump(still)
     for answer in (
         still.sign_up("anna@example.org", **{name: value}),
-        still.post("/en/subscribe/", {**fields_without(name), "stamp": still.stamp()}),
+        still.post("/en/subscribe/", {**fields_without(name), "stamp": still.form_stamp()}),
     ):
         assert answer.status_code == 422
         page = parsed(answer.data)
@@ -484,12 +495,12 @@ def test_a_faulty_choice_is_told_at_its_field(still: Door, name: str, value: str
 
 
 def fields_without(name: str) -> dict[str, str]:
-    given = {**WISHES, "address": "anna@example.org"}
+    given = {**PREFERENCES, "address": "anna@example.org"}
     return {key: value for key, value in given.items() if key != name}
 
 
-def test_an_empty_form_tells_everything_at_once(door: Door) -> None:
-    answer = door.post("/en/subscribe/", {"stamp": door.stamp()})
+def test_an_empty_form_tells_everything_at_once(client: SiteClient) -> None:
+    answer = client.post("/en/subscribe/", {"stamp": client.form_stamp()})
     summary = parsed(answer.data).find(".//*[@id='summary']")
     assert summary is not None
     assert [link.get("href") for link in summary.iterfind(".//a")] == [
@@ -505,10 +516,10 @@ def test_an_empty_form_tells_everything_at_once(door: Door) -> None:
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_a_faulty_pause_is_told_at_its_field(still: Door, until: str) -> None:
-    home = still.link("anna@example.org", "letter") + "/"
+def test_a_faulty_pause_is_told_at_its_field(still: SiteClient, until: str) -> None:
+    harness = still.link("anna@example.org", "letter") + "/"
     before = dump(still)
-    answer = still.post(home, {**WISHES, "hour": "9", "paused_until": until})
+    answer = still.post(harness, {**PREFERENCES, "hour": "9", "paused_until": until})
     assert answer.status_code == 422
     field = parsed(answer.data).find(".//input[@id='paused_until']")
     assert field is not None
@@ -522,7 +533,7 @@ def test_a_faulty_pause_is_told_at_its_field(still: Door, until: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "anna", "b\x00o@example.org", "x" * 10_000])
-def test_a_faulty_new_address_is_told_at_its_field(still: Door, address: str) -> None:
+def test_a_faulty_new_address_is_told_at_its_field(still: SiteClient, address: str) -> None:
     private = still.link("anna@example.org", "private")
     before = dump(still)
     answer = still.post(private + "/address", {"address": address} if address else {})
@@ -544,7 +555,7 @@ def test_a_faulty_new_address_is_told_at_its_field(still: Door, address: str) ->
         ("", b""),
     ],
 )
-def test_malformed_form_data_gets_a_client_error(still: Door, kind: str, body: bytes) -> None:
+def test_malformed_form_data_gets_a_client_error(still: SiteClient, kind: str, body: bytes) -> None:
     letter = still.link("anna@example.org", "letter")
     for path in ("/en/subscribe/", letter + "/"):
         answer = Client(still.cache).post(path, data=body, content_type=kind)
@@ -568,56 +579,62 @@ def test_malformed_form_data_gets_a_client_error(still: Door, kind: str, body: b
         "anna@example.org;",
     ],
 )
-def test_an_address_may_be_pasted_with_what_surrounds_it(door: Door, pasted: str) -> None:
-    assert door.sign_up(pasted).status_code == 303
-    assert door.notices() == [("anna@example.org", "confirm")]
+def test_an_address_may_be_pasted_with_what_surrounds_it(client: SiteClient, pasted: str) -> None:
+    assert client.sign_up(pasted).status_code == 303
+    assert client.notices() == [("anna@example.org", "confirm")]
 
 
 def test_only_the_domains_that_are_set_can_subscribe(
     install: Callable[..., Installation],
 ) -> None:
-    door = door_of(install(), mail_domains=("example.org", "example.com"))
-    assert "example.org and example.com" in words(door.get("/en/subscribe/"))
-    answer = door.sign_up("anna@elsewhere.example")
+    client = site_client(install(), mail_domains=("example.org", "example.com"))
+    assert "example.org and example.com" in words(client.get("/en/subscribe/"))
+    answer = client.sign_up("anna@elsewhere.example")
     assert answer.status_code == 422
     assert 'aria-describedby="address-hint address-wrong"' in answer.text
-    assert door.sign_up("anna@example.com").status_code == 303
-    private = door.link(door.person("known"), "private")
-    assert "example.org and example.com" in words(door.get(private + "/"))
-    assert door.post(private + "/address", {"address": "a@b.example"}).status_code == 422
+    assert client.sign_up("anna@example.com").status_code == 303
+    private = client.link(client.make_subscriber("known"), "private")
+    assert "example.org and example.com" in words(client.get(private + "/"))
+    assert client.post(private + "/address", {"address": "a@b.example"}).status_code == 422
 
 
 # Mail scanners, and mail programs
 
 
-def everywhere(door: Door) -> list[str]:
+def everywhere(client: SiteClient) -> list[str]:
     """Every address of every kind of subscriber, with a token that opens it."""
     paths = []
     for kind in ("known", "pending", "left", "suspended"):
-        address = door.person(kind, f"{kind}@example.org")
-        letter, private = door.link(address, "letter"), door.link(address, "private")
-        paths += [letter + "/", letter + "/unsubscribe", door.link(address, "confirm") + "/confirm"]
+        address = client.make_subscriber(kind, f"{kind}@example.org")
+        letter, private = client.link(address, "letter"), client.link(address, "private")
+        paths += [
+            letter + "/",
+            letter + "/unsubscribe",
+            client.link(address, "confirm") + "/confirm",
+        ]
         paths += [private + "/", private + "/export", private + "/erase"]
-    door.post(door.link("known@example.org", "private") + "/address", {"address": "k@new.example"})
-    paths.append(door.link("known@example.org", "move") + "/move")
+    client.post(
+        client.link("known@example.org", "private") + "/address", {"address": "k@new.example"}
+    )
+    paths.append(client.link("known@example.org", "move") + "/move")
     return paths
 
 
 @pytest.mark.slow
-def test_a_scanner_that_follows_every_link_changes_nothing(door: Door) -> None:
-    paths = everywhere(door)
-    before = dump(door)
+def test_a_scanner_that_follows_every_link_changes_nothing(client: SiteClient) -> None:
+    paths = everywhere(client)
+    before = dump(client)
     for path in paths * 2:
-        got, head = door.get(path), Client(door.cache).head(path)
+        got, head = client.get(path), Client(client.cache).head(path)
         assert got.status_code == head.status_code == 200
         assert head.data == b""
         for more in ("?saved=1&resumed=1&mailed=1&asked=1", "?List-Unsubscribe=One-Click"):
-            door.get(path + more)
+            client.get(path + more)
     for path in paths:
         base = path.rsplit("/", 1)[0]
         for act in ("resume", "private", "address"):
-            assert door.get(f"{base}/{act}").status_code == 405
-    assert dump(door) == before
+            assert client.get(f"{base}/{act}").status_code == 405
+    assert dump(client) == before
 
 
 @pytest.mark.parametrize(
@@ -636,27 +653,27 @@ def test_a_scanner_that_follows_every_link_changes_nothing(door: Door) -> None:
     ],
 )
 def test_one_click_in_a_mail_program_unsubscribes_at_once(
-    door: Door, kind: str | None, body: bytes
+    client: SiteClient, kind: str | None, body: bytes
 ) -> None:
-    anna = door.person("known")
-    path = door.link(anna, "letter") + "/unsubscribe"
-    answer = Client(door.cache).post(path, data=body, content_type=kind)
+    anna = client.make_subscriber("known")
+    path = client.link(anna, "letter") + "/unsubscribe"
+    answer = Client(client.cache).post(path, data=body, content_type=kind)
     assert answer.status_code == 200
     assert "Set-Cookie" not in answer.headers
-    assert door.found(anna).status == "left"
-    before = dump(door)
-    assert Client(door.cache).post(path, data=body, content_type=kind).status_code == 200
-    assert dump(door) == before
+    assert client.subscriber(anna).status == "left"
+    before = dump(client)
+    assert Client(client.cache).post(path, data=body, content_type=kind).status_code == 200
+    assert dump(client) == before
 
 
 # Tokens
 
 
-def spoilt(door: Door) -> dict[str, str]:
+def spoilt(client: SiteClient) -> dict[str, str]:
     """Tokens that open nothing, by what is wrong with them."""
-    anna = door.person("known")
-    letter = door.link(anna, "letter").rpartition("/")[2]
-    number = door.found(anna).id
+    anna = client.make_subscriber("known")
+    letter = client.link(anna, "letter").rpartition("/")[2]
+    number = client.subscriber(anna).id
     return {
         "forged": letter[:-1] + ("a" if letter[-1] != "a" else "b"),
         "of another": written((number + 1).to_bytes(6) + raw(letter)[6:]),
@@ -695,84 +712,90 @@ PATHS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_token_that_is_not_ours_leads_to_a_page_with_ways_on(door: Door, method: str) -> None:
-    bad = spoilt(door)
-    before = dump(door)
+def test_a_token_that_is_not_ours_leads_to_a_page_with_ways_on(
+    client: SiteClient, method: str
+) -> None:
+    bad = spoilt(client)
+    before = dump(client)
     for what, token in bad.items():
         for verb, path in PATHS:
             if verb == method:
                 address = f"/subscription/{token}/{path}"
-                answer = door.get(address) if verb == "GET" else door.post(address)
+                answer = client.get(address) if verb == "GET" else client.post(address)
                 assert answer.status_code == 404, (what, path)
                 assert answer.headers["Cache-Control"] == "no-store"
                 links = {link.get("href") for link in parsed(answer.data).iterfind(".//main//a")}
                 assert "/en/" in links
-    assert dump(door) == before
+    assert dump(client) == before
 
 
-def test_a_token_opens_what_it_was_made_for_and_nothing_else(door: Door) -> None:
+def test_a_token_opens_what_it_was_made_for_and_nothing_else(client: SiteClient) -> None:
     opens = {
         "letter": {"", "unsubscribe", "resume", "private"},
         "private": {"", "export", "erase", "address"},
         "confirm": {"confirm"},
         "move": {"move"},
     }
-    anna = door.person("known")
+    anna = client.make_subscriber("known")
     for purpose, own in opens.items():
-        link = door.link(anna, purpose)
+        link = client.link(anna, purpose)
         for method, path in PATHS:
             if path in own:
                 continue
-            answer = door.get(f"{link}/{path}") if method == "GET" else door.post(f"{link}/{path}")
+            answer = (
+                client.get(f"{link}/{path}") if method == "GET" else client.post(f"{link}/{path}")
+            )
             assert answer.status_code == 404, (purpose, method, path)
     for purpose in ("private", "confirm", "move"):
-        assert door.post(door.link(anna, purpose) + "/", WISHES).status_code == 404
+        assert client.post(client.link(anna, purpose) + "/", PREFERENCES).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/subscription/%s/", "/subscription/%s/export"])
-def test_the_signature_of_a_link_covers_whose_it_is_and_until_when(door: Door, path: str) -> None:
+def test_the_signature_of_a_link_covers_whose_it_is_and_until_when(
+    client: SiteClient, path: str
+) -> None:
     """The signature of Anna's link opens neither Bo's page nor her own an hour longer."""
-    anna, bo = door.person("known"), door.person("known", "bo@example.org")
+    anna, bo = client.make_subscriber("known"), client.make_subscriber("known", "bo@example.org")
     kind = "private" if path.endswith("export") else "letter"
-    mine, other = (door.link(each, kind).rpartition("/")[2] for each in (anna, bo))
-    assert door.get(path % mine).status_code == door.get(path % other).status_code == 200
+    mine, other = (client.link(each, kind).rpartition("/")[2] for each in (anna, bo))
+    assert client.get(path % mine).status_code == client.get(path % other).status_code == 200
     signed, others = raw(mine), raw(other)
     stolen = others[:HEAD] + signed[HEAD:]
     longer = signed[: HEAD - 4] + (int.from_bytes(signed[HEAD - 4 : HEAD]) + 3600).to_bytes(4)
     for forged in (stolen, longer + signed[HEAD:]):
-        assert door.get(path % written(forged)).status_code == 404
+        assert client.get(path % written(forged)).status_code == 404
 
 
-def test_a_link_to_confirm_runs_out(door: Door) -> None:
-    confirm = door.link(door.person("pending"), "confirm") + "/confirm"
-    door.set(NOON + timedelta(days=6, hours=23))
-    assert door.get(confirm).status_code == 200
-    door.set(NOON + timedelta(days=7, seconds=1))
-    assert door.get(confirm).status_code == 404
-    assert door.post(confirm).status_code == 404
+def test_a_link_to_confirm_runs_out(client: SiteClient) -> None:
+    confirm = client.link(client.make_subscriber("pending"), "confirm") + "/confirm"
+    client.set_time(NOON + timedelta(days=6, hours=23))
+    assert client.get(confirm).status_code == 200
+    client.set_time(NOON + timedelta(days=7, seconds=1))
+    assert client.get(confirm).status_code == 404
+    assert client.post(confirm).status_code == 404
 
 
-def test_a_link_that_does_not_work_says_what_to_do(door: Door) -> None:
-    page = door.get("/subscription/nothing/", Accept_Language="en")
+def test_a_link_that_does_not_work_says_what_to_do(client: SiteClient) -> None:
+    page = client.get("/subscription/nothing/", Accept_Language="en")
     assert "This link does not work" in words(page)
     links = {link.get("href") for link in parsed(page.data).iterfind(".//main//a")}
     assert links == {"/en/subscribe/", "/en/"}
-    assert door.get("/subscription/").status_code == 404
+    assert client.get("/subscription/").status_code == 404
 
 
 # Headers, the cache, robots
 
 
-def test_nobody_keeps_these_pages_or_is_told_their_addresses(door: Door) -> None:
-    paths = everywhere(door)
-    answers = {path: door.get(path) for path in [*paths, "/subscription/x/", "/subscription/x"]}
-    letter = door.link("known@example.org", "letter")
-    answers["saved"] = door.post(letter + "/", WISHES)
-    answers["wrong"] = door.post(letter + "/", {})
-    answers["left"] = door.post(letter + "/unsubscribe")
-    answers["not allowed"] = Client(door.cache).put(letter + "/")
-    form = {"form": door.get("/en/subscribe/"), "sent": door.get("/sv/subscribe/sent/")}
-    form |= {"sign up": door.sign_up("x@example.org"), "bad": door.sign_up("x")}
+def test_nobody_keeps_these_pages_or_is_told_their_addresses(client: SiteClient) -> None:
+    paths = everywhere(client)
+    answers = {path: client.get(path) for path in [*paths, "/subscription/x/", "/subscription/x"]}
+    letter = client.link("known@example.org", "letter")
+    answers["saved"] = client.post(letter + "/", PREFERENCES)
+    answers["wrong"] = client.post(letter + "/", {})
+    answers["left"] = client.post(letter + "/unsubscribe")
+    answers["not allowed"] = Client(client.cache).put(letter + "/")
+    form = {"form": client.get("/en/subscribe/"), "sent": client.get("/sv/subscribe/sent/")}
+    form |= {"sign up": client.sign_up("x@example.org"), "bad": client.sign_up("x")}
     for what, answer in (answers | form).items():
         assert answer.headers["Cache-Control"] == "no-store", what
         assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -789,35 +812,35 @@ def test_nobody_keeps_these_pages_or_is_told_their_addresses(door: Door) -> None
                 assert (link.get("href") or "").startswith(("/", "#")), what
 
 
-def test_the_page_cache_keeps_none_of_it(door: Door) -> None:
-    paths = everywhere(door)
+def test_the_page_cache_keeps_none_of_it(client: SiteClient) -> None:
+    paths = everywhere(client)
     for path in [*paths, "/en/subscribe/", "/en/"]:
-        door.get(path)
-    assert {path for path, _ in door.cache._entries} == {"/en/"}
-    first = door.stamp()
-    door.set(NOON + timedelta(seconds=5))
-    assert door.stamp() != first
+        client.get(path)
+    assert {path for path, _ in client.cache._entries} == {"/en/"}
+    first = client.form_stamp()
+    client.set_time(NOON + timedelta(seconds=5))
+    assert client.form_stamp() != first
 
 
-def test_robots_stay_away_and_the_sitemap_knows_the_form(door: Door) -> None:
-    assert "\nDisallow: /subscription/\n" in door.get("/robots.txt").text
+def test_robots_stay_away_and_the_sitemap_knows_the_form(client: SiteClient) -> None:
+    assert "\nDisallow: /subscription/\n" in client.get("/robots.txt").text
     for language in ("en", "sv"):
-        assert f"/{language}/subscribe/<" in door.get("/sitemap.xml").text
-    assert "/subscribe/sent/" not in door.get("/sitemap.xml").text
+        assert f"/{language}/subscribe/<" in client.get("/sitemap.xml").text
+    assert "/subscribe/sent/" not in client.get("/sitemap.xml").text
 
 
-def test_the_form_links_to_the_privacy_information(door: Door) -> None:
-    assert 'href="/en/about/#privacy"' in door.get("/en/subscribe/").text
-    about = door.get("/en/about/")
+def test_the_form_links_to_the_privacy_information(client: SiteClient) -> None:
+    assert 'href="/en/about/#privacy"' in client.get("/en/subscribe/").text
+    about = client.get("/en/about/")
     assert 'id="privacy"' in about.text
     assert "forgotten after 7 days" in words(about)
 
 
 def test_the_way_to_the_form_is_on_every_page(devis: Installation) -> None:
-    door = door_of(devis)
-    assert door.get("/en/").text.count('"/en/subscribe/"') == 2
+    client = site_client(devis)
+    assert client.get("/en/").text.count('"/en/subscribe/"') == 2
     for path in ("/en/", "/en/feeds/", "/sv/principles/", "/en/nothing/"):
-        assert f'href="{path[:3]}/subscribe/"' in door.get(path).text
+        assert f'href="{path[:3]}/subscribe/"' in client.get(path).text
 
 
 # Too much
@@ -826,12 +849,12 @@ def test_the_way_to_the_form_is_on_every_page(devis: Installation) -> None:
 def test_signing_up_too_often_is_rate_limited_and_keeps_the_form(
     install: Callable[..., Installation],
 ) -> None:
-    door = door_of(install(SIGNUP_RATE="3"))
-    stamp = door.stamp()
+    client = site_client(install(SIGNUP_RATE="3"))
+    stamp = client.form_stamp()
     for number in range(3):
-        assert door.sign_up(f"a{number}@example.org", stamp=stamp).status_code == 303
-    before = dump(door)
-    answer = door.sign_up("anna@example.org", stamp=stamp, hour="9")
+        assert client.sign_up(f"a{number}@example.org", stamp=stamp).status_code == 303
+    before = dump(client)
+    answer = client.sign_up("anna@example.org", stamp=stamp, hour="9")
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert "Send it again in a minute." in words(answer)
@@ -839,20 +862,20 @@ def test_signing_up_too_often_is_rate_limited_and_keeps_the_form(
     assert 'value="9" selected' in answer.text
     assert "RateLimit" not in answer.headers
     assert answer.headers["Cache-Control"] == "no-store"
-    assert dump(door) == before
-    assert door.get("/en/subscribe/").status_code == 200
-    letter = door.house.subscribe("bo@example.org")
+    assert dump(client) == before
+    assert client.get("/en/subscribe/").status_code == 200
+    letter = client.harness.subscribe("bo@example.org")
     for _ in range(5):
-        assert door.post(f"/subscription/{letter}/unsubscribe").status_code == 200
+        assert client.post(f"/subscription/{letter}/unsubscribe").status_code == 200
 
 
 def test_who_sends_too_much_too_often_waits_too(install: Callable[..., Installation]) -> None:
     kind = "multipart/form-data; boundary=b"
-    door = door_of(install(SIGNUP_RATE="1"))
+    client = site_client(install(SIGNUP_RATE="1"))
     head = b'--b\r\nContent-Disposition: form-data; name="address"\r\n\r\n'
     body = head + b"a" * 1_000_000 + b"\r\n--b--\r\n"
     said = [
-        Client(door.cache).post("/en/subscribe/", data=body, content_type=kind).status_code
+        Client(client.cache).post("/en/subscribe/", data=body, content_type=kind).status_code
         for _ in range(3)
     ]
     assert said == [413, 429, 429]
@@ -862,25 +885,25 @@ def test_who_sends_too_much_too_often_waits_too(install: Callable[..., Installat
 
 
 def test_no_token_ever_comes_into_a_log(
-    door: Door, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    client: SiteClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    letter = door.link(door.person("known", "zacharina@example.org"), "letter")
+    letter = client.link(client.make_subscriber("known", "zacharina@example.org"), "letter")
     token = letter.rpartition("/")[2]
 
     with monkeypatch.context() as broken:
         broken.setattr("feed.web.subscription.render_template", lambda *_, **__: 1 / 0)
-        assert door.get(letter + "/unsubscribe").status_code == 500
+        assert client.get(letter + "/unsubscribe").status_code == 500
         broken.setattr("feed.web.errors.render_template", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):  # not even an error page
-            door.get(letter + "/unsubscribe")
-    database = door.house.config.database
+            client.get(letter + "/unsubscribe")
+    database = client.harness.config.database
     database.rename(database.with_name("aside"))
-    assert door.get(letter + "/").status_code == 503
-    assert door.post(letter + "/unsubscribe").status_code == 503
+    assert client.get(letter + "/").status_code == 503
+    assert client.post(letter + "/unsubscribe").status_code == 503
     database.with_name("aside").rename(database)
     database.write_bytes(b"no database at all" * 1000)
-    assert door.post(letter + "/unsubscribe").status_code == 503
+    assert client.post(letter + "/unsubscribe").status_code == 503
 
     assert len([record for record in caplog.records if record.levelno >= logging.ERROR]) >= 5
     assert caplog.text.count("/subscription/{token}/unsubscribe") >= 4
@@ -920,15 +943,18 @@ def test_the_form_begins_with_the_sites_timezone(setting: str, chosen: str) -> N
     assert subscription_form.nearest_timezone(setting) == chosen
 
 
-def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(door: Door) -> None:
-    home = door.link(door.person("known", timezone="Asia/Calcutta"), "letter") + "/"
+def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(
+    client: SiteClient,
+) -> None:
+    harness = client.link(client.make_subscriber("known", timezone="Asia/Calcutta"), "letter") + "/"
     assert re.search(
-        r'<option value="Asia/Kolkata" data-also="Asia/Calcutta" selected>', door.get(home).text
+        r'<option value="Asia/Kolkata" data-also="Asia/Calcutta" selected>',
+        client.get(harness).text,
     )
 
 
-def test_the_stamp_needs_the_key(door: Door) -> None:
-    key = door.house.key
+def test_the_stamp_needs_the_key(client: SiteClient) -> None:
+    key = client.harness.key
     stamp = subscribe.new_stamp(key, NOON)
     assert subscribe.stamp_is_valid(key, stamp, NOON)
     assert not subscribe.stamp_is_valid(b"another key, as long", stamp, NOON)

@@ -11,164 +11,174 @@ from feed.store.connection import connect, transaction
 from feed.subscribers import subscriptions
 from feed.subscribers.links import notice_token
 from tests.conftest import NOON, Installation
-from tests.house import WISHES, House, house
+from tests.mail_harness import PREFERENCES, MailHarness, mail_harness
 
 ANNA = "anna@example.org"
 OTHERWISE = {"language": "sv", "cadence": "weekly", "hour": "22", "timezone": "Asia/Tokyo"}
 
 
 @pytest.fixture
-def home(devis: Installation) -> House:
-    return house(devis)
+def harness(devis: Installation) -> MailHarness:
+    return mail_harness(devis)
 
 
-def ask(home: House, address: str = ANNA, **wishes: str) -> None:
-    with home.library() as (db, site):
-        given = {**WISHES, "address": address, **wishes}
-        subscriptions.sign_up(db, site, home.config, given, "/en/subscribe/", home.now)
+def ask(harness: MailHarness, address: str = ANNA, **preferences: str) -> None:
+    with harness.open() as (db, site):
+        given = {**PREFERENCES, "address": address, **preferences}
+        subscriptions.sign_up(db, site, harness.config, given, "/en/subscribe/", harness.now)
 
 
-def found(home: House) -> Subscriber:
-    with home.library() as (db, _):
+def found(harness: MailHarness) -> Subscriber:
+    with harness.open() as (db, _):
         someone = subscribers.by_identity(db, ANNA)
     assert someone
     return someone
 
 
-def suspend(home: House) -> None:
-    with home.library() as (db, _), transaction(db):
-        subscribers.suspend(db, found(home).id, home.now)
+def suspend(harness: MailHarness) -> None:
+    with harness.open() as (db, _), transaction(db):
+        subscribers.suspend(db, found(harness).id, harness.now)
 
 
-def confirm(home: House) -> None:
-    token = notice_token(home.key, found(home), "confirm", home.now, home.now)
-    with home.library() as (db, site):
-        subscriptions.confirm(db, site, home.key, token, "/subscription/", home.now)
+def confirm(harness: MailHarness) -> None:
+    token = notice_token(harness.key, found(harness), "confirm", harness.now, harness.now)
+    with harness.open() as (db, site):
+        subscriptions.confirm(db, site, harness.key, token, "/subscription/", harness.now)
 
 
-def tidy(home: House) -> None:
-    with home.library() as (db, _):
-        subscriptions.delete_expired(db, home.now)
+def tidy(harness: MailHarness) -> None:
+    with harness.open() as (db, _):
+        subscriptions.delete_expired(db, harness.now)
 
 
 @pytest.mark.parametrize("status", ["left", "suspended"])
-def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(home: House, status: str) -> None:
-    token = home.subscribe(ANNA)
+def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(
+    harness: MailHarness, status: str
+) -> None:
+    token = harness.subscribe(ANNA)
     if status == "left":
-        home.leave(token)
+        harness.unsubscribe(token)
     else:
-        suspend(home)
-    before = found(home)
-    ask(home, "ANNA@example.org", **OTHERWISE)
-    assert found(home) == before
-    (notice,) = home.post()
+        suspend(harness)
+    before = found(harness)
+    ask(harness, "ANNA@example.org", **OTHERWISE)
+    assert found(harness) == before
+    (notice,) = harness.new_messages()
     assert notice["To"] == ANNA
     text = notice.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "22:00 (Asia/Tokyo)" in " ".join(text.split())
-    with home.library() as (db, _):
-        private = notice_token(home.key, before, "private", home.now, home.now)
-        held = subscriptions.export(db, home.key, private, home.now)
+    with harness.open() as (db, _):
+        private = notice_token(harness.key, before, "private", harness.now, harness.now)
+        held = subscriptions.export(db, harness.key, private, harness.now)
     assert held["preferences"]["language"] == "en"
     assert held["to_be_confirmed"]["language"] == "sv"
-    confirm(home)
-    after = found(home)
+    confirm(harness)
+    after = found(harness)
     assert after.status == "active"
     assert (after.preferences.language, after.preferences.timezone) == ("sv", "Asia/Tokyo")
-    assert home.rows("SELECT * FROM proposals") == []
+    assert harness.rows("SELECT * FROM proposals") == []
 
 
-def test_what_is_not_confirmed_is_forgotten_and_the_person_stays(home: House) -> None:
-    home.leave(home.subscribe(ANNA))
-    ask(home, **OTHERWISE)
-    home.now += timedelta(days=6)
-    tidy(home)
-    assert home.rows("SELECT language FROM proposals") == [("sv",)]
-    home.now += timedelta(days=1, seconds=1)
-    tidy(home)
-    assert home.rows("SELECT * FROM proposals") == []
-    assert found(home).status == "left"
+def test_what_is_not_confirmed_is_forgotten_and_the_person_stays(harness: MailHarness) -> None:
+    harness.unsubscribe(harness.subscribe(ANNA))
+    ask(harness, **OTHERWISE)
+    harness.now += timedelta(days=6)
+    tidy(harness)
+    assert harness.rows("SELECT language FROM proposals") == [("sv",)]
+    harness.now += timedelta(days=1, seconds=1)
+    tidy(harness)
+    assert harness.rows("SELECT * FROM proposals") == []
+    assert found(harness).status == "left"
 
 
-def test_who_starts_again_from_a_letter_gets_what_they_had(home: House) -> None:
-    token = home.subscribe(ANNA)
-    home.leave(token)
-    ask(home, **OTHERWISE)
-    with home.library() as (db, site):
-        subscriptions.resume(db, site, home.key, token, "/subscription/", home.now)
-    confirm(home)
-    assert found(home).preferences.language == "en"
-    assert home.rows("SELECT * FROM proposals") == []
+def test_who_starts_again_from_a_letter_gets_what_they_had(harness: MailHarness) -> None:
+    token = harness.subscribe(ANNA)
+    harness.unsubscribe(token)
+    ask(harness, **OTHERWISE)
+    with harness.open() as (db, site):
+        subscriptions.resume(db, site, harness.key, token, "/subscription/", harness.now)
+    confirm(harness)
+    assert found(harness).preferences.language == "en"
+    assert harness.rows("SELECT * FROM proposals") == []
 
 
-def test_an_address_is_asked_to_confirm_three_times_and_then_forgotten(home: House) -> None:
+def test_an_address_is_asked_to_confirm_three_times_and_then_forgotten(
+    harness: MailHarness,
+) -> None:
     """However often, and for however long, a stranger asks: nothing of it is kept, either."""
-    sent, began = [], home.now
+    sent, began = [], harness.now
     for day in range(10):
         for hour in (0, 5, 10):
-            home.now = began + timedelta(days=day, hours=hour)
-            ask(home, hour=str(hour))
-            sent += [day] * len(home.post())
-        tidy(home)
+            harness.now = began + timedelta(days=day, hours=hour)
+            ask(harness, hour=str(hour))
+            sent += [day] * len(harness.new_messages())
+        tidy(harness)
     assert sent == [0, 0, 0, 9, 9, 9]
-    assert home.rows("SELECT count(*) FROM consents") == [(3,)]
-    assert home.rows("SELECT asked FROM subscribers") == [
+    assert harness.rows("SELECT count(*) FROM consents") == [(3,)]
+    assert harness.rows("SELECT asked FROM subscribers") == [
         ((began + timedelta(days=9, hours=10)).isoformat(timespec="seconds"),)
     ]
 
 
-def test_the_last_link_to_confirm_works_for_as_long_as_it_says(home: House) -> None:
-    ask(home)
-    home.now += timedelta(days=6, hours=23)
-    ask(home, **OTHERWISE)
-    token = notice_token(home.key, found(home), "confirm", home.now, home.now)
-    home.now += timedelta(days=6, hours=23)
-    tidy(home)
-    with home.library() as (db, site):
-        subscriptions.confirm(db, site, home.key, token, "/subscription/", home.now)
-    assert found(home).preferences.language == "sv"
+def test_the_last_link_to_confirm_works_for_as_long_as_it_says(harness: MailHarness) -> None:
+    ask(harness)
+    harness.now += timedelta(days=6, hours=23)
+    ask(harness, **OTHERWISE)
+    token = notice_token(harness.key, found(harness), "confirm", harness.now, harness.now)
+    harness.now += timedelta(days=6, hours=23)
+    tidy(harness)
+    with harness.open() as (db, site):
+        subscriptions.confirm(db, site, harness.key, token, "/subscription/", harness.now)
+    assert found(harness).preferences.language == "sv"
 
 
 @pytest.mark.parametrize("status", ["left", "suspended", "active"])
-def test_who_is_known_hears_of_strangers_three_times_in_a_month(home: House, status: str) -> None:
-    token = home.subscribe(ANNA, cadence="weekly")
+def test_who_is_known_hears_of_strangers_three_times_in_a_month(
+    harness: MailHarness, status: str
+) -> None:
+    token = harness.subscribe(ANNA, cadence="weekly")
     if status == "left":
-        home.leave(token)
+        harness.unsubscribe(token)
     elif status == "suspended":
-        suspend(home)
-    before = home.rows("SELECT count(*) FROM consents")[0][0]
+        suspend(harness)
+    before = harness.rows("SELECT count(*) FROM consents")[0][0]
     sent = 0
     for day in range(29):
-        home.now = NOON + timedelta(days=day)
-        ask(home)
-        sent += len([mail for mail in home.post() if mail["List-Id"] is None])
-        tidy(home)
+        harness.now = NOON + timedelta(days=day)
+        ask(harness)
+        sent += len([mail for mail in harness.new_messages() if mail["List-Id"] is None])
+        tidy(harness)
     assert sent == 3
     agreed = 0 if status == "active" else 3
-    assert home.rows("SELECT count(*) FROM consents") == [(before + agreed,)]
+    assert harness.rows("SELECT count(*) FROM consents") == [(before + agreed,)]
 
 
-def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(home: House) -> None:
-    home.subscribe(ANNA, cadence="weekly")
+def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(
+    harness: MailHarness,
+) -> None:
+    harness.subscribe(ANNA, cadence="weekly")
     sent = []
     for day in range(9):
-        home.now = NOON + timedelta(days=day)
-        private = notice_token(home.key, found(home), "private", home.now, home.now)
-        with home.library() as (db, _):
+        harness.now = NOON + timedelta(days=day)
+        private = notice_token(harness.key, found(harness), "private", harness.now, harness.now)
+        with harness.open() as (db, _):
             stranger = "stranger@example.org"
-            subscriptions.request_move(db, home.config, home.key, private, stranger, home.now)
-        sent += [day for mail in home.post() if mail["To"] == stranger]
+            subscriptions.request_move(
+                db, harness.config, harness.key, private, stranger, harness.now
+            )
+        sent += [day for mail in harness.new_messages() if mail["To"] == stranger]
     assert sent == [0, 1, 2, 8]
 
 
-def test_leaving_anew_lets_somebody_ask_anew(home: House) -> None:
-    token = home.subscribe(ANNA)
+def test_leaving_anew_lets_somebody_ask_anew(harness: MailHarness) -> None:
+    token = harness.subscribe(ANNA)
     for round in range(5):
-        home.now += timedelta(hours=1)
-        home.leave(token)
-        ask(home, hour=str(round))
-        confirm(home)
-    assert found(home).preferences.hour == 4
-    assert found(home).status == "active"
+        harness.now += timedelta(hours=1)
+        harness.unsubscribe(token)
+        ask(harness, hour=str(round))
+        confirm(harness)
+    assert found(harness).preferences.hour == 4
+    assert found(harness).status == "active"
 
 
 def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: Path) -> None:

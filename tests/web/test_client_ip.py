@@ -49,8 +49,8 @@ def test_a_proxy_is_believed_if_it_is_trusted(
 def test_limits_count_people_behind_a_trusted_proxy(install: Install) -> None:
     """Each of them has a limit of their own; and who is no proxy cannot get round theirs."""
 
-    def asked(house: Installation) -> list[int]:
-        client = house.client()
+    def asked(installation: Installation) -> list[int]:
+        client = installation.client()
         return [
             client.get("/api/v1/today?lang=!", headers={"X-Forwarded-For": told}).status_code
             for told in ("198.51.100.1", "198.51.100.2", "198.51.100.1")
@@ -61,10 +61,10 @@ def test_limits_count_people_behind_a_trusted_proxy(install: Install) -> None:
 
 
 def test_forwarded_hosts_and_schemes_reach_no_link(install: Install) -> None:
-    house = install(TRUSTED_PROXIES="127.0.0.1", BASE_URL="https://devis.example")
+    installation = install(TRUSTED_PROXIES="127.0.0.1", BASE_URL="https://devis.example")
     lies = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http", "Host": "evil.example"}
     for path in ("/", "/en/", "/en/feed.atom", "/desk/sign-in", "/api/v1/today", "/en/feeds"):
-        answer = house.client().get(path, headers=lies)
+        answer = installation.client().get(path, headers=lies)
         assert "evil.example" not in answer.text + str(answer.headers)
 
 

@@ -18,7 +18,7 @@ from feed.server.processes import HEADER_SECONDS
 from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, MAX_BUFFERED_BYTES
 from feed.web.middleware.headers import MAX_BODY_BYTES
 from tests.conftest import fetch
-from tests.house import WISHES
+from tests.mail_harness import PREFERENCES
 from tests.server.test_serve import Running, start
 
 __all__ = ["start"]  # a fixture
@@ -112,7 +112,7 @@ def sign_up(running: Running) -> int:
     page = running.get("/en/subscribe/").body.decode()
     found = re.search(r'name="stamp" value="([^"]+)"', page)
     assert found
-    given = {**WISHES, "address": "anna@example.org", "comment": "", "stamp": found[1]}
+    given = {**PREFERENCES, "address": "anna@example.org", "comment": "", "stamp": found[1]}
     with urllib.request.urlopen(
         running.url("/en/subscribe/"), urlencode(given).encode(), timeout=10
     ) as answer:

@@ -1,4 +1,4 @@
-"""Subscribing in a real Chromium: every page and state, by keyboard, without scripts, at home."""
+"""Subscribing in a real Chromium: every page and state, by keyboard, without scripts, at served."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from feed.server import database_setup
 from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation, listening, settings
-from tests.door import Door, door_of
+from tests.site_client import SiteClient, site_client
 from tests.web.test_browser import Visit, fits_every_size, is_easy_in_either_light, look, window
 
 __all__ = ["look", "window"]  # fixtures
@@ -43,33 +43,39 @@ STATES = {
 
 
 @dataclass
-class Home:
+class ServedSite:
     """A house whose door stands open to a browser."""
 
-    door: Door
+    client: SiteClient
     address: str
 
     def link(self, who: str, language: str, kind: str, path: str) -> str:
-        return self.address + self.door.link(f"{who}.{language}@example.org", kind) + path
+        return self.address + self.client.link(f"{who}.{language}@example.org", kind) + path
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedSite]:
     """With people of every state, in both languages."""
-    made = Installation(settings(tmp_path_factory.mktemp("home"), SIGNUP_RATE="100000"))
+    made = Installation(settings(tmp_path_factory.mktemp("served"), SIGNUP_RATE="100000"))
     database_setup.create(made.config, Clock(NOON))
-    door = door_of(made)
+    client = site_client(made)
     for language in LANGUAGES:
         for kind in PEOPLE:
-            door.person(kind, f"{kind}.{language}@example.org", language=language)
-        paused = door.person("known", f"paused.{language}@example.org", language=language)
-        moving = door.person("known", f"moving.{language}@example.org", language=language)
-        with door.house.library() as (db, _), transaction(db):
+            client.make_subscriber(kind, f"{kind}.{language}@example.org", language=language)
+        paused = client.make_subscriber(
+            "known", f"paused.{language}@example.org", language=language
+        )
+        moving = client.make_subscriber(
+            "known", f"moving.{language}@example.org", language=language
+        )
+        with client.harness.open() as (db, _), transaction(db):
             until = (NOON + timedelta(days=20)).date()
-            subscribers.change(db, door.found(paused).id, paused_until=until)
-            subscribers.change(db, door.found(moving).id, new_address=f"{language}@new.example")
-    with listening(door.cache) as address:
-        yield Home(door, address)
+            subscribers.change(db, client.subscriber(paused).id, paused_until=until)
+            subscribers.change(
+                db, client.subscriber(moving).id, new_address=f"{language}@new.example"
+            )
+    with listening(client.cache) as address:
+        yield ServedSite(client, address)
 
 
 @pytest.fixture
@@ -86,14 +92,14 @@ def visit(look: Callable[..., Visit]) -> Iterator[Callable[..., Visit]]:
         assert made.page.context.cookies() == []
 
 
-def is_sound(made: Visit, home: Home, language: str, status: int = 200) -> None:
+def is_sound(made: Visit, served: ServedSite, language: str, status: int = 200) -> None:
     """In both lights and every size; it speaks to nobody else, and complains of nothing."""
     assert made.page.locator("html").get_attribute("lang") == language
     assert made.page.locator("h1").count() == 1
     assert re.fullmatch(r"\S.* – Devis", made.page.title())
     is_easy_in_either_light(made)
     fits_every_size(made)
-    assert all(url.startswith(home.address + "/") for url in made.requests)
+    assert all(url.startswith(served.address + "/") for url in made.requests)
     if status == 200:
         assert made.messages == []
     else:  # the browser's own word on the page
@@ -104,10 +110,10 @@ def is_sound(made: Visit, home: Home, language: str, status: int = 200) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("path", ["subscribe/", "subscribe/sent/"])
 def test_the_way_in_is_sound(
-    home: Home, visit: Callable[..., Visit], path: str, language: str
+    served: ServedSite, visit: Callable[..., Visit], path: str, language: str
 ) -> None:
-    made = visit(f"{home.address}/{language}/{path}")
-    is_sound(made, home, language)
+    made = visit(f"{served.address}/{language}/{path}")
+    is_sound(made, served, language)
     for trap in made.page.locator("#comment").all():
         box = trap.locator("xpath=..").bounding_box()
         assert box is None or max(box["width"], box["height"]) <= 1
@@ -120,24 +126,24 @@ def test_the_way_in_is_sound(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("state", STATES)
 def test_a_page_behind_a_link_is_sound(
-    home: Home, visit: Callable[..., Visit], state: str, language: str
+    served: ServedSite, visit: Callable[..., Visit], state: str, language: str
 ) -> None:
     who, kind, path = STATES[state]
-    made = visit(home.link(who, language, kind, path))
-    is_sound(made, home, language)
+    made = visit(served.link(who, language, kind, path))
+    is_sound(made, served, language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_page_that_says_it_is_done_is_sound(
-    home: Home, visit: Callable[..., Visit], language: str
+    served: ServedSite, visit: Callable[..., Visit], language: str
 ) -> None:
-    gone = home.door.person("known", f"gone.{language}@example.org", language=language)
+    gone = served.client.make_subscriber("known", f"gone.{language}@example.org", language=language)
     assert gone
-    made = visit(home.link("gone", language, "private", "/erase"))
+    made = visit(served.link("gone", language, "private", "/erase"))
     made.page.locator("main form button").click()
-    is_sound(made, home, language)
-    lost = visit(f"{home.address}/subscription/nothing/", locale=language)
-    is_sound(lost, home, language, 404)
+    is_sound(made, served, language)
+    lost = visit(f"{served.address}/subscription/nothing/", locale=language)
+    is_sound(lost, served, language, 404)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -151,17 +157,22 @@ def test_a_page_that_says_it_is_done_is_sound(
     ],
 )
 def test_an_error_is_told_where_it_is_and_takes_the_focus(
-    home: Home, visit: Callable[..., Visit], where: str, field: str, text: str, language: str
+    served: ServedSite,
+    visit: Callable[..., Visit],
+    where: str,
+    field: str,
+    text: str,
+    language: str,
 ) -> None:
-    form = f"{home.address}/{language}/subscribe/"
-    made = visit(form if where == "form" else home.link("known", language, where, "/"))
+    form = f"{served.address}/{language}/subscribe/"
+    made = visit(form if where == "form" else served.link("known", language, where, "/"))
     page = made.page
     if field:
         page.locator(f"#{field}").fill(text)
     else:
         made.run("document.querySelector('[name=stamp]').value = ''")
     page.locator("form.wishes button").click()
-    is_sound(made, home, language, 422)
+    is_sound(made, served, language, 422)
     assert page.locator(":focus").get_attribute("id") == "summary"
     if field:
         assert page.locator(f"#{field}").input_value() == text
@@ -183,9 +194,9 @@ def press_until(page: Page, selector: str) -> None:
 
 
 def test_somebody_signs_up_and_confirms_by_keyboard_and_without_scripts(
-    home: Home, visit: Callable[..., Visit]
+    served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
-    page = visit(f"{home.address}/en/", java_script_enabled=False).page
+    page = visit(f"{served.address}/en/", java_script_enabled=False).page
     press_until(page, "nav a[href='/en/subscribe/']")
     page.keyboard.press("Enter")
     page.wait_for_url("**/en/subscribe/")
@@ -201,29 +212,29 @@ def test_somebody_signs_up_and_confirms_by_keyboard_and_without_scripts(
     press_until(page, "main form button")
     page.keyboard.press("Enter")
     page.wait_for_url("**/en/subscribe/sent/")
-    found = home.door.found("karin@example.org")
+    found = served.client.subscriber("karin@example.org")
     wishes = found.preferences
     assert (wishes.cadence, wishes.workdays, wishes.language, wishes.hour, wishes.timezone) == (
         *("daily", True, "sv", 6),
         "Europe/Stockholm",
     )
 
-    page.goto(home.address + home.door.link("karin@example.org", "confirm") + "/confirm")
+    page.goto(served.address + served.client.link("karin@example.org", "confirm") + "/confirm")
     press_until(page, "main form button")
     page.keyboard.press("Enter")
     page.locator("main a").first.wait_for()
-    assert home.door.found("karin@example.org").status == "active"
-    page.goto(home.address + home.door.link("karin@example.org", "letter") + "/unsubscribe")
+    assert served.client.subscriber("karin@example.org").status == "active"
+    page.goto(served.address + served.client.link("karin@example.org", "letter") + "/unsubscribe")
     press_until(page, "form[action$=unsubscribe] button")
     page.keyboard.press("Enter")
     page.locator("form[action$=resume]").wait_for()
-    assert home.door.found("karin@example.org").status == "left"
+    assert served.client.subscriber("karin@example.org").status == "left"
 
 
 def test_days_are_asked_for_only_where_letters_come_daily(
-    home: Home, visit: Callable[..., Visit]
+    served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
-    page = visit(f"{home.address}/en/subscribe/", java_script_enabled=False).page
+    page = visit(f"{served.address}/en/subscribe/", java_script_enabled=False).page
     assert page.locator(".days").is_visible()
     page.locator("[value=weekly]").check()
     assert not page.locator(".days").is_visible()
@@ -240,9 +251,9 @@ def test_days_are_asked_for_only_where_letters_come_daily(
     ],
 )
 def test_the_timezone_is_that_of_the_browser(
-    home: Home, visit: Callable[..., Visit], zone: str, chosen: str
+    served: ServedSite, visit: Callable[..., Visit], zone: str, chosen: str
 ) -> None:
-    made = visit(f"{home.address}/en/subscribe/", timezone_id=zone)
+    made = visit(f"{served.address}/en/subscribe/", timezone_id=zone)
     assert made.page.locator("#timezone").input_value() == chosen
     assert made.messages == []
     made.page.locator("#address").fill("nobody")
@@ -251,16 +262,18 @@ def test_the_timezone_is_that_of_the_browser(
     assert made.page.locator("#timezone").input_value() == "Asia/Tokyo"
 
 
-def test_without_scripts_the_timezone_is_the_sites(home: Home, visit: Callable[..., Visit]) -> None:
+def test_without_scripts_the_timezone_is_the_sites(
+    served: ServedSite, visit: Callable[..., Visit]
+) -> None:
     options = {"timezone_id": "America/New_York", "java_script_enabled": False}
-    page = visit(f"{home.address}/en/subscribe/", **options).page
+    page = visit(f"{served.address}/en/subscribe/", **options).page
     assert page.locator("#timezone").input_value() == "Europe/Stockholm"
 
 
 def test_who_changes_their_wishes_is_told_that_they_are_saved(
-    home: Home, visit: Callable[..., Visit]
+    served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
-    page = visit(home.link("paused", "en", "letter", "/")).page
+    page = visit(served.link("paused", "en", "letter", "/")).page
     assert page.get_by_role("status").count() == 0
     page.get_by_label("Pause").fill("")
     page.get_by_label("Hour").select_option("8")

@@ -17,7 +17,7 @@ from feed.config import load
 from feed.errors import SettingError
 from feed.web.embed_builder import framable
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
-from tests.hosts import RESETS, Host, hosting
+from tests.host_pages import RESETS, Host, host_server
 from tests.web.test_browser import AXE, COLOURS
 
 Install = Callable[..., Installation]
@@ -30,7 +30,7 @@ QUOTE = f"{SHOWN}?.querySelector('blockquote')"
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
-    with hosting() as made:
+    with host_server() as made:
         yield made
 
 

@@ -27,15 +27,15 @@ from feed.store.connection import opened
 from feed.subscribers import subscriptions
 from feed.workers import batch, celery_app, dispatch, mail_worker
 from feed.workers.redis_leases import RedisLeases
-from tests.broker import PASSWORD, RedisServer, redis_server, workers
 from tests.cli.test_cli import refused
 from tests.conftest import ROOT, Command, Installation, free_port, wait_until
 from tests.digests.test_delivery import EDITOR
 from tests.digests.test_digest_command import due_now
 from tests.faults import mail
 from tests.faults import workers as faults
-from tests.house import WISHES, House, house, later, parse
-from tests.mailservers import inbox
+from tests.mail_harness import PREFERENCES, MailHarness, later, mail_harness, parse
+from tests.mail_workers import PASSWORD, RedisServer, redis_server, workers
+from tests.smtp_servers import mail_server
 
 pytestmark = pytest.mark.needs("redis")
 SEVEN, MORNING = "2026-11-23T07:00:02+01:00", "2026-11-23T06:00:00+01:00"
@@ -43,41 +43,41 @@ NOBODY = SmtpServer("127.0.0.1", 1, "none")
 
 
 @pytest.fixture
-def home(devis: Installation, redis_of_one: RedisServer) -> House:
+def harness(devis: Installation, empty_redis: RedisServer) -> MailHarness:
     """Six who wait for seven o’clock, with a broker."""
-    there = redis_of_one.broker
-    made = house(devis, broker=there, reports=there, smtp=NOBODY, mail_connections=1)
+    there = empty_redis.broker
+    made = mail_harness(devis, broker=there, reports=there, smtp=NOBODY, mail_connections=1)
     for number in range(6):
         made.subscribe(f"p{number}@example.org")
     return made
 
 
 @pytest.fixture
-def reports(redis_of_one: RedisServer) -> Iterator[RedisLeases]:
-    made = RedisLeases(redis_of_one.broker)
+def reports(empty_redis: RedisServer) -> Iterator[RedisLeases]:
+    made = RedisLeases(empty_redis.broker)
     yield made
     made.close()
 
 
-def hand_over(home: House, instant: str = SEVEN) -> None:
+def hand_over(harness: MailHarness, instant: str = SEVEN) -> None:
     """Hand over what is due, to nobody: there is no worker, and the operator is told."""
-    home.at(instant).begin()
-    with home.library() as (db, site), pytest.raises(MailUnavailableError, match="mail-worker"):
-        dispatch.send(db, site, home.config, home.clock(), threading.Event())
+    harness.at(instant).start_due_runs()
+    with harness.open() as (db, site), pytest.raises(MailUnavailableError, match="mail-worker"):
+        dispatch.send(db, site, harness.config, harness.clock(), threading.Event())
 
 
-def batches(home: House) -> list[str]:
-    with home.library() as (db, _):
+def batches(harness: MailHarness) -> list[str]:
+    with harness.open() as (db, _):
         return [each.id for each in mail_batches.all_open(db)]
 
 
-def states(home: House) -> Counter[tuple[str, str | None]]:
-    return Counter((state, reason) for _, state, reason in home.states())
+def states(harness: MailHarness) -> Counter[tuple[str, str | None]]:
+    return Counter((state, reason) for _, state, reason in harness.states())
 
 
-def taken(redis_of_one: RedisServer) -> dict[str, Any]:
+def taken(empty_redis: RedisServer) -> dict[str, Any]:
     """The batch that waits at the broker, as a worker gets it."""
-    with celery_app.app(redis_of_one.broker).connection() as line:
+    with celery_app.app(empty_redis.broker).connection() as line:
         box = line.SimpleQueue(celery_app.DIGEST_QUEUE)
         message = box.get(timeout=5)
         message.ack()
@@ -87,91 +87,91 @@ def taken(redis_of_one: RedisServer) -> dict[str, Any]:
     return values
 
 
-def test_a_published_batch_is_not_sent_from_here(home: House) -> None:
-    hand_over(home)
-    assert states(home) == {("claimed", None): 6}
-    with inbox() as box:
-        home.config = replace(home.config, broker=None, reports=None, smtp=box.server)
-        assert home.send(later(SEVEN, hours=1)) == {}
+def test_a_published_batch_is_not_sent_from_here(harness: MailHarness) -> None:
+    hand_over(harness)
+    assert states(harness) == {("claimed", None): 6}
+    with mail_server() as box:
+        harness.config = replace(harness.config, broker=None, reports=None, smtp=box.server)
+        assert harness.send(later(SEVEN, hours=1)) == {}
         # Without workers any more, what they never told of is sent from here after two hours.
-        assert home.send(later(SEVEN, hours=2, minutes=1)) == {"sent": 6}
+        assert harness.send(later(SEVEN, hours=2, minutes=1)) == {"sent": 6}
 
 
-def test_a_report_that_comes_twice_changes_nothing(home: House) -> None:
-    hand_over(home)
-    (name,) = batches(home)
+def test_a_report_that_comes_twice_changes_nothing(harness: MailHarness) -> None:
+    hand_over(harness)
+    (name,) = batches(harness)
     report = [
         *((f"1.{number}", Outcome(0, "sent", 250, "ok")) for number in (1, 2)),
         ("1.3", Outcome(0, "bounced", 550, "5.1.1 unknown")),
         ("1.4", Outcome(0, "deferred", 451, "later")),
     ]
-    with home.library() as (db, _):
+    with harness.open() as (db, _):
         for expected in ({"sent": 2, "bounced": 1, "deferred": 1}, {}):
-            clock = home.clock()
-            told = outcomes.record_batch(db, home.config, clock, name, report, clock())
+            clock = harness.clock()
+            told = outcomes.record_batch(db, harness.config, clock, name, report, clock())
             assert told == expected
-    rows = home.rows("SELECT state, attempts, batch FROM deliveries ORDER BY subscriber")
+    rows = harness.rows("SELECT state, attempts, batch FROM deliveries ORDER BY subscriber")
     assert rows == [
         *[("sent", 1, None)] * 2,
         *[("bounced", 1, None), ("deferred", 1, None)],
         *[("deferred", 0, None)] * 2,  # of these nothing was said: they go at once
     ]
-    assert home.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
+    assert harness.rows("SELECT subscriber, kind FROM bounces") == [(3, "hard")]
 
 
 def test_a_late_report_that_a_digest_was_sent_prevents_a_retry(
-    home: House, reports: RedisLeases
+    harness: MailHarness, reports: RedisLeases
 ) -> None:
-    hand_over(home)
-    (name,) = batches(home)
+    hand_over(harness)
+    (name,) = batches(harness)
     assert reports.revoke(name)
     sent = [("1.1", Outcome(0, "sent", 250, "ok")), ("1.2", Outcome(0, "failed", 552, "no"))]
-    with home.library() as (db, _):
-        clock = home.clock()
-        outcomes.record_batch(db, home.config, clock, name, [], clock())
-        assert outcomes.record_batch(db, home.config, clock, name, sent, clock()) == {"sent": 1}
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        home.send(later(SEVEN, minutes=1))
+    with harness.open() as (db, _):
+        clock = harness.clock()
+        outcomes.record_batch(db, harness.config, clock, name, [], clock())
+        assert outcomes.record_batch(db, harness.config, clock, name, sent, clock()) == {"sent": 1}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        harness.send(later(SEVEN, minutes=1))
     assert "p0@example.org" not in {each.recipient for each in box.mails}
     assert len(box.mails) == 5
 
 
 def test_notices_are_published_and_retried_without_a_report(
-    home: House, redis_of_one: RedisServer
+    harness: MailHarness, empty_redis: RedisServer
 ) -> None:
-    asked = {**WISHES, "address": "new@example.org"}
-    with home.library() as (db, site):
-        subscriptions.sign_up(db, site, home.config, asked, "/en/subscribe/", home.clock()())
-        people.invite(db, EDITOR, ("en", "sv"), home.clock()())
-    hand_over(home, MORNING)
+    asked = {**PREFERENCES, "address": "new@example.org"}
+    with harness.open() as (db, site):
+        subscriptions.sign_up(db, site, harness.config, asked, "/en/subscribe/", harness.clock()())
+        people.invite(db, EDITOR, ("en", "sv"), harness.clock()())
+    hand_over(harness, MORNING)
     tables = "SELECT state, batch, attempts FROM {}"
-    (first,) = batches(home)
+    (first,) = batches(harness)
     for table in ("notices", "desk_notices"):
-        assert home.rows(tables.format(table)) == [("due", first, 0)]
-    with redis_of_one.store as store:
+        assert harness.rows(tables.format(table)) == [("due", first, 0)]
+    with empty_redis.store as store:
         store.zadd("devis:batches", {first: 1})  # no worker has begun it in time
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(MORNING, minutes=1)) == {"notices sent": 2}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(MORNING, minutes=1)) == {"notices sent": 2}
     assert {each.recipient for each in box.mails} == {"new@example.org", "eva@example.org"}
     for table in ("notices", "desk_notices"):
-        assert home.rows(tables.format(table)) == [("sent", None, 1)]
+        assert harness.rows(tables.format(table)) == [("sent", None, 1)]
 
 
 def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
-    home: House, reports: RedisLeases, redis_of_one: RedisServer
+    harness: MailHarness, reports: RedisLeases, empty_redis: RedisServer
 ) -> None:
-    hand_over(home)
-    values = taken(redis_of_one)
+    hand_over(harness)
+    values = taken(empty_redis)
     assert reports.acquire(values["id"], "gone")
     reports.report(values["id"], [("1.1", Outcome(0, "sent", 250, "ok"))])
     first = {letter[0]: letter[5] for letter in values["letters"]}
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        with redis_of_one.store as store:
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        with empty_redis.store as store:
             store.zadd("devis:batches", {values["id"]: 1})  # its lease has run out
-        assert home.send(later(SEVEN, seconds=10)) == {"sent": 6}
+        assert harness.send(later(SEVEN, seconds=10)) == {"sent": 6}
     assert {each.recipient for each in box.mails} == {f"p{n}@example.org" for n in range(1, 6)}
     ids = {parse(each.content)["Message-ID"].strip("<>").partition("@")[0] for each in box.mails}
     assert ids == {name for letter, name in first.items() if letter != "1.1"}
@@ -179,15 +179,15 @@ def test_a_worker_that_is_gone_is_missed_and_only_the_rest_is_sent(
 
 
 def test_only_one_worker_acquires_a_batch(
-    home: House, reports: RedisLeases, redis_of_one: RedisServer
+    harness: MailHarness, reports: RedisLeases, empty_redis: RedisServer
 ) -> None:
-    hand_over(home)
-    values = taken(redis_of_one)
-    with inbox() as box:
-        config = replace(home.config, smtp=box.server)
+    hand_over(harness)
+    values = taken(empty_redis)
+    with mail_server() as box:
+        config = replace(harness.config, smtp=box.server)
         for _ in range(3):
             worker = mail_worker.MailWorker(
-                config, home.clock(), reports, threading.Event(), rest=0
+                config, harness.clock(), reports, threading.Event(), rest=0
             )
             worker.deliver(values)
     assert len(box.mails) == 6
@@ -195,153 +195,157 @@ def test_only_one_worker_acquires_a_batch(
 
 
 def test_a_batch_that_no_worker_acquired_in_time_expires(
-    home: House, reports: RedisLeases, redis_of_one: RedisServer
+    harness: MailHarness, reports: RedisLeases, empty_redis: RedisServer
 ) -> None:
-    hand_over(home)
-    values = taken(redis_of_one)
-    with redis_of_one.store as store:
+    hand_over(harness)
+    values = taken(empty_redis)
+    with empty_redis.store as store:
         store.zadd("devis:batches", {values["id"]: 1})
     assert not reports.acquire(values["id"], "late")
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(SEVEN, seconds=10)) == {"sent": 6}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(SEVEN, seconds=10)) == {"sent": 6}
     assert not reports.acquire(values["id"], "later still")
 
 
-def test_no_letter_of_a_batch_is_begun_too_late(home: House, redis_of_one: RedisServer) -> None:
-    hand_over(home, later(SEVEN, hours=5, minutes=59))
-    with redis_of_one.store as store:
+def test_no_letter_of_a_batch_is_begun_too_late(
+    harness: MailHarness, empty_redis: RedisServer
+) -> None:
+    hand_over(harness, later(SEVEN, hours=5, minutes=59))
+    with empty_redis.store as store:
         ((_, until),) = store.zrange("devis:batches", 0, -1, withscores=True)
         assert until - int(store.time()[0]) < 60
 
 
-def test_an_emptied_broker_costs_a_minute(home: House, redis_of_one: RedisServer) -> None:
-    hand_over(home)
-    with redis_of_one.store as store:
+def test_an_emptied_broker_costs_a_minute(harness: MailHarness, empty_redis: RedisServer) -> None:
+    hand_over(harness)
+    with empty_redis.store as store:
         store.flushall()
-    hand_over(home, later(SEVEN, seconds=1))  # now it is noticed
-    assert states(home) == {("claimed", None): 6}
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(SEVEN, seconds=62)) == {"sent": 6}
+    hand_over(harness, later(SEVEN, seconds=1))  # now it is noticed
+    assert states(harness) == {("claimed", None): 6}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(SEVEN, seconds=62)) == {"sent": 6}
     assert len(box.mails) == 6
 
 
-def test_unsubscribing_or_erasure_revokes_the_published_batch(home: House) -> None:
-    tokens = [home.subscribe(f"q{number}@example.org") for number in range(3)]
-    hand_over(home)
-    home.leave(tokens[0])
-    with home.library() as (db, _):
+def test_unsubscribing_or_erasure_revokes_the_published_batch(harness: MailHarness) -> None:
+    tokens = [harness.subscribe(f"q{number}@example.org") for number in range(3)]
+    hand_over(harness)
+    harness.unsubscribe(tokens[0])
+    with harness.open() as (db, _):
         db.execute("DELETE FROM subscribers WHERE id = 8")
         db.execute("UPDATE subscribers SET paused_until = '2026-12-24' WHERE id = 9")
-    hand_over(home, later(SEVEN, seconds=4))  # the next tick
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(SEVEN, seconds=5)) == {"sent": 6}
+    hand_over(harness, later(SEVEN, seconds=4))  # the next tick
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(SEVEN, seconds=5)) == {"sent": 6}
     assert len(box.mails) == 6
-    assert states(home) == {("sent", None): 6, ("skipped", "left"): 3}
+    assert states(harness) == {("sent", None): 6, ("skipped", "left"): 3}
 
 
-def test_a_letter_that_was_replaced_reaches_those_who_had_not_got_it(home: House) -> None:
-    hand_over(home)
-    with home.library() as (db, site):
-        day = site.today(home.now)
-        new = editions.withdraw(db, site, home.config, day, "wrong", home.now)
+def test_a_letter_that_was_replaced_reaches_those_who_had_not_got_it(harness: MailHarness) -> None:
+    hand_over(harness)
+    with harness.open() as (db, site):
+        day = site.today(harness.now)
+        new = editions.withdraw(db, site, harness.config, day, "wrong", harness.now)
     assert new is not None
-    hand_over(home, later(SEVEN, seconds=4))
-    with home.library() as (db, _):
+    hand_over(harness, later(SEVEN, seconds=4))
+    with harness.open() as (db, _):
         (title,) = db.execute(
             "SELECT title FROM texts WHERE principle = ? AND language = 'en'", [new.slug]
         ).fetchone()
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(SEVEN, seconds=5)) == {"sent": 6}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(SEVEN, seconds=5)) == {"sent": 6}
     assert len(box.mails) == 6
     assert {parse(each.content)["Subject"] for each in box.mails} == {title}
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-def test_a_broker_that_is_away_leaves_all_in_the_ledger(home: House, scheme: str) -> None:
+def test_a_broker_that_is_away_leaves_all_in_the_ledger(harness: MailHarness, scheme: str) -> None:
     there = broker(f"{scheme}://u:{PASSWORD}@127.0.0.1:{free_port()}/0")
-    back = home.config.broker
+    back = harness.config.broker
     reports = back if scheme == "amqp" else there
-    home.config = replace(home.config, broker=there, reports=reports)
-    home.at(SEVEN).begin()
-    with home.library() as (db, site), pytest.raises(MailUnavailableError) as told:
-        dispatch.send(db, site, home.config, home.clock(), threading.Event())
+    harness.config = replace(harness.config, broker=there, reports=reports)
+    harness.at(SEVEN).start_due_runs()
+    with harness.open() as (db, site), pytest.raises(MailUnavailableError) as told:
+        dispatch.send(db, site, harness.config, harness.clock(), threading.Event())
     assert f"The broker {scheme}://127.0.0.1:" in str(told.value)
     assert PASSWORD not in str(told.value)
-    assert not [row for row in home.states() if row[1] != "claimed"]
-    with inbox() as box:
-        home.config = replace(home.config, broker=back, reports=back, smtp=box.server)
-        assert home.send(later(SEVEN, minutes=1)) == {"sent": 6}
+    assert not [row for row in harness.states() if row[1] != "claimed"]
+    with mail_server() as box:
+        harness.config = replace(harness.config, broker=back, reports=back, smtp=box.server)
+        assert harness.send(later(SEVEN, minutes=1)) == {"sent": 6}
 
 
 def test_a_broker_that_fails_while_publishing_loses_nothing(
-    home: House, redis_of_one: RedisServer, monkeypatch: pytest.MonkeyPatch
+    harness: MailHarness, empty_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise MailUnavailableError("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(celery_app.BatchPublisher, "publish", fail)
-        home.at(SEVEN).begin()
-        with home.library() as (db, site), pytest.raises(MailUnavailableError, match="gone"):
-            dispatch.send(db, site, home.config, home.clock(), threading.Event())
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(later(SEVEN, seconds=4)) == {"sent": 6}
+        harness.at(SEVEN).start_due_runs()
+        with harness.open() as (db, site), pytest.raises(MailUnavailableError, match="gone"):
+            dispatch.send(db, site, harness.config, harness.clock(), threading.Event())
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(later(SEVEN, seconds=4)) == {"sent": 6}
     assert len(box.mails) == 6
 
 
 def test_a_lasting_error_is_logged_once_a_minute(
-    home: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    harness: MailHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What workers tell is listened to all the time; the log need not be."""
-    home.at(SEVEN).begin()
-    lock = FileLock(home.config.instance / LOCK_NAME, thread_local=False)
-    job = worker.EmailJob(home.config, home.clock(), lock, threading.Event())
+    harness.at(SEVEN).start_due_runs()
+    lock = FileLock(harness.config.instance / LOCK_NAME, thread_local=False)
+    job = worker.EmailJob(harness.config, harness.clock(), lock, threading.Event())
     with lock:
         for _ in range(3):
             job.tick()
         assert len(caplog.records) == 1
         assert "No mail worker takes letters" in caplog.text
         monkeypatch.setattr(worker, "REPEAT_SECONDS", 0)
-        job = worker.EmailJob(home.config, home.clock(), lock, threading.Event())
+        job = worker.EmailJob(harness.config, harness.clock(), lock, threading.Event())
         job.tick()
         job.tick()
     assert len(caplog.records) == 3
 
 
-def test_what_a_worker_cannot_send_waits_and_its_error_is_reported(home: House) -> None:
-    home.config = replace(home.config, smtp=SmtpServer("127.0.0.1", free_port(), "none"))
+def test_what_a_worker_cannot_send_waits_and_its_error_is_reported(harness: MailHarness) -> None:
+    harness.config = replace(harness.config, smtp=SmtpServer("127.0.0.1", free_port(), "none"))
     with pytest.raises(MailUnavailableError, match=r"The mail server 127\.0\.0\.1:\d+ cannot be"):
-        home.send(SEVEN)
-    assert states(home) == {("deferred", None): 6}
-    assert home.rows("SELECT DISTINCT attempts, next FROM deliveries")[0][0] == 0
+        harness.send(SEVEN)
+    assert states(harness) == {("deferred", None): 6}
+    assert harness.rows("SELECT DISTINCT attempts, next FROM deliveries")[0][0] == 0
 
 
 def test_a_batch_travels_as_data_and_names_nobody_but_in_addresses(
-    home: House, redis_of_one: RedisServer
+    harness: MailHarness, empty_redis: RedisServer
 ) -> None:
-    hand_over(home)
-    values = taken(redis_of_one)
+    hand_over(harness)
+    values = taken(empty_redis)
     assert values == json.loads(json.dumps(values))
     there = batch.from_json(values)
     assert batch.to_json(there) == values
-    envelope = there.envelope(0, home.now)
+    envelope = there.envelope(0, harness.now)
     assert envelope is not None
     assert envelope.message.count(b"p0@example.org") == 1
-    assert celery_app.app(redis_of_one.broker).conf.accept_content == ["json"]
+    assert celery_app.app(empty_redis.broker).conf.accept_content == ["json"]
     assert len(json.dumps(values["letters"])) / len(values["letters"]) < 300  # octets a letter
 
 
-def test_an_address_that_no_header_can_hold_fails_alone(home: House, reports: RedisLeases) -> None:
-    with home.library() as (db, _):
+def test_an_address_that_no_header_can_hold_fails_alone(
+    harness: MailHarness, reports: RedisLeases
+) -> None:
+    with harness.open() as (db, _):
         db.execute("UPDATE subscribers SET address = 'two words@example.org' WHERE id = 2")
-    with inbox() as box:
-        home.config = replace(home.config, smtp=box.server)
-        assert home.send(SEVEN) == {"sent": 5, "failed": 1}
+    with mail_server() as box:
+        harness.config = replace(harness.config, smtp=box.server)
+        assert harness.send(SEVEN) == {"sent": 5, "failed": 1}
 
 
 # From here on with real processes.
@@ -352,30 +356,30 @@ def settings(store: RedisServer, port: int, **more: str) -> dict[str, str]:
 
 
 def test_a_batch_of_a_dead_worker_is_redelivered(
-    home: House, redis_of_one: RedisServer, tmp_path: Path
+    harness: MailHarness, empty_redis: RedisServer, tmp_path: Path
 ) -> None:
-    hand_over(home)
+    hand_over(harness)
     script = (
         "import os, sys; from feed.config.brokers import broker;"
         "from feed.workers import celery_app;"
         "line = celery_app.app(broker(sys.argv[1])).connection();"
         "line.SimpleQueue(celery_app.DIGEST_QUEUE).get(timeout=5); os._exit(9)"
     )
-    done = subprocess.run([sys.executable, "-c", script, redis_of_one.url], cwd=ROOT, timeout=30)
+    done = subprocess.run([sys.executable, "-c", script, empty_redis.url], cwd=ROOT, timeout=30)
     assert done.returncode == 9
-    with redis_of_one.store as store:
+    with empty_redis.store as store:
         (tag,) = store.zrange("unacked_index", 0, -1)
         store.zadd("unacked_index", {tag: 1})  # half a minute later
-    with inbox() as box, workers(tmp_path, 1, **settings(redis_of_one, box.server.port)):
+    with mail_server() as box, workers(tmp_path, 1, **settings(empty_redis, box.server.port)):
         wait_until(lambda: len(box.mails) == 6, 30)
 
 
 def test_two_workers_share_and_no_log_names_anybody(
-    tmp_path: Path, redis_of_one: RedisServer
+    tmp_path: Path, empty_redis: RedisServer
 ) -> None:
-    environ = mail.house(tmp_path, 3000) | {"DEVIS_BROKER_URL": redis_of_one.url}
+    environ = mail.create_installation(tmp_path, 3000) | {"DEVIS_BROKER_URL": empty_redis.url}
     with mail.sink(tmp_path / "taken") as port:
-        given = settings(redis_of_one, port, MAIL_RATE="800")
+        given = settings(empty_redis, port, MAIL_RATE="800")
         with workers(tmp_path, 2, **given) as both, faults.brain(tmp_path, environ):
             wait_until(lambda: faults.settled(tmp_path, 3000), 60)
             logs = [each.stop() for each in both]
@@ -392,11 +396,11 @@ def test_two_workers_share_and_no_log_names_anybody(
 
 
 def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_back(
-    tmp_path: Path, redis_of_one: RedisServer
+    tmp_path: Path, empty_redis: RedisServer
 ) -> None:
-    environ = mail.house(tmp_path, 400) | {"DEVIS_BROKER_URL": redis_of_one.url}
+    environ = mail.create_installation(tmp_path, 400) | {"DEVIS_BROKER_URL": empty_redis.url}
     with mail.sink(tmp_path / "taken") as port, faults.brain(tmp_path, environ):
-        given = settings(redis_of_one, port)
+        given = settings(empty_redis, port)
         with workers(tmp_path, 1, **given, MAIL_RATE="50") as (slow,):
             wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
             said = slow.stop()
@@ -411,7 +415,7 @@ def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_ba
 
 def test_brain_and_worker_outlast_a_broker_that_goes_and_comes_back(tmp_path: Path) -> None:
     with redis_server() as store, mail.sink(tmp_path / "taken") as port:
-        environ = mail.house(tmp_path, 2000) | {"DEVIS_BROKER_URL": store.url}
+        environ = mail.create_installation(tmp_path, 2000) | {"DEVIS_BROKER_URL": store.url}
         given = settings(store, port, MAIL_RATE="400")
         with workers(tmp_path, 1, **given) as (only,), faults.brain(tmp_path, environ):
             wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
@@ -428,13 +432,13 @@ def test_brain_and_worker_outlast_a_broker_that_goes_and_comes_back(tmp_path: Pa
 
 
 def test_the_send_command_publishes_and_says_so(
-    command: Command, redis_of_one: RedisServer, tmp_path: Path
+    command: Command, empty_redis: RedisServer, tmp_path: Path
 ) -> None:
     command("init")
     due_now(command, "ada@example.org", "bo@example.org")
-    given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}
-    with inbox() as box:
-        with workers(tmp_path, 1, **settings(redis_of_one, box.server.port)):
+    given: dict[str, Any] = {"BROKER_URL": empty_redis.url}
+    with mail_server() as box:
+        with workers(tmp_path, 1, **settings(empty_redis, box.server.port)):
             assert "2 queued for the mail workers" in command("digest", "send", **given).stdout
             wait_until(lambda: len(box.mails) == 2, 20)
         assert "1 due, 0 sent, 1 waiting" in command("digest", "status").stdout
@@ -457,14 +461,14 @@ def checked(command: Command, url: str) -> dict[str, str]:
 
 
 def test_a_check_tells_of_the_broker_and_counts_the_workers(
-    command: Command, redis_of_one: RedisServer, tmp_path: Path
+    command: Command, empty_redis: RedisServer, tmp_path: Path
 ) -> None:
     command("init")
-    found = checked(command, redis_of_one.url)
+    found = checked(command, empty_redis.url)
     assert found["level"] == "bad"
     assert found["message"].startswith("No mail worker takes letters from redis://127.0.0.1:")
-    with workers(tmp_path, 2, **settings(redis_of_one, 25)):
-        found = checked(command, redis_of_one.url)
+    with workers(tmp_path, 2, **settings(empty_redis, 25)):
+        found = checked(command, empty_redis.url)
     assert found["level"] == "good"
     assert found["message"].endswith(": 2.")
     away = checked(command, f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
@@ -479,21 +483,21 @@ def test_a_check_tells_of_a_broker_without_a_store_and_of_all_else(command: Comm
     assert "hush" not in said
 
 
-def test_a_preview_cannot_be_sent_by_a_worker(command: Command, redis_of_one: RedisServer) -> None:
+def test_a_preview_cannot_be_sent_by_a_worker(command: Command, empty_redis: RedisServer) -> None:
     command("init")
     command("publish")
     line = refused(
-        command, "digest", "preview", "--to", "a@example.org", BROKER_URL=redis_of_one.url
+        command, "digest", "preview", "--to", "a@example.org", BROKER_URL=empty_redis.url
     )
     assert "set DEVIS_SMTP_URL" in line
 
 
 def test_without_a_worker_the_operator_gets_an_error(
-    command: Command, redis_of_one: RedisServer
+    command: Command, empty_redis: RedisServer
 ) -> None:
     command("init")
     due_now(command, "ada@example.org", "bo@example.org")
-    given: dict[str, Any] = {"BROKER_URL": redis_of_one.url}
+    given: dict[str, Any] = {"BROKER_URL": empty_redis.url}
     line = command("digest", "send", code=1, **given).stderr
     assert "No mail worker takes letters from redis://127.0.0.1:" in line
     assert PASSWORD not in line

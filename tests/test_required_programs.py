@@ -35,7 +35,7 @@ def test_process():
 def run(folder: Path, *options: str, ci: str = "") -> tuple[int, list[str]]:
     """Pytest on SAMPLE, where no program is to be found; its exit code and its lines."""
     folder.joinpath("test_sample.py").write_text(SAMPLE)
-    plugins = ("-p", "tests.needs", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+    plugins = ("-p", "tests.required_programs", "-p", "no:cacheprovider", "-p", "no:schemathesis")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *options],
         cwd=folder,

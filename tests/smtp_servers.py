@@ -1,4 +1,4 @@
-"""Mail servers for the tests: a real one that behaves, and scripted ones that need not."""
+"""SMTP servers for the tests: a real one (aiosmtpd), and scripted ones that misbehave."""
 
 import asyncio
 import socket
@@ -23,8 +23,8 @@ USER, PASSWORD = "devis", "correct horse"
 
 
 @dataclass(frozen=True)
-class Mail:
-    """What arrived."""
+class ReceivedMail:
+    """A message that a server accepted, with its envelope."""
 
     sender: str
     recipient: str
@@ -33,12 +33,12 @@ class Mail:
 
 
 @dataclass
-class Inbox:
-    """A real mail server; `mails` is what it took, in order, `server` how to reach it."""
+class MailServer:
+    """A real SMTP server; `mails` is what it accepted, in order, `server` its address."""
 
     server: SmtpServer
     pipelining: bool = True
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[ReceivedMail] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
 
     async def handle_EHLO(  # noqa: N802
@@ -50,7 +50,7 @@ class Inbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         (recipient,) = envelope.rcpt_tos
         options = tuple(envelope.mail_options)
-        self.mails.append(Mail(envelope.mail_from, recipient, envelope.content, options))
+        self.mails.append(ReceivedMail(envelope.mail_from, recipient, envelope.content, options))
         return "250 2.0.0 Ok: queued"
 
     def authenticate(self, server: Any, session: Any, envelope: Any, how: str, data: Any) -> Any:
@@ -83,18 +83,18 @@ class TidyController(Controller):
 
 
 @contextmanager
-def inbox(
+def mail_server(
     tls: str = "none", *, login: bool = False, pipelining: bool = True, **options: Any
-) -> Iterator[Inbox]:
+) -> Iterator[MailServer]:
     """A real mail server; a login is offered if `login`, and then it must be right."""
     with ExitStack() as stack:
         authorities = None
         if tls != "none":
-            context, authorities = stack.enter_context(certified("127.0.0.1"))
+            context, authorities = stack.enter_context(tls_certificate("127.0.0.1"))
             options["ssl_context" if tls == "implicit" else "tls_context"] = context
             options["require_starttls"] = tls == "starttls"
         options.setdefault("enable_SMTPUTF8", False)
-        made = Inbox(SmtpServer("127.0.0.1", free_port(), "none"), pipelining)
+        made = MailServer(SmtpServer("127.0.0.1", free_port(), "none"), pipelining)
         if login:
             options |= {"auth_required": True, "authenticator": made.authenticate}
             options["auth_require_tls"] = tls == "starttls"
@@ -116,8 +116,8 @@ def inbox(
 
 
 @contextmanager
-def certified(host: str) -> Iterator[tuple[ssl.SSLContext, Path]]:
-    """What a server for this host has, and the file with the authority that vouches for it."""
+def tls_certificate(host: str) -> Iterator[tuple[ssl.SSLContext, Path]]:
+    """The TLS context of a server for this host, and the file with its certificate authority."""
     authority = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(host).configure_cert(context)
@@ -125,12 +125,12 @@ def certified(host: str) -> Iterator[tuple[ssl.SSLContext, Path]]:
         yield context, Path(file)
 
 
-class GoneError(Exception):
+class DisconnectedError(Exception):
     """The other side closed the connection."""
 
 
-class Talk:
-    """One connection to a scripted server: what it hears and what it says."""
+class ScriptedConnection:
+    """One connection to a scripted server, seen from the server."""
 
     def __init__(self, sock: socket.socket, number: int) -> None:
         self.number = number  # of the connection, from 0
@@ -141,7 +141,7 @@ class Talk:
         self._sock.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
     def pending(self, seconds: float = 0.1) -> bytes:
-        """What was said without waiting for more than `seconds`, and not yet taken."""
+        """What the client has sent and the script has not read, after waiting for `seconds`."""
         self._sock.settimeout(seconds)
         with suppress(TimeoutError):
             while data := self._sock.recv(65536):
@@ -150,14 +150,14 @@ class Talk:
         return self._heard
 
     def until(self, end: bytes) -> bytes:
-        """What is said up to this, which is not part of it."""
+        """Read up to `end`, which is not returned."""
         while end not in self._heard:
             try:
                 data = self._sock.recv(65536)
             except ConnectionError:
                 data = b""
             if not data:
-                raise GoneError
+                raise DisconnectedError
             self._heard += data
         said, _, self._heard = self._heard.partition(end)
         return said
@@ -166,37 +166,37 @@ class Talk:
         return self.until(b"\r\n").decode()
 
     def expect(self, *commands: str) -> None:
-        """Hear lines that begin like this."""
+        """Read lines and check that they begin with these commands."""
         for command in commands:
             line = self.line()
             assert line.upper().startswith(command.upper()), f"{line!r} instead of {command}"
 
     def body(self) -> bytes:
-        """A message, as it was before it got its dots."""
+        """Read a message and undo its dot-stuffing."""
         self._heard = b"\r\n" + self._heard
         return (self.until(b"\r\n.\r\n") + b"\r\n")[2:].replace(b"\r\n..", b"\r\n.")
 
     def greet(self, *extensions: str) -> None:
-        """Up to the point where letters may come."""
+        """Greet and answer EHLO."""
         self.say("220 there.example.net ESMTP")
         self.expect("EHLO ")
         said = ["there.example.net", *extensions]
         self.say(*(f"250-{line}" for line in said[:-1]), f"250 {said[-1]}")
 
     def reset(self) -> None:
-        """Break the connection, without a goodbye."""
+        """Reset the connection (TCP RST)."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
-        raise GoneError
+        raise DisconnectedError
 
 
-Script = Callable[[Talk], None]
+Script = Callable[[ScriptedConnection], None]
 PIPELINING = "PIPELINING"
 DROP, STALL = "drop", "stall"
 
 
 @dataclass
-class Server:
+class ScriptedServer:
     """A scripted server: `connections` counts them, `open` those that last, `most` at a time."""
 
     server: SmtpServer
@@ -206,14 +206,16 @@ class Server:
 
 
 @contextmanager
-def scripted(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+def scripted_server(
+    *scripts: Script, context: ssl.SSLContext | None = None
+) -> Iterator[ScriptedServer]:
     """A server that follows its scripts, one for each connection, and the last for all others.
 
     What a script asserts fails the test.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    state = Server(SmtpServer("127.0.0.1", port, "none"))
+    state = ScriptedServer(SmtpServer("127.0.0.1", port, "none"))
     threads: list[threading.Thread] = []
     failures: list[BaseException] = []
     lock = threading.Lock()
@@ -221,8 +223,8 @@ def scripted(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterato
     def serve(sock: socket.socket, number: int) -> None:
         with sock:
             try:
-                scripts[min(number, len(scripts) - 1)](Talk(sock, number))
-            except (GoneError, ConnectionError):
+                scripts[min(number, len(scripts) - 1)](ScriptedConnection(sock, number))
+            except (DisconnectedError, ConnectionError):
                 pass
             except BaseException as error:
                 failures.append(error)
@@ -258,41 +260,41 @@ def scripted(*scripts: Script, context: ssl.SSLContext | None = None) -> Iterato
 
 
 @dataclass
-class Polite:
-    """A script that takes every letter, but for what `answer` says otherwise.
+class AcceptingScript:
+    """A script that accepts every message, except where `answer` gives another reply.
 
-    It is asked with the connection's number, a verb (`.` for a message) and what came with it, and
-    gives a reply, DROP, STALL, or None. `mails` is what was taken; `log` has all that was heard.
+    `answer` is called with the connection's number, a verb (`.` for a message) and its argument;
+    it returns a reply, DROP, STALL, or None. `mails` is what was accepted, `log` every command.
     """
 
     answer: Callable[[int, str, str], str | None] = lambda number, verb, text: None
     extensions: tuple[str, ...] = (PIPELINING,)
     delay: float = 0
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[ReceivedMail] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
-    def __call__(self, talk: Talk) -> None:
+    def __call__(self, connection: ScriptedConnection) -> None:
         sender, recipient = "", ""
-        if not self.tell(talk, "CONNECT", "", None):
+        if not self.tell(connection, "CONNECT", "", None):
             return
-        talk.greet(*self.extensions)
+        connection.greet(*self.extensions)
         while True:
-            verb, _, text = talk.line().partition(" ")
+            verb, _, text = connection.line().partition(" ")
             self.log.append(f"{verb} {text}".strip())
             if verb == "QUIT":
-                talk.say("221 bye")
+                connection.say("221 bye")
                 return
-            reply = self.tell(talk, verb, text, self.usual(verb, sender, recipient))
+            reply = self.tell(connection, verb, text, self.usual(verb, sender, recipient))
             if verb in ("MAIL", "RSET"):
                 sender, recipient = text if reply.startswith("2") else "", ""
             elif verb == "RCPT" and reply.startswith("2"):
                 recipient = text
             if verb != "DATA" or not reply.startswith("354"):
                 continue
-            content = talk.body()
+            content = connection.body()
             self.log.append(".")
-            if self.tell(talk, ".", content.decode(), "250 2.0.0 Ok: queued").startswith("2"):
-                self.mails.append(Mail(_path(sender), _path(recipient), content))
+            if self.tell(connection, ".", content.decode(), "250 2.0.0 Ok: queued").startswith("2"):
+                self.mails.append(ReceivedMail(_path(sender), _path(recipient), content))
             sender, recipient = "", ""
 
     def usual(self, verb: str, sender: str, recipient: str) -> str:
@@ -304,17 +306,17 @@ class Polite:
             return "554 5.5.1 no valid recipients"
         return "354 go on" if verb == "DATA" else "250 ok"
 
-    def tell(self, talk: Talk, verb: str, text: str, usual: str | None) -> str:
-        reply = self.answer(talk.number, verb, text) or usual or "220"
+    def tell(self, connection: ScriptedConnection, verb: str, text: str, usual: str | None) -> str:
+        reply = self.answer(connection.number, verb, text) or usual or "220"
         time.sleep(self.delay)
         if reply == DROP:
-            talk.reset()
+            connection.reset()
         if reply == STALL:
-            talk.until(b"never said")
+            connection.until(b"never said")
         if usual is not None or not reply.startswith("220"):
-            talk.say(reply)
+            connection.say(reply)
         if reply.startswith("421"):
-            raise GoneError
+            raise DisconnectedError
         return reply
 
 

@@ -1,4 +1,4 @@
-"""Pages of other people, served from an origin of their own, for a widget to stand on."""
+"""Host pages for the widget, served from another origin."""
 
 import threading
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Host:
 
 
 @contextmanager
-def hosting() -> Iterator[Host]:
+def host_server() -> Iterator[Host]:
     """A host that answers while the block runs."""
 
     class Handler(BaseHTTPRequestHandler):

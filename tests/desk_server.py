@@ -1,4 +1,4 @@
-"""A running desk for the tests of its boards, and how a board looks in a real browser."""
+"""A served desk for tests in a real browser, and what every page of it must pass."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ from feed.library import exchange
 from feed.server import database_setup
 from feed.store.connection import transaction
 from tests.conftest import Command, Installation, answers, free_port, outside, settings, wait_until
-from tests.staff import Desk
+from tests.desk_client import Desk
 from tests.web.test_browser import AXE, OPTIONS
 
 # Each language in either light, each size in either language.
@@ -28,18 +28,20 @@ VIEWS = (
 
 
 @dataclass
-class Running:
-    """A desk whose site is served."""
+class DeskServer:
+    """A desk behind a real `devis serve`."""
 
     desk: Desk
     address: str
 
     @contextmanager
-    def visit(self, browser: Browser, role: str, language: str = "en") -> Iterator[BrowserContext]:
-        """A browser in which somebody with that role has signed in, and the desk speaks to them."""
-        token = self.desk.seat(role).client.get_cookie("devis-desk")
+    def signed_in(
+        self, browser: Browser, role: str, language: str = "en"
+    ) -> Iterator[BrowserContext]:
+        """A browser context, signed in as a user with that role and language."""
+        token = self.desk.sign_in(role).client.get_cookie("devis-desk")
         assert token is not None
-        with self.desk.house.open() as db, transaction(db):
+        with self.desk.installation.open() as db, transaction(db):
             db.execute("UPDATE curators SET language = ?", [language])
         context = browser.new_context(base_url=self.address)
         context.add_cookies([{"name": "devis-desk", "value": token.value, "url": self.address}])
@@ -49,7 +51,7 @@ class Running:
             context.close()
 
 
-def house(folder: Path, **values: str) -> Installation:
+def create_installation(folder: Path, **values: str) -> Installation:
     """An installation with the shipped library and its editions."""
     made = Installation(settings(folder, **values))
     database_setup.create(made.config, clock.Clock(made.now, time.monotonic()))
@@ -59,24 +61,24 @@ def house(folder: Path, **values: str) -> Installation:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Running]:
+def serve_desk(folder: Path) -> Iterator[DeskServer]:
     """A real `devis serve` with two web processes, on a clock that began at noon."""
     port = str(free_port())
     address = f"http://127.0.0.1:{port}"
-    made = house(folder, PORT=port, BASE_URL=address)
+    made = create_installation(folder, PORT=port, BASE_URL=address)
     given = {"DATABASE": str(made.config.database), "NOW": made.now.isoformat(), "PORT": port}
     given["BASE_URL"] = address
     process = Command(folder, outside()).start("serve", WEB_WORKERS="2", **given)
     try:
         wait_until(lambda: answers(address + "/healthz"), 30)
-        yield Running(Desk(made), address)
+        yield DeskServer(Desk(made), address)
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=15)
 
 
-def is_sound(page: Page, language: str, width: int, scheme: str) -> None:
-    """In that light and size nothing is hard to use, and nothing is wider than the window."""
+def assert_accessible(page: Page, language: str, width: int, scheme: str) -> None:
+    """In this size and colour scheme axe finds nothing and the page does not scroll sideways."""
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     assert page.locator("html").get_attribute("lang") == language

@@ -19,15 +19,15 @@ from feed.smtp.client import Record, deliver
 from feed.smtp.reply_text import sanitised
 from feed.smtp.source import BURST
 from tests.conftest import free_port
-from tests.mailservers import (
+from tests.smtp_servers import (
     DROP,
     PIPELINING,
     STALL,
     USER,
-    Polite,
-    Talk,
-    inbox,
-    scripted,
+    AcceptingScript,
+    ScriptedConnection,
+    mail_server,
+    scripted_server,
 )
 
 HOSTNAME = "here.example.org"
@@ -121,28 +121,28 @@ def test_letters_arrive_byte_for_byte(tls: str, pipelining: bool) -> None:
         b"To: anna\r\n\r\nlast line without an end".ljust(20_000, b"."),
     ]
     sent = [letter(number, message=text) for number, text in enumerate(texts)]
-    with inbox(tls, pipelining=pipelining) as there:
+    with mail_server(tls, pipelining=pipelining) as there:
         ledger = Ledger().send(there.server, [*sent[:2], replace(sent[0], key=7)])
         assert ledger.outcomes == {0: SENT, 1: SENT, 7: SENT}
         assert [mail.content for mail in there.mails] == [texts[0], texts[1], texts[0]]
         assert there.mails[1].sender == "bounce+1@example.org"
         assert there.mails[1].recipient == "anna.1@example.org"
-    with scripted(polite := Polite()) as server:
+    with scripted_server(accepting_script := AcceptingScript()) as server:
         Ledger().send(server.server, sent[2:])
-    assert [mail.content for mail in polite.mails] == [texts[2] + b"\r\n"]
+    assert [mail.content for mail in accepting_script.mails] == [texts[2] + b"\r\n"]
 
 
 @pytest.mark.parametrize("tls", ["none", "starttls"])
 def test_a_letter_larger_than_what_a_connection_holds_arrives(tls: str) -> None:
     long = b"To: anna\r\n\r\n" + (b"y" * 76 + b"\r\n") * 60_000
-    with inbox(tls) as there:
+    with mail_server(tls) as there:
         ledger = Ledger().send(there.server, [letter(0, message=long), letter(1)])
         assert ledger.outcomes == {0: SENT, 1: SENT}
         assert there.mails[0].content == long
 
 
 def test_a_login_is_used() -> None:
-    with inbox("starttls", login=True) as there:
+    with mail_server("starttls", login=True) as there:
         assert Ledger().send(there.server, letters(3)).outcomes == dict.fromkeys(range(3), SENT)
         assert there.logins == [USER]
 
@@ -153,39 +153,41 @@ def test_a_login_is_used() -> None:
 def test_the_next_envelope_travels_with_the_end_of_a_body() -> None:
     """The server answers a body only when it has heard what comes after it."""
 
-    def script(talk: Talk) -> None:
-        talk.greet(PIPELINING)
-        talk.expect("MAIL FROM:<bounce+0@example.org>", "RCPT TO:<anna.0@example.org>", "DATA")
-        talk.say("250 ok", "250 ok", "354 go on")
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet(PIPELINING)
+        connection.expect(
+            "MAIL FROM:<bounce+0@example.org>", "RCPT TO:<anna.0@example.org>", "DATA"
+        )
+        connection.say("250 ok", "250 ok", "354 go on")
         for number in (1, 2):
-            talk.body()
-            talk.expect(f"MAIL FROM:<bounce+{number}@", f"RCPT TO:<anna.{number}@", "DATA")
-            assert talk.pending(0.02) == b""
-            talk.say("250-2.0.0 Ok:", "250 2.0.0 queued", "250 ok", "250 ok", "354 go on")
-        talk.body()
-        talk.say("250 ok")
-        talk.expect("QUIT")
+            connection.body()
+            connection.expect(f"MAIL FROM:<bounce+{number}@", f"RCPT TO:<anna.{number}@", "DATA")
+            assert connection.pending(0.02) == b""
+            connection.say("250-2.0.0 Ok:", "250 2.0.0 queued", "250 ok", "250 ok", "354 go on")
+        connection.body()
+        connection.say("250 ok")
+        connection.expect("QUIT")
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         ledger = Ledger().send(server.server, letters(3))
     assert ledger.outcomes == dict.fromkeys(range(3), SENT)
     assert ledger.details == ["2.0.0 Ok: 2.0.0 queued"] * 2 + ["ok"]
 
 
 def test_without_pipelining_every_command_waits_for_its_answer() -> None:
-    def script(talk: Talk) -> None:
-        talk.greet("8BITMIME")
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet("8BITMIME")
         for _ in range(2):
             for verb, reply in (("MAIL", "250 ok"), ("RCPT", "250 ok"), ("DATA", "354 go")):
-                talk.expect(verb)
-                assert talk.pending(0.02) == b""
-                talk.say(reply)
-            talk.body()
-            assert talk.pending(0.02) == b""
-            talk.say("250 ok")
-        talk.expect("QUIT")
+                connection.expect(verb)
+                assert connection.pending(0.02) == b""
+                connection.say(reply)
+            connection.body()
+            assert connection.pending(0.02) == b""
+            connection.say("250 ok")
+        connection.expect("QUIT")
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         assert Ledger().send(server.server, letters(2)).outcomes == {0: SENT, 1: SENT}
 
 
@@ -193,30 +195,30 @@ def test_without_pipelining_every_command_waits_for_its_answer() -> None:
 def test_an_outcome_is_recorded_before_the_next_body(together: bool) -> None:
     happened: list[str] = []
 
-    def script(talk: Talk) -> None:
-        talk.greet(PIPELINING)
-        talk.expect("MAIL", "RCPT", "DATA")
-        talk.say("250 ok", "250 ok", "354 go on")
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet(PIPELINING)
+        connection.expect("MAIL", "RCPT", "DATA")
+        connection.say("250 ok", "250 ok", "354 go on")
         for number in range(3):
-            talk.body()
+            connection.body()
             if number < 2:
-                talk.expect("MAIL", "RCPT", "DATA")
+                connection.expect("MAIL", "RCPT", "DATA")
             happened.append(f"took {number}")
             if together:
-                talk.say("250 taken", "250 ok", "250 ok", "354 go on")
+                connection.say("250 taken", "250 ok", "250 ok", "354 go on")
             else:
                 for reply in ("250 taken", "250 ok", "250 ok", "354 go on"):
-                    talk.say(reply)
+                    connection.say(reply)
                     time.sleep(0.01)
             if number < 2:
-                talk.until(b":")
+                connection.until(b":")
                 happened.append(f"hears {number + 1}")
 
     def slow(outcomes: Sequence[Outcome]) -> None:
         time.sleep(0.05)
         happened.extend(f"recorded {outcome.key}" for outcome in outcomes)
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         Ledger().send(server.server, letters(3), record=slow)
     steps = ("took 0 recorded 0 hears 1", "took 1 recorded 1 hears 2", "took 2 recorded 2")
     assert " ".join(happened) == " ".join(steps)
@@ -229,7 +231,7 @@ def test_what_several_connections_say_at_once_is_recorded_at_once() -> None:
         ledger.record(outcomes)
         time.sleep(0.02)
 
-    with scripted(Polite()) as server:
+    with scripted_server(AcceptingScript()) as server:
         ledger.send(server.server, letters(60), connections=4, record=slow)
     assert ledger.outcomes == dict.fromkeys(range(60), SENT)
     assert max(map(len, ledger.batches)) in (2, 3, 4)
@@ -239,14 +241,14 @@ def test_at_most_one_letter_for_each_connection_is_taken_without_being_recorded(
     class CrashError(Exception):
         pass
 
-    there, ledger = Polite(delay=0.001), Ledger()
+    there, ledger = AcceptingScript(delay=0.001), Ledger()
 
     def crash(outcomes: Sequence[Outcome]) -> None:
         if len(ledger.outcomes) >= 20:
             raise CrashError
         ledger.record(outcomes)
 
-    with scripted(there) as server, pytest.raises(CrashError):
+    with scripted_server(there) as server, pytest.raises(CrashError):
         ledger.send(server.server, letters(60), connections=4, record=crash)
     assert len(ledger.outcomes) <= len(there.mails) <= len(ledger.outcomes) + 4
 
@@ -260,7 +262,7 @@ def test_connections_are_opened_as_they_are_needed(count: int, connections: int)
         time.sleep(0.05 if verb == "CONNECT" else 0.005)
         return None
 
-    with scripted(there := Polite(answer)) as server:
+    with scripted_server(there := AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(count), connections=3)
     assert server.most == server.connections == connections
     assert ledger.outcomes == dict.fromkeys(range(count), SENT)
@@ -280,14 +282,14 @@ def test_letters_are_asked_for_only_when_there_is_room_for_them() -> None:
     def record(outcomes: Sequence[Outcome]) -> None:
         settled.extend(outcome.key for outcome in outcomes)
 
-    with scripted(Polite(delay=0.001)) as server:
+    with scripted_server(AcceptingScript(delay=0.001)) as server:
         Ledger().send(server.server, give(), connections=2, record=record)
     assert len(settled) == 30
     assert max(ahead) in (1, 2, 3)  # others beside the one asked for: two a connection at most
 
 
 def test_a_rate_holds_over_all_connections() -> None:
-    with scripted(Polite()) as server:
+    with scripted_server(AcceptingScript()) as server:
         began = time.monotonic()
         ledger = Ledger().send(server.server, letters(25), connections=3, rate=50)
         taken = time.monotonic() - began
@@ -303,7 +305,7 @@ def test_a_stop_lets_letters_in_flight_finish_and_asks_for_no_others() -> None:
         if len(ledger.outcomes) >= 5:
             ledger.stop.set()
 
-    with scripted(there := Polite()) as server:
+    with scripted_server(there := AcceptingScript()) as server:
         ledger.send(server.server, letters(1000), record=record)
     assert sorted(ledger.outcomes) == ledger.pulled == list(range(len(there.mails)))
     assert len(there.mails) in (5, 6)
@@ -317,7 +319,7 @@ def test_a_stop_ends_waiting_for_a_rate() -> None:
         ledger.record(outcomes)
         threading.Timer(0.1, ledger.stop.set).start()
 
-    with scripted(Polite()) as server:
+    with scripted_server(AcceptingScript()) as server:
         began = time.monotonic()
         ledger.send(server.server, letters(20), rate=1, record=record)
         assert time.monotonic() - began < 10
@@ -327,11 +329,11 @@ def test_a_stop_ends_waiting_for_a_rate() -> None:
 def test_a_stop_does_not_wait_for_a_server_that_says_nothing() -> None:
     ledger = Ledger()
 
-    def script(talk: Talk) -> None:
+    def script(connection: ScriptedConnection) -> None:
         ledger.stop.set()
-        talk.pending(0.5)
+        connection.pending(0.5)
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         began = time.monotonic()
         ledger.send(server.server, letters(2), timeout=60)
         assert time.monotonic() - began < 10
@@ -347,7 +349,7 @@ def test_an_error_of_the_iterator_is_raised_when_messages_in_flight_have_their_o
         raise BrokenError
 
     ledger = Ledger()
-    with scripted(there := Polite()) as server:
+    with scripted_server(there := AcceptingScript()) as server:
         with pytest.raises(BrokenError):
             ledger.send(server.server, give())
         assert ledger.outcomes == dict.fromkeys(range(len(there.mails)), SENT)
@@ -388,7 +390,7 @@ def test_a_refused_letter_is_settled_and_the_others_arrive(
             mine[:] = [text]
         return reply if said == verb and "bounce+1@" in mine[0] else None
 
-    with scripted(there := Polite(answer, extensions)) as server:
+    with scripted_server(there := AcceptingScript(answer, extensions)) as server:
         ledger = Ledger().send(server.server, letters(4))
     assert ledger.outcomes == {0: SENT, 1: (result, int(reply[:3])), 2: SENT, 3: SENT}
     assert [mail.recipient for mail in there.mails] == [f"anna.{n}@example.org" for n in (0, 2, 3)]
@@ -401,25 +403,25 @@ def test_a_refused_letter_is_settled_and_the_others_arrive(
 def test_data_accepted_without_a_recipient_is_ended_by_a_lone_dot() -> None:
     """RFC 2920: the recipient is refused, but DATA travelled with him and is accepted."""
 
-    def script(talk: Talk) -> None:
-        talk.greet(PIPELINING)
-        talk.expect("MAIL", "RCPT", "DATA")
-        talk.say("250 ok", "550 5.1.1 unknown", "354 go on")
-        assert talk.until(b".\r\n") == b""
-        talk.expect("MAIL FROM:<bounce+1@", "RCPT", "DATA")
-        talk.say("554 no valid recipients", "250 ok", "250 ok", "354 go on")
-        assert b"person 1" in talk.body()
-        talk.say("250 ok")
-        talk.expect("QUIT")
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet(PIPELINING)
+        connection.expect("MAIL", "RCPT", "DATA")
+        connection.say("250 ok", "550 5.1.1 unknown", "354 go on")
+        assert connection.until(b".\r\n") == b""
+        connection.expect("MAIL FROM:<bounce+1@", "RCPT", "DATA")
+        connection.say("554 no valid recipients", "250 ok", "250 ok", "354 go on")
+        assert b"person 1" in connection.body()
+        connection.say("250 ok")
+        connection.expect("QUIT")
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         ledger = Ledger().send(server.server, letters(2))
     assert ledger.outcomes == {0: ("bounced", 550), 1: SENT}
 
 
 def test_a_letter_longer_than_the_server_takes_is_not_sent() -> None:
     long = letter(1, message=b"To: anna\r\n\r\n" + b"x\r\n" * 4000)
-    with scripted(there := Polite(extensions=(PIPELINING, "SIZE 10000"))) as server:
+    with scripted_server(there := AcceptingScript(extensions=(PIPELINING, "SIZE 10000"))) as server:
         ledger = Ledger().send(server.server, [letter(0), long, letter(2)])
     assert ledger.outcomes == {0: SENT, 1: ("failed", 552), 2: SENT}
     assert there.log[0] == f"MAIL FROM:<bounce+0@example.org> SIZE={len(letter(0).message)}"
@@ -432,7 +434,10 @@ def test_sending_ends_after_ten_refusals_in_a_row() -> None:
 
     ledger = Ledger()
     match = r"10 letters in a row: 554 5.7.1 <…> says"
-    with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match=match):
+    with (
+        scripted_server(AcceptingScript(answer)) as server,
+        pytest.raises(MailRefusedError, match=match),
+    ):
         ledger.send(server.server, letters(1000))
     assert list(ledger.outcomes.values()) == [("deferred", 554)] * 10
     assert len(ledger.pulled) == 11
@@ -442,7 +447,7 @@ def test_a_success_restarts_the_count_of_refusals() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "554 5.7.1 no" if verb == "." and "person 9\r" not in text else None
 
-    with scripted(Polite(answer)) as server:
+    with scripted_server(AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(19))
     assert [result for result, _ in ledger.outcomes.values()].count("deferred") == 18
 
@@ -452,7 +457,10 @@ def test_relaying_denied_is_not_the_recipients_fault() -> None:
         return "554 5.7.1 Relay access denied" if verb == "RCPT" else None
 
     ledger = Ledger()
-    with scripted(Polite(answer)) as server, pytest.raises(MailRefusedError, match="Relay access"):
+    with (
+        scripted_server(AcceptingScript(answer)) as server,
+        pytest.raises(MailRefusedError, match="Relay access"),
+    ):
         ledger.send(server.server, letters(1000), connections=4)
     assert set(ledger.outcomes.values()) == {("deferred", 554)}
     assert len(ledger.outcomes) < 20
@@ -465,9 +473,9 @@ def test_a_refused_sender_ends_sending_and_fails_no_message() -> None:
         return None
 
     ledger = Ledger()
-    there = Polite(answer)
+    there = AcceptingScript(answer)
     match = r"sender: 550 5.7.1 <…>: Sender rejected: not yours. Correct DEVIS_MAIL_FROM"
-    with scripted(there) as server, pytest.raises(MailRefusedError, match=match):
+    with scripted_server(there) as server, pytest.raises(MailRefusedError, match=match):
         ledger.send(server.server, letters(10))
     assert ledger.outcomes == dict.fromkeys(range(3), SENT)
     assert len(there.mails) == 3
@@ -487,8 +495,8 @@ def test_a_message_whose_body_was_not_sent_is_tried_again_first(
     def answer(number: int, said: str, text: str) -> str | None:
         return reply if said == verb and number == 0 and len(there.mails) == 2 else None
 
-    there = Polite(answer, extensions)
-    with scripted(there) as server:
+    there = AcceptingScript(answer, extensions)
+    with scripted_server(there) as server:
         timeout = SHORT if reply == STALL else PATIENT
         ledger = Ledger().send(server.server, letters(5), timeout=timeout)
     assert ledger.outcomes == dict.fromkeys(range(5), SENT)
@@ -503,7 +511,7 @@ def test_a_message_without_a_reply_is_deferred_and_the_next_is_sent(reply: str, 
     def answer(number: int, verb: str, text: str) -> str | None:
         return reply if verb == "." and "person 2\r" in text else None
 
-    with scripted(there := Polite(answer)) as server:
+    with scripted_server(there := AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(5))
     assert ledger.outcomes == {n: ("deferred", code) if n == 2 else SENT for n in range(5)}
     assert ledger.pulled == list(range(5))
@@ -512,15 +520,15 @@ def test_a_message_without_a_reply_is_deferred_and_the_next_is_sent(reply: str, 
 
 
 def test_a_message_is_deferred_when_the_connection_is_lost_within_its_body() -> None:
-    def script(talk: Talk) -> None:
-        talk.greet(PIPELINING)
-        talk.expect("MAIL", "RCPT", "DATA")
-        talk.say("250 ok", "250 ok", "354 go on")
-        talk.until(b"Good")
-        talk.reset()
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet(PIPELINING)
+        connection.expect("MAIL", "RCPT", "DATA")
+        connection.say("250 ok", "250 ok", "354 go on")
+        connection.until(b"Good")
+        connection.reset()
 
     long = letter(0, message=b"To: anna\r\n\r\n" + b"Good morning.\r\n" * 200_000)
-    with scripted(script, there := Polite()) as server:
+    with scripted_server(script, there := AcceptingScript()) as server:
         ledger = Ledger().send(server.server, [long, letter(1)])
     assert ledger.outcomes == {0: ("deferred", 0), 1: SENT}
     assert len(there.mails) == 1
@@ -537,7 +545,7 @@ def test_a_server_that_is_silent_after_a_body_is_given_more_time() -> None:
             time.sleep(0.3)
         return None
 
-    with scripted(Polite(answer)) as server:
+    with scripted_server(AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(3), timeout=0.1)
     assert ledger.outcomes == {0: SENT, 1: ("deferred", 0), 2: SENT}
     assert "no answer in 1 seconds" in ledger.details
@@ -548,7 +556,7 @@ def test_a_message_that_always_loses_the_connection_stops_no_other(verb: str, mi
     def answer(number: int, said: str, text: str) -> str | None:
         return "421 4.7.0 go away" if said == verb and mine in text else None
 
-    with scripted(Polite(answer)) as server:
+    with scripted_server(AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(5))
     assert ledger.outcomes == {n: ("deferred", 421) if n == 2 else SENT for n in range(5)}
 
@@ -557,8 +565,8 @@ def test_a_server_may_take_one_letter_a_connection() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "421 4.7.0 enough for once" if verb == "MAIL" and len(there.mails) > number else None
 
-    there = Polite(answer)
-    with scripted(there) as server:
+    there = AcceptingScript(answer)
+    with scripted_server(there) as server:
         ledger = Ledger().send(server.server, letters(8))
     assert ledger.outcomes == dict.fromkeys(range(8), SENT)
     assert server.connections == 8
@@ -568,7 +576,7 @@ def test_a_server_with_fewer_connections_than_wanted_gets_fewer() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "421 too many connections" if verb == "CONNECT" and number >= 2 else None
 
-    with scripted(Polite(answer, delay=0.002)) as server:
+    with scripted_server(AcceptingScript(answer, delay=0.002)) as server:
         ledger = Ledger().send(server.server, letters(60), connections=5)
     assert ledger.outcomes == dict.fromkeys(range(60), SENT)
     assert 3 <= server.connections < 5  # another may be under way when one is refused
@@ -579,8 +587,8 @@ def test_sending_ends_after_three_connections_without_a_message_accepted(reply: 
     def answer(number: int, verb: str, text: str) -> str | None:
         return reply if verb == "MAIL" and len(there.mails) == 3 else None
 
-    there, ledger = Polite(answer), Ledger()
-    with scripted(there) as server:
+    there, ledger = AcceptingScript(answer), Ledger()
+    with scripted_server(there) as server:
         match = "connection" if reply == DROP else reply
         with pytest.raises(MailUnavailableError, match=match):
             ledger.send(server.server, letters(100))
@@ -594,7 +602,10 @@ def test_sending_ends_when_every_body_is_deferred() -> None:
         return "452 4.3.1 disk full" if verb == "." else None
 
     ledger = Ledger()
-    with scripted(Polite(answer)) as server, pytest.raises(MailUnavailableError, match="disk full"):
+    with (
+        scripted_server(AcceptingScript(answer)) as server,
+        pytest.raises(MailUnavailableError, match="disk full"),
+    ):
         ledger.send(server.server, letters(1000))
     assert set(ledger.outcomes.values()) == {("deferred", 452)}
     assert len(ledger.outcomes) < 20
@@ -604,7 +615,7 @@ def test_greylisting_defers_messages_and_does_not_end_sending() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "450 4.2.0 greylisted" if verb == "RCPT" else None
 
-    with scripted(Polite(answer)) as server:
+    with scripted_server(AcceptingScript(answer)) as server:
         ledger = Ledger().send(server.server, letters(50), connections=3)
     assert ledger.outcomes == dict.fromkeys(range(50), ("deferred", 450))
 
@@ -619,8 +630,8 @@ def test_connections_lost_together_count_as_one_failure() -> None:
             return DROP
         return None
 
-    there = Polite(answer, delay=0.001)
-    with scripted(there) as server:
+    there = AcceptingScript(answer, delay=0.001)
+    with scripted_server(there) as server:
         ledger = Ledger().send(server.server, letters(90), connections=4)
     assert ledger.outcomes == dict.fromkeys(range(90), SENT)
     assert server.connections > 4
@@ -635,14 +646,14 @@ def test_an_unreachable_server_is_named() -> None:
 
 
 def test_an_endless_answer_ends_the_connection() -> None:
-    def script(talk: Talk) -> None:
-        talk.greet(PIPELINING)
-        talk.expect("MAIL", "RCPT", "DATA")
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet(PIPELINING)
+        connection.expect("MAIL", "RCPT", "DATA")
         for _ in range(3000):
-            talk.say(*["250-" + "x" * 100] * 100)
+            connection.say(*["250-" + "x" * 100] * 100)
         raise AssertionError("it still listens")
 
-    with scripted(script, Polite()) as server:
+    with scripted_server(script, AcceptingScript()) as server:
         assert Ledger().send(server.server, letters(2)).outcomes == {0: SENT, 1: SENT}
 
 
@@ -659,8 +670,8 @@ def test_every_accepted_message_has_the_outcome_sent_whatever_the_server_does(
     def answer(number: int, verb: str, text: str) -> str | None:
         return odd[chance.choice(verbs[verb])] if verb in verbs and chance.random() < 0.03 else None
 
-    there, ledger = Polite(answer, extensions, 0.0005), Ledger()
-    with scripted(there) as server, suppress(MailUnavailableError):
+    there, ledger = AcceptingScript(answer, extensions, 0.0005), Ledger()
+    with scripted_server(there) as server, suppress(MailUnavailableError):
         ledger.send(server.server, letters(400), connections=3)
     taken = Counter(int(mail.sender[7:].partition("@")[0]) for mail in there.mails)
     results = {key: result for key, (result, _) in ledger.outcomes.items()}
@@ -673,7 +684,7 @@ def test_every_accepted_message_has_the_outcome_sent_whatever_the_server_does(
 
 
 def test_a_refused_login_names_the_setting() -> None:
-    with inbox("starttls", login=True) as there, pytest.raises(MailRefusedError) as raised:
+    with mail_server("starttls", login=True) as there, pytest.raises(MailRefusedError) as raised:
         Ledger().send(replace(there.server, password="wrong"), letters(3))
     assert "refuses the login: 535 5.7.8" in str(raised.value)
     assert "DEVIS_SMTP_URL" in str(raised.value)
@@ -681,18 +692,18 @@ def test_a_refused_login_names_the_setting() -> None:
 
 
 def test_a_login_that_the_server_does_not_offer_is_refused() -> None:
-    with inbox() as there, pytest.raises(MailRefusedError, match="refuses the login"):
+    with mail_server() as there, pytest.raises(MailRefusedError, match="refuses the login"):
         Ledger().send(replace(there.server, user="devis", password="x"), letters(1))
 
 
 def test_a_temporary_failure_of_the_login_is_not_permanent() -> None:
-    def script(talk: Talk) -> None:
-        talk.greet("AUTH PLAIN")
-        talk.expect("AUTH PLAIN")
-        talk.say("454 4.7.0 Temporary authentication failure")
-        talk.pending(0.5)
+    def script(connection: ScriptedConnection) -> None:
+        connection.greet("AUTH PLAIN")
+        connection.expect("AUTH PLAIN")
+        connection.say("454 4.7.0 Temporary authentication failure")
+        connection.pending(0.5)
 
-    with scripted(script) as server:
+    with scripted_server(script) as server:
         known = replace(server.server, user="devis", password="x")
         with pytest.raises(MailUnavailableError, match=r"454 4.7.0"):
             Ledger().send(known, letters(1))
@@ -700,7 +711,7 @@ def test_a_temporary_failure_of_the_login_is_not_permanent() -> None:
 
 def test_nothing_is_sent_in_clear_text_where_starttls_is_required() -> None:
     ledger = Ledger()
-    with inbox() as there:
+    with mail_server() as there:
         with pytest.raises(MailRefusedError, match=r"offers no STARTTLS.*tls=off"):
             ledger.send(replace(there.server, tls="starttls"), letters(2))
         assert there.mails == []
@@ -709,7 +720,7 @@ def test_nothing_is_sent_in_clear_text_where_starttls_is_required() -> None:
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_an_untrusted_certificate_is_refused(tls: str) -> None:
-    with inbox(tls) as there:
+    with mail_server(tls) as there:
         with pytest.raises(MailRefusedError, match=r"is not trusted: .*\?ca="):
             Ledger().send(replace(there.server, authorities=None), letters(2))
         assert there.mails == []
@@ -717,7 +728,7 @@ def test_an_untrusted_certificate_is_refused(tls: str) -> None:
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
 def test_a_certificate_of_another_host_is_refused(tls: str) -> None:
-    with inbox(tls) as there:
+    with mail_server(tls) as there:
         with pytest.raises(MailRefusedError, match="is not trusted: Hostname mismatch"):
             Ledger().send(replace(there.server, host="localhost"), letters(2))
         assert there.mails == []
@@ -731,21 +742,21 @@ def test_a_malformed_file_of_ca_certificates_is_named(tmp_path: Path) -> None:
 
 
 def test_implicit_tls_on_a_plain_port_names_the_setting() -> None:
-    with inbox() as there, pytest.raises(MailRefusedError, match="smtps://"):
+    with mail_server() as there, pytest.raises(MailRefusedError, match="smtps://"):
         Ledger().send(replace(there.server, tls="implicit"), letters(1))
 
 
 def test_a_refused_connection_says_so() -> None:
-    def script(talk: Talk) -> None:
-        talk.say("554 5.7.1 No service for you")
+    def script(connection: ScriptedConnection) -> None:
+        connection.say("554 5.7.1 No service for you")
 
     match = r"will not have us: 554 5.7.1 No service"
-    with scripted(script) as server, pytest.raises(MailRefusedError, match=match):
+    with scripted_server(script) as server, pytest.raises(MailRefusedError, match=match):
         Ledger().send(server.server, letters(1))
 
 
 def test_a_check_logs_in_and_sends_nothing() -> None:
-    with inbox("starttls", login=True, server_hostname="there.example.net") as there:
+    with mail_server("starttls", login=True, server_hostname="there.example.net") as there:
         assert check(there.server) == "there.example.net"
         assert there.logins == [USER]
         with pytest.raises(MailRefusedError, match="login"):
@@ -761,7 +772,7 @@ def test_a_check_logs_in_and_sends_nothing() -> None:
 def test_a_recipient_that_is_not_ascii_needs_smtputf8() -> None:
     message = "To: åsa@example.org\r\n\r\nHej!\r\n".encode()
     mine = [letter(0), letter(1, "åsa@exämple.org", message), letter(2)]
-    with inbox(enable_SMTPUTF8=True) as there:
+    with mail_server(enable_SMTPUTF8=True) as there:
         assert Ledger().send(there.server, mine).outcomes == dict.fromkeys(range(3), SENT)
     assert there.mails[1].recipient == "åsa@xn--exmple-cua.org"
     assert there.mails[1].content == message
@@ -771,14 +782,14 @@ def test_a_recipient_that_is_not_ascii_needs_smtputf8() -> None:
 
 def test_without_smtputf8_such_a_letter_fails_and_the_others_arrive() -> None:
     mine = [letter(n, "åsa@example.org" if n == 1 else "") for n in range(3)]
-    with inbox() as there:
+    with mail_server() as there:
         ledger = Ledger().send(there.server, mine)
     assert ledger.outcomes == {0: SENT, 1: ("failed", 0), 2: SENT}
     assert "the mail server does not offer SMTPUTF8" in ledger.details
 
 
 def test_a_domain_alone_needs_no_smtputf8() -> None:
-    with inbox() as there:
+    with mail_server() as there:
         Ledger().send(there.server, [letter(0, "anna@Exämple.org")])
     assert [mail.recipient for mail in there.mails] == ["anna@xn--exmple-cua.org"]
 
@@ -787,7 +798,7 @@ def test_a_domain_alone_needs_no_smtputf8() -> None:
     "address", ["a@b.org>\r\nRCPT TO:<c@d.org", "a@b.org> X=<", "nobody", "a@\u2603..org"]
 )
 def test_a_malformed_address_bounces_without_being_sent(address: str) -> None:
-    with scripted(there := Polite()) as server:
+    with scripted_server(there := AcceptingScript()) as server:
         ledger = Ledger().send(server.server, [letter(0, address), letter(1)])
     assert ledger.outcomes == {0: ("bounced", 0), 1: SENT}
     assert [line for line in there.log if line.startswith("RCPT")] == [

@@ -1,4 +1,4 @@
-"""Those who are told: a web server that plays WebSub hubs and chats, and writes down what comes."""
+"""A web server that plays WebSub hubs and chat webhooks, and records the requests."""
 
 import threading
 import time
@@ -9,12 +9,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
-Answer = Callable[["Told"], int | None]
+Answer = Callable[["WebhookRequest"], int | None]
 
 
 @dataclass(frozen=True)
-class Told:
-    """A request that came."""
+class WebhookRequest:
+    """A request that was received."""
 
     path: str
     headers: dict[str, str]
@@ -22,21 +22,21 @@ class Told:
 
     @property
     def topic(self) -> str:
-        """The feed that a hub is told of."""
+        """The feed that a WebSub ping names."""
         (topic,) = parse_qs(self.body.decode())["hub.url"]
         return topic
 
 
 @dataclass
-class Others:
-    """The server: `origin` is its address, `came` what came in order.
+class WebhookServer:
+    """The server: `origin` is its address, `requests` what it received, in order.
 
     `answer` gives the status for each request, or None to stay silent until the end.
     """
 
     port: int = 0
-    answer: Answer = lambda told: 204
-    came: list[Told] = field(default_factory=list)
+    answer: Answer = lambda request: 204
+    requests: list[WebhookRequest] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -51,23 +51,23 @@ class Others:
         """The address of a chat, as Apprise writes it."""
         return f"json://curator:s3cr3t@127.0.0.1:{self.port}/{name}"
 
-    def take(self) -> list[Told]:
-        """What came since the last time."""
-        taken, self.came[:] = list(self.came), []
+    def take(self) -> list[WebhookRequest]:
+        """The requests since the last call."""
+        taken, self.requests[:] = list(self.requests), []
         return taken
 
 
 @contextmanager
-def others(answer: Answer = lambda told: 204, port: int = 0) -> Iterator[Others]:
+def webhook_server(answer: Answer = lambda request: 204, port: int = 0) -> Iterator[WebhookServer]:
     """Such a server, while the block runs."""
-    here = Others(answer=answer)
+    here = WebhookServer(answer=answer)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            told = Told(self.path, dict(self.headers.items()), self.rfile.read(length))
-            here.came.append(told)
-            status = here.answer(told)
+            request = WebhookRequest(self.path, dict(self.headers.items()), self.rfile.read(length))
+            here.requests.append(request)
+            status = here.answer(request)
             if status is None:
                 here.over.wait(60)
                 return
@@ -97,7 +97,7 @@ def others(answer: Answer = lambda told: 204, port: int = 0) -> Iterator[Others]
 
 
 @contextmanager
-def trickling() -> Iterator[str]:
+def endless_response() -> Iterator[str]:
     """The address of a server that never comes to the end of its answer."""
     import socket
 

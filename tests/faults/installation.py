@@ -1,4 +1,4 @@
-"""A real Devis that faults happen to, and what must hold of it afterwards."""
+"""A real Devis that faults are injected into, and the checks that follow."""
 
 import json
 import sqlite3
@@ -16,8 +16,8 @@ from tests.conftest import ROOT, answers, fetch, free_port, outside, wait_until
 FEEDS = ("/en/feed.rss", "/sv/feed.atom", "/sv/weekly.rss", "/en/feed.json")
 
 
-class House:
-    """An installation in `folder`. `losses` collects, in words, whatever did not hold."""
+class ServedInstallation:
+    """An installation in `folder`; `losses` collects descriptions of failed checks."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ class House:
         wait_until(lambda: not answers(f"{self.site}/healthz") and not list(self.processes()), 30)
 
     def processes(self) -> Iterator[tuple[int, str]]:
-        """What runs for this house: process id and command."""
+        """The processes of this installation: process id and command."""
         mine = f"DEVIS_PORT={self.port}".encode()
         for folder in Path("/proc").glob("[0-9]*"):
             try:
@@ -88,7 +88,7 @@ class House:
                 yield int(folder.name), words[words.index("feed") + 1]
 
     def save(self) -> bool:
-        """Save a change of the library, as somebody who is told whether it was taken."""
+        """Save a change to the library; returns whether Devis acknowledged it."""
         self._tried += 1
         document = json.loads(self.devis("export").stdout or "{}")
         if not document:
@@ -106,11 +106,11 @@ class House:
         return done.returncode == 0
 
     def forget_saves(self) -> None:
-        """What was saved after the backup that was restored is known to be lost."""
+        """Expect no save any more: a backup from before them was restored."""
         self._acknowledged = 0
 
     def examine(self) -> None:
-        """Whether all that must hold holds, while it serves."""
+        """Check database, days, saves and feeds while it serves."""
         with closing(sqlite3.connect(self.database)) as db:
             (fault,) = db.execute("PRAGMA integrity_check").fetchone()
             days = [
@@ -133,7 +133,7 @@ class House:
         self.read()
 
     def read(self) -> dict[str, bytes]:
-        """Every feed, which must be there and valid."""
+        """Fetch every feed and check that it is valid; returns the bodies by path."""
         found = {path: fetch(self.site + path) for path in FEEDS}
         for path, answer in found.items():
             if answer.status != 200:

@@ -1,4 +1,4 @@
-"""Pytest plugin: which programs a test needs, and which tests leave this process.
+"""Pytest plugin: the programs that tests need, and the tests that start processes.
 
 A test declares a program by `@pytest.mark.needs("nginx")` or by a fixture of FIXTURES. If the
 program is missing, the test is skipped, and the run ends with one line for each such program; with
@@ -51,7 +51,7 @@ def _hunspell() -> bool:
 
 @dataclass(frozen=True)
 class Need:
-    """Something from outside: the way to get it, and whether it is there."""
+    """A program: how to install it, and a check that it works."""
 
     how: str
     there: Callable[[], bool]
@@ -95,7 +95,9 @@ def browser() -> Iterator[Browser]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "needs(name): needs a program, see NEEDS in tests/needs.py")
+    config.addinivalue_line(
+        "markers", "needs(name): needs a program, see NEEDS in tests/required_programs.py"
+    )
     config.addinivalue_line("markers", "served: starts processes, so `make check` leaves it out")
     config.addinivalue_line("markers", "slow: takes seconds, so `make check` leaves it out")
 

@@ -1,4 +1,4 @@
-"""A broker of the tests' own, and mail workers: real ones, as processes, or one as a thread."""
+"""A real Redis as broker, and mail workers: as processes, or one as a thread."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ from feed.store import mail_batches
 from feed.workers import celery_app, dispatch, mail_worker
 from feed.workers.redis_leases import RedisLeases
 from tests.conftest import ROOT, free_port, outside, wait_until
-from tests.needs import program
+from tests.required_programs import program
 
 SERVER = program("redis-server")
 PASSWORD = "a-word-that-nobody-may-see"
@@ -85,7 +85,7 @@ def running_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def redis_of_one(running_redis: RedisServer) -> RedisServer:
+def empty_redis(running_redis: RedisServer) -> RedisServer:
     """The same, empty."""
     with running_redis.store as store:
         store.flushall()
@@ -104,11 +104,11 @@ def redis_server() -> Iterator[RedisServer]:
             server.stop()
 
 
-def by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[str, int]:
-    """Hand over what is due, have a worker of this process send it, and hear what became of it."""
+def send_by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[str, int]:
+    """Send what is due through a worker thread; returns the number of e-mails by outcome."""
     total: dict[str, int] = {}
     stop = threading.Event()
-    with crew(config, clock):
+    with worker_thread(config, clock):
         while True:
             for what, number in dispatch.send(db, site, config, clock, stop).items():
                 total[what] = total.get(what, 0) + number
@@ -119,8 +119,8 @@ def by_workers(db: Database, site: Site, config: Config, clock: Clock) -> dict[s
 
 
 @contextmanager
-def crew(config: Config, clock: Clock) -> Iterator[None]:
-    """A worker as a thread: it takes what Celery brings, for the length of a `with` block."""
+def worker_thread(config: Config, clock: Clock) -> Iterator[None]:
+    """A mail worker as a thread, for the length of a `with` block."""
     assert config.broker is not None
     assert config.reports is not None
     stop, reports = threading.Event(), RedisLeases(config.reports)
@@ -155,13 +155,13 @@ def crew(config: Config, clock: Clock) -> Iterator[None]:
 
 @dataclass
 class MailWorker:
-    """A real `devis mail-worker`; `said` is its log so far."""
+    """A real `devis mail-worker`; `log_text` is its log so far."""
 
     process: "subprocess.Popen[bytes]"
     log: Path
 
     @property
-    def said(self) -> str:
+    def log_text(self) -> str:
         return self.log.read_text()
 
     def kill(self) -> None:
@@ -169,15 +169,15 @@ class MailWorker:
         self.process.wait()
 
     def stop(self) -> str:
-        """Ask it to end; it ends well. What it said."""
+        """Stop it with SIGTERM; it exits with 0. Returns its log."""
         self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.said
-        assert "Traceback" not in self.said, self.said
-        return self.said
+        assert self.process.wait(20) == 0, self.log_text
+        assert "Traceback" not in self.log_text, self.log_text
+        return self.log_text
 
 
 def start_worker(folder: Path, name: str, **settings: str) -> MailWorker:
-    """Start one in an empty folder, where no database is; `settings` without their prefix."""
+    """Start one in an empty folder without a database; `settings` without their prefix."""
     home = folder / name
     home.mkdir(exist_ok=True)
     environ = outside() | {f"DEVIS_{key}": text for key, text in settings.items()}
@@ -196,11 +196,11 @@ def start_worker(folder: Path, name: str, **settings: str) -> MailWorker:
 
 @contextmanager
 def workers(folder: Path, number: int = 1, **settings: str) -> Iterator[list[MailWorker]]:
-    """So many of them, ready; whichever still run are killed at the end."""
+    """That many workers, ready for batches; those still running at the end are killed."""
     started = [start_worker(folder, f"worker{n}", **settings) for n in range(number)]
     try:
         for each in started:
-            wait_until(lambda each=each: "waiting for batches" in each.said, 30)  # type: ignore[misc]
+            wait_until(lambda each=each: "waiting for batches" in each.log_text, 30)  # type: ignore[misc]
         yield started
     finally:
         for each in started:

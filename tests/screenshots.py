@@ -1,6 +1,6 @@
 """Take the README's pictures: today's page, and the widget in light, dark, narrow and wide.
 
-`python -m tests.picture FOLDER` (or `make picture`).
+`python -m tests.screenshots FOLDER` (or `make picture`).
 """
 
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.conftest import Command, answers, free_port, wait_until
-from tests.needs import CHROMIUM
+from tests.required_programs import CHROMIUM
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ALL = "title+statement+reflection+practice+credit"

@@ -1,4 +1,4 @@
-"""A desk with people at it, each in a browser of their own, which fetches a form to send it."""
+"""Users of the desk, each with a browser that sends forms with their CSRF token."""
 
 import re
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ WRONG = re.compile(r'class="wrong"[^>]*>([^<]*)<')
 
 
 @dataclass
-class Seat:
-    """One browser at the desk; `me` is who is signed in with it."""
+class DeskUser:
+    """One browser at the desk; `me` is the user who is signed in, or None."""
 
     client: FlaskClient
     me: Curator | None = None
@@ -50,12 +50,12 @@ class Seat:
 
 @dataclass
 class Desk:
-    """An installation, and who is at its desk: one person for each role, made when asked for."""
+    """An installation and its users, who are made on demand: one for each role and name."""
 
-    house: Installation
+    installation: Installation
 
-    def person(self, role: str, name: str = "", languages: str = "sv") -> Curator:
-        """Somebody with that role; a translator writes in `languages`."""
+    def account(self, role: str, name: str = "", languages: str = "sv") -> Curator:
+        """The user with that role; a translator writes in `languages`."""
         name = name or f"{role.title()} Åström"
         given = {
             "address": f"{name.split()[0].lower()}@example.org",
@@ -64,35 +64,35 @@ class Desk:
             "languages": languages if role == "translator" else "",
             "language": "en",
         }
-        with self.house.open() as db:
+        with self.installation.open() as db:
             known = curators.by_identity(db, given["address"])
             if known is not None:
                 return known
-            codes = self.house.config.languages
-            people.invite(db, given, codes, self.house.now, mailed=False)
+            codes = self.installation.config.languages
+            people.invite(db, given, codes, self.installation.now, mailed=False)
             return people.by_address(db, given["address"])
 
-    def seat(self, role: str, name: str = "", now: datetime | None = None) -> Seat:
-        """A browser in which somebody with that role has just signed in."""
-        found = self.person(role, name)
-        with self.house.open() as db:
-            token = authentication.begin(db, found, now or self.house.now)
-        client = self.house.client()
+    def sign_in(self, role: str, name: str = "", now: datetime | None = None) -> DeskUser:
+        """A browser in which a user with that role has just signed in."""
+        found = self.account(role, name)
+        with self.installation.open() as db:
+            token = authentication.begin(db, found, now or self.installation.now)
+        client = self.installation.client()
         client.set_cookie("devis-desk", token)
-        return Seat(client, found)
+        return DeskUser(client, found)
 
-    def stranger(self) -> Seat:
-        """A browser in which nobody has signed in."""
-        return Seat(self.house.client())
+    def anonymous(self) -> DeskUser:
+        """A browser that is not signed in."""
+        return DeskUser(self.installation.client())
 
     def link(self, curator: Curator | None, kind: str = "invitation") -> str:
-        """The path of the newest link of somebody."""
-        with self.house.open() as db:
+        """The path of the newest link that was mailed to a user."""
+        with self.installation.open() as db:
             notice = staff_notices.newest(db, curator.id if curator else None, kind)
         assert notice is not None
-        return authentication.link(signing_key.key(self.house.config), notice)
+        return authentication.link(signing_key.key(self.installation.config), notice)
 
 
-def wrongs(page: TestResponse) -> list[str]:
-    """What a page says is wrong with its fields."""
+def field_errors(page: TestResponse) -> list[str]:
+    """The error messages at the fields of a page."""
     return [text.replace("&#39;", "'") for text in WRONG.findall(page.text)]

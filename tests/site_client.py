@@ -1,4 +1,4 @@
-"""The door of a house: its site as a visitor meets it, page cache and all."""
+"""A visitor of the site, through the page cache, with access to what the site has stored."""
 
 import re
 import time
@@ -17,19 +17,19 @@ from feed.store.connection import transaction
 from feed.subscribers.links import digest_token, notice_token
 from feed.web.middleware.page_cache import PageCache
 from tests.conftest import Installation
-from tests.house import WISHES, House, house
+from tests.mail_harness import PREFERENCES, MailHarness, mail_harness
 
 
 @dataclass
-class Door:
-    """What a visitor may do there, and what the people of the house know."""
+class SiteClient:
+    """Requests as a visitor sends them; `harness` sees the database behind them."""
 
-    house: House
+    harness: MailHarness
     cache: PageCache
     clock: Clock
 
-    def set(self, now: datetime) -> None:
-        self.house.now = now
+    def set_time(self, now: datetime) -> None:
+        self.harness.now = now
         object.__setattr__(self.clock, "origin", now)
         object.__setattr__(self.clock, "began", time.monotonic())
 
@@ -40,54 +40,58 @@ class Door:
     def post(self, path: str, data: Mapping[str, str] | None = None) -> TestResponse:
         return Client(self.cache).post(path, data=dict(data or {}))
 
-    def stamp(self, path: str = "/en/subscribe/") -> str:
+    def form_stamp(self, path: str = "/en/subscribe/") -> str:
         found = re.search(r'name="stamp" value="([^"]+)"', self.get(path).text)
         assert found
         return found[1]
 
-    def sign_up(self, address: str, path: str = "/en/subscribe/", **wishes: str) -> TestResponse:
-        """A visitor opens the form, fills it in and sends it."""
-        given = {**WISHES, "address": address, "comment": "", "stamp": self.stamp(path)}
-        return self.post(path, {**given, **wishes})
+    def sign_up(
+        self, address: str, path: str = "/en/subscribe/", **preferences: str
+    ) -> TestResponse:
+        """Open the form, fill it in and send it."""
+        given = {**PREFERENCES, "address": address, "comment": "", "stamp": self.form_stamp(path)}
+        return self.post(path, {**given, **preferences})
 
-    def found(self, address: str) -> Subscriber:
-        with self.house.library() as (db, _):
+    def subscriber(self, address: str) -> Subscriber:
+        with self.harness.open() as (db, _):
             found = subscribers.by_identity(db, address)
         assert found
         return found
 
     def link(self, address: str, kind: str) -> str:
-        """The address in a letter, or in a notice of that kind, to somebody."""
-        found, key = self.found(address), self.house.key
+        """The path of the link in a digest ("letter") or in a notice of that kind."""
+        found, key = self.subscriber(address), self.harness.key
         if kind == "letter":
             return f"/subscription/{digest_token(key, found)}"
-        token = notice_token(key, found, kind, self.house.now, self.house.now)
+        token = notice_token(key, found, kind, self.harness.now, self.harness.now)
         return f"/subscription/{token}"
 
     def notices(self) -> list[tuple[str, str]]:
         return [
             (str(address), str(kind))
-            for address, kind in self.house.rows(
+            for address, kind in self.harness.rows(
                 "SELECT s.address, n.kind FROM notices n JOIN subscribers s ON s.id = n.subscriber"
                 " ORDER BY n.id"
             )
         ]
 
-    def person(self, kind: str, address: str = "anna@example.org", **wishes: str) -> str:
-        """Somebody of whom the site knows as `kind` says; the address."""
+    def make_subscriber(
+        self, kind: str, address: str = "anna@example.org", **preferences: str
+    ) -> str:
+        """Make a subscriber in the state `kind`; returns the address."""
         if kind == "pending":
-            self.sign_up(address, **wishes)
+            self.sign_up(address, **preferences)
         elif kind != "unknown":
-            token = self.house.subscribe(address, **wishes)
+            token = self.harness.subscribe(address, **preferences)
             if kind == "left":
-                self.house.leave(token)
+                self.harness.unsubscribe(token)
             if kind == "suspended":
-                with self.house.library() as (db, _), transaction(db):
-                    subscribers.suspend(db, self.found(address).id, self.house.now)
+                with self.harness.open() as (db, _), transaction(db):
+                    subscribers.suspend(db, self.subscriber(address).id, self.harness.now)
         return address
 
 
-def door_of(installation: Installation, **settings: Any) -> Door:
-    made = house(installation, **settings)
+def site_client(installation: Installation, **settings: Any) -> SiteClient:
+    made = mail_harness(installation, **settings)
     clock = Clock(installation.now, time.monotonic())
-    return Door(made, wsgi(made.config, clock), clock)
+    return SiteClient(made, wsgi(made.config, clock), clock)

@@ -1,4 +1,4 @@
-"""A house that gets letters: people who subscribe as people do, and what lies in their boxes."""
+"""Subscribe people, send what is due and read the e-mails, all in this process."""
 
 import email
 import email.policy
@@ -23,10 +23,10 @@ from feed.store import signing_key, subscribers
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
 from feed.subscribers.links import digest_token, notice_token
-from tests import broker
+from tests import mail_workers
 from tests.conftest import Installation
 
-WISHES = {
+PREFERENCES = {
     "language": "en",
     "cadence": "daily",
     "days": "every",
@@ -43,8 +43,8 @@ def parse(content: bytes) -> EmailMessage:
 
 
 @dataclass
-class House:
-    """An installation whose letters go to its outbox, or to `config.smtp`."""
+class MailHarness:
+    """An installation that sends to its outbox folder, or to `config.smtp`."""
 
     config: Config
     now: datetime
@@ -55,22 +55,22 @@ class House:
         return signing_key.key(self.config)
 
     @contextmanager
-    def library(self) -> Iterator[tuple[Database, Site]]:
+    def open(self) -> Iterator[tuple[Database, Site]]:
         with opened(self.config.database) as db:
             yield db, editions.settle(db, self.config, self.now)
 
-    def at(self, instant: str) -> "House":
-        """Let it be that instant."""
+    def at(self, instant: str) -> "MailHarness":
+        """Set the time; returns self."""
         self.now = datetime.fromisoformat(instant)
         return self
 
     def clock(self) -> Clock:
         return Clock(self.now.astimezone(UTC), time.monotonic())
 
-    def subscribe(self, address: str, **wishes: str) -> str:
-        """Somebody asks and confirms; the token of their letters."""
-        with self.library() as (db, site):
-            given = {"address": address, **WISHES, **wishes}
+    def subscribe(self, address: str, **preferences: str) -> str:
+        """Sign up and confirm; returns the token of the digest's links."""
+        with self.open() as (db, site):
+            given = {"address": address, **PREFERENCES, **preferences}
             subscriptions.sign_up(db, site, self.config, given, "/en/subscribe/", self.now)
             found = subscribers.by_identity(
                 db, email_addresses.identity(email_addresses.read(address))
@@ -81,9 +81,9 @@ class House:
             db.execute("DELETE FROM notices")
         return digest_token(self.key, found)
 
-    def change(self, token: str, **wishes: str) -> None:
-        """Somebody changes what they wish for."""
-        with self.library() as (db, site):
+    def change(self, token: str, **preferences: str) -> None:
+        """Save other preferences; those not given stay."""
+        with self.open() as (db, site):
             found = subscriptions.find_subscriber(db, self.key, token, self.now)
             before = {
                 "language": found.preferences.language,
@@ -92,32 +92,32 @@ class House:
                 "hour": str(found.preferences.hour),
                 "timezone": found.preferences.timezone,
             }
-            given = before | wishes
+            given = before | preferences
             subscriptions.change(db, site, self.key, token, given, "/subscription/", self.now)
 
-    def leave(self, token: str) -> None:
-        with self.library() as (db, site):
+    def unsubscribe(self, token: str) -> None:
+        with self.open() as (db, site):
             subscriptions.unsubscribe(db, site, self.key, token, "letter", self.now)
 
-    def begin(self) -> None:
-        """The worker looks at what is due."""
-        with self.library() as (db, site):
+    def start_due_runs(self) -> None:
+        """Publish and start the runs that are due, as the scheduler does."""
+        with self.open() as (db, site):
             editions.publish_due(db, site, self.config, self.now)
             digests.start_due_runs(db, site, self.now)
 
     def send(self, instant: str | None = None) -> dict[str, int]:
-        """The worker's mail job, at that instant."""
+        """Run the mail job at that instant; returns the number of e-mails by outcome."""
         if instant is not None:
             self.at(instant)
-        self.begin()
-        with self.library() as (db, site), digests.sending_lock(self.config) as alone:
+        self.start_due_runs()
+        with self.open() as (db, site), digests.sending_lock(self.config) as alone:
             assert alone
             if self.config.broker is not None:
-                return broker.by_workers(db, site, self.config, self.clock())
+                return mail_workers.send_by_workers(db, site, self.config, self.clock())
             return digests.send(db, site, self.config, self.clock(), threading.Event())
 
-    def post(self, instant: str | None = None) -> list[EmailMessage]:
-        """The same; what has newly come to the outbox."""
+    def new_messages(self, instant: str | None = None) -> list[EmailMessage]:
+        """Send, and return the messages that this added to the outbox folder."""
         self.send(instant)
         box = self.config.instance / digests.OUTBOX_FOLDER
         new = sorted(set(box.glob("*.eml")) - self.read)
@@ -125,49 +125,51 @@ class House:
         return [parse(path.read_bytes()) for path in new]
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self.library() as (db, _):
+        with self.open() as (db, _):
             return [tuple(row) for row in db.execute(query, list(values))]
 
     def states(self) -> list[tuple[Any, ...]]:
-        """The ledger of letters: (subscriber, state, reason), oldest first."""
+        """The deliveries: (subscriber, state, reason), oldest first."""
         return self.rows(
             "SELECT d.subscriber, d.state, d.reason FROM deliveries d"
             " JOIN letters l ON l.id = d.letter ORDER BY l.date, l.id, d.subscriber"
         )
 
 
-def house(installation: Installation, **settings: Any) -> House:
-    """An installation as a house; it has begun to look for letters that are due."""
-    made = House(replace(installation.config, **settings), installation.now)
-    made.begin()
+def mail_harness(installation: Installation, **settings: Any) -> MailHarness:
+    """A harness for the installation, with its first run started."""
+    made = MailHarness(replace(installation.config, **settings), installation.now)
+    made.start_due_runs()
     return made
 
 
-def moved(home: House, address: str, number: int = 1) -> None:
-    """Somebody has their letters go to another address."""
-    with home.library() as (db, site):
+def move_address(harness: MailHarness, address: str, number: int = 1) -> None:
+    """Ask for a change of address and confirm it."""
+    with harness.open() as (db, site):
 
         def link(kind: str) -> str:
             found = subscribers.by_id(db, number)
             assert found is not None
-            return notice_token(home.key, found, kind, home.now, home.now)
+            return notice_token(harness.key, found, kind, harness.now, harness.now)
 
-        subscriptions.request_move(db, home.config, home.key, link("private"), address, home.now)
-        subscriptions.move(db, site, home.key, link("move"), "/subscription/", home.now)
+        subscriptions.request_move(
+            db, harness.config, harness.key, link("private"), address, harness.now
+        )
+        subscriptions.move(db, site, harness.key, link("move"), "/subscription/", harness.now)
 
 
 def recipients(messages: list[EmailMessage]) -> list[str]:
-    """To whom some messages go, in order."""
+    """The recipients of some messages, sorted."""
     return sorted(str(message["To"]) for message in messages)
 
 
 def links(message: EmailMessage) -> list[str]:
-    """Every address in the text of a message."""
+    """Every URL in the text part of a message."""
     body = message.get_body(("plain",))
     assert body is not None
     return re.findall(r"https?://\S+", body.get_content())
 
 
 def later(instant: str, **by: int) -> str:
-    """An instant, so much later."""
+    """The instant plus a timedelta, in ISO format."""
     return (datetime.fromisoformat(instant) + timedelta(**by)).isoformat()

@@ -33,7 +33,7 @@ tests-in-process:
 	$(BIN)/pytest -n 2 --dist worksteal -m "not served and not slow"
 
 tests:
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile
 
 # Plant faults, one at a time, and see the tests notice each.
 mutants: .venv/tests

@@ -331,7 +331,7 @@ def fetch(url: str, method: str = "GET", **headers: str) -> Answer:
             )
 
 
-def wait_until(ready: Callable[[], bool], seconds: float = 15, step: float = 0.05) -> None:
+def wait_until(ready: Callable[[], bool], seconds: float = 60, step: float = 0.05) -> None:
     """Wait for something to come true, or fail."""
     deadline = time.monotonic() + seconds
     while not ready():
@@ -390,4 +390,4 @@ def live(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[
         yield address
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)

@@ -74,7 +74,7 @@ def serve_desk(folder: Path) -> Iterator[DeskServer]:
         yield DeskServer(Desk(made), address)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)
 
 
 def assert_accessible(page: Page, language: str, width: int, scheme: str) -> None:

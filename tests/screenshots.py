@@ -41,4 +41,4 @@ with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
     finally:
         browser.close()
         process.terminate()
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)

@@ -335,7 +335,7 @@ def test_ctrl_c_while_importing_is_one_line_and_imports_nothing(
         file.flush()
         process.send_signal(signal.SIGINT)
         wait_until(lambda: process.poll() is not None)
-    said, problem = process.communicate(timeout=15)
+    said, problem = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, "")
     assert problem == "Stopped by Ctrl-C; what was not finished was not saved.\n"
 

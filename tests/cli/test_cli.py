@@ -46,7 +46,7 @@ def rows(command: Command, query: str) -> list[tuple[Any, ...]]:
 def stop(process: subprocess.Popen[str]) -> str:
     """Ask a process to end; it ends well. What it said."""
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=15)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "Traceback" not in said
     return said

@@ -908,7 +908,7 @@ def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
     process = command.start("hub", "send", **hooks)
     wait_until(lambda: len(world.requests) == 1, 30)
     process.kill()
-    process.communicate(timeout=15)
+    process.communicate(timeout=60)
     world.answer = lambda request: 204
     database = command.folder / "instance" / "devis.sqlite3"
     assert command("hub", "send", **hooks).stdout == "Nothing.\n"

@@ -303,4 +303,4 @@ def test_a_feed_reader_takes_it_in_and_finds_nothing_new_the_second_time(
         assert fetch(address, If_None_Match=etag).status == 304
     finally:
         process.terminate()
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)

@@ -119,7 +119,7 @@ class Front:
         """As a machine that loses its power."""
         assert self.process
         self.process.kill()
-        self.process.communicate(timeout=15)
+        self.process.communicate(timeout=60)
         wait_until(lambda: not answers(f"http://127.0.0.1:{self.origin}/healthz"), 15)
 
 
@@ -175,7 +175,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[
     finally:
         if found.process:
             found.process.terminate()
-            found.process.communicate(timeout=15)
+            found.process.communicate(timeout=60)
 
 
 @pytest.mark.needs("nginx")
@@ -290,14 +290,14 @@ def test_two_web_processes_can_be_restarted_in_turn_and_no_request_is_lost(
             asking.start()
             for at, port in enumerate(ports):
                 webs[at].terminate()
-                webs[at].communicate(timeout=15)
+                webs[at].communicate(timeout=60)
                 webs[at] = start(port)
             over.set()
             asking.join()
     finally:
         for process in webs:
             process.terminate()
-            process.communicate(timeout=15)
+            process.communicate(timeout=60)
     assert len(statuses) > 20
     assert set(statuses) == {200}
 

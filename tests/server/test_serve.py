@@ -83,7 +83,7 @@ class Running:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> str:
         """Stop it, and return what it and its children said."""
         self.process.send_signal(number)
-        return self.process.communicate(timeout=10)[0]
+        return self.process.communicate(timeout=60)[0]
 
     def gone(self) -> bool:
         """Whether nothing is left of it, neither a process nor a listener."""
@@ -109,7 +109,7 @@ def start(command: Command, processes: None) -> Iterator[Callable[..., Running]]
         with contextlib.suppress(ProcessLookupError):
             os.kill(left, signal.SIGKILL)
     for process in made:
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def on_the_eve(seconds: float = 0) -> str:

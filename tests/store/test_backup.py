@@ -550,7 +550,7 @@ def test_a_killed_restore_leaves_no_database_and_the_next_one_ends_it(
         process = command.start("restore", str(kept), **place)
         wait_until((command.folder / "new" / ".backup.lock").exists)
         process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)
         database = command.folder / "new" / "devis.sqlite3"
         if database.exists():  # it was faster: then it is whole
             with closing(sqlite3.connect(database)) as db:

@@ -361,7 +361,7 @@ def test_the_rate_is_shared_by_the_processes_and_never_counts_kept_answers(
         assert fetch(f"{site}/en/").status == 200
     finally:
         process.terminate()
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)
 
 
 def test_while_counting_fails_nobody_is_stopped(

@@ -145,7 +145,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
     process = command.start("freeze", "site", **rehearsal(devis))
     wait_until(lambda: len(list(folder.rglob("*.html"))) > 20)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=15)
+    process.communicate(timeout=60)
     partial = list(folder.rglob("index.html"))
     assert all(path.read_text().rstrip().endswith("</html>") for path in partial)
     command("freeze", "site", **rehearsal(devis))

@@ -245,7 +245,7 @@ def site(
         yield lambda path, method="GET", **headers: fetch(url + path, method, **headers)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=60)
 
 
 def test_all_processes_are_counted(site: Callable[..., Answer]) -> None:

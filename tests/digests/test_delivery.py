@@ -26,7 +26,7 @@ def harness(request: pytest.FixtureRequest, devis: Installation) -> MailHarness:
 
     Their letters are sent from here, or by mail workers: it is all the same to them.
     """
-    there = request.getfixturevalue("redis_of_one").broker if request.param == "workers" else None
+    there = request.getfixturevalue("empty_redis").broker if request.param == "workers" else None
     made = mail_harness(devis, bounce_address="bounces@example.org", broker=there, reports=there)
     for number in range(6):
         made.subscribe(f"p{number}@example.org", language=("en", "sv")[number % 2])

@@ -31,6 +31,7 @@ COMMANDS = {
     "rehearse": ("backup", "rehearse"),
     "restore": ("backup", "restore"),
     "serve": ("site", "serve"),
+    "subscriber": ("subscriber", "group"),
     "web": ("site", "web"),
     "withdraw": ("ledger", "withdraw"),
     "worker": ("site", "worker"),

@@ -11,7 +11,7 @@ import click
 from feed import clock, config
 from feed.clock import Clock
 from feed.config import Config, logs
-from feed.errors import DevisError, InstanceError
+from feed.errors import DevisError, FormError, InstanceError
 from feed.model import Site
 
 if TYPE_CHECKING:
@@ -104,6 +104,18 @@ def _demand_copy(config: Config) -> None:
 
 reading = click.make_pass_decorator(Reading, ensure=True)
 setup = click.make_pass_decorator(Setup, ensure=True)
+
+
+@contextmanager
+def form_errors() -> Iterator[None]:
+    """Print the errors of a form as one line per field."""
+    from feed.i18n import translator  # slow to load, and not for every command
+
+    try:
+        yield
+    except FormError as error:
+        lines = translator("en").error_messages(error.fields).values()
+        raise click.ClickException("\n".join(lines)) from error
 
 
 def stop_on_signal() -> threading.Event:

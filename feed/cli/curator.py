@@ -1,14 +1,9 @@
 """The commands `devis curator …`: staff accounts of the desk."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from feed.accounts import authentication, people
-from feed.cli.base import Commands, Setup, setup
-from feed.errors import FormError
-from feed.i18n import translator
+from feed.cli.base import Commands, Setup, form_errors, setup
 from feed.model import Site
 from feed.model.people import ROLES, Curator
 from feed.store import curators, signing_key
@@ -44,7 +39,7 @@ def add(
 ) -> None:
     """Add a person and print their sign-in link. The first one becomes administrator."""
     codes = base.config.languages
-    with base.library() as (db, site), _form_errors():
+    with base.library() as (db, site), form_errors():
         lacks = not people.has_administrator(db)
         given = {
             "address": address,
@@ -78,7 +73,7 @@ def list_(base: Setup) -> None:
 @setup
 def role(base: Setup, address: str, role: str, languages: str) -> None:
     """Change a person's role."""
-    with base.library() as (db, _), _form_errors():
+    with base.library() as (db, _), form_errors():
         found = people.by_address(db, address)
         given = {"role": role, "languages": languages.replace(",", " ")}
         changed = people.change(db, found.id, given, base.config.languages)
@@ -105,16 +100,6 @@ def disable(base: Setup, address: str, undo: bool) -> None:
         found = people.by_address(db, address)
         (people.enable if undo else people.disable)(db, found.id, base.clock())
     click.echo(f"{found.address} {'is enabled' if undo else 'is disabled'}.")
-
-
-@contextmanager
-def _form_errors() -> Iterator[None]:
-    """Print the errors of a form as one line per field."""
-    try:
-        yield
-    except FormError as error:
-        lines = translator("en").error_messages(error.fields).values()
-        raise click.ClickException("\n".join(lines)) from error
 
 
 def _link(base: Setup, site: Site, notice: StaffNotice) -> None:

@@ -8,11 +8,13 @@ _EXPECTED = gettext_noop(
     "“%(address)s” is no e-mail address: expected one such as name@example.org."
 )
 
+_EXPECTED_DOMAIN = gettext_noop("“%(domain)s” isn’t a domain. Write it like example.org.")
 
-def read(text: str, domains: tuple[str, ...] = ()) -> str:
+
+def read(text: str, domains: tuple[str, ...] = (), *, elsewhere: bool = False) -> str:
     """The normalised address, which may be internationalised or quoted.
 
-    With `domains`, only addresses there are valid. Raises InputError.
+    With `domains`, only addresses there are valid, or also those `elsewhere`. Raises InputError.
     """
     from email_validator import EmailNotValidError, validate_email  # slow to load
 
@@ -39,7 +41,7 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
         )
     except EmailNotValidError:
         raise InputError(_EXPECTED, address=shown) from None
-    if domains and not listed and found.ascii_domain not in domains:
+    if domains and not (listed or elsewhere) and found.ascii_domain not in domains:
         raise InputError(
             gettext_noop("Only addresses at %(domains)s can subscribe here."),
             domains=", ".join(domains),
@@ -48,6 +50,15 @@ def read(text: str, domains: tuple[str, ...] = ()) -> str:
     if len(address) > MAX_LENGTH:
         raise InputError(_EXPECTED, address=shown)
     return address
+
+
+def read_domain(text: str, domains: tuple[str, ...] = ()) -> str:
+    """The normalised domain of `example.org` or `@example.org`. Raises InputError."""
+    name = text.strip().lstrip("@")
+    try:
+        return read(f"name@{name}", domains, elsewhere=True).rpartition("@")[2]
+    except InputError:
+        raise InputError(_EXPECTED_DOMAIN, domain=name) from None
 
 
 def _pasted(text: str) -> str:

@@ -29,6 +29,18 @@ def accepted(db: Database, subscriber: int, since: datetime) -> list[datetime]:
     return [datetime.fromisoformat(at) for (at,) in rows]
 
 
+def newest_of_subscriber(db: Database, subscriber: int, limit: int) -> list[dict[str, Any]]:
+    """The newest deliveries to a subscriber, newest first: as `of_subscriber` has them."""
+    return list(
+        db.query(
+            "SELECT l.cadence, l.date, d.language, d.state, d.at, d.reason"
+            " FROM (SELECT * FROM letters ORDER BY date DESC, id DESC) l"
+            " CROSS JOIN deliveries d ON d.letter = l.id AND d.subscriber = ? LIMIT ?",
+            [subscriber, limit],
+        )
+    )
+
+
 def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
     """The number of deliveries by date, cadence, language, state and reason, newest date first.
 

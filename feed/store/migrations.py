@@ -63,12 +63,19 @@ def mail_workers(db: Database) -> None:
     _execute_script(db, tables.MAIL_WORKERS)
 
 
+@migrations()
+def subscriber_administration(db: Database) -> None:
+    """The audit log of administering subscribers, and the suppression list."""
+    _execute_script(db, tables.SUBSCRIBER_ADMINISTRATION)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
         "subscribers_and_deliveries",
         "desk_and_announcements",
         "mail_workers",
+        "subscriber_administration",
     }
 )
 

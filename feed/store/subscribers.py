@@ -3,7 +3,7 @@
 Addresses of subscribers are stored in no other table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -163,6 +163,47 @@ def suspend(db: Database, number: int, now: datetime) -> bool:
         [stamp(now), number],
     )
     return cursor.rowcount == 1
+
+
+def resume(db: Database, numbers: Sequence[int], now: datetime) -> None:
+    """Activate suspended subscribers, and delete their bounces."""
+    rows = [(stamp(now), number) for number in numbers]
+    db.conn.executemany("UPDATE subscribers SET status = 'active', since = ? WHERE id = ?", rows)
+    db.conn.executemany("DELETE FROM bounces WHERE subscriber = ?", [row[1:] for row in rows])
+
+
+def suspended(
+    db: Database, start: datetime | None, end: datetime | None, domain: str | None, limit: int = -1
+) -> list[int]:
+    """Ids of those who were suspended from `start` to `end` at a domain, without complaints.
+
+    None stands for any time and any domain.
+    """
+    rows = db.execute(
+        "SELECT id FROM subscribers s WHERE status = 'suspended'"
+        " AND since >= coalesce(:start, '') AND since < coalesce(:end, '9')"
+        " AND (:domain IS NULL OR substr(identity, -length(:domain) - 1) = '@' || :domain)"
+        " AND NOT EXISTS"
+        " (SELECT 1 FROM bounces b WHERE b.subscriber = s.id AND b.kind = 'complaint')"
+        " ORDER BY id LIMIT :limit",
+        {
+            "start": stamp(start) if start else None,
+            "end": stamp(end) if end else None,
+            "domain": domain,
+            "limit": limit,
+        },
+    )
+    return [number for (number,) in rows]
+
+
+def receiving(db: Database, domain: str) -> list[int]:
+    """Ids of those at a domain who get digests, or may once they confirm or are resumed."""
+    rows = db.execute(
+        "SELECT id FROM subscribers WHERE status <> 'left'"
+        " AND substr(identity, -length(:domain) - 1) = '@' || :domain",
+        {"domain": domain},
+    )
+    return [number for (number,) in rows]
 
 
 def shares(db: Database) -> list[Share]:

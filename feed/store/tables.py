@@ -329,3 +329,22 @@ CREATE INDEX deliveries_handed ON deliveries(batch) WHERE batch IS NOT NULL;
 CREATE INDEX notices_handed ON notices(batch) WHERE batch IS NOT NULL;
 CREATE INDEX desk_notices_handed ON desk_notices(batch) WHERE batch IS NOT NULL;
 """
+
+# Administration of subscribers: its audit log, and the suppression list.
+SUBSCRIBER_ADMINISTRATION = """
+CREATE TABLE subscriber_audit (  -- holds no addresses
+  id INTEGER PRIMARY KEY, at TEXT NOT NULL,
+  curator INTEGER REFERENCES curators(id),  -- null: the command line
+  act TEXT NOT NULL,
+  subscriber INTEGER,  -- null: several; stays when they are erased: not a foreign key
+  number INTEGER NOT NULL,  -- of people it concerns
+  reason TEXT NOT NULL CHECK (reason <> '')
+) STRICT;
+CREATE INDEX subscriber_audit_subscriber ON subscriber_audit(subscriber);
+CREATE TABLE suppressions (  -- who must not be written to
+  hash TEXT PRIMARY KEY, at TEXT NOT NULL  -- an HMAC of the address, or of `@` and the domain
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subscribers_suspended ON subscribers(since) WHERE status = 'suspended';
+-- what is in the file: library, subscribers
+ALTER TABLE uploads ADD COLUMN kind TEXT NOT NULL DEFAULT 'library';
+"""

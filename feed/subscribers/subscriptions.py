@@ -15,9 +15,9 @@ from feed.config import Config
 from feed.errors import LinkError
 from feed.i18n import translator
 from feed.model import Preferences, Site, Subscriber, email_addresses
-from feed.store import delivery_stats, notices, subscribers
+from feed.store import delivery_stats, notices, signing_key, subscriber_audit, subscribers
 from feed.store.connection import transaction
-from feed.subscribers import consent_texts, forms, links
+from feed.subscribers import consent_texts, forms, links, suppression
 from feed.subscribers.links import CONFIRM_DAYS
 
 MAX_NOTICES = 3  # of one kind to one subscriber, in a period that depends on the kind
@@ -37,12 +37,15 @@ def sign_up(
 
     `form` has address, language, cadence, days, hour and timezone; `source` is the form's path,
     `shown_in` its language if it differs from the requested one. An active subscriber gets a notice
-    that they are subscribed already. The preferences of a known subscriber change only when they
-    confirm. Raises FormError.
+    that they are subscribed already, an address on the suppression list nothing. The preferences of
+    a known subscriber change only when they confirm. Raises FormError.
     """
     address, preferences = forms.read_sign_up(form, site.languages, config.mail_domains)
+    key = signing_key.get(db, config)
     with transaction(db):
         identity = email_addresses.identity(address)
+        if suppression.covers(db, key, identity):
+            return
         found = subscribers.by_identity(db, identity)
         if found is None:
             found = subscribers.add(db, address, identity, preferences, now)
@@ -53,10 +56,15 @@ def sign_up(
             return
         else:
             subscribers.propose(db, found.id, preferences, now)
-        if found.status == "pending":
-            subscribers.change(db, found.id, asked=now)
         _record_consent(db, site, found.id, "asked", preferences, source, now, shown_in)
-        notices.add(db, found.id, "confirm", preferences.language, now)
+        ask_to_confirm(db, found, preferences.language, now)
+
+
+def ask_to_confirm(db: Database, found: Subscriber, language: str, now: datetime) -> None:
+    """Queue the notice with the confirmation link, within the caller's transaction."""
+    if found.status == "pending":
+        subscribers.change(db, found.id, asked=now)
+    notices.add(db, found.id, "confirm", language, now)
 
 
 def find_unconfirmed(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
@@ -69,6 +77,7 @@ def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: 
     with transaction(db):
         found = find_unconfirmed(db, key, token, now)
         if found.status != "active":
+            _refuse_suppressed(db, key, found.address)
             _activate(db, site, found, source, now)
 
 
@@ -133,6 +142,7 @@ def resume(db: Database, site: Site, key: bytes, token: str, source: str, now: d
     with transaction(db):
         found = links.find(db, key, token, "letter", now)
         if found.status != "active" and found.confirmed is not None:
+            _refuse_suppressed(db, key, found.address)
             _activate(db, site, found, source, now)
 
 
@@ -148,8 +158,12 @@ def find_owner(db: Database, key: bytes, token: str, now: datetime) -> Subscribe
 
 
 def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any]:
-    """All stored data about a subscriber, as JSON values. Raises LinkError."""
-    found = find_owner(db, key, token, now)
+    """All stored data about the subscriber of a private link, as JSON values. Raises LinkError."""
+    return stored_data(db, find_owner(db, key, token, now))
+
+
+def stored_data(db: Database, found: Subscriber) -> dict[str, Any]:
+    """All stored data about a subscriber, as JSON values."""
     asked = subscribers.proposed(db, found)
     data = {
         "address": found.address,
@@ -168,6 +182,10 @@ def export(db: Database, key: bytes, token: str, now: datetime) -> dict[str, Any
         "returned": [
             {"at": at.isoformat(), "kind": kind}
             for at, kind in subscribers.bounces(db, found.id, found.asked - 10_000 * _DAY)
+        ],
+        "administration": [
+            {"at": line.at.isoformat(), "act": line.act, "reason": line.reason}
+            for line in subscriber_audit.of_subscriber(db, found.id)
         ],
     }
     return {name: value for name, value in data.items() if value is not None}
@@ -202,6 +220,8 @@ def request_move(
         found = find_owner(db, key, token, now)
         other = subscribers.by_identity(db, email_addresses.identity(address))
         subscribers.change(db, found.id, new_address=address)
+        if suppression.covers(db, key, email_addresses.identity(address)):
+            return
         if other is not None and other.id != found.id and other.status == "active":
             _notice(db, other, "known", now - _MONTH, now)
         else:
@@ -219,6 +239,7 @@ def move(db: Database, site: Site, key: bytes, token: str, source: str, now: dat
         found = links.find(db, key, token, "move", now)
         if found.new_address is None:
             return
+        _refuse_suppressed(db, key, found.new_address)
         identity = email_addresses.identity(found.new_address)
         other = subscribers.by_identity(db, identity)
         if other is not None and other.id != found.id:
@@ -242,6 +263,12 @@ def delete_expired(db: Database, now: datetime) -> None:
     with transaction(db):
         subscribers.delete_unconfirmed(db, now - _WEEK)
         notices.delete_old(db, now - _MONTH)  # the longest period in which they are counted
+
+
+def _refuse_suppressed(db: Database, key: bytes, address: str) -> None:
+    """Raise LinkError for an address on the suppression list."""
+    if suppression.covers(db, key, email_addresses.identity(address)):
+        raise LinkError
 
 
 def _activate(db: Database, site: Site, found: Subscriber, source: str, now: datetime) -> None:

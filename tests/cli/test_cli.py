@@ -92,6 +92,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
         "hub": (["status"], "There were no notifications."),
         "bounce": ([], "none, about an unknown address"),
         "curator": (["add", "anna@example.org"], "/desk/link/"),
+        "subscriber": (["suppress", "@example.org"], "1 of 1 entries are new"),
         "migrate": ([], "Nothing to do."),
         "backup": (["away"], " rows, "),
         "rehearse": (["copy"], "DEVIS_DATABASE="),

@@ -83,6 +83,21 @@ def test_an_upgrade_keeps_everything_and_backs_up_first(old: tuple[str, Command]
     assert rows(command, "PRAGMA foreign_key_check") == []
 
 
+def test_subscribers_of_an_upgraded_database_can_be_administered(command: Command) -> None:
+    take_out("mail_workers", command.folder / DATABASE)
+    command("migrate", **THEN)
+    why = ("--reason", "asked by telephone")
+    command("subscriber", "resume", "filip@example.org", *why, **THEN)
+    command("subscriber", "suppress", "@räksmörgås.example", **THEN)
+    command("subscriber", "erase", "anna@example.org", *why, **THEN)
+    assert rows(command, "SELECT id, status FROM subscribers ORDER BY id") == [
+        *((2, "left"), (3, "active"), (4, "pending"), (5, "left"), (6, "active"))
+    ]
+    assert rows(command, "SELECT act, subscriber FROM subscriber_audit ORDER BY id") == [
+        *(("resume", 6), ("suppress", None), ("stop", 2), ("erase", 1))
+    ]
+
+
 @pytest.mark.served
 def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     old: tuple[str, Command],

@@ -198,7 +198,7 @@ def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: P
         " ?1, ?1)",
         [asked.isoformat()],
     )
-    assert migrations.migrate(db) == ["desk_and_announcements", "mail_workers"]
+    assert migrations.migrate(db)[:2] == ["desk_and_announcements", "mail_workers"]
     assert [tuple(row) for row in db.execute("SELECT status FROM subscribers ORDER BY id")] == [
         ("left",),
         ("pending",),

@@ -161,7 +161,7 @@ class EmailJob(Job):
                 if alone:
                     numbers = dispatch.send(db, site, config, clock, self.stop)
                     if numbers:
-                        log.info("letters: %s", _summary(numbers))
+                        log.info("mail: %s", _summary(numbers))
 
 
 class BackupJob(Job):

@@ -5,7 +5,7 @@ without a database, everything that does not need it is still checked.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 
@@ -15,7 +15,6 @@ from feed.checks import content, email, machine
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 from feed.errors import DevisError
-from feed.i18n import Translator
 from feed.store import backup_files, migrations
 from feed.store.connection import opened
 
@@ -29,15 +28,9 @@ class CheckResult:
     check: str
     finding: Finding
 
-    def row(self, t: Translator) -> dict[str, str]:
+    def row(self) -> dict[str, str]:
         """As texts: `check`, `level`, `message` and `advice` (empty if the level is good)."""
-        finding = self.finding
-        return {
-            "check": self.check,
-            "level": finding.level,
-            "message": finding.render_message(t),
-            "advice": finding.render_advice(t),
-        }
+        return {"check": self.check, **asdict(self.finding)}
 
 
 MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
@@ -87,9 +80,9 @@ def run_quick(config: Config, now: datetime) -> list[CheckResult]:
 
 def check_settings(validation: settings.Validation) -> Iterable[Finding]:
     """Findings on settings that are malformed, unknown or retired."""
-    advice = "Correct it; the rest was checked as if it were not set."
+    advice = "Correct it. The other checks ran as if it were not set."
     for error in validation.errors:
-        yield bad(error.message, advice, **error.values)
+        yield Finding("bad", str(error), advice)
     for name in validation.retired:
         yield warn(
             "%(name)s is no longer a setting.",
@@ -98,7 +91,7 @@ def check_settings(validation: settings.Validation) -> Iterable[Finding]:
             instead=settings.RETIRED[name],
         )
     if not validation.errors and not validation.retired:
-        yield good("All of them are well formed.")
+        yield good("All settings are valid.")
 
 
 def _check_database(config: Config, now: datetime, *, integrity: bool = True) -> list[CheckResult]:
@@ -107,7 +100,7 @@ def _check_database(config: Config, now: datetime, *, integrity: bool = True) ->
     try:
         with opened(config.database, read_only=True) as db:
             migrations.check(db)
-            results.append(CheckResult("schema", good("It is that of this program.")))
+            results.append(CheckResult("schema", good("The schema is up to date.")))
             if integrity:
                 results.append(
                     _run_check("database", lambda: _integrity(backup_files.fault(db, quick=True)))
@@ -122,22 +115,22 @@ def _check_database(config: Config, now: datetime, *, integrity: bool = True) ->
         skipped = [name for name in CONTENT if name not in done]
         not_checked = warn(
             "Not checked without the database: %(names)s.",
-            "Run “devis check” again when it can be read.",
+            "Run “devis check” again once the database can be read.",
             names=", ".join(skipped),
         )
         return [
             *results,
-            CheckResult("database", Finding("bad", error.message, error.values)),
+            CheckResult("database", Finding("bad", str(error))),
             CheckResult("database", not_checked),
         ]
 
 
 def _integrity(fault: str | None) -> Finding:
     if fault is None:
-        return good("SQLite finds no fault in it.")
+        return good("SQLite finds no damage.")
     return bad(
         "The database is damaged: %(detail)s.",
-        "Stop Devis, move the database away, and bring a backup back with “devis restore”.",
+        "Stop Devis, move the database away, and restore a backup with “devis restore”.",
         detail=fault,
     )
 
@@ -146,7 +139,7 @@ def _run_check(name: str, check: Callable[[], Finding]) -> CheckResult:
     try:
         return CheckResult(name, check())
     except DevisError as error:
-        return CheckResult(name, Finding("bad", error.message, error.values))
+        return CheckResult(name, Finding("bad", str(error)))
     except Exception as error:  # a bug in one check must not hide the others
         detail = f"{type(error).__name__}: {error}"
         return CheckResult(name, bad("This check failed: %(detail)s.", detail=detail))

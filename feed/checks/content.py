@@ -33,27 +33,27 @@ def secret_key(context: CheckContext) -> Finding:
     """The secret key that signs links is there, and no readable or unused file has another one."""
     config, path = context.config, context.config.instance / signing_key.FILE
     if config.secret is not None:
-        return good("It comes from the settings.")
+        return good("The key comes from the settings.")
     key = signing_key.find(context.db, config)
     if key is None:
-        return good("There is none yet: it is made when first needed.")
+        return good("There is no key yet: Devis makes one when it first needs it.")
     if not path.exists():
-        return good("It is in the database.")
+        return good("The key is in the database.")
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         return bad(
-            "Others may read or change the secret key %(path)s: its mode is %(mode)s.",
+            "Other users can read or change the secret key %(path)s: its mode is %(mode)s.",
             "Run: chmod 600 %(path)s",
             path=path,
             mode=f"{mode:03o}",
         )
     if path.read_text().strip() != key.decode():
         return warn(
-            "The database has another secret key than %(path)s, and that file is not used.",
-            "Delete the file, or set DEVIS_SECRET_KEY_FILE to it if links were signed with it.",
+            "%(path)s differs from the secret key in the database, and is not used.",
+            "Delete the file, or set DEVIS_SECRET_KEY_FILE to it if it signed links in emails.",
             path=path,
         )
-    return good("It is in the database; %(path)s is for earlier versions only.", path=path)
+    return good("The key is in the database; only earlier versions use %(path)s.", path=path)
 
 
 def feed_ids(context: CheckContext) -> Finding:
@@ -61,23 +61,23 @@ def feed_ids(context: CheckContext) -> Finding:
     authority, config = meta.get(context.db, "authority") or "", context.config
     values = {"ids": f"tag:{authority}"}
     if not config.is_public:
-        return good("They begin with %(ids)s.", **values)
+        return good("Feed ids begin with %(ids)s.", **values)
     if identity.is_trial(authority):
         return bad(
-            "Those in feeds are still a trial’s: %(ids)s.",
-            "Restart Devis with this DEVIS_BASE_URL: it replaces them once, for good.",
+            "Feed ids are still those of a trial: %(ids)s.",
+            "Restart Devis with this DEVIS_BASE_URL: it replaces them, once.",
             **values,
         )
     if identity.is_loopback(authority):
         return bad(
-            "Those in feeds begin with %(ids)s, which every trial of older versions has.",
+            "Feed ids begin with %(ids)s, as in every trial of earlier versions.",
             (
-                "Run “devis migrate --new-ids” and restart: feed readers then show every edition"
+                "Run “devis migrate --new-ids” and restart. Feed readers then show every edition"
                 " once more, as new."
             ),
             **values,
         )
-    return good("They begin with %(ids)s.", **values)
+    return good("Feed ids begin with %(ids)s.", **values)
 
 
 def clock_not_behind(context: CheckContext) -> Finding:
@@ -85,12 +85,12 @@ def clock_not_behind(context: CheckContext) -> Finding:
     last = ledger.last_date(context.db)
     if last is not None and context.site.today(context.now) < last:
         return bad(
-            "The clock says %(now)s, but the newest edition is that of %(last)s.",
-            "Set the machine’s clock; until it is past that date, nothing is published.",
+            "The clock says %(now)s, but the newest edition is dated %(last)s.",
+            "Set the machine’s clock: nothing is published until it has passed that date.",
             now=context.site.today(context.now).isoformat(),
             last=last.isoformat(),
         )
-    return good("The clock is not behind the editions.")
+    return good("The clock is not behind the newest edition.")
 
 
 def todays_edition(context: CheckContext) -> Finding:
@@ -101,13 +101,13 @@ def todays_edition(context: CheckContext) -> Finding:
     if found is None:
         return bad(
             "There is no edition for today, %(date)s.",
-            "Run “devis publish”, and see that a worker runs.",
+            "Run “devis publish”, and check that a worker is running.",
             **values,
         )
     if found.withdrawn is not None:
         return warn(
-            "The edition of today, %(date)s, was withdrawn, and nothing is in its context.",
-            "If that is meant, wait for tomorrow’s.",
+            "Today’s edition (%(date)s) was withdrawn, and nothing replaces it.",
+            "If that is intended, there is nothing to do: the next day has an edition again.",
             **values,
         )
     return good("%(date)s shows %(slug)s.", slug=found.principle, **values)
@@ -118,8 +118,8 @@ def translations(context: CheckContext) -> Finding:
     days = upcoming.days(context.db, context.site, context.config, context.now, COMING_DAYS)
     if any(day.principle is None for day in days):
         return bad(
-            "There is nothing to show in the coming days.",
-            "Publish principles, approved in their original language; see “devis plan”.",
+            "No principle can be shown in the coming days.",
+            "Publish principles and approve them in their original language; see “devis plan”.",
         )
     missing: dict[str, str] = {}
     for day in days:
@@ -130,12 +130,12 @@ def translations(context: CheckContext) -> Finding:
     if missing:
         listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
         return warn(
-            "In the coming %(days)s days %(number)s translations are missing: %(listed)s.",
-            "Translate and approve them; until then the original is shown, labelled.",
+            "In the next %(days)s days, %(number)s translations are missing: %(listed)s.",
+            "Translate and approve them; until then, the original is shown instead.",
             listed=listed,
             **values,
         )
-    return good("The coming %(days)s days are complete in every language.", **values)
+    return good("The next %(days)s days are complete in every language.", **values)
 
 
 def last_backup(context: CheckContext) -> Finding:
@@ -145,25 +145,25 @@ def last_backup(context: CheckContext) -> Finding:
     if last is None and hour is not None:
         return warn(
             "There is no backup yet.",
-            "Run “devis backup”, or wait for the one of %(hour)s o’clock.",
+            "Run “devis backup”, or wait for the scheduled one at %(hour)s o’clock.",
             hour=hour,
         )
     if last is None:
         return (bad if is_public else warn)(
             "There is no backup yet.",
-            "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",
+            "Run “devis backup”, and set DEVIS_BACKUP_HOUR to have one every day.",
         )
     values = {"path": last.path, "at": f"{last.at:%Y-%m-%d %H:%M}"}
     if hour is not None and context.now - last.at > MAX_BACKUP_AGE:
         return bad(
-            "The last backup is of %(at)s UTC, though there should be one every day.",
-            "Run “devis backup”, and see what the worker says about it.",
+            "The last backup was made at %(at)s UTC, although one is scheduled every day.",
+            "Run “devis backup”, and look for the worker’s error in the log.",
             **values,
         )
     if is_public and hour is None and context.now - last.at > MAX_BACKUP_AGE:
         return bad(
-            "The last backup is of %(at)s UTC, and none is scheduled.",
-            "Run “devis backup”, and set DEVIS_BACKUP_HOUR for one every day.",
+            "The last backup was made at %(at)s UTC, and none is scheduled.",
+            "Run “devis backup”, and set DEVIS_BACKUP_HOUR to have one every day.",
             **values,
         )
-    return good("The last one is of %(at)s UTC: %(path)s.", **values)
+    return good("The last backup was made at %(at)s UTC: %(path)s.", **values)

@@ -23,80 +23,80 @@ def sender(config: Config, now: datetime) -> Finding:
     domain = _domain(address)
     values = {"address": address}
     if not config.sends_email:
-        return good("Letters are from %(address)s.", **values)
+        return good("Emails are sent from %(address)s.", **values)
     if "." not in domain:
         return bad(
-            "Letters are from %(address)s, which no mail server takes.",
-            "Set DEVIS_MAIL_FROM to an address under your own domain.",
+            "Emails are sent from %(address)s, which mail servers refuse.",
+            "Set DEVIS_MAIL_FROM to an address in your own domain.",
             **values,
         )
     if config.postal is None:
         return warn(
-            "Letters are from %(address)s, and do not tell who that is.",
-            "Set DEVIS_POSTAL to the sender’s name and postal address: the law asks for it.",
+            "Emails are sent from %(address)s, without a postal address.",
+            "Set DEVIS_POSTAL to the sender’s name and postal address: the law requires it.",
             **values,
         )
-    return good("Letters are from %(address)s.", **values)
+    return good("Emails are sent from %(address)s.", **values)
 
 
 def bounce_address(config: Config, now: datetime) -> Finding:
     """Bounces go to an address of their own that aligns with the sender (DMARC)."""
     bounce, (_, address) = config.bounce_address, config.mail_from
     if not config.sends_email:
-        return good("Nothing comes back: letters go to the outbox.")
+        return good("There are no bounces: emails go to the outbox folder.")
     values = {"bounce": bounce, "address": address}
     if bounce is None:
         return warn(
-            "What cannot be delivered comes back to %(address)s, and is not counted.",
-            "Set DEVIS_BOUNCE_ADDRESS, and let “devis bounce” read that mailbox.",
+            "Bounces go to %(address)s, and are not counted.",
+            "Set DEVIS_BOUNCE_ADDRESS, and have “devis bounce” read that mailbox.",
             **values,
         )
     if bounce.lower() in {address.lower(), (config.reply_to or "").lower()}:
         return bad(
-            "Answers of people and what cannot be delivered both come to %(bounce)s.",
+            "Replies and bounces both go to %(bounce)s.",
             "Set DEVIS_BOUNCE_ADDRESS to a mailbox that only “devis bounce” reads.",
             **values,
         )
     if not _aligned(_domain(bounce), _domain(address)):
         return warn(
-            "What cannot be delivered comes back to %(bounce)s, but letters are %(address)s’s.",
-            "Take a bounce address under the domain of DEVIS_MAIL_FROM: DMARC looks at both.",
+            "Bounces go to %(bounce)s, but emails are sent from %(address)s.",
+            "Use a bounce address in the domain of DEVIS_MAIL_FROM: DMARC compares the two.",
             **values,
         )
-    return good("What cannot be delivered comes back to %(bounce)s.", **values)
+    return good("Bounces go to %(bounce)s.", **values)
 
 
 def mail_server(config: Config, now: datetime) -> Finding:
     """The mail server accepts a login; nothing is sent."""
     if config.smtp is None and config.broker is not None:
-        return good("There is none here: the mail workers have theirs.")
+        return good("None is set here: the mail workers have theirs.")
     if not config.accepts_sign_ups:
         return bad(
-            "There is none: sign-up pages say that email is not set up.",
+            "None is set: the sign-up pages say that email is not set up.",
             "Set DEVIS_SMTP_URL.",
         )
     if config.smtp is None:
         folder = config.instance / digests.OUTBOX_FOLDER
-        return good("There is none: letters go to %(folder)s.", folder=folder)
+        return good("None is set: emails go to %(folder)s.", folder=folder)
     with translated_errors():
         name = smtp_client.check(config.smtp, _domain(config.mail_from[1]))
-    return good("%(name)s lets us in.", name=name)
+    return good("%(name)s accepts connections.", name=name)
 
 
 def broker(config: Config, now: datetime) -> Finding:
     """The broker accepts a connection, and mail workers listen."""
     if config.broker is None or config.reports is None:
-        return good("There is none: letters are sent from this machine.")
+        return good("None is set: emails are sent from this machine.")
     there = config.broker.place
     number = dispatch.count_workers(config.broker, config.reports)
     if not number:
         return bad(
-            "No mail worker takes letters from %(broker)s: they wait.",
-            "Start “devis mail-worker” with the same DEVIS_BROKER_URL, here or elsewhere.",
+            "No mail worker reads from %(broker)s: emails stay queued.",
+            "Start “devis mail-worker” with the same DEVIS_BROKER_URL, on any machine.",
             broker=there,
         )
     return good(
-        "Mail workers that take letters from %(broker)s: %(number)s.",
+        "Mail workers that read from %(broker)s: %(number)s.",
         broker=there,
         number=number,
     )
@@ -107,20 +107,20 @@ def deliveries_on_time(context: CheckContext) -> Finding:
     db, config, now = context.db, context.config, context.now
     if not config.sends_email and subscribers.timezones(db):
         return warn(
-            "There are subscribers, but their letters only go to the outbox.",
-            "Set DEVIS_SMTP_URL, so that they are delivered.",
+            "There are subscribers, but their emails only go to the outbox folder.",
+            "Set DEVIS_SMTP_URL to have them delivered.",
         )
     sent = delivery_stats.last_sent(db)
     if sent is not None and signing_key.find(db, config) is None:
         return bad(
-            "Letters were sent, but the secret key that their links need is gone.",
-            "Restore a backup, or set DEVIS_SECRET_KEY to the key that signed them.",
+            "Emails were sent, but the secret key that signed their links is gone.",
+            "Restore a backup, or set DEVIS_SECRET_KEY to that key.",
         )
     until = digests.future_check(db, now)
     if until is not None:
         return warn(
-            "Letters were looked for up to %(until)s UTC, which is to come: a clock was fast.",
-            "Run no command with DEVIS_NOW on this database; a worker begins again from now.",
+            "Deliveries were started up to %(until)s UTC, in the future: a clock was ahead.",
+            "Do not use DEVIS_NOW on this database. A worker starts again from the present.",
             until=f"{until:%Y-%m-%d %H:%M}",
         )
     today = context.site.today(now)
@@ -128,22 +128,22 @@ def deliveries_on_time(context: CheckContext) -> Finding:
     late = sum(item.why.get("late", 0) for item in report)
     if late:
         return bad(
-            "%(late)s letters of yesterday and today came too late, and were skipped.",
-            "See “devis digest status”; a worker must run at the hours of the subscribers.",
+            "%(late)s emails of yesterday and today were skipped, because they were late.",
+            "See “devis digest status”. A worker must run at the hours that subscribers choose.",
             late=late,
         )
     number, since = backlog(db)
     if is_stuck(number, since, now) and since is not None:
         return warn(
-            "%(number)s letters wait to be sent, the oldest since %(since)s UTC.",
-            "See “devis digest due” and what the worker says about the mail server.",
+            "%(number)s emails are waiting, the oldest since %(since)s UTC.",
+            "See “devis digest due”, and look for errors of the mail server in the log.",
             number=number,
             since=f"{since:%Y-%m-%d %H:%M}",
         )
     if sent is None:
-        return good("None was sent yet; none waits.")
+        return good("None has been sent yet, and none is waiting.")
     return good(
-        "The last was sent at %(sent)s UTC; %(number)s wait.",
+        "The last email was sent at %(sent)s UTC; %(number)s are waiting.",
         sent=f"{sent:%Y-%m-%d %H:%M}",
         number=number,
     )

@@ -21,12 +21,12 @@ def file_permissions(config: Config, now: datetime) -> Finding:
     open_paths = [path for path in paths if path.exists() and path.stat().st_mode & 0o077]
     if open_paths:
         return warn(
-            "Others may read or change %(places)s.",
+            "Other users can read or change %(places)s.",
             "Run: chmod go= %(arguments)s",
             places=", ".join(map(str, open_paths)),
             arguments=shlex.join(map(str, open_paths)),
         )
-    return good("The instance and its database are only for their owner.")
+    return good("Only the owner can read the instance folder and the database.")
 
 
 def disk_space(config: Config, now: datetime) -> Finding:
@@ -36,17 +36,17 @@ def disk_space(config: Config, now: datetime) -> Finding:
         size = config.database.stat().st_size // 1_000_000 if config.database.exists() else 0
     except OSError as error:
         return bad(
-            "The folder %(path)s cannot be looked at: %(detail)s.",
+            "The folder %(path)s cannot be read: %(detail)s.",
             "Run “devis init”, or set DEVIS_DATABASE.",
             path=config.instance,
             detail=error.strerror,
         )
     values = {"path": config.instance, "free": free, "size": size}
-    message = "%(free)s MB are free for %(path)s; the database has %(size)s MB."
+    message = "%(free)s MB are free at %(path)s; the database takes %(size)s MB."
     if free < LEAST_MB:
-        return bad(message, "Make room now: soon nothing can be written.", **values)
+        return bad(message, "Free some disk space now: writing will soon fail.", **values)
     if free < SPARE_MB + COPIES * size:
-        advice = "Make room: a backup and an upgrade need that of the database again."
+        advice = "Free some disk space: backups and upgrades need the size of the database again."
         return warn(message, advice, **values)
     return good(message, **values)
 
@@ -57,7 +57,7 @@ def clock(config: Config, now: datetime) -> Finding:
     if config.rehearsal is not None:
         return warn(
             "The clock is rehearsed: it shows %(now)s.",
-            "Unset DEVIS_NOW where people are to read this site.",
+            "Unset DEVIS_NOW on a site that people read.",
             now=f"{now.astimezone(zone):%Y-%m-%d %H:%M}",
         )
     try:
@@ -76,14 +76,14 @@ def base_url(config: Config, now: datetime) -> Finding:
     """The base URL of a public site is https."""
     values = {"url": config.base_url}
     if not config.is_public:
-        return good("It is %(url)s, for this machine only: a trial.", **values)
+        return good("%(url)s can only be opened on this machine: this is a trial.", **values)
     if config.base_url.startswith("https://"):
-        return good("It is %(url)s: a public site.", **values)
+        return good("%(url)s is the address of a public site.", **values)
     return bad(
-        "It is %(url)s, without TLS.",
+        "%(url)s is not https.",
         (
-            "Put a web server with TLS in front, and set DEVIS_BASE_URL to https://…: letters that"
-            " one click unsubscribes from need it, and so do many intranets."
+            "Put a web server with TLS in front, and set DEVIS_BASE_URL to https://…: one-click"
+            " unsubscribing needs it, and so do many intranets."
         ),
         **values,
     )
@@ -92,11 +92,11 @@ def base_url(config: Config, now: datetime) -> Finding:
 def contact(config: Config, now: datetime) -> Finding:
     """A public site has a contact address."""
     if config.contact is not None:
-        return good("Readers are shown %(contact)s.", contact=config.contact)
+        return good("The site names %(contact)s.", contact=config.contact)
     if not config.is_public:
-        return good("None is set, and a trial needs none.")
+        return good("None is set; a trial needs none.")
     return bad(
-        "The site does not say how to reach those who run it.",
+        "The site names no contact.",
         "Set DEVIS_CONTACT to an email or web address.",
     )
 

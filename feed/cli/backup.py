@@ -24,7 +24,10 @@ def backup(base: Setup, to: Path | None) -> None:
     for path in made.removed:
         click.echo(f"removed: {path}")
     if made.not_recorded:
-        click.echo(f"The database could not record it: {made.not_recorded}", err=True)
+        click.echo(
+            f"The backup is good, but the database could not record it: {made.not_recorded}",
+            err=True,
+        )
 
 
 @click.command()
@@ -41,11 +44,11 @@ def restore(base: Setup, source: Path) -> None:
     given = base.config.secret
     if given and content.key and content.key != given:
         click.echo(
-            "DEVIS_SECRET_KEY is not the key of the backup: links in letters that were sent"
-            " work with that one only. It is in the database: unset DEVIS_SECRET_KEY to use it.",
+            "DEVIS_SECRET_KEY differs from the key of the backup, which links in emails already"
+            " sent need. It is in the database: unset DEVIS_SECRET_KEY to use it.",
             err=True,
         )
-    click.echo("Go on with “devis serve”.")
+    click.echo("Next, run “devis serve”.")
 
 
 @click.command()
@@ -58,6 +61,6 @@ def rehearse(base: Reading, folder: Path) -> None:
     """
     path = backups.rehearse(base.config, folder)
     now = base.clock().astimezone(base.config.timezone)
-    click.echo("Set these two for the copy, the second to the instant at which its clock starts:")
+    click.echo("Set these for the copy; its clock starts at DEVIS_NOW:")
     click.echo(f"DEVIS_DATABASE={shlex.quote(str(path))}")
     click.echo(f"DEVIS_NOW={now.isoformat(timespec='seconds')}")

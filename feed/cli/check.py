@@ -28,8 +28,7 @@ def _everything(form: str) -> None:
 
     validation = config.validate()
     findings = checks.run(validation, clock.start(validation.config.rehearsal)())
-    t = translator("en")
-    rows = [each.row(t) for each in findings]
+    rows = [each.row() for each in findings]
     if form == "json":
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:

@@ -63,7 +63,9 @@ def send(base: Setup, dry_run: bool) -> None:
         digests.start_due_runs(db, site, now)
         with digests.sending_lock(base.config) as alone:
             if not alone:
-                raise InstanceError("Another process is sending letters: let it finish.")
+                raise InstanceError(
+                    "Another process is sending emails: wait until it has finished."
+                )
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
                 numbers = dispatch.send(db, site, base.config, base.clock, stop, bar.update)
     said = {"handed": "queued for the mail workers"}

@@ -90,7 +90,9 @@ def _prepare(base: Setup) -> None:
 def _kind(config: Config) -> None:
     """Print whether this is a trial or a public site."""
     if config.is_public:
-        click.echo(f"This site is public, at {config.base_url}. “devis check” says what it lacks.")
+        click.echo(
+            f"This is a public site, at {config.base_url}. “devis check” lists what it lacks."
+        )
     else:
         click.echo(
             f"This is a trial, at {config.base_url}: only this machine can open its links. To go"

@@ -181,18 +181,18 @@ def _check_combinations(
         extras.require("chats", f"{PREFIX}WEBHOOKS")
     if rehearsal and (smtp or broker):
         raise SettingError(
-            "DEVIS_NOW is for rehearsals, and %(other)s for real letters: unset one.",
+            "DEVIS_NOW is for rehearsals, but %(other)s sends real emails: unset one of them.",
             setting=f"{PREFIX}NOW",
             other=PREFIX + ("SMTP_URL" if smtp else "BROKER_URL"),
         )
     if rehearsal and (websub_hubs or webhooks):
         raise SettingError(
-            "DEVIS_NOW is for rehearsals, and %(setting)s tells others: unset one.",
+            "DEVIS_NOW is for rehearsals, but %(setting)s notifies others: unset one of them.",
             setting=PREFIX + ("WEBSUB_HUBS" if websub_hubs else "WEBHOOKS"),
         )
     if broker and not broker.keeps_reports and reports is None:
         raise SettingError(
-            "With RabbitMQ, DEVIS_REPORTS_URL names the Redis where workers keep what is sent.",
+            "RabbitMQ also needs DEVIS_REPORTS_URL, the Redis where mail workers record outcomes.",
             setting=f"{PREFIX}BROKER_URL",
         )
 

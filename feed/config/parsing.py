@@ -96,7 +96,7 @@ def languages(text: str) -> tuple[str, ...]:
         raise ValueError("language codes with commas between, each once, such as en,sv")
     for code in codes:
         if not is_language(code):
-            raise ValueError(f"languages whose dates are known (CLDR), but {code} is not")
+            raise ValueError(f"languages whose dates are known (CLDR), which {code} is not")
     return tuple(codes)
 
 
@@ -151,7 +151,7 @@ def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
 
 def address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
-        raise ValueError("an e-mail address such as devis@example.org, without its owner’s name")
+        raise ValueError("an e-mail address such as devis@example.org, without a name")
     return text
 
 
@@ -218,19 +218,21 @@ def webhooks(text: str, languages: tuple[str, ...]) -> tuple[Webhook, ...]:
     for number, part in enumerate(text.split(), start=1):
         match = _WEBHOOK.fullmatch(part)
         if match is None:
-            raise ValueError(f"{expected}; number {number} is none")
+            raise ValueError(f"{expected}; number {number} is not one")
         if match[1] not in (None, *languages):
-            raise ValueError(f"{expected}; number {number} has a language that the site lacks")
+            raise ValueError(
+                f"{expected}; number {number} has a language that the site does not have"
+            )
         hook = Webhook(match[1] or languages[0], match[2])
         if hook in found:
-            raise ValueError(f"{expected}, each once; number {number} is there already")
+            raise ValueError(f"{expected}, each once; number {number} is a duplicate")
         found.append(hook)
     return tuple(found)
 
 
 def secret_key(text: str) -> str | None:
     if text and len(text) < SHORTEST_KEY:
-        raise ValueError(f"at least {SHORTEST_KEY} characters that nobody can guess")
+        raise ValueError(f"at least {SHORTEST_KEY} random characters")
     return text or None
 
 
@@ -238,8 +240,8 @@ def smtp(text: str) -> SmtpServer | None:
     if not text:
         return None
     expected = (
-        "smtp://user:password@host:587 (STARTTLS) or smtps://host:465, with ?tls=off behind it"
-        " for a server without, or ?ca=/path/of/certificates.pem for one of its own"
+        "smtp://user:password@host:587 (STARTTLS) or smtps://host:465; add ?tls=off for a server"
+        " without TLS, or ?ca=/path/to/file.pem for one with a certificate authority of its own"
     )
     try:
         parts = urlsplit(text)
@@ -284,7 +286,7 @@ def instant(text: str) -> datetime | None:
     if not text:
         return None
     # The links in notices have four bytes for the end of their time.
-    expected = "an instant with its zone, 1970 to 2099, such as 2027-03-01T06:00:00+01:00"
+    expected = "a time with its UTC offset, 1970 to 2099, such as 2027-03-01T06:00:00+01:00"
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

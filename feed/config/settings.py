@@ -126,5 +126,5 @@ def read_secret(environ: Environ, name: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise malformed(f"{name}_FILE", path, f"a file that can be read ({error})") from None
     if not text:  # as if unset, e-mails would go to the outbox, or links get another key
-        raise malformed(f"{name}_FILE", path, "a file with the setting in it, but it is empty")
+        raise malformed(f"{name}_FILE", path, "a file that holds the setting, but it is empty")
     return text

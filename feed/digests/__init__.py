@@ -165,7 +165,7 @@ def preview(
     reason = rendering.obstacle(db, cadence, day)
     if reason is not None or day > site.today(now):
         raise NotFoundError(
-            "There is no %(cadence)s letter of %(date)s.",
+            "There is no %(cadence)s digest for %(date)s.",
             cadence=cadence,
             date=day.isoformat(),
         )
@@ -187,7 +187,7 @@ def send_envelope(site: Site, config: Config, envelope: Envelope) -> Outcome:
     """Send a message now, without recording it. Raises MailError; InputError without a server."""
     if config.smtp is None and config.broker is not None:
         raise InputError(
-            "It would be sent from here, not by a mail worker: set DEVIS_SMTP_URL for it."
+            "Set DEVIS_SMTP_URL: this machine sends a preview itself, not through a mail worker."
         )
     answers: list[Outcome] = []
     _deliver(site, config, iter([envelope]), answers.extend, threading.Event())

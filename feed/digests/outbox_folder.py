@@ -58,7 +58,7 @@ def _write(folder: Path, name: str, message: bytes) -> None:
         with suppress(OSError):
             draft.unlink()
         raise MailUnavailableError(
-            "Letters cannot be written into %(folder)s: %(reason)s.",
+            "Emails cannot be written to %(folder)s: %(reason)s.",
             folder=folder,
             reason=error.strerror or error,
         ) from None

@@ -10,32 +10,34 @@ from feed.smtp.failure_limits import MAX_REFUSALS
 _MESSAGES: dict[SmtpProblem, str] = {
     "authorities": "The certificates in %(file)s cannot be read: %(reason)s.",
     "certificate": (
-        "The certificate of the mail server %(server)s is not trusted: %(reason)s. Correct"
-        " the host in DEVIS_SMTP_URL, or name its authority’s file there with ?ca=…"
+        "The certificate of the mail server %(server)s is not trusted: %(reason)s. Correct the host"
+        " in DEVIS_SMTP_URL, or add ?ca= with the file of its certificate authority."
     ),
     "tls": (
-        "No secure connection with the mail server %(server)s: %(reason)s. Is it smtp:// or"
+        "The mail server %(server)s offers no secure connection: %(reason)s. Is it smtp:// or"
         " smtps:// in DEVIS_SMTP_URL, and is the port right?"
     ),
     "starttls": (
-        "The mail server %(server)s offers no STARTTLS. If the way to it is safe, add"
+        "The mail server %(server)s offers no STARTTLS. If the network to it is trusted, add"
         " ?tls=off to DEVIS_SMTP_URL; or try smtps://."
     ),
     "login": (
         "The mail server %(server)s refuses the login: %(answer)s. Correct the user and the"
         " password in DEVIS_SMTP_URL."
     ),
-    "connection": "The mail server %(server)s will not have us: %(answer)s. Ask who runs it.",
+    "connection": (
+        "The mail server %(server)s refuses this client: %(answer)s. Ask its administrator why."
+    ),
     "sender": (
         "The mail server %(server)s refuses the sender: %(answer)s. Correct DEVIS_MAIL_FROM or"
-        " DEVIS_BOUNCE_ADDRESS, or log in as one who may send for it."
+        " DEVIS_BOUNCE_ADDRESS, or log in as a user who may send for it."
     ),
     "messages": (
-        "The mail server %(server)s refused %(count)s letters in a row: %(answer)s. Ask who runs it"
-        " what is wrong with them."
+        "The mail server %(server)s refused %(count)s emails in a row: %(answer)s. Ask its"
+        " administrator why."
     ),
-    "unreachable": "The mail server %(server)s cannot be reached: %(reason)s. The letters wait.",
-    "busy": "The mail server %(server)s takes no letters now: %(answer)s. The letters wait.",
+    "unreachable": "The mail server %(server)s cannot be reached: %(reason)s. Emails stay queued.",
+    "busy": "The mail server %(server)s accepts no emails now: %(answer)s. Emails stay queued.",
 }
 
 

@@ -206,7 +206,7 @@ def _refuse_damaged(detail: str | None) -> None:
 
 def _damaged(source: Path, detail: str) -> BackupError:
     return BackupError(
-        "The backup %(path)s is damaged or not whole (%(detail)s): take another one.",
+        "The backup %(path)s is damaged or incomplete (%(detail)s): use another one.",
         path=source,
         detail=detail,
     )

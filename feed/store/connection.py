@@ -17,9 +17,7 @@ from feed.errors import StoreError
 
 BUSY_SECONDS = 5.0
 RETRY_SECONDS = 0.01
-_DAMAGED = (
-    "The database file is damaged: move it away, and bring a backup back with “devis restore”."
-)
+_DAMAGED = "The database file is damaged: move it away, and restore a backup with “devis restore”."
 _FOREIGN = (
     "The file is not a database of Devis, or is damaged: move it away, and run “devis restore” if"
     " there is a backup."

@@ -6,7 +6,6 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from feed.errors import DevisError
-from feed.i18n import translator
 from feed.store import migrations
 from feed.store.connection import DriverError
 from feed.web.context import db, here, now, site
@@ -53,8 +52,7 @@ def _checks() -> list[dict[str, str]]:
     """The findings of `devis check`, without the slow checks."""
     from feed import checks
 
-    t = translator("en")  # as the command line
-    return [each.row(t) for each in checks.run_quick(here().config, now())]
+    return [each.row() for each in checks.run_quick(here().config, now())]
 
 
 def _stamp(instant: datetime | None) -> str | None:

@@ -23,7 +23,7 @@ def unavailable(broker: Broker, error: Exception) -> MailUnavailableError:
     """The error that a broker cannot be used, with the cause but without the broker's password."""
     reason = str(getattr(error, "__cause__", None) or error)
     return MailUnavailableError(
-        "The broker %(broker)s cannot be used: %(reason)s. Letters wait in the ledger.",
+        "The broker %(broker)s cannot be used: %(reason)s. Emails stay queued.",
         broker=broker.place,
         reason=reason.replace(broker.url, broker.place).rstrip("."),
     )
@@ -94,7 +94,7 @@ def consume(broker: Broker, deliver: Callable[[BatchValues], None], stop: thread
     )
     worker.start()
     if not stop.is_set():
-        raise unavailable(broker, OSError("it refuses this worker"))
+        raise unavailable(broker, OSError("the broker refuses this worker"))
 
 
 def _broker_errors(celery: Celery) -> tuple[type[Exception], ...]:

@@ -37,7 +37,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     """
     if config.broker is None or config.reports is None:
         raise SettingError(
-            "A mail worker needs DEVIS_BROKER_URL: where batches of letters are handed over."
+            "A mail worker needs DEVIS_BROKER_URL: the broker that it receives batches from."
         )
     if config.smtp is None:
         raise SettingError(

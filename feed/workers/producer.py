@@ -197,8 +197,8 @@ class _Producer:
             assert self._config.broker is not None  # noqa: S101
             raise MailUnavailableError(
                 (
-                    "No mail worker takes letters from %(broker)s: start “devis mail-worker”."
-                    " They wait."
+                    "No mail worker reads from %(broker)s: start “devis mail-worker”."
+                    " Emails stay queued."
                 ),
                 broker=self._config.broker.place,
             )

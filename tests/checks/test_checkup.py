@@ -16,7 +16,6 @@ from feed import checks, editions
 from feed import config as settings
 from feed.checks import worker_lock
 from feed.errors import DevisError
-from feed.i18n import translator
 from feed.smtp import SmtpServer
 from feed.store import backups, meta, signing_key
 from tests.cli.test_cli import DATABASE, rows, stop
@@ -31,10 +30,9 @@ NAMES = {"settings", *checks.MACHINE, "schema", "database", *checks.CONTENT}
 def checked(installation: Installation, **values: Any) -> dict[str, tuple[str, str]]:
     """Each check’s level, and all that it says."""
     config = replace(installation.config, **values)
-    t = translator("en")
     found: dict[str, tuple[str, str]] = {}
     for each in checks.run(settings.Validation(config, (), ()), installation.now):
-        said = f"{each.finding.render_message(t)} {each.finding.render_advice(t)}"
+        said = f"{each.finding.message} {each.finding.advice}"
         level, before = found.get(each.check, ("good", ""))
         found[each.check] = (
             level if level != "good" else each.finding.level,
@@ -289,25 +287,27 @@ def test_overdue_and_late_digests_are_reported(command: Command) -> None:
         now = datetime.fromisoformat(given["NOW"])
         run = checks.run(replace(validation, config=real), now)
         (found,) = (each.finding for each in run if each.check == "letters")
-        return f"{found.level} {found.render_message(translator('en'))}"
+        return f"{found.level} {found.message}"
 
     command("init", **MONDAY)
-    assert told("06:00:00") == "good None was sent yet; none waits."
+    assert told("06:00:00") == "good None has been sent yet, and none is waiting."
     command("digest", "send", **MONDAY)
     enter(command, "anna@example.org", "bo@example.org")
     assert "  letters: There are subscribers" in command("check", code=1, **MONDAY).stdout
     given = settings.load({"DEVIS_DATABASE": str(command.folder / DATABASE)})
     MailHarness(given, datetime.fromisoformat("2031-05-05T07:00:05+02:00")).start_due_runs()
     assert told("07:10:00").startswith("good")
-    assert told("07:30:00").startswith("warn 2 letters wait to be sent, the oldest since")
+    assert told("07:30:00").startswith("warn 2 emails are waiting, the oldest since")
     command("digest", "send", NOW="2031-05-05T14:00:00+02:00")
-    assert told("14:00:05").startswith("bad 2 letters of yesterday and today came too late")
+    assert told("14:00:05").startswith("bad 2 emails of yesterday and today were skipped")
     with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
         db.execute("UPDATE deliveries SET state = 'sent', reason = NULL")
-    assert told("14:00:05") == "good The last was sent at 2031-05-05 12:00 UTC; 0 wait."
+    assert (
+        told("14:00:05") == "good The last email was sent at 2031-05-05 12:00 UTC; 0 are waiting."
+    )
     with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
         db.execute("DELETE FROM meta WHERE key = 'secret_key'")
-    assert told("14:00:05").startswith("bad Letters were sent, but the secret key")
+    assert told("14:00:05").startswith("bad Emails were sent, but the secret key")
     assert rows(command, "SELECT count(*) FROM deliveries") == [(2,)]
 
 
@@ -318,7 +318,7 @@ def test_digests_held_back_by_a_wrong_clock_are_reported(devis: Installation) ->
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
     made.at("2026-12-24T11:00:00+00:00").start_due_runs()
     level, said = checked(devis, smtp=SMTP)["letters"]
-    assert (level, "up to 2026-12-24 11:00 UTC, which is to come" in said) == ("warn", True)
+    assert (level, "up to 2026-12-24 11:00 UTC, in the future" in said) == ("warn", True)
     made.at(NOON.isoformat()).start_due_runs()
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 

@@ -143,12 +143,9 @@ def test_a_retired_setting_only_warns(
 def server_settings(validation: config.Validation) -> list[tuple[str, str]]:
     """What a check says about the settings."""
     from feed import checks
-    from feed.i18n import translator
 
-    t = translator("en")
     return [
-        (each.level, f"{each.render_message(t)} {each.render_advice(t)}")
-        for each in checks.check_settings(validation)
+        (each.level, f"{each.message} {each.advice}") for each in checks.check_settings(validation)
     ]
 
 

@@ -399,7 +399,7 @@ def test_a_damaged_database_is_told_in_one_line(
         "Error: The file is not a database of Devis, or is damaged: move it away, and run"
         " “devis restore” if there is a backup.\n"
         if damage == "letter"
-        else "Error: The database file is damaged: move it away, and bring a backup back with"
+        else "Error: The database file is damaged: move it away, and restore a backup with"
         " “devis restore”.\n"
     )
 

@@ -154,8 +154,8 @@ def test_a_preview_goes_to_one_address(mail_harness: Command) -> None:
     [
         (["preview", "--to", "nobody"], "“nobody” has no @"),
         (["preview", "--lang", "de"], "“de” is not a language of this site."),
-        (["preview", "--date", "2031-06-01"], "There is no daily letter of 2031-06-01."),
-        (["preview", "--date", "2001-06-01"], "There is no daily letter of 2001-06-01."),
+        (["preview", "--date", "2031-06-01"], "There is no daily digest for 2031-06-01."),
+        (["preview", "--date", "2001-06-01"], "There is no daily digest for 2001-06-01."),
     ],
 )
 def test_what_cannot_be_previewed_is_one_clear_line(
@@ -198,7 +198,7 @@ def test_the_worker_sends_what_is_due(mail_harness: Command) -> None:
         wait_until(lambda: rows(mail_harness, sent) == [(2,)], 20)
     finally:
         said = stop(worker)
-    assert "letters: 2 sent" in said
+    assert "mail: 2 sent" in said
     assert "example.org" not in said
     assert len(list((mail_harness.folder / "instance" / "outbox").glob("*.eml"))) == 2
 

@@ -433,7 +433,7 @@ def test_sending_ends_after_ten_refusals_in_a_row() -> None:
         return "554 5.7.1 <anna.0@example.org> says spam" if verb == "." else None
 
     ledger = Ledger()
-    match = r"10 letters in a row: 554 5.7.1 <…> says"
+    match = r"10 emails in a row: 554 5.7.1 <…> says"
     with (
         scripted_server(AcceptingScript(answer)) as server,
         pytest.raises(MailRefusedError, match=match),
@@ -750,7 +750,7 @@ def test_a_refused_connection_says_so() -> None:
     def script(connection: ScriptedConnection) -> None:
         connection.say("554 5.7.1 No service for you")
 
-    match = r"will not have us: 554 5.7.1 No service"
+    match = r"refuses this client: 554 5.7.1 No service"
     with scripted_server(script) as server, pytest.raises(MailRefusedError, match=match):
         Ledger().send(server.server, letters(1))
 

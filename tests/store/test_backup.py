@@ -289,15 +289,15 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "empty": (lambda content: b"", "is not a backup of Devis"),
     "foreign": (lambda content: b"Dear aunt, " * 999, "is not a backup of Devis"),
     "another archive": (lambda content: gzip.compress(b"x" * 9999), "is not a backup of Devis"),
-    "half": (lambda content: content[: len(content) // 2], "damaged or not whole"),
-    "all but the end": (lambda content: content[:-2000], "damaged or not whole"),
+    "half": (lambda content: content[: len(content) // 2], "damaged or incomplete"),
+    "all but the end": (lambda content: content[:-2000], "damaged or incomplete"),
     "one bit": (
         lambda content: (
             content[: len(content) // 2]
             + bytes([content[len(content) // 2] ^ 1])
             + content[len(content) // 2 + 1 :]
         ),
-        "damaged or not whole",
+        "damaged or incomplete",
     ),
 }
 
@@ -406,7 +406,7 @@ def test_an_archive_with_a_forged_manifest_is_refused(
     devis: Installation, install: Install, name: str, value: Any
 ) -> None:
     config = replace(devis.config, database=devis.config.instance.parent / "new/devis.sqlite3")
-    with pytest.raises(BackupError, match="damaged or not whole"):
+    with pytest.raises(BackupError, match="damaged or incomplete"):
         backups.restore(config, forged(devis, name, value))
     assert untouched(config.instance)
 
@@ -415,7 +415,7 @@ def test_an_archive_with_a_forged_manifest_is_refused(
 def test_an_archive_with_an_odd_manifest_is_refused(devis: Installation, manifest: bytes) -> None:
     config = replace(devis.config, database=devis.config.instance.parent / "new/devis.sqlite3")
     odd = {**tar_members(devis), "manifest.json": manifest}
-    with pytest.raises(BackupError, match="damaged or not whole"):
+    with pytest.raises(BackupError, match="damaged or incomplete"):
         backups.restore(config, packed(devis.config.instance.parent / "odd.tar.gz", odd))
     assert untouched(config.instance)
 
@@ -481,7 +481,7 @@ def test_restore_warns_of_a_key_in_the_settings_that_is_not_that_of_the_backup(
     command: Command, kept: Path
 ) -> None:
     given: Any = {"DATABASE": "new/devis.sqlite3", "SECRET_KEY": "a key of the settings alone"}
-    assert "is not the key of the backup" in command("restore", str(kept), **given).stderr
+    assert "differs from the key of the backup" in command("restore", str(kept), **given).stderr
 
 
 def test_an_older_database_that_is_restored_is_migrated_at_the_start(

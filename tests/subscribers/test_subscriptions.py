@@ -86,112 +86,114 @@ def test_a_visitor_signs_up_and_confirms(client: SiteClient) -> None:
 
 def test_a_subscriber_changes_and_pauses(client: SiteClient) -> None:
     anna = client.make_subscriber("known")
-    harness = client.link(anna, "letter") + "/"
-    page = client.get(harness)
+    own_page = client.link(anna, "letter") + "/"
+    page = client.get(own_page)
     assert 'value="7" selected' in page.text
     assert "on Monday 23 November 2026 at 07:00" in words(page)
 
     preferences = {**PREFERENCES, "cadence": "weekly", "hour": "18", "timezone": "Asia/Kolkata"}
-    answer = client.post(harness, {**preferences, "paused_until": "2026-12-09"})
-    assert (answer.status_code, answer.headers["Location"]) == (303, harness + "?saved=1")
-    page = client.get(harness + "?saved=1")
+    answer = client.post(own_page, {**preferences, "paused_until": "2026-12-09"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, own_page + "?saved=1")
+    page = client.get(own_page + "?saved=1")
     assert "Saved." in words(page)
     assert "Paused until Wednesday 9 December 2026." in words(page)
     assert "on Monday 14 December 2026 at 18:00 (Asia/Kolkata)" in words(page)
     assert 'value="2026-12-09"' in page.text
 
-    client.post(harness, {**preferences, "paused_until": ""})
-    assert "Paused" not in words(client.get(harness))
+    client.post(own_page, {**preferences, "paused_until": ""})
+    assert "Paused" not in words(client.get(own_page))
     assert client.subscriber(anna).paused_until is None
 
 
 def test_a_pause_that_is_over_does_not_stand_in_the_way(client: SiteClient) -> None:
     anna = client.make_subscriber("known")
-    harness = client.link(anna, "letter") + "/"
-    client.post(harness, {**PREFERENCES, "paused_until": "2026-11-25"})
+    own_page = client.link(anna, "letter") + "/"
+    client.post(own_page, {**PREFERENCES, "paused_until": "2026-11-25"})
     client.set_time(NOON + timedelta(days=9))
-    page = client.get(harness)
+    page = client.get(own_page)
     assert "Paused" not in words(page)
     assert 'name="paused_until" value=""' in page.text
-    assert client.post(harness, {**PREFERENCES, "hour": "8", "paused_until": ""}).status_code == 303
+    assert (
+        client.post(own_page, {**PREFERENCES, "hour": "8", "paused_until": ""}).status_code == 303
+    )
 
 
 def test_a_subscriber_leaves_and_comes_back(client: SiteClient) -> None:
     anna = client.make_subscriber("known")
-    harness = client.link(anna, "letter")
-    asked = client.get(harness + "/unsubscribe")
+    own_page = client.link(anna, "letter")
+    asked = client.get(own_page + "/unsubscribe")
     assert "Once a week instead" in words(asked)
     assert client.subscriber(anna).status == "active"
-    done = client.post(harness + "/unsubscribe")
+    done = client.post(own_page + "/unsubscribe")
     assert done.status_code == 200
     assert "You get no more letters" in words(done)
     assert client.subscriber(anna).status == "left"
-    assert "You get no more letters" in words(client.get(harness + "/unsubscribe"))
-    assert "You have unsubscribed" in words(client.get(harness + "/"))
+    assert "You get no more letters" in words(client.get(own_page + "/unsubscribe"))
+    assert "You have unsubscribed" in words(client.get(own_page + "/"))
 
-    answer = client.post(harness + "/resume")
-    assert (answer.status_code, answer.headers["Location"]) == (303, harness + "/?resumed=1")
+    answer = client.post(own_page + "/resume")
+    assert (answer.status_code, answer.headers["Location"]) == (303, own_page + "/?resumed=1")
     assert client.subscriber(anna).status == "active"
-    assert "The letters are coming again." in words(client.get(harness + "/?resumed=1"))
+    assert "The letters are coming again." in words(client.get(own_page + "/?resumed=1"))
 
 
 def test_once_a_week_is_offered_beside_leaving(client: SiteClient) -> None:
     anna = client.make_subscriber("known", days="workdays", hour="9")
-    harness = client.link(anna, "letter")
+    own_page = client.link(anna, "letter")
     client.post(
-        harness + "/",
+        own_page + "/",
         {**PREFERENCES, "days": "workdays", "hour": "9", "paused_until": "2026-12-01"},
     )
     form = re.findall(
         r'<input type="hidden" name="(\w+)" value="([^"]*)">',
-        client.get(harness + "/unsubscribe").text,
+        client.get(own_page + "/unsubscribe").text,
     )
-    assert client.post(harness + "/", dict(form)).headers["Location"] == harness + "/?saved=1"
+    assert client.post(own_page + "/", dict(form)).headers["Location"] == own_page + "/?saved=1"
     found = client.subscriber(anna)
     assert (found.status, found.preferences.cadence, found.preferences.hour) == (
         *("active", "weekly"),
         9,
     )
     assert found.paused_until is not None
-    assert "Once a week instead" not in words(client.get(harness + "/unsubscribe"))
+    assert "Once a week instead" not in words(client.get(own_page + "/unsubscribe"))
 
 
 def test_a_pause_ends_with_leaving(client: SiteClient) -> None:
     """Who starts again wants letters now."""
     anna = client.make_subscriber("known")
-    harness = client.link(anna, "letter")
-    client.post(harness + "/", {**PREFERENCES, "paused_until": "2027-06-01"})
-    client.post(harness + "/unsubscribe")
-    page = client.post(harness + "/resume")
+    own_page = client.link(anna, "letter")
+    client.post(own_page + "/", {**PREFERENCES, "paused_until": "2027-06-01"})
+    client.post(own_page + "/unsubscribe")
+    page = client.post(own_page + "/resume")
     assert "Paused" not in words(client.get(page.headers["Location"]))
-    assert "on Monday 23 November 2026 at 07:00" in words(client.get(harness + "/"))
+    assert "on Monday 23 November 2026 at 07:00" in words(client.get(own_page + "/"))
 
 
 @pytest.mark.parametrize("kind", ["left", "suspended"])
 def test_an_unsubscribed_person_sees_that_and_may_resume(client: SiteClient, kind: str) -> None:
     anna = client.make_subscriber(kind)
-    harness = client.link(anna, "letter")
-    page = client.get(harness + "/")
+    own_page = client.link(anna, "letter")
+    page = client.get(own_page + "/")
     assert "Start again" in words(page)
     assert 'name="cadence"' not in page.text
-    client.post(harness + "/resume")
+    client.post(own_page + "/resume")
     assert client.subscriber(anna).status == "active"
 
 
 def test_who_never_confirmed_cannot_start_from_a_letter(client: SiteClient) -> None:
     anna = client.make_subscriber("pending")
-    harness = client.link(anna, "letter")
-    assert "Start again" not in words(client.get(harness + "/"))
-    client.post(harness + "/resume")
+    own_page = client.link(anna, "letter")
+    assert "Start again" not in words(client.get(own_page + "/"))
+    client.post(own_page + "/resume")
     assert client.subscriber(anna).status == "pending"
 
 
 def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(client: SiteClient) -> None:
     anna = client.make_subscriber("left")
     client.sign_up(anna)
-    harness = client.link(anna, "letter")
-    assert "Start again" in words(client.get(harness + "/"))
-    client.post(harness + "/resume")
+    own_page = client.link(anna, "letter")
+    assert "Start again" in words(client.get(own_page + "/"))
+    client.post(own_page + "/resume")
     assert client.subscriber(anna).status == "active"
 
 
@@ -517,9 +519,9 @@ def test_an_empty_form_tells_everything_at_once(client: SiteClient) -> None:
     ids=lambda text: ascii(text)[:20],
 )
 def test_a_faulty_pause_is_told_at_its_field(still: SiteClient, until: str) -> None:
-    harness = still.link("anna@example.org", "letter") + "/"
+    own_page = still.link("anna@example.org", "letter") + "/"
     before = dump(still)
-    answer = still.post(harness, {**PREFERENCES, "hour": "9", "paused_until": until})
+    answer = still.post(own_page, {**PREFERENCES, "hour": "9", "paused_until": until})
     assert answer.status_code == 422
     field = parsed(answer.data).find(".//input[@id='paused_until']")
     assert field is not None
@@ -946,10 +948,12 @@ def test_the_form_begins_with_the_sites_timezone(setting: str, chosen: str) -> N
 def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(
     client: SiteClient,
 ) -> None:
-    harness = client.link(client.make_subscriber("known", timezone="Asia/Calcutta"), "letter") + "/"
+    own_page = (
+        client.link(client.make_subscriber("known", timezone="Asia/Calcutta"), "letter") + "/"
+    )
     assert re.search(
         r'<option value="Asia/Kolkata" data-also="Asia/Calcutta" selected>',
-        client.get(harness).text,
+        client.get(own_page).text,
     )
 
 

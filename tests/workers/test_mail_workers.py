@@ -307,7 +307,7 @@ def test_a_lasting_error_is_logged_once_a_minute(
         for _ in range(3):
             job.tick()
         assert len(caplog.records) == 1
-        assert "No mail worker takes letters" in caplog.text
+        assert "No mail worker reads from" in caplog.text
         monkeypatch.setattr(worker, "REPEAT_SECONDS", 0)
         job = worker.EmailJob(harness.config, harness.clock(), lock, threading.Event())
         job.tick()
@@ -466,19 +466,19 @@ def test_a_check_tells_of_the_broker_and_counts_the_workers(
     command("init")
     found = checked(command, empty_redis.url)
     assert found["level"] == "bad"
-    assert found["message"].startswith("No mail worker takes letters from redis://127.0.0.1:")
+    assert found["message"].startswith("No mail worker reads from redis://127.0.0.1:")
     with workers(tmp_path, 2, **settings(empty_redis, 25)):
         found = checked(command, empty_redis.url)
     assert found["level"] == "good"
     assert found["message"].endswith(": 2.")
     away = checked(command, f"redis://:{PASSWORD}@127.0.0.1:{free_port()}/0")
     assert away["level"] == "bad"
-    assert "Letters wait in the ledger." in away["message"]
+    assert "Emails stay queued." in away["message"]
 
 
 def test_a_check_tells_of_a_broker_without_a_store_and_of_all_else(command: Command) -> None:
     said = command("check", code=1, BROKER_URL="amqp://u:hush@h").stdout
-    assert "bad   settings: With RabbitMQ, DEVIS_REPORTS_URL names the Redis" in said
+    assert "bad   settings: RabbitMQ also needs DEVIS_REPORTS_URL" in said
     assert "good  broker: There is none" in said
     assert "hush" not in said
 
@@ -499,7 +499,7 @@ def test_without_a_worker_the_operator_gets_an_error(
     due_now(command, "ada@example.org", "bo@example.org")
     given: dict[str, Any] = {"BROKER_URL": empty_redis.url}
     line = command("digest", "send", code=1, **given).stderr
-    assert "No mail worker takes letters from redis://127.0.0.1:" in line
+    assert "No mail worker reads from redis://127.0.0.1:" in line
     assert PASSWORD not in line
 
 
@@ -510,7 +510,7 @@ def test_without_a_worker_the_operator_gets_an_error(
         ({"BROKER_URL": "redis://:hush@h"}, "A mail worker needs DEVIS_SMTP_URL"),
         ({"BROKER_URL": "http://:hush@h"}, "DEVIS_BROKER_URL is “***”: expected redis://"),
         ({"BROKER_URL": "redis://:hush@h/x"}, "DEVIS_BROKER_URL is “***”"),
-        ({"BROKER_URL": "amqp://u:hush@h"}, "DEVIS_REPORTS_URL names the Redis"),
+        ({"BROKER_URL": "amqp://u:hush@h"}, "needs DEVIS_REPORTS_URL, the Redis"),
         ({"REPORTS_URL": "amqp://u:hush@h"}, "DEVIS_REPORTS_URL is “***”: expected redis://"),
         ({"BROKER_URL_FILE": "/nowhere"}, "DEVIS_BROKER_URL_FILE is “/nowhere”"),
         (

@@ -88,6 +88,17 @@ class Translator:
             return code
         return str(self.locale.languages.get(code.partition("-")[0], code))
 
+    def place(self, timezone: str) -> str:
+        """The city and country of a timezone, in this language: `New York, United States`.
+
+        The city alone where it has the country's name, as `Singapore`; `UTC` has neither.
+        """
+        city = self.city(timezone)
+        code = get_global("zone_territories").get(modern_timezone(timezone), "")
+        country = self.locale.territories.get(code, "") if code.isalpha() and code != "ZZ" else ""
+        is_said = f"{country} ".startswith(f"{city} ") or city.endswith(country)
+        return city if is_said else f"{city}, {country}"
+
     def city(self, timezone: str) -> str:
         """The city of a timezone, in this language: `Köpenhamn`, `Buenos Aires, Argentina`."""
         name = get_timezone_location(timezone, locale=self.locale, return_city=True)

@@ -104,6 +104,8 @@ class Config:
             contact=self.contact,
             postal=self.postal,
             hubs=self.websub_hubs,
+            reply_to=self.reply_to,
+            offers_sign_up=self.accepts_sign_ups,
         )
 
 

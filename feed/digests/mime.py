@@ -15,6 +15,7 @@ from urllib.parse import quote
 from feed.config import Config
 from feed.errors import InputError
 from feed.model import TOKEN, Digest, Site
+from feed.smtp.envelope import ascii_domain
 
 WIDTH = 76  # of a line with RFC 2047 words, and of one in quoted-printable
 _MESSAGE_ID = b"\r\nMessage-ID: <"
@@ -110,16 +111,15 @@ class MessageTemplate:
         return template
 
     def fill(self, to: Recipient, now: datetime) -> bytes:
-        """The message to one recipient: CRLF, 7 bits but for an internationalised address.
+        """The message to one recipient: CRLF, 7 bits but for what stands before the @.
 
         Raises InputError for an address that cannot stand in a header.
         """
-        if not _ADDRESS.fullmatch(to.address):
-            raise InputError("The address of a letter is malformed.")
+        address = _header_address(to.address)
         if not _ID.fullmatch(to.message_id) or not _TOKEN.fullmatch(to.token):
             raise ValueError("a message id or a token has characters that a header cannot have")
         head = (
-            *(self._from, to.address.encode()),
+            *(self._from, address.encode()),
             *(self._subject, _date(int(now.timestamp()))),
             *(_MESSAGE_ID, to.message_id.encode(), self._rest),
         )
@@ -132,6 +132,16 @@ class MessageTemplate:
         if not _TOKEN.fullmatch(unsubscribe_token):
             raise ValueError("a digest needs a token to unsubscribe by mail")
         return [self._tail[0].replace(_UNSUBSCRIBE, unsubscribe_token.encode(), 1), *self._tail[1:]]
+
+
+def _header_address(address: str) -> str:
+    """An address as it stands in a header: its domain in ASCII. Raises InputError."""
+    if not _ADDRESS.fullmatch(address):
+        raise InputError("The address of an email is malformed.")
+    try:
+        return ascii_domain(address)
+    except ValueError:
+        raise InputError("The address of an email is malformed.") from None
 
 
 def _headers(digest: Digest, sender: Sender) -> list[str]:

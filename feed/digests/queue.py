@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import mime, staff_mail
+from feed.digests import mime, schedule, staff_mail
 from feed.digests.message import OutgoingMessage, QueueItem
 from feed.digests.outcomes import DeliveryRecorder
 from feed.digests.rendering import DigestRenderer
@@ -165,7 +165,8 @@ class Queue(Iterator[Envelope]):
         suffix = tokens.keyed_hash(self._key, f"{name}.{claim.subscriber}")
         unsubscribe = tokens.lasting(self._key, "leave", *recipient)
         to = mime.Recipient(claim.address, token, f"{name}.{suffix}", unsubscribe)
-        template = self._renderer.digest(claim.cadence, claim.date, claim.language)
+        local = schedule.local_date(claim.due, claim.timezone)
+        template = self._renderer.digest(claim.cadence, claim.date, claim.language, local)
         sender = self._sender.return_address
         if self._sender.bounce_address is not None:
             sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *recipient))

@@ -26,7 +26,7 @@ class DigestRenderer:
 
     def __init__(self, db: Database, site: Site, sender: Sender) -> None:
         self._db, self._site, self._sender = db, site, sender
-        self._digests: dict[tuple[Cadence, date, str], MessageTemplate] = {}
+        self._digests: dict[tuple[Cadence, date, str, date | None], MessageTemplate] = {}
         self._obstacles: dict[tuple[Cadence, date], str | None] = {}
         self._notices: dict[tuple[str, str, str], MessageTemplate] = {}
         self._version: int | None = None
@@ -46,11 +46,15 @@ class DigestRenderer:
             self._obstacles[key] = obstacle(self._db, cadence, day)
         return self._obstacles[key]
 
-    def digest(self, cadence: Cadence, day: date, language: str) -> MessageTemplate:
-        """The template of a digest in a language. Cached."""
-        key = (cadence, day, language)
+    def digest(self, cadence: Cadence, day: date, language: str, local: date) -> MessageTemplate:
+        """The template of a digest in a language, for recipients with the date `local`. Cached.
+
+        Only the heading of a daily digest depends on `local`, which few dates differ from.
+        """
+        heading = local if cadence == "daily" else None
+        key = (cadence, day, language, heading)
         if key not in self._digests:
-            made = render(self._db, self._site, cadence, day, language)
+            made = render(self._db, self._site, cadence, day, language, heading)
             self._digests[key] = MessageTemplate(made, self._sender)
         return self._digests[key]
 
@@ -83,8 +87,18 @@ def obstacle(db: Database, cadence: Cadence, day: date) -> str | None:
     return WITHDRAWN if edition.withdrawn else None
 
 
-def render(db: Database, site: Site, cadence: Cadence, day: date, language: str) -> Digest:
-    """The digest of a date with the current editions. `obstacle` must have returned None."""
+def render(
+    db: Database,
+    site: Site,
+    cadence: Cadence,
+    day: date,
+    language: str,
+    heading: date | None = None,
+) -> Digest:
+    """The digest of a date with the current editions. `obstacle` must have returned None.
+
+    `heading` is the date above a daily digest, if it is not that of the edition.
+    """
     code = language if language in site.languages else site.languages[0]
     if cadence == "weekly":
         showings = tuple(ledger.showings(db, _week(db, day)))
@@ -93,7 +107,7 @@ def render(db: Database, site: Site, cadence: Cadence, day: date, language: str)
     edition = ledger.on(db, day)
     assert edition is not None  # noqa: S101 – see the docstring
     (showing,) = ledger.showings(db, [edition])
-    return digest.daily(site, code, showing)
+    return digest.daily(site, code, showing, heading)
 
 
 def _week(db: Database, monday: date) -> list[Edition]:

@@ -203,6 +203,8 @@ class Site:
     contact: str | None = None
     postal: str | None = None  # the sender's postal address in e-mails: one line
     hubs: tuple[str, ...] = ()  # the WebSub hubs named in every feed
+    reply_to: str | None = None  # the address of e-mail that a person reads
+    offers_sign_up: bool = False  # whether the sign-up page takes addresses
 
     def name(self, language: str) -> str:
         """The site's name in `language`."""

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from feed.i18n import translator
 from feed.model import TOKEN, Digest, Showing, Site, Week
-from feed.publish import markup
+from feed.publish import markup, week_story
 
 # Notices to `person` at the desk: an invitation, a sign-in link, gaps in the plan (all need `url`).
 DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps")
@@ -28,15 +28,20 @@ WIDTH = 72
 _FOLDER = Path(__file__).parent / "templates" / "email"
 
 
-def daily(site: Site, language: str, showing: Showing) -> Digest:
-    """The daily digest: all of the edition except its commentary, which is on the site."""
-    return _digest(site, language, "daily", showing.edition.date, showing=showing)
+def daily(site: Site, language: str, showing: Showing, day: date | None = None) -> Digest:
+    """The daily digest: all of the edition except its commentary, which is on the site.
+
+    `day` is the recipient's date, in the heading; that of the edition if None.
+    """
+    own = showing.edition.date
+    return _digest(site, language, "daily", own, showing=showing, day=day or own)
 
 
 def weekly(site: Site, language: str, week: Week) -> Digest:
     """The weekly digest of a past week with at least one edition, dated the Monday after."""
     monday = week.monday + timedelta(days=7)
-    return _digest(site, language, "weekly", monday, week=week)
+    story = week_story.compose(translator(language), week)
+    return _digest(site, language, "weekly", monday, week=week, story=story)
 
 
 def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
@@ -49,10 +54,10 @@ def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
     return _render(site, language, kind, **values)
 
 
-def _digest(site: Site, language: str, kind: str, day: date, **values: object) -> Digest:
+def _digest(site: Site, language: str, kind: str, dated: date, **values: object) -> Digest:
     archive = site.url(f"/{language}/archive/")
     rendered = _render(site, language, kind, **values)
-    return replace(rendered, date=day, archive_url=archive)
+    return replace(rendered, date=dated, archive_url=archive)
 
 
 def _render(site: Site, language: str, kind: str, **values: object) -> Digest:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import idna
+
 # sent: accepted; deferred: try again later, because of a temporary reply or a refused sender;
 # bounced: there is no such mailbox or domain; failed: refused permanently for any other reason.
 Result = Literal["sent", "deferred", "bounced", "failed"]
@@ -29,3 +31,14 @@ class Outcome:
     result: Result
     code: int
     detail: str
+
+
+def ascii_domain(address: str) -> str:
+    """An address with its domain in ASCII; the part before the @ stays as it is.
+
+    Raises ValueError for a malformed domain.
+    """
+    if address.isascii():
+        return address
+    name, _, domain = address.rpartition("@")
+    return f"{name}@{idna.encode(domain, uts46=True).decode()}"

@@ -8,9 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import idna
-
-from feed.smtp.envelope import Envelope, Outcome, Result
+from feed.smtp.envelope import Envelope, Outcome, Result, ascii_domain
 from feed.smtp.reply_classifier import Stage, judge_reply
 from feed.smtp.reply_text import sanitised
 
@@ -229,10 +227,7 @@ def _mailbox(address: str) -> tuple[bytes, bool]:
     """
     if not address.isprintable() or "@" not in address or ">" in address:
         raise ValueError(address)
-    if address.isascii():
-        return address.encode(), False
-    name, _, domain = address.rpartition("@")
-    mailbox = name.encode() + b"@" + idna.encode(domain, uts46=True)
+    mailbox = ascii_domain(address).encode()
     return mailbox, not mailbox.isascii()
 
 

@@ -35,7 +35,10 @@ class DigestRun:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this process is about to send; `moves` counts changes of address so far."""
+    """A delivery that this process is about to send; `moves` counts changes of address so far.
+
+    `timezone` is the subscriber's.
+    """
 
     digest_id: int
     subscriber: int
@@ -43,6 +46,7 @@ class Claim:
     date: date
     language: str
     address: str
+    timezone: str
     moves: int
     due: datetime
     attempts: int
@@ -68,7 +72,8 @@ _ELIGIBLE = (
 PAUSED = "(s.paused_until IS NOT NULL AND s.paused_until > local_date({due}, s.timezone))"
 # The columns of a Claim, for `as_claim`.
 CLAIM = (
-    "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, d.due, d.attempts,"
+    "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, s.timezone,"
+    " d.due, d.attempts,"
     f" {MOVES.format('s.id')} AS moves"
     " FROM deliveries d JOIN letters l ON l.id = d.letter JOIN subscribers s ON s.id = d.subscriber"
 )
@@ -78,6 +83,7 @@ _RETURNING = (
     " (SELECT cadence FROM letters WHERE id = deliveries.letter) AS cadence,"
     " (SELECT date FROM letters WHERE id = deliveries.letter) AS date,"
     " (SELECT address FROM subscribers WHERE id = deliveries.subscriber) AS address,"
+    " (SELECT timezone FROM subscribers WHERE id = deliveries.subscriber) AS timezone,"
     f" {MOVES.format('deliveries.subscriber')} AS moves"
 )
 
@@ -308,6 +314,7 @@ def as_claim(row: dict[str, Any]) -> Claim:
         date=date.fromisoformat(row["date"]),
         language=row["language"],
         address=row["address"],
+        timezone=row["timezone"],
         moves=row["moves"],
         due=datetime.fromisoformat(row["due"]),
         attempts=row["attempts"],

@@ -5,16 +5,16 @@ from feed.model import Preferences
 
 
 def described(t: Translator, preferences: Preferences) -> str:
-    """Preferences in words: `every workday at 07:00 (Europe/Stockholm), in English`."""
+    """Preferences in words: `every day at 07:00 (Stockholm, Sweden), in English`."""
     if preferences.cadence == "weekly":
-        form = t.gettext("every Monday at %(hour)s (%(timezone)s), in %(language)s")
+        form = t.gettext("every Monday at %(hour)s (%(place)s), in %(language)s")
     elif preferences.workdays:
-        form = t.gettext("Monday to Friday at %(hour)s (%(timezone)s), in %(language)s")
+        form = t.gettext("Monday to Friday at %(hour)s (%(place)s), in %(language)s")
     else:
-        form = t.gettext("every day at %(hour)s (%(timezone)s), in %(language)s")
+        form = t.gettext("every day at %(hour)s (%(place)s), in %(language)s")
     return form % {
         "hour": f"{preferences.hour:02}:00",
-        "timezone": preferences.timezone,
+        "place": t.place(preferences.timezone),
         "language": t.language_name(preferences.language),
     }
 

@@ -77,6 +77,18 @@ def test_workdays_follow_the_subscribers_date(harness: MailHarness) -> None:
     assert len(harness.new_messages("2026-11-30T07:01+01:00")) == 2
 
 
+def test_the_heading_is_the_date_where_the_reader_is(harness: MailHarness) -> None:
+    harness.subscribe("kiri@example.org", timezone="Pacific/Auckland")
+    harness.subscribe("anna@example.org")
+    (far,) = harness.new_messages("2026-11-24T07:00:02+13:00")  # still Monday at the site
+    text = far.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert far["Subject"] == title(harness, "2026-11-23", "en")
+    assert text.startswith("Tuesday 24 November 2026")
+    (near,) = harness.new_messages("2026-11-24T07:00:02+01:00")
+    text = near.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert text.startswith("Tuesday 24 November 2026")
+
+
 def test_the_weekly_letter_has_the_weeks_editions_in_order(harness: MailHarness) -> None:
     harness.subscribe("vera@example.org", cadence="weekly", language="sv")
     for day in range(23, 30):
@@ -84,7 +96,10 @@ def test_the_weekly_letter_has_the_weeks_editions_in_order(harness: MailHarness)
     (letter,) = harness.new_messages("2026-11-30T07:01+01:00")
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     titles = [title(harness, f"2026-11-{day}", "sv") for day in range(23, 30)]
-    places = [text.index(each) for each in titles]
+    lead = next(each for each in titles if each in letter["Subject"])
+    head, _, rest = text.partition("Resten av veckan")
+    assert f"\n{lead}\n" in head.replace("\r\n", "\n")
+    places = [rest.index(each) for each in titles if each != lead]
     assert places == sorted(places)
     assert "48" in letter["Subject"]
 

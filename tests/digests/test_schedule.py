@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,8 @@ def test_a_leap_day_is_a_day() -> None:
 def test_a_day_that_a_zone_never_had_has_no_letter() -> None:
     found = due("Pacific/Apia", 7, "2011-12-29T00:00Z", "2012-01-01T23:00Z")
     assert date(2011, 12, 30) not in [each.day for each in found]
-    assert [each.day.day for each in found] == [29, 31, 1, 2]
+    days = [(each.day.day, each.date.day) for each in found]
+    assert days == [(29, 28), (31, 29), (31, 30), (1, 31), (2, 1)]  # and no date is lost by it
 
 
 def test_the_letter_far_away_is_that_of_the_date_at_home() -> None:
@@ -57,6 +58,54 @@ def test_the_letter_far_away_is_that_of_the_date_at_home() -> None:
     assert (early.day, early.date) == (date(2026, 11, 26), date(2026, 11, 25))
     (late,) = due("Pacific/Honolulu", 20, "2026-11-25T12:00Z", "2026-11-26T12:00Z")
     assert (late.day, late.date) == (date(2026, 11, 25), date(2026, 11, 26))
+
+
+def offsets(zone: str, year: int) -> tuple[timedelta | None, ...]:
+    """What a zone's clocks are ahead of UTC at noon of every day of a year."""
+    noons = (datetime(year, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(365))
+    return tuple(noon.astimezone(ZoneInfo(zone)).utcoffset() for noon in noons)
+
+
+def zones_that_differ(year: int) -> dict[tuple[timedelta | None, ...], str]:
+    """One zone of all those whose clocks show the same on every day of a year."""
+    return {offsets(zone, year): zone for zone in sorted(available_timezones())}
+
+
+@pytest.mark.slow
+def test_no_dates_email_is_missed_or_doubled_when_clocks_change() -> None:
+    """In every zone, at every hour: one date a day, in order, which is out by then."""
+    place, own = site(), offsets("Europe/Stockholm", 2027)
+    for theirs, zone in zones_that_differ(2027).items():
+        changes = {
+            date(2027, 1, 1) + timedelta(days=n)
+            for clocks in (own, theirs)
+            for n in range(1, 365)
+            if clocks[n] != clocks[n - 1]
+        } | {date(2027, 1, 1)}
+        found: dict[int, list[Due]] = {hour: [] for hour in range(24)}
+        for day in changes:
+            noon, margin = datetime(day.year, day.month, day.day, 12, tzinfo=UTC), timedelta(days=3)
+            for each in schedule.due(place, zone, noon - margin, noon + margin):
+                if each.cadence == "daily" and abs((each.day - day).days) <= 1:
+                    found[each.hour].append(each)
+        for hour, dues in found.items():
+            assert len(dues) == 3 * len(changes), (zone, hour)
+            assert len({each.date - each.day for each in dues}) == 1, (zone, hour)
+            for each in dues:
+                assert place.start(each.date) <= each.at, (zone, each)
+                assert place.today(each.at) - each.date <= timedelta(days=1), (zone, each)
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "ahead"),
+    [("Asia/Tokyo", 7, -1), ("UTC", 22, 0), ("Asia/Tokyo", 8, 0), ("America/New_York", 18, 0)],
+)
+def test_an_hour_at_the_sites_midnight_keeps_its_date_all_year(
+    zone: str, hour: int, ahead: int
+) -> None:
+    found = due(zone, hour, "2027-01-01T00:00Z", "2028-01-01T00:00Z")
+    assert len(found) == 365
+    assert {(each.date - each.day).days for each in found} == {ahead}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +160,7 @@ def test_every_day_and_every_week_is_due_once_however_often_one_looks(
     for each in whole:
         assert each.at.astimezone(ZoneInfo(zone)).date() == each.day
         if each.cadence == "daily":
-            assert each.date == site(home).today(each.at)
+            assert 0 <= (site(home).today(each.at) - each.date).days <= 1
         else:
             assert each.date == each.day
             assert each.day.strftime("%A") == "Monday"

@@ -68,7 +68,7 @@ def test_a_visitor_signs_up_and_confirms(client: SiteClient) -> None:
 
     confirm = client.link("anna@example.org", "confirm") + "/confirm"
     asked = words(client.get(confirm))
-    assert "Monday to Friday at 06:00 (Europe/Stockholm), in English" in asked
+    assert "Monday to Friday at 06:00 (Stockholm, Sweden), in English" in asked
     assert "A…@example.org" in asked
     assert client.subscriber("anna@example.org").status == "pending"
 
@@ -76,7 +76,7 @@ def test_a_visitor_signs_up_and_confirms(client: SiteClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, confirm)
     assert client.subscriber("anna@example.org").status == "active"
     done = client.get(confirm)
-    assert "on Monday 23 November 2026 at 06:00 (Europe/Stockholm)" in words(done)
+    assert "on Monday 23 November 2026 at 06:00 (Stockholm, Sweden)" in words(done)
     assert f'{client.link("anna@example.org", "letter")}/"' in done.text
 
     before = dump(client)
@@ -97,7 +97,7 @@ def test_a_subscriber_changes_and_pauses(client: SiteClient) -> None:
     page = client.get(own_page + "?saved=1")
     assert "Saved." in words(page)
     assert "Paused until Wednesday 9 December 2026." in words(page)
-    assert "on Monday 14 December 2026 at 18:00 (Asia/Kolkata)" in words(page)
+    assert "on Monday 14 December 2026 at 18:00 (Kolkata, India)" in words(page)
     assert 'value="2026-12-09"' in page.text
 
     client.post(own_page, {**preferences, "paused_until": ""})
@@ -301,7 +301,7 @@ def test_the_proof_is_what_the_pages_said(client: SiteClient) -> None:
         "SELECT c.act, c.language, w.wording, c.source FROM consents c"
         " JOIN wordings w ON w.id = c.wording ORDER BY c.id"
     )
-    chosen = "every day at 07:00 (Europe/Stockholm), in Swedish"
+    chosen = "every day at 07:00 (Stockholm, Sweden), in Swedish"
     assert asked == (
         *("asked", "en", offered.replace("as I have chosen here", chosen)),
         "/en/subscribe/",
@@ -929,6 +929,22 @@ def test_every_timezone_can_be_found_by_one_name(language: str) -> None:
     assert cities["America/Argentina/Buenos_Aires"] == "Buenos Aires, Argentina"
     assert cities["Europe/Copenhagen"] == {"en": "Copenhagen", "sv": "Köpenhamn"}[language]
     assert translator(language).city("Asia/Kolkata") == "Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("zone", "english", "swedish"),
+    [
+        ("America/New_York", "New York, United States", "New York, USA"),
+        ("Asia/Calcutta", "Kolkata, India", "Kolkata, Indien"),
+        ("America/Argentina/Buenos_Aires", "Buenos Aires, Argentina", "Buenos Aires, Argentina"),
+        ("Africa/Tunis", "Tunis, Tunisia", "Tunis, Tunisien"),
+        ("Asia/Singapore", "Singapore", "Singapore"),
+        ("UTC", "UTC", "UTC"),
+    ],
+)
+def test_a_place_is_a_city_and_its_country(zone: str, english: str, swedish: str) -> None:
+    assert translator("en").place(zone) == english
+    assert translator("sv").place(zone) == swedish
 
 
 @pytest.mark.parametrize(

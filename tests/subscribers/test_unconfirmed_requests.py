@@ -66,7 +66,7 @@ def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(
     (notice,) = harness.new_messages()
     assert notice["To"] == ANNA
     text = notice.get_body(("plain",)).get_content()  # type: ignore[union-attr]
-    assert "22:00 (Asia/Tokyo)" in " ".join(text.split())
+    assert "22:00 (Tokyo, Japan)" in " ".join(text.split())
     with harness.open() as (db, _):
         private = notice_token(harness.key, before, "private", harness.now, harness.now)
         held = subscriptions.export(db, harness.key, private, harness.now)

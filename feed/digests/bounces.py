@@ -113,6 +113,8 @@ def parse(message: bytes) -> ReturnedMessage:
         log.warning("a returned message could not be read: it is nested too deeply")
         return ReturnedMessage("none", None, ())
     kind: Kind = "unsubscribe" if token and _is_unsubscribe(parsed, judged) else judged.verdict
+    if kind == "complaint" and bounce_classifier.is_authentication_report(parsed):
+        kind = "us"
     return ReturnedMessage(kind, token, judged.addresses)
 
 

@@ -9,27 +9,39 @@ import re
 from dataclasses import replace
 from email import message_from_bytes
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from feed.smtp.message_text import header, notice_and_statuses, text_of
 from feed.smtp.reply_classifier import CERTAIN, Judgement, Stage, Verdict, codes, judge_reply
+from feed.smtp.reply_text import sanitised
 
-LARGEST = 1 << 20  # bytes of a message that are parsed
+LARGEST = 1 << 18  # bytes of a message that are parsed: the report comes first
+_MOST_RECIPIENTS = 100
 UNSUBSCRIBES = "X-Apple-Unsubscribe"  # a header of the messages by which Apple Mail unsubscribes
-_NO_COMPLAINT = {"not-spam", "auth-failure", "dmarc"}  # RFC 6430, 6591, 7489
+_NO_COMPLAINT = {"not-spam"}  # RFC 6430
+_BY_SERVERS = {"auth-failure", "dmarc"}  # RFC 6591, 7489: about the sender, not by the recipient
 _SEVERITY: tuple[Verdict, ...] = ("dead", "us", "later", "complaint", "none")
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'=@]{1,64}@[\w.-]{1,250}\.\w{2,63}", re.UNICODE)
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z-]*):[ \t]*(.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
-_IS_FIELDS = re.compile(r"^\s*(?:final-recipient|reporting-mta):", re.MULTILINE | re.IGNORECASE)
+_IS_FIELDS = re.compile(r"^[ \t]{0,9}(?:final-recipient|reporting-mta):", re.M | re.I)
+_CONTINUED = re.compile(r"(?<!\d)([2-5]\d\d)-([^\n]{0,600})\n[^\w\n]{0,60}(?=\1[- ])")
 _NEXT_REPLY = re.compile(r"\n(?=[^\w\n]*(?:\w+: )?[2-5]\d\d[ -])|: (?=[45]\d\d[ -])")
+# The replies in the transcript of a session.
+_REFUSALS = re.compile(
+    r"^[^\n]{0,60}?<(?:<<|--) ?(?=\S)(?!RCPT|MAIL|DATA)([45]\d\d\b.*|\D.*)", re.MULTILINE
+)
+_REFUSAL = re.compile(r"<(?:<<|--) ?[45]\d\d\b")
+_CONSEQUENCES = ("421", "503")  # replies to what follows a refusal
 _ACCEPTED = re.compile(r"\W*(?:out: )?[23]\d\d[ -]", re.IGNORECASE)
 _FAILURE = re.compile(
     r"undeliver|not (?:be )?deliver|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
     r"|fail(?:ed|ure)[^.\n]{0,20}(?:deliver|notice|mail)|returned (?:mail|to sender)|failure notice"
     r"|mail(?: system)? (?:delivery )?(?:error|fail)|could not (?:be )?(?:send|sent|deliver|reach)"
     r"|rejected|bounce|unable to deliver|wasn't able to deliver|permanent error|warning: message"
-    r"|nondeliver|non-deliver|unzustellbar|non remis|недоставл|не доставл|no entregad",
+    r"|nondeliver|non-deliver|unzustellbar|non remis|недоставл|не доставл|no entregad"
+    r"|(?:blocked|no such user|not been delivered|undelivered)",
     re.IGNORECASE,
 )
 _AUTOMATIC = re.compile(
@@ -39,6 +51,7 @@ _AUTOMATIC = re.compile(
     r"|自動(?:返信|応答)|自动回复|автоответ|afwezig",
     re.IGNORECASE,
 )
+_ANSWERED = re.compile(r"\W*(?:re|aw|sv|antw|fwd?|wg|vs|tr|rv)\s*(?:\[\d+\])?:", re.IGNORECASE)
 _CHALLENGE = re.compile(
     r"(?:confirm|verif|prove|authenticat)\w*[^.]{0,60}(?:your (?:message|e?-?mail|identity)"
     r"|that you|human|real person)|captcha|challenge|approved senders?|whitelist"
@@ -46,17 +59,20 @@ _CHALLENGE = re.compile(
     re.IGNORECASE,
 )
 _DAEMON = re.compile(
-    r"mailer-?daemon|post_?master|mail.?delivery|no-?reply|system admin|<>|^$", re.IGNORECASE
+    r"daemon|post_?master|mail.?(?:delivery|system|server|router|admin)|no-?reply"
+    r"|system admin|<>|^$",
+    re.IGNORECASE,
 )
-_BEFORE = r"(?:pipelined |the |final |our |sending |end of |\W)*"
-_AT = r"(?:reply to|after|like our|following|command|>>>|sent <<<|smtp:|\[)"
+_SENDER_LINE = re.compile(r"^[^\n]{0,60}?\b(?:from|sender)\b[^\n]{0,200}@", re.M | re.I)
+_BEFORE = r"(?:pipelined |the |final |our |sending |end of |\W){0,9}"
+_AT = r"(?:reply to|after|like our|following|command|>>>|-->|sent <<<|smtp:|smtp error,|\[)"
 _STAGE_WORDS: tuple[tuple[Stage, str, str], ...] = (
     ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|\(state 14\)"),
     ("data", "data", r"\(state 1[78]\)"),
     ("mail", "(?:mail|helo|ehlo)", r"but (?:sender|my name)|\(state 13\)"),
 )
 _STAGES = tuple(
-    (stage, re.compile(rf"{_AT}\s*{_BEFORE}{verb}|{words}", re.IGNORECASE))
+    (stage, re.compile(rf"{_AT}{_BEFORE}{verb}|{words}", re.IGNORECASE))
     for stage, verb, words in _STAGE_WORDS
 )
 
@@ -64,7 +80,7 @@ _STAGES = tuple(
 def judge_bytes(message: bytes) -> Judgement:
     """Classify a returned message, from its bytes."""
     try:
-        return judge(message_from_bytes(message[:LARGEST]))
+        return judge(message_from_bytes(message[:LARGEST].lstrip()))
     except RecursionError:  # nested more deeply than any mail server does it
         return Judgement("none", reason="nested too deeply")
 
@@ -85,9 +101,20 @@ def judge(message: Message) -> Judgement:
     blocks = [block for text in statuses or [notice] for block in _blocks(text)]
     if blocks:
         return _dsn(blocks, notice, message)
+    enclosed = _enclosed_report(message)
+    if enclosed is not None:
+        return judge(enclosed)
     if _is_failure_notice(message, notice):
         return _plain_text(notice, message)
     return Judgement("none", reason="not a report of a failed delivery")
+
+
+def _enclosed_report(message: Message) -> Message | None:
+    """A status report that was forwarded as an attachment."""
+    for part in message.walk():
+        if part is not message and part.get_content_type() == "multipart/report":
+            return part
+    return None
 
 
 def _complaint(message: Message) -> Judgement | None:
@@ -123,6 +150,12 @@ def feedback_senders(message: Message) -> list[str]:
     return [found] if found else []
 
 
+def is_authentication_report(message: Message) -> bool:
+    """Whether a server complains that SPF, DKIM or DMARC failed, and not a recipient."""
+    kind = _feedback(list(message.walk())).get("feedback-type", "")
+    return kind.strip().lower() in _BY_SERVERS
+
+
 def _is_receipt(message: Message) -> bool:
     kind = str(message.get_param("report-type", "")).lower()
     types = {part.get_content_type() for part in message.walk()}
@@ -136,7 +169,8 @@ def _fields(text: str) -> dict[str, str]:
 def _blocks(text: str) -> list[dict[str, str]]:
     """The fields of each recipient in a status report."""
     found = [_fields(block) for block in re.split(r"\n[ \t]*\n", text)]
-    return [block for block in found if "action" in block or "diagnostic-code" in block]
+    reported = [block for block in found if "action" in block or "diagnostic-code" in block]
+    return reported[:_MOST_RECIPIENTS]
 
 
 def _dsn(blocks: list[dict[str, str]], notice: str, message: Message) -> Judgement:
@@ -152,14 +186,19 @@ def _most_severe(judged: list[Judgement], message: Message, notice: str) -> Judg
 
 def _recipient(block: dict[str, str], notice: str) -> Judgement:
     """What a status report says about one recipient."""
-    addresses = _addresses(block.get("final-recipient") or block.get("original-recipient", ""))
+    named = (block.get("final-recipient", ""), block.get("original-recipient", ""))
+    addresses = _addresses(" ".join(named))
     action = (block.get("action") or "failed").split()[0].lower()
     status = codes(block.get("status", ""))[1]
     if action in ("delivered", "relayed", "expanded"):
         return Judgement("none", status, action, addresses)
     final = action == "failed"
     kind, diagnostic = _diagnostic(block)
+    if kind == "x-unix":  # what a program said that delivers into mailboxes
+        return Judgement("later", status, sanitised(diagnostic.encode()), addresses)
     stage = _stage(notice) or ("" if kind.startswith("x-") else "unknown")
+    if block.get("x-powermta-bouncecategory", "") in ("bad-mailbox", "bad-domain"):
+        stage = "rcpt"
     found = judge_reply(codes(diagnostic)[0], diagnostic, stage, status=status, final=final)
     if found.confidence < CERTAIN or not diagnostic:
         found = _most_specific([found, _by_phrases(notice, final)])
@@ -180,6 +219,7 @@ def _plain_text(notice: str, message: Message) -> Judgement:
     return replace(_by_phrases(notice, final=True), addresses=_named(message, notice))
 
 
+@lru_cache(maxsize=2)  # asked again for each recipient
 def _by_phrases(notice: str, final: bool) -> Judgement:
     """The most specific of what the passages of a notice say; of equals, the most severe."""
     stage = _stage(notice)
@@ -197,6 +237,7 @@ def _most_specific(judged: list[Judgement]) -> Judgement:
 
 def _passages(notice: str) -> list[str]:
     """Paragraphs, split into the replies of a server that they quote."""
+    notice = _CONTINUED.sub(r"\1-\2 ", notice)
     paragraphs = (text for text in re.split(r"\n[ \t>]*\n", notice) if not _IS_FIELDS.search(text))
     return [
         " ".join(passage.split())
@@ -207,14 +248,18 @@ def _passages(notice: str) -> list[str]:
 
 
 def _replies(paragraph: str) -> list[str]:
-    """The replies of the other server in sendmail's transcript, without its own conclusions."""
-    return re.findall(r"^\s*<<< ?(.*)", paragraph, re.MULTILINE)
+    """The refusals in the transcript of a session, without what the reporting server concludes."""
+    refusals = _REFUSALS.findall(paragraph)
+    return [reply for reply in refusals if reply[:3] not in _CONSEQUENCES] or refusals
 
 
+@lru_cache(maxsize=2)
 def _stage(text: str) -> Stage:
-    """The SMTP command that was refused: the first that the text names."""
-    found = [(hit.start(), stage) for stage, pattern in _STAGES if (hit := pattern.search(text))]
-    return min(found)[1] if found else ""
+    """The SMTP command that was refused: the first that is named, in a transcript the last."""
+    refusal = _REFUSAL.search(text)
+    before = text[: refusal.start()] if refusal else text
+    found = [(hit.start(), stage) for stage, pattern in _STAGES for hit in pattern.finditer(before)]
+    return (max if refusal else min)(found)[1] if found else ""
 
 
 def _notification(text: str) -> Judgement:
@@ -253,15 +298,17 @@ def _is_failure_notice(message: Message, notice: str) -> bool:
     has_code = any(codes(notice))
     if _AUTOMATIC.search(subject) or (_CHALLENGE.search(notice) and not has_code):
         return False
-    null_sender = header(message, "Return-Path").strip() == "<>"
-    by_server = bool(_DAEMON.search(header(message, "From"))) or null_sender
-    return by_server and bool(has_code or _FAILURE.search(f"{subject}\n{notice}"))
+    replied = header(message, "Auto-Submitted").lower().startswith("auto-replied")  # RFC 3834
+    null_sender = header(message, "Return-Path").strip() == "<>" and not replied
+    about_failure = _FAILURE.search(subject) and not _ANSWERED.match(subject) and not replied
+    by_server = _DAEMON.search(header(message, "From")) or null_sender or about_failure
+    return bool(by_server) and bool(has_code or _FAILURE.search(f"{subject}\n{notice}"))
 
 
 def _named(message: Message, notice: str) -> tuple[str, ...]:
     """The addresses that a notice in plain text is about."""
     failed = _addresses(header(message, "X-Failed-Recipients"))
-    return failed or _addresses(notice)[:1]
+    return failed or _addresses(_SENDER_LINE.sub("", notice))[:1]
 
 
 def _addresses(text: str) -> tuple[str, ...]:

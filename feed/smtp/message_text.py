@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
+from html import unescape
 
 _MAX_TEXT = 20_000  # characters of a text, in which to look for a reason
+_MAX_HEADER = 1000
+_MAX_HTML = 100_000  # the same of a text with mark-up
 _STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status")
 _ORIGINAL_PARTS = (
     "message/rfc822",
@@ -14,10 +17,11 @@ _ORIGINAL_PARTS = (
     "message/global-headers",
     "text/rfc822-headers",
 )
-_TAG = re.compile(r"<(?:style|script).*?</(?:style|script)>|<[a-z/!][^>@]*>", re.DOTALL | re.I)
+_TAG = re.compile(r"<(style|script)\b(?:(?!</\1\b).)*|<[a-z/!][^<>@]*>", re.DOTALL | re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|/p|/div|/td|/tr|/li|/h\d)\b", re.IGNORECASE)  # ends a paragraph
 # Where the original message begins in a notice in plain text.
 _ORIGINAL = re.compile(
-    r"^[-=*|# ]*\s*(?:(?:below this line|enclosed|included|attached) is a copy|this is a copy of"
+    r"^[-=*|# ]{0,80}(?:(?:below this line|enclosed|included|attached) is a copy|this is a copy of"
     r"|(?:the )?(?:header|text|copy|body) of (?:the|your) (?:original )?message"
     r"|(?:your )?(?:original|unsent)[ -](?:message|mail)(?: text| info| follows?| headers?)?\W*$"
     r"|message (?:headers?|text) follows?|below is a copy|message from \S+ follows"
@@ -36,16 +40,20 @@ def notice_and_statuses(message: Message) -> tuple[str, list[str]]:
         if kind in _STATUS_PARTS:
             statuses.append(text_of(part)[:_MAX_TEXT])
         elif kind == "text/html":
-            html.append(_TAG.sub(" ", text_of(part)[:_MAX_TEXT]))
+            html.append(_text_of_html(text_of(part)))
         elif kind.startswith("text/") or (
             kind.startswith("multipart/") and not part.is_multipart()
         ):
             plain.append(
                 text_of(part)[:_MAX_TEXT]
             )  # a multipart whose boundary is missing is text as well
-    notice = "\n".join(plain if any(text.strip() for text in plain) else html)
+    notice = "\n".join(plain if any(text.strip() for text in plain) else html)[:_MAX_TEXT]
     original = next((hit for hit in _ORIGINAL.finditer(notice) if hit.start()), None)
     return notice[: original.start()] if original else notice, statuses
+
+
+def _text_of_html(page: str) -> str:
+    return unescape(_TAG.sub(" ", _BREAK.sub(r"\n\n\g<0>", page[:_MAX_HTML])))[:_MAX_TEXT]
 
 
 def _before_original(message: Message) -> Iterator[Message]:
@@ -83,13 +91,14 @@ def text_of(part: Message) -> str:
 
 
 def _as_written(block: Message) -> str:
-    fields = "\n".join(f"{name}: {value}" for name, value in block.items())
-    return fields if block.is_multipart() else f"{fields}\n\n{block.get_payload()}"
+    fields = "\n".join(f"{name}: {value}" for name, value in block.raw_items())
+    text = fields if block.is_multipart() else f"{fields}\n\n{block.get_payload()}"
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def header(message: Message, name: str) -> str:
     """The decoded value of a header; empty if there is none."""
-    value = str(message.get(name, ""))
+    value = str(message.get(name, ""))[:_MAX_HEADER]
     try:
         return str(make_header(decode_header(value)))
     except (HeaderParseError, LookupError, ValueError):

@@ -15,16 +15,15 @@ from feed.smtp.reply_text import sanitised
 # dead: there is no such mailbox or domain; later: the receiving side may take a later message;
 # us: about the sender; complaint: the recipient reports spam; none: nothing of these.
 Verdict = Literal["dead", "later", "us", "complaint", "none"]
+# The SMTP command that was refused; "unknown" of a server's reply, "" where no server replied.
 Stage = Literal["", "mail", "rcpt", "data", "unknown"]
 
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
-_REPLY = re.compile(r"(?<![\d.:])([245][0-7]\d)(?=[-\s#:]|$)")
+_REPLY = re.compile(r"(?<![\d.:+-])([245][0-7]\d)(?=[-\s#:\])]|$)")
 _NO_MAILBOX = re.compile(r"5\.1\.(?:1|2|3|6|10|35[01])$|5\.4\.310$")
 _UNSPECIFIC = re.compile(r"[245]\.0\.\d+$|2\.|[45]\.1\.0$|[45]\.5\.0$")
 _SENDER_OR_CONTENT = re.compile(r"5\.1\.[78]$|[45]\.7\.\d+$|5\.6\.\d+$")
-_TEMPORARY = re.compile(
-    r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.1[378]$"
-)
+_TEMPORARY = re.compile(r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.13$")
 _MAX_TEXT = 1000  # characters of a text in which to look for a reason
 # How specific the evidence is: a status code or an unmistakable phrase, a phrase, or neither.
 CERTAIN, LIKELY, GUESS = 3, 2, 1
@@ -73,15 +72,18 @@ def codes(text: str) -> tuple[int, str]:
 def _decide(code: int, status: str, text: str, stage: Stage, final: bool) -> tuple[Verdict, int]:
     gone = bool(phrases.MAILBOX.search(text) or phrases.DOMAIN.search(text))
     sender = bool(phrases.SENDER.search(text))
+    if phrases.EXPLICIT.search(text):
+        return "dead", CERTAIN
     if _NO_MAILBOX.match(status):
         return _no_mailbox(text, gone, sender)
     if final and not sender and _is_gone_for_good(status, text, gone):
         return "dead", LIKELY
     if status.startswith("4.") or (not status and 400 <= code < 500):
         confidence = GUESS if _UNSPECIFIC.match(status) else CERTAIN if status else LIKELY
-        return ("us" if sender or status.startswith("4.7.") else "later"), confidence
+        about_us = sender or status.startswith("4.7.")
+        return ("us" if about_us and not phrases.NOT_YET.search(text) else "later"), confidence
     if _TEMPORARY.match(status):
-        return "later", CERTAIN
+        return ("us", LIKELY) if sender else ("later", CERTAIN)
     if status.startswith("5.4.1") and "recipient address rejected: access denied" in text:
         return "dead", CERTAIN  # Exchange Online to an address that is not in its directory
     if _SENDER_OR_CONTENT.match(status):
@@ -103,7 +105,9 @@ def _no_mailbox(text: str, gone: bool, sender: bool) -> tuple[Verdict, int]:
         return "dead", CERTAIN
     if sender:
         return "us", LIKELY
-    return ("later", LIKELY) if phrases.FULL.search(text) else ("dead", CERTAIN)
+    exists = (phrases.FULL, phrases.DISABLED, phrases.NOT_YET)
+    alive = any(phrase.search(text) for phrase in exists)
+    return ("later" if alive else "dead"), CERTAIN
 
 
 def _about_sender(
@@ -128,11 +132,15 @@ def _by_words(code: int, status: str, text: str, sender: bool, stage: Stage) -> 
         # After the message itself, "user unknown" is what filters of a recipient say.
         if stage == "rcpt":
             return "dead", CERTAIN
-        return ("dead" if stage == "" and not code else "later"), LIKELY
-    may_be_absent = code == 550 and stage != "data" and not status.startswith("5.2.")
+        address = status == "5.1.0" and stage != "data"
+        return ("dead" if address or (stage == "" and not code) else "later"), LIKELY
+    refused = stage == "rcpt" or (code == 550 and stage != "data")
+    may_be_absent = refused and not status.startswith("5.2.")
     if may_be_absent and phrases.UNAVAILABLE.search(text):
         return "dead", LIKELY
-    if phrases.OUT_OF_SERVICE.search(text) or status.startswith(("5.2.", "5.3.")):
+    if phrases.DISABLED.search(text) or phrases.UNREACHABLE.search(text):
+        return "later", LIKELY
+    if status.startswith(("5.2.", "5.3.")):
         return "later", LIKELY
     if phrases.REFUSED.search(text):
         return "us", LIKELY

@@ -43,6 +43,7 @@ HOMES: dict[str, set[str]] = {
     "prometheus_client": {"web"},
     "requests": {"notify"},
     "email_validator": {"model"},
+    "dns": {"checks"},
     "argon2": {"accounts"},
     "zxcvbn": {"accounts"},
     "pyotp": {"accounts"},
@@ -131,7 +132,7 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
-    late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn"}
+    late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn", "dns"}
     assert not loaded("feed.app, feed.worker") & late
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from feed import config as settings
 from feed import editions
-from feed.checks import content, email, machine
+from feed.checks import content, email, machine, mail_dns
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 from feed.errors import DevisError
@@ -43,9 +43,13 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "sender": email.sender,
     "returns": email.bounce_address,
     "mail server": email.mail_server,
+    "SPF": mail_dns.spf,
+    "DKIM": mail_dns.dkim,
+    "DMARC": mail_dns.dmarc,
     "broker": email.broker,
 }
-SLOW = frozenset({"mail server", "broker"})  # checks that connect to other servers
+# Checks that ask other servers.
+SLOW = frozenset({"mail server", "SPF", "DKIM", "DMARC", "broker"})
 CONTENT: dict[str, content.Check] = {
     "secret key": content.secret_key,
     "ids": content.feed_ids,

@@ -55,6 +55,7 @@ class Config:
     mail_from: tuple[str, str]
     reply_to: str | None
     bounce_address: str | None
+    dkim_selector: str | None
     postal: str | None
     digest_hour: int
     mail_domains: tuple[str, ...]

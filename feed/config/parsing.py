@@ -163,6 +163,12 @@ def bounce_address(text: str) -> str:
     return text
 
 
+def dkim_selector(text: str) -> str:
+    if not _DOMAIN.fullmatch(text):
+        raise ValueError("a DKIM selector: what stands before “._domainkey”, such as selector1")
+    return text.lower()
+
+
 def sender(text: str) -> tuple[str, str]:
     name, address = parseaddr(text)
     if not _ADDRESS.fullmatch(address) or not text.isprintable():

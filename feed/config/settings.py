@@ -90,6 +90,7 @@ SETTINGS = (
     Setting("MAIL_FROM", "mail_from", _sender, parsing.sender),
     Setting("REPLY_TO", "reply_to", "", optional(parsing.address)),
     Setting("BOUNCE_ADDRESS", "bounce_address", "", optional(parsing.bounce_address)),
+    Setting("DKIM_SELECTOR", "dkim_selector", "", optional(parsing.dkim_selector)),
     Setting("POSTAL", "postal", "", parsing.single_line),
     Setting("DIGEST_HOUR", "digest_hour", "7", integer(0, 23)),
     Setting("MAIL_DOMAINS", "mail_domains", "", parsing.domains),

@@ -118,7 +118,7 @@ def choose_password(
 
 
 def ask_link(db: Database, address: str, now: datetime) -> None:
-    """E-mail a sign-in link to the account with that address, if any; never tells which."""
+    """E-mail a sign-in link to the account with that address, if there is one."""
     with transaction(db):
         found = curators.by_identity(db, email_addresses.identity(address.strip()))
         if found is None or found.disabled:

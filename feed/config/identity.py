@@ -4,7 +4,7 @@ import secrets
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-TRIAL = "trial-"  # begins the authority of a trial; `.invalid` is nobody's domain (RFC 2606)
+TRIAL = "trial-"  # begins the authority of a trial; `.invalid` is a reserved domain (RFC 2606)
 
 
 def default_base_url(host: str, port: int) -> str:

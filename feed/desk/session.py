@@ -1,7 +1,7 @@
 """The desk's session: cookies, the person signed in, CSRF tokens and remembered devices.
 
 The session token is in a cookie; signing in replaces it. CSRF tokens are derived from it, with or
-without somebody signed in.
+without a signed-in session.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ def replace_token(new: str) -> None:
 
 
 def session() -> Session | None:
-    """The session of this browser, from the database; None if nobody is signed in."""
+    """The session of this browser, from the database; None if there is none."""
     if "desk_session" not in g:
         g.desk_session = authentication.session(db(), token(), now()) if _was_sent() else None
     current: Session | None = g.desk_session
@@ -45,7 +45,7 @@ def session() -> Session | None:
 
 
 def me() -> Curator:
-    """The person signed in; only for views that `permissions.check` lets nobody else reach."""
+    """The person signed in; only for views behind `permissions.check`."""
     current = session()
     assert current is not None  # noqa: S101 – permissions.check has refused everybody else
     return current.curator

@@ -32,7 +32,7 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/sign-in")
 @requires(None)
 def ask() -> Page:
-    """The sign-in form, unless somebody is signed in."""
+    """The sign-in form; a redirect to the desk if the browser is signed in."""
     found = session.session()
     if found is not None and found.is_whole:
         return redirect(resume.read().path, 303)

@@ -1,4 +1,4 @@
-"""The identity of a site: the authority of its feed ids and its start, kept in the database."""
+"""The identity of a site: the authority of its feed ids and its start, stored in the database."""
 
 from datetime import datetime
 

@@ -1,7 +1,7 @@
 """CSV tables: one row per principle and language, read into entries and written from them.
 
-A spreadsheet runs a cell that begins like a formula. Such cells are written with an apostrophe in
-front, which reading removes.
+A spreadsheet evaluates a cell that begins like a formula (CSV injection). Such cells are written
+with an apostrophe in front, which reading removes.
 """
 
 import csv

@@ -29,7 +29,7 @@ _TEXT_HEADING = re.compile(r"^[ \t]*\[[ \t]*\w+[ \t]*\.[ \t]*\"?texts\"?[ \t]*\.
 
 
 def decode(content: bytes, *, is_table: bool = False) -> str:
-    """The text of a file: UTF-8, or UTF-16 with its mark; a table may be Windows-1252, too.
+    """The text of a file: UTF-8, or UTF-16 with a byte order mark; a table may be Windows-1252.
 
     Raises UnicodeDecodeError where it is none of these.
     """
@@ -47,7 +47,7 @@ def decode(content: bytes, *, is_table: bool = False) -> str:
 
 
 def _utf_16(start: bytes) -> str:
-    """UTF-16 without its mark: the names of the columns have a zero in every other byte."""
+    """Detect UTF-16 without a byte order mark: column names have a zero in every other byte."""
     high, low = start[0::2], start[1::2]
     if low and not any(low) and all(high):
         return "utf-16-le"

@@ -13,15 +13,15 @@ PRINCIPLE_COLUMNS = (
 )
 COLUMNS = (*PRINCIPLE_COLUMNS, "language", *TEXT_FIELDS, "state")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-# What XML 1.0 cannot carry, the C1 controls that nobody types on purpose, and what turns the
-# direction of the text after it: a page could be made to show something else than it says.
+# Characters that XML 1.0 does not allow, the C1 controls, and those that change the
+# direction of the text after them, which could make a page show something else than it says.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
 )
 
 
 class ExpectedError(ValueError):
-    """A value is not what its field takes: a template of the catalogue and its values."""
+    """A value is invalid; `message` is a message id of the catalogue, filled from `values`."""
 
     def __init__(self, message: str, **values: object) -> None:
         self.message, self.values = message, values
@@ -44,13 +44,13 @@ class Exchange:
 
 
 def find_control_character(text: str) -> str | None:
-    """The first character that no field takes."""
+    """The first control character that no field allows."""
     found = _CONTROL.search(text)
     return found[0] if found else None
 
 
 def without_controls(text: str) -> str:
-    """A text without the characters that no field takes."""
+    """A text without the control characters that no field allows."""
     return _CONTROL.sub("", text)
 
 

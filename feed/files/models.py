@@ -1,6 +1,6 @@
 """The fields of the entries of exchange files, as types that pydantic validates one by one.
 
-The desk's forms validate with the same types. So a value is refused with the same message there.
+The desk's forms validate with the same types, and so with the same messages.
 """
 
 import re
@@ -116,7 +116,7 @@ class ThemeEntry(TypedDict):
 
 
 class SourceEntryText(TypedDict):
-    """What is said of a source in one language."""
+    """A source's texts in one language."""
 
     introduction: Annotated[Prose, Field(max_length=2000)]
     rights: Annotated[Prose, Field(max_length=2000)]
@@ -176,9 +176,9 @@ def adapters(model: type) -> dict[str, TypeAdapter[Any]]:
 def validated(
     model: type, given: Mapping[str, Any], ignored: tuple[str, ...] = ()
 ) -> tuple[Entry, dict[str, ExpectedError]]:
-    """The valid fields of what is given, cleaned, and what is wrong with the others, by name.
+    """The valid fields of a dict, cleaned, and the errors of the others, by name.
 
-    A field that is None counts as not given; names in `ignored` may be there, too.
+    A field that is None counts as missing; names in `ignored` are allowed.
     """
     fields = adapters(model)
     known = (*fields, *ignored)
@@ -214,23 +214,23 @@ def _expected(error: ValidationError, value: Any) -> ExpectedError:
 
 
 def unknown(known: Iterable[str]) -> ExpectedError:
-    """The error for a name that is none of these."""
+    """The error for an unknown name."""
     message = gettext_noop("unknown; expected one of %(known)s")
     return ExpectedError(message, known=", ".join(known))
 
 
 def expected_table(value: Any) -> ExpectedError:
-    """The error for a value that is no dict."""
+    """The error for a value that is not a dict."""
     return ExpectedError(gettext_noop("expected a table, not %(kind)s"), kind=_kind_of(value))
 
 
 def expected_list(value: Any) -> ExpectedError:
-    """The error for a value that is no list."""
+    """The error for a value that is not a list."""
     return ExpectedError(gettext_noop("expected a list, not %(kind)s"), kind=_kind_of(value))
 
 
 def _shown(value: Any) -> str:
-    """A refused value for a message, however long or deeply nested it is."""
+    """A refused value as an error message shows it, shortened."""
     try:
         return str(value)[:_SHOWN_LENGTH]
     except (ValueError, RecursionError):

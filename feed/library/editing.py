@@ -109,7 +109,7 @@ def act(db: Database, step: Transition, slug: str, now: datetime) -> Saved:
 
 
 def _current(db: Database, old: WorkingCopy) -> WorkingCopy:
-    """The working copy, loaded again only where somebody has saved since it was loaded."""
+    """The working copy, loaded again only if there is a newer revision."""
     slug = old.entry["slug"]
     return old if revisions.newest_id(db, slug) == old.revision else working(db, slug)
 

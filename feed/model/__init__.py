@@ -110,7 +110,7 @@ class Principle:
 
     @property
     def is_public(self) -> bool:
-        """Whether it has a page: not a draft, and approved in its original language."""
+        """Whether it has a public page: not a draft, and approved in its original language."""
         original = self.texts.get(self.original_language)
         return self.status != "draft" and original is not None and original.state in SHOWABLE
 

@@ -1,6 +1,6 @@
 """Chat messages: an edition's title, statement, credit and URL.
 
-Editors' texts are sent as plain text: they neither mention anybody (`@everyone`, `<!channel>`) nor
+Editors' texts are sent as plain text: they neither mention people (`@everyone`, `<!channel>`) nor
 contain markup. A zero-width space breaks mentions in every chat service.
 """
 

@@ -113,7 +113,7 @@ def record(db: Database, key: bytes, number: int) -> SubscriberRecord:
 
 
 def stop(db: Database, site: Site, number: int, by: Operator, now: datetime) -> None:
-    """Unsubscribe somebody. Raises NotFoundError, and InputError if they have left already."""
+    """Unsubscribe a person. Raises NotFoundError, and InputError if they have left already."""
     with transaction(db):
         found = get(db, number)
         if found.status == "left":
@@ -124,7 +124,7 @@ def stop(db: Database, site: Site, number: int, by: Operator, now: datetime) -> 
 def resume(db: Database, key: bytes, number: int, by: Operator, now: datetime) -> bool:
     """Activate a suspended subscriber; ask any other to confirm, by e-mail. True if active.
 
-    Nobody who has left gets digests again without their own consent. Raises NotFoundError, and
+    A person who has left gets no digests without their own consent. Raises NotFoundError, and
     InputError for who is active, suppressed, or has been asked often enough.
     """
     with transaction(db):
@@ -207,7 +207,7 @@ def suppress(
 def unsuppress(
     db: Database, key: bytes, entries: Sequence[str], by: Operator, now: datetime
 ) -> int:
-    """Take entries off the list; returns how many were on it. Nobody is resumed."""
+    """Take entries off the list; returns how many were on it. No subscription is resumed."""
     with transaction(db):
         gone = suppression.remove(db, key, entries)
         subscriber_audit.add_total(db, "unsuppress", len(entries), by.reason, by.curator, now)

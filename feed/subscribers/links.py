@@ -38,7 +38,7 @@ def find_recipient(db: Database, key: bytes, text: str, now: datetime) -> Subscr
 def find(db: Database, key: bytes, text: str, purpose: Purpose, now: datetime) -> Subscriber:
     """The subscriber of a token. Raises LinkError, also for digest tokens of an earlier address.
 
-    Whoever reads that mailbox now may be somebody else.
+    That mailbox may have a new owner.
     """
     found = _found(db, key, text, purpose, now)
     if purpose == "letter" and text != digest_token(key, found):

@@ -29,7 +29,7 @@ def is_local() -> bool:
 def network() -> str:
     """The client's address as rate limits count it: an IPv6 address by its /64 network.
 
-    X-Forwarded-For is read from the right, as long as each address is a trusted proxy: anybody else
+    X-Forwarded-For is read from the right, while each address is a trusted proxy: other clients
     can write anything into it. "nowhere" if there is no valid address.
     """
     client = _address(request.remote_addr or "")

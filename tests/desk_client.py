@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from feed.accounts import authentication, people
 from feed.model.people import Curator
-from feed.store import curators, signing_key, staff_notices
+from feed.store import curators, outbox, signing_key
 from tests.conftest import Installation
 
 CSRF_FIELD = re.compile(r'name="mark" value="([0-9a-f]{64})"')
@@ -88,7 +88,11 @@ class Desk:
     def link(self, curator: Curator | None, kind: str = "invitation") -> str:
         """The path of the newest link that was mailed to a user."""
         with self.installation.open() as db:
-            notice = staff_notices.newest(db, curator.id if curator else None, kind)
+            ((number,),) = db.execute(
+                "SELECT max(id) FROM outbox WHERE curator IS ? AND kind = ?",
+                [curator and curator.id, kind],
+            )
+            notice = outbox.by_id(db, number)
         assert notice is not None
         return authentication.link(signing_key.key(self.installation.config), notice)
 

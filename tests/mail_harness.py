@@ -78,7 +78,7 @@ class MailHarness:
             assert found is not None
             link = notice_token(self.key, found, "confirm", self.now, self.now)
             subscriptions.confirm(db, site, self.key, link, "/subscription/", self.now)
-            db.execute("DELETE FROM notices")
+            db.execute("DELETE FROM outbox")
         return digest_token(self.key, found)
 
     def change(self, token: str, **preferences: str) -> None:

@@ -70,7 +70,7 @@ class SiteClient:
         return [
             (str(address), str(kind))
             for address, kind in self.harness.rows(
-                "SELECT s.address, n.kind FROM notices n JOIN subscribers s ON s.id = n.subscriber"
+                "SELECT s.address, n.kind FROM outbox n JOIN subscribers s ON s.id = n.subscriber"
                 " ORDER BY n.id"
             )
         ]

@@ -16,9 +16,9 @@ from feed.accounts import passwords, people, totp
 from feed.errors import FormError, InputError, LinkError, gettext_noop
 from feed.model import email_addresses, tokens
 from feed.model.people import Curator, Session
-from feed.store import curators, sessions, staff_notices
+from feed.store import curators, outbox, sessions
 from feed.store.connection import transaction
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 
 IDLE = timedelta(hours=2)
 ABSOLUTE = timedelta(hours=12)
@@ -123,18 +123,18 @@ def ask_link(db: Database, address: str, now: datetime) -> None:
         found = curators.by_identity(db, email_addresses.identity(address.strip()))
         if found is None or found.disabled:
             return
-        if staff_notices.count(db, found.id, "sign-in", now - LINK_TIME) < MOST_LINKS:
-            staff_notices.add(db, found.id, "sign-in", now, now + LINK_TIME)
+        if outbox.count(db, "sign-in", now - LINK_TIME, curator=found.id) < MOST_LINKS:
+            outbox.add(db, "sign-in", now, curator=found.id, expires=now + LINK_TIME)
 
 
-def link(key: bytes, notice: StaffNotice) -> str:
+def link(key: bytes, notice: OutboxItem) -> str:
     """The path of the one-time link of a notice."""
     assert notice.expires is not None  # noqa: S101 – the caller looked
     token = tokens.make(key, "desk", notice.id, notice.expires, _state(notice))
     return f"/desk/link/{token}"
 
 
-def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[StaffNotice, str]:
+def read_link(db: Database, key: bytes, token: str, now: datetime) -> tuple[OutboxItem, str]:
     """The notice of a one-time link, and the name of its account. Raises LinkError."""
     notice = _notice(db, key, token, now)
     found = curators.by_id(db, notice.curator) if notice.curator is not None else None
@@ -150,7 +150,7 @@ def follow(db: Database, key: bytes, token: str, now: datetime) -> Curator:
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         found = curators.by_id(db, notice.curator) if notice.curator is not None else None
-        if found is None or not staff_notices.use_link(db, notice.id, now):
+        if found is None or not outbox.use_link(db, notice.id, now):
             raise LinkError
         return found
 
@@ -167,7 +167,7 @@ def follow_first(
     with transaction(db):
         notice, _ = read_link(db, key, token, now)
         number = people.create(db, {**form, "role": "administrator"}, languages, now)
-        if notice.kind != "first" or not staff_notices.use_link(db, notice.id, now):
+        if notice.kind != "first" or not outbox.use_link(db, notice.id, now):
             raise LinkError
         found = curators.by_id(db, number)
     assert found is not None  # noqa: S101 – just entered
@@ -178,12 +178,12 @@ def delete_expired(db: Database, now: datetime) -> None:
     """Delete expired sessions and links."""
     with transaction(db):
         sessions.delete_expired(db, now - ABSOLUTE, now - IDLE)
-        staff_notices.delete_old(db, now - people.INVITATION_TIME - timedelta(days=30))
+        outbox.delete_old(db, "desk", now - people.INVITATION_TIME - timedelta(days=30))
 
 
-def _notice(db: Database, key: bytes, text: str, now: datetime) -> StaffNotice:
+def _notice(db: Database, key: bytes, text: str, now: datetime) -> OutboxItem:
     token = tokens.read(text)
-    notice = staff_notices.by_id(db, token.subscriber) if token else None
+    notice = outbox.by_id(db, token.subscriber) if token else None
     if token is None or notice is None or notice.used or notice.expires is None:
         raise LinkError
     if not token.is_valid(key, "desk", now, _state(notice)):
@@ -191,9 +191,9 @@ def _notice(db: Database, key: bytes, text: str, now: datetime) -> StaffNotice:
     return notice
 
 
-def _state(notice: StaffNotice) -> str:
+def _state(notice: OutboxItem) -> str:
     """What ties a link to its notice: after a restore, another notice may have the same id."""
-    return f"{notice.curator} {notice.kind} {notice.asked.isoformat()}"
+    return f"{notice.curator} {notice.kind} {notice.created.isoformat()}"
 
 
 def _digest(token: str) -> str:

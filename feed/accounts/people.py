@@ -10,25 +10,21 @@ from feed.accounts import totp
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import ROLES, Curator, Role
-from feed.store import curators, sessions, staff_notices
+from feed.store import curators, outbox, sessions
 from feed.store.connection import transaction
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 
 INVITATION_TIME = timedelta(days=7)
 LONGEST_NAME = 100
 _LAST = gettext_noop("This is the only administrator: make somebody else one first.")
 
 
-def first_link(db: Database, now: datetime) -> StaffNotice | None:
+def first_link(db: Database, now: datetime) -> OutboxItem | None:
     """The sign-up link for the first administrator; None while one is valid, or accounts exist."""
     with transaction(db):
-        if not curators.is_empty(db):
+        if not curators.is_empty(db) or outbox.count(db, "first", now - INVITATION_TIME):
             return None
-        previous = staff_notices.newest(db, None, "first")
-        if previous is not None and previous.expires is not None and previous.expires > now:
-            return None
-        number = staff_notices.add(db, None, "first", now, now + INVITATION_TIME, mailed=False)
-        return staff_notices.by_id(db, number)
+        return outbox.add(db, "first", now, expires=now + INVITATION_TIME, mailed=False)
 
 
 def has_administrator(db: Database) -> bool:
@@ -43,7 +39,7 @@ def invite(
     now: datetime,
     *,
     mailed: bool = True,
-) -> StaffNotice:
+) -> OutboxItem:
     """Add an account and its invitation, sent by e-mail if `mailed`. Raises FormError.
 
     `form` has `address`, `name`, `role`, `languages` (those of a translator, separated by spaces),
@@ -96,7 +92,7 @@ def disable(db: Database, number: int, now: datetime) -> Curator:
         _require_other_administrator(db, found)
         curators.change(db, number, disabled=found.disabled or now)
         sessions.end_all(db, number)
-        staff_notices.void_links(db, number, now)
+        outbox.void_links(db, number, now)
         return found
 
 
@@ -108,7 +104,7 @@ def enable(db: Database, number: int, now: datetime) -> Curator:
         return found
 
 
-def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> StaffNotice:
+def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> OutboxItem:
     """Remove an account's password and second factor, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
@@ -119,7 +115,7 @@ def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> S
         curators.change(db, number, password=None)
         totp.forget(db, number)
         sessions.end_all(db, number)
-        staff_notices.void_links(db, number, now)
+        outbox.void_links(db, number, now)
         return _invite(db, number, now, mailed)
 
 
@@ -159,11 +155,9 @@ def create(db: Database, form: Mapping[str, str], languages: tuple[str, ...], no
     return curators.add(db, new, email_addresses.identity(address))
 
 
-def _invite(db: Database, number: int, now: datetime, mailed: bool) -> StaffNotice:
-    made = staff_notices.add(db, number, "invitation", now, now + INVITATION_TIME, mailed=mailed)
-    notice = staff_notices.by_id(db, made)
-    assert notice is not None  # noqa: S101 – just added
-    return notice
+def _invite(db: Database, number: int, now: datetime, mailed: bool) -> OutboxItem:
+    expires = now + INVITATION_TIME
+    return outbox.add(db, "invitation", now, curator=number, expires=expires, mailed=mailed)
 
 
 def _require_other_administrator(db: Database, found: Curator) -> None:

@@ -7,7 +7,7 @@ from feed.cli.base import Commands, Setup, form_errors, setup
 from feed.model import Site
 from feed.model.people import ROLES, Curator
 from feed.store import curators, signing_key
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 
 _ROLE = click.Choice(ROLES)
 _LANGUAGES = click.option(
@@ -102,7 +102,7 @@ def disable(base: Setup, address: str, undo: bool) -> None:
     click.echo(f"{found.address} {'is enabled' if undo else 'is disabled'}.")
 
 
-def _link(base: Setup, site: Site, notice: StaffNotice) -> None:
+def _link(base: Setup, site: Site, notice: OutboxItem) -> None:
     path = authentication.link(signing_key.key(base.config), notice)
     click.echo("This link signs them in, once, for seven days:")
     click.echo(site.url(path))

@@ -9,7 +9,7 @@ import click
 from feed import editions
 from feed.cli.base import Commands, Setup, setup, stop_on_signal
 from feed.notify import announcements
-from feed.store import chat_posts, websub_pings
+from feed.store import outbox
 
 
 @click.group("hub", cls=Commands)
@@ -39,7 +39,7 @@ def status(base: Setup, days: int, form: str) -> None:
     """Print which notifications were sent, and which failed and why."""
     with base.library() as (db, site):
         first = site.today(base.clock()) - timedelta(days=days - 1)
-        chats, hubs = chat_posts.of_editions_since(db, first), websub_pings.summary(db)
+        chats, hubs = outbox.posts_since(db, first), outbox.ping_summary(db)
     for row in hubs:
         row["hub"] = announcements.host(row["hub"])
     if form == "json":

@@ -19,16 +19,7 @@ from feed.errors import InputError, NotFoundError
 from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
-from feed.store import (
-    deliveries,
-    ledger,
-    mail_batches,
-    meta,
-    notices,
-    signing_key,
-    staff_notices,
-    subscribers,
-)
+from feed.store import deliveries, ledger, mail_batches, meta, outbox, signing_key, subscribers
 from feed.store.connection import transaction, undone
 from feed.store.timestamps import instant
 
@@ -134,8 +125,7 @@ def is_idle(db: Database, now: datetime) -> bool:
     return not (
         deliveries.open_runs(db)
         or deliveries.is_any_waiting(db, now)
-        or notices.due(db, now, limit=1)
-        or staff_notices.due(db, now, limit=1)
+        or outbox.is_mail_waiting(db, now)
         or mail_batches.all_open(db)
     )
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from feed.digests import mime
 from feed.store.deliveries import Claim
-from feed.store.notices import Notice
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 
-QueueItem = Claim | Notice | StaffNotice
+QueueItem = Claim | OutboxItem
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ the report of a batch. A batch is a group of messages whose rows name it until t
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlite_utils import Database
 
@@ -14,13 +14,11 @@ from feed.config import Config
 from feed.digests import bounces
 from feed.digests.message import OutgoingMessage, QueueItem
 from feed.smtp import Outcome
-from feed.store import deliveries, mail_batches, meta, notices, staff_notices, subscribers
+from feed.store import deliveries, mail_batches, meta, outbox, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, DeliveryResult
-from feed.store.notices import Notice
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 
-RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
 NOTICE_ATTEMPTS = 12
 
 BatchOutcomes = Iterable[tuple[str, Outcome]]  # by `message_key`
@@ -62,25 +60,18 @@ class DeliveryRecorder:
         reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
         if outcome.result == "bounced":
             bounces.record(self._db, self._config, claim.subscriber, "dead", self._clock())
-        retry = self._retry_time(claim.attempts) if outcome.result == "deferred" else None
-        return DeliveryResult(claim, outcome.result, reason, retry)
+        retry = outbox.retry_time(self._clock(), claim.attempts + 1)
+        is_deferred = outcome.result == "deferred"
+        return DeliveryResult(claim, outcome.result, reason, retry if is_deferred else None)
 
-    def _record_notice(self, notice: Notice | StaffNotice, outcome: Outcome) -> None:
+    def _record_notice(self, notice: OutboxItem, outcome: Outcome) -> None:
         self.count(f"notices {outcome.result}", 1)
         state = "sent" if outcome.result == "sent" else "failed"
-        if outcome.result == "deferred" and notice.attempts + 1 < NOTICE_ATTEMPTS:
+        if outcome.result == "deferred" and notice.attempts < NOTICE_ATTEMPTS:
             state = "due"
-        retry = self._retry_time(notice.attempts)
-        if isinstance(notice, StaffNotice):
-            staff_notices.settle(self._db, notice.id, state, retry)
-            return
-        notices.settle(self._db, notice.id, state, retry)
-        if notice.kind == "moved" and state != "due":
+        outbox.settle(self._db, notice, state, self._clock())
+        if notice.kind == "moved" and notice.subscriber is not None and state != "due":
             subscribers.change(self._db, notice.subscriber, old_address=None)
-
-    def _retry_time(self, attempts: int) -> datetime:
-        """The time of the next try, after `attempts` earlier failures."""
-        return self._clock() + RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
 
     def _write(self, results: Sequence[DeliveryResult]) -> None:
         if results:
@@ -89,9 +80,7 @@ class DeliveryRecorder:
 
 def message_key(item: QueueItem) -> str:
     """The id of a message in batches and reports; it does not reveal the recipient."""
-    if isinstance(item, Claim):
-        return f"{item.digest_id}.{item.subscriber}"
-    return f"desk.{item.id}" if isinstance(item, StaffNotice) else f"notice.{item.id}"
+    return f"{item.digest_id}.{item.subscriber}" if isinstance(item, Claim) else item.key
 
 
 def save_batch(
@@ -137,6 +126,6 @@ def _record_late(db: Database, key: str, now: datetime) -> bool:
     """Record a message as sent after its batch has ended; whether it is a digest that was open."""
     head, _, number = key.partition(".")
     if head in ("notice", "desk"):
-        mail_batches.record_notice_sent(db, int(number), desk=head == "desk")
+        mail_batches.record_notice_sent(db, key, now)
         return False
     return mail_batches.record_digest_sent(db, int(head), int(number), now)

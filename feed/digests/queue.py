@@ -13,23 +13,27 @@ from itertools import count
 
 from sqlite_utils import Database
 
+from feed.accounts import authentication
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import mime, schedule, staff_mail
+from feed.digests import mime, schedule
 from feed.digests.message import OutgoingMessage, QueueItem
+from feed.digests.mime import MessageTemplate
 from feed.digests.outcomes import DeliveryRecorder
 from feed.digests.rendering import DigestRenderer
 from feed.model import Site, tokens
 from feed.smtp import Envelope, Outcome
-from feed.store import deliveries, meta, notices, subscribers
+from feed.store import curators, deliveries, meta, outbox, subscribers
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, DigestRun
-from feed.store.notices import Notice
+from feed.store.outbox import OutboxItem
 from feed.subscribers import links
 
 CLAIM_BATCH = 200
 SKIP_BATCH = 10_000
 NOTICE_BATCH = 50
+# Which of a subscriber's addresses a kind of notice is sent to, if not `address`.
+NOTICE_ADDRESSES = {"move": "new_address", "moved": "old_address"}
 REFRESH_SECONDS = 0.01  # a check costs microseconds
 
 Progress = Callable[[int], None]
@@ -53,14 +57,12 @@ class Queue(Iterator[Envelope]):
         self._db, self._config, self._key, self._clock = db, config, key, clock
         self._sender = mime.sender(site, config)
         self._renderer = DigestRenderer(db, site, self._sender)
-        self._staff = staff_mail.StaffMail(db, site, self._sender, key, clock)
         self._recorder = DeliveryRecorder(db, config, clock)
         self._progress = progress
         self._envelope_keys = count(1)
         self._in_flight: dict[int, QueueItem] = {}
         self._claims: deque[Claim] = deque()
-        self._notices: deque[Notice] = deque()
-        self._last_notice = 0
+        self._notices: deque[OutboxItem] = deque()
         self._more_notices = False
         self._next_refresh = 0.0
         self._data_version: int | None = None
@@ -68,6 +70,7 @@ class Queue(Iterator[Envelope]):
         now = clock()
         with transaction(db):
             deliveries.release_claims(db, now)
+            outbox.release_mail(db, now)
             deliveries.expire_deferred(db, now - config.mail_latest, now)
 
     def __next__(self) -> Envelope:
@@ -80,16 +83,19 @@ class Queue(Iterator[Envelope]):
         return Envelope(key, message.sender, message.to.address, mail)
 
     def next_notice(self) -> OutgoingMessage | None:
-        """The next notice that is due, those to staff first; None if there is none."""
+        """Claim the next notice that is due, those to staff first; None if there is none."""
         self._refresh()
-        message = self._staff.next()
-        while message is None:
+        while True:
             if not self._notices and self._more_notices:
-                self._fetch_notices()
+                self._claim_notices()
             if not self._notices:
                 return None
-            message = self._notice_message(self._notices.popleft())
-        return message
+            notice = self._notices.popleft()
+            to_staff = notice.channel == "desk"
+            message = self._staff_message(notice) if to_staff else self._notice_message(notice)
+            if message is not None:
+                return message
+            outbox.settle(self._db, notice, "failed", self._clock())
 
     def next_digest(self) -> OutgoingMessage | None:
         """Claim the next digest delivery that is due; None if there is none."""
@@ -121,7 +127,6 @@ class Queue(Iterator[Envelope]):
             return
         self._data_version = version
         self._renderer.refresh()
-        self._staff.refresh()
         self._more_notices = True
         if self._claims:
             wanted = deliveries.still_wanted(self._db, self._claims)
@@ -129,12 +134,10 @@ class Queue(Iterator[Envelope]):
             self._claims = deque(wanted.values())
             self._skip(void, "left")
 
-    def _fetch_notices(self) -> None:
-        found = notices.due(self._db, self._clock(), NOTICE_BATCH, self._last_notice)
-        self._more_notices = len(found) == NOTICE_BATCH
-        if found:
-            self._last_notice = found[-1].id
-            self._notices.extend(found)
+    def _claim_notices(self) -> None:
+        for channel in outbox.MAIL:
+            self._notices.extend(outbox.claim(self._db, channel, self._clock(), NOTICE_BATCH))
+        self._more_notices = len(self._notices) >= NOTICE_BATCH
 
     def _claim(self) -> None:
         """Claim what is to be retried, else the next deliveries of the oldest run."""
@@ -172,15 +175,31 @@ class Queue(Iterator[Envelope]):
             sender = self._sender.envelope(tokens.lasting(self._key, "bounce", *recipient))
         return OutgoingMessage(claim, sender, to, template)
 
-    def _notice_message(self, notice: Notice) -> OutgoingMessage | None:
-        """The message of a notice; None where its subscriber is gone or has another address."""
-        found = subscribers.by_id(self._db, notice.subscriber)
-        if found is None or notice.address != notices.address(found, notice.kind):
-            return None  # a link for one mailbox must not go to another
-        token = links.notice_token(self._key, found, notice.kind, notice.asked, self._clock())
-        suffix = tokens.keyed_hash(self._key, f"notice.{notice.id}")
-        to = mime.Recipient(notice.address, token, f"notice.{notice.id}.{suffix}")
+    def _notice_message(self, notice: OutboxItem) -> OutgoingMessage | None:
+        """The message of a notice; None where its subscriber or its address is gone."""
+        found = subscribers.by_id(self._db, notice.subscriber or 0)
+        address: str | None = getattr(found, NOTICE_ADDRESSES.get(notice.kind, "address"), None)
+        if found is None or address is None:
+            return None
+        token = links.notice_token(self._key, found, notice.kind, notice.created, self._clock())
         template = self._renderer.notice(notice, subscribers.proposed(self._db, found))
+        return self._addressed(notice, address, token, template)
+
+    def _staff_message(self, notice: OutboxItem) -> OutgoingMessage | None:
+        """The message of a notice to staff; None if its link is used, or the person disabled."""
+        found = curators.by_id(self._db, notice.curator or 0)
+        expired = notice.expires is not None and notice.expires <= self._clock()
+        if found is None or found.disabled or notice.used or expired:
+            return None
+        path = authentication.link(self._key, notice) if notice.expires else "/desk/calendar/"
+        template = self._renderer.staff_notice(notice, found, path)
+        return self._addressed(notice, found.address, "desk", template)
+
+    def _addressed(
+        self, notice: OutboxItem, address: str, token: str, template: MessageTemplate
+    ) -> OutgoingMessage:
+        suffix = tokens.keyed_hash(self._key, notice.key)
+        to = mime.Recipient(address, token, f"{notice.key}.{suffix}")
         # The envelope has no token: servers on the way log it, and this one opens the link.
         return OutgoingMessage(notice, self._sender.return_address, to, template)
 

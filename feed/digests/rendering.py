@@ -7,9 +7,10 @@ from sqlite_utils import Database
 from feed.digests.mime import MessageTemplate, Sender
 from feed.i18n import translator
 from feed.model import TOKEN, Cadence, Digest, Edition, Site, Subscriber, Week
+from feed.model.people import Curator
 from feed.publish import digest
 from feed.store import ledger, meta
-from feed.store.notices import Notice
+from feed.store.outbox import OutboxItem
 from feed.subscribers import consent_texts
 from feed.subscribers.links import CONFIRM_DAYS
 
@@ -58,7 +59,7 @@ class DigestRenderer:
             self._digests[key] = MessageTemplate(made, self._sender)
         return self._digests[key]
 
-    def notice(self, notice: Notice, found: Subscriber) -> MessageTemplate:
+    def notice(self, notice: OutboxItem, found: Subscriber) -> MessageTemplate:
         """The template of a notice, cached for all subscribers with the same preferences."""
         choice = consent_texts.described(translator(notice.language), found.preferences)
         key = (notice.kind, notice.language, choice)
@@ -75,6 +76,15 @@ class DigestRenderer:
             )
             self._notices[key] = MessageTemplate(made, self._sender)
         return self._notices[key]
+
+    def staff_notice(self, notice: OutboxItem, found: Curator, path: str) -> MessageTemplate:
+        """The template of a notice to a person at the desk, with a link to a path."""
+        site = self._site
+        language = found.language if found.language in site.languages else site.languages[0]
+        made = digest.notice(
+            site, language, f"desk-{notice.kind}", url=site.url(path), person=found.name
+        )
+        return MessageTemplate(made, self._sender)
 
 
 def obstacle(db: Database, cadence: Cadence, day: date) -> str | None:

@@ -10,7 +10,7 @@ from feed.config import Config
 from feed.editions import publishing
 from feed.editions.publishing import Planned
 from feed.model import Principle, Site, Why
-from feed.store import curators, ledger, library, staff_notices
+from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
 
 CALENDAR_DAYS = 60  # days that the calendar shows
@@ -84,16 +84,11 @@ def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
             for each in curators.list_all(db)
             if each.may("editor")
             and each.disabled is None
-            and not _was_notified(db, site, each.id, now)
+            and not outbox.count(db, NOTICE, site.start(site.today(now)), curator=each.id)
         ]
         for number in recipients:
-            staff_notices.add(db, number, NOTICE, now)
+            outbox.add(db, NOTICE, now, curator=number)
     return len(recipients)
-
-
-def _was_notified(db: Database, site: Site, curator: int, now: datetime) -> bool:
-    last = staff_notices.newest(db, curator, NOTICE)
-    return last is not None and site.today(last.asked) >= site.today(now)
 
 
 def _day(

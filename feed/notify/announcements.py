@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlite_utils import Database
@@ -17,19 +17,19 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config
-from feed.model import Site
+from feed.model import Edition, Site
 from feed.notify import chat, websub
 from feed.notify.chat import Chat
-from feed.notify.retry import CLAIM_TIMEOUT, MAX_RETRY_TIME, retry_delay
 from feed.notify.websub import HubSilentError
 from feed.publish import FORMATS
 from feed.publish import chat as message
-from feed.store import chat_posts, ledger, meta, websub_pings
-from feed.store.chat_posts import ChatPost
-from feed.store.websub_pings import Ping
+from feed.store import ledger, meta, outbox
+from feed.store.outbox import OutboxItem
 
 log = logging.getLogger(__name__)
 
+CLAIM_TIMEOUT = timedelta(minutes=2)  # the process of an older claim is dead
+MAX_RETRY_TIME = timedelta(days=1)
 SEEN = "announced"  # key in `meta`: the content, date and site of the last search for changes
 
 
@@ -47,10 +47,10 @@ class Announcer:
 
     def enqueue(self, db: Database, site: Site, now: datetime) -> None:
         """Queue what is due: today's edition for each chat, and each feed that has changed."""
-        today = site.today(now)
-        chat_posts.expire(db, today, now, lost_before=now - CLAIM_TIMEOUT)
-        websub_pings.expire(db, now - MAX_RETRY_TIME, now)
-        chat_posts.enqueue(db, [each.target for each in self._chats], today, now)
+        outbox.expire(db, site.today(now), now, now - CLAIM_TIMEOUT, now - MAX_RETRY_TIME)
+        edition = _todays_edition(db, site, now)
+        if edition is not None:
+            outbox.enqueue_posts(db, edition, [each.target for each in self._chats], now)
         self._enqueue_pings(db, site, now)
 
     def send(self, db: Database, site: Site, clock: Clock, stop: threading.Event) -> dict[str, int]:
@@ -63,13 +63,12 @@ class Announcer:
     def _outcomes(
         self, db: Database, site: Site, clock: Clock, stop: threading.Event
     ) -> Iterator[str]:
-        by_key = {each.target.key: each for each in self._chats}
-        for post in chat_posts.due(db, clock()):
-            now = clock()
-            if stop.is_set():
-                return
-            if post.target in by_key and chat_posts.claim(db, post, site.today(now), now):
-                yield _post(db, site, by_key[post.target], post, site.today(now), clock)
+        for each in self._chats:
+            edition = _todays_edition(db, site, clock())
+            if stop.is_set() or edition is None:
+                break
+            for post in outbox.claim(db, "chat", clock(), key=each.target.post_key(edition)):
+                yield _post(db, site, each, edition, post, clock)
         for hub in self._config.websub_hubs:
             yield from _ping_hub(db, hub, clock, stop)
 
@@ -92,7 +91,7 @@ class Announcer:
             topics |= addresses
             if not channel.items:
                 empty |= addresses.keys()
-        websub_pings.enqueue(db, hubs, topics, empty, now)
+        outbox.enqueue_pings(db, hubs, topics, empty, now)
         meta.put(db, SEEN, seen)
 
 
@@ -101,49 +100,44 @@ def host(hub: str) -> str:
     return urlsplit(hub).hostname or ""
 
 
-def _post(db: Database, site: Site, to: Chat, post: ChatPost, today: date, clock: Clock) -> str:
+def _todays_edition(db: Database, site: Site, now: datetime) -> Edition | None:
+    """The standing edition of today; None if there is none, or it was withdrawn."""
+    edition = ledger.on(db, site.today(now))
+    return None if edition is None or edition.withdrawn else edition
+
+
+def _post(
+    db: Database, site: Site, to: Chat, edition: Edition, post: OutboxItem, clock: Clock
+) -> str:
     """Post a claimed edition, and record the outcome."""
-    edition = ledger.on(db, today)
-    if edition is None or edition.withdrawn or edition.number != post.number:
-        chat_posts.settle(db, post, "skipped", clock(), "withdrawn")  # just now
+    if _todays_edition(db, site, clock()) != edition:
+        outbox.settle(db, post, "skipped", clock(), "withdrawn")  # just now
         return "skipped"
     (showing,) = ledger.showings(db, [edition])
     outcome = chat.post(to, message.render(site, to.target.language, showing))
-    now = clock()
     if outcome.result == "sent":
-        chat_posts.settle(db, post, "sent", now)
+        outbox.settle(db, post, "sent", clock())
         return "sent"
     log.warning("%s: not posted: %s", to.target.place, outcome.reason)
-    if outcome.result == "unknown":
-        chat_posts.settle(db, post, "failed", now, outcome.reason)
-        return "failed"
-    chat_posts.settle(db, post, "due", now, outcome.reason, now + retry_delay(post.attempts))
-    return "deferred"
+    failed = outcome.result == "unknown"
+    outbox.settle(db, post, "failed" if failed else "due", clock(), outcome.reason)
+    return "failed" if failed else "deferred"
 
 
 def _ping_hub(db: Database, hub: str, clock: Clock, stop: threading.Event) -> Iterator[str]:
     """Send the pings of a hub that are due, until it does not answer."""
-    for ping in websub_pings.due(db, hub, clock()):
-        now = clock()
-        if stop.is_set():
-            return
-        if not websub_pings.claim(db, ping, now, now + CLAIM_TIMEOUT):
-            continue
+    while not stop.is_set() and (claimed := outbox.claim(db, "websub", clock(), hub=hub)):
+        (ping,) = claimed
+        topic = ping.key.removeprefix(f"{hub} ")
         try:
-            reason = websub.ping(hub, ping.topic)
+            reason = websub.ping(hub, topic)
         except HubSilentError as error:
-            later = clock() + retry_delay(ping.attempts)
-            websub_pings.settle(db, ping, clock(), str(error), later)
-            websub_pings.postpone(db, hub, str(error), clock(), later)
             log.warning("hub %s: %s", host(hub), error)
+            outbox.settle(db, ping, "due", clock(), str(error))
+            outbox.postpone(db, hub, clock(), outbox.retry_time(clock(), ping.attempts), str(error))
             yield "deferred"
             return
-        yield _recorded(db, ping, reason, clock())
-
-
-def _recorded(db: Database, ping: Ping, reason: str | None, now: datetime) -> str:
-    retry = now + retry_delay(ping.attempts) if reason else None
-    websub_pings.settle(db, ping, now, reason, retry)
-    if reason:
-        log.warning("hub %s: %s for %s", host(ping.hub), reason, ping.topic)
-    return "deferred" if reason else "sent"
+        if reason:
+            log.warning("hub %s: %s for %s", host(hub), reason, topic)
+        outbox.settle(db, ping, "due" if reason else "sent", clock(), reason)
+        yield "deferred" if reason else "sent"

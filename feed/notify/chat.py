@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal
 from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
-from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
+from feed.notify.timeouts import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 from feed.publish.chat import ChatMessage
 from feed.store import signing_key
-from feed.store.chat_posts import ChatTarget
+from feed.store.outbox import ChatTarget
 
 if TYPE_CHECKING:
     from apprise import NotifyBase

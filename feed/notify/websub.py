@@ -6,7 +6,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import urlencode
 
-from feed.notify.retry import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
+from feed.notify.timeouts import SOCKET_TIMEOUT, TOTAL_TIMEOUT, with_timeout
 
 MAX_RESPONSE_BYTES = 4096
 NO_ANSWER, NO_CONNECTION = "no answer in time", "no connection"

@@ -1,7 +1,7 @@
 """Batches: the messages that mail workers have, until they report or the batch is released.
 
-A batch has digest deliveries, which stay `claimed`, or notices, which stay `due`. Their rows have
-its id in the column `batch` until they are recorded, or released to be sent again.
+A batch has digest deliveries or e-mails of the outbox. Their rows are `claimed` and have its id in
+the column `batch` until they are recorded, or released to be sent again.
 """
 
 from collections.abc import Sequence
@@ -10,10 +10,9 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store import notices, staff_notices
+from feed.store import outbox
 from feed.store.deliveries import CLAIM, PAUSED, Claim, as_claim
-from feed.store.notices import Notice
-from feed.store.staff_notices import StaffNotice
+from feed.store.outbox import OutboxItem
 from feed.store.timestamps import instant, stamp
 
 
@@ -34,10 +33,10 @@ def add(
     db: Database,
     batch: str,
     version: int,
-    items: Sequence[Claim | Notice | StaffNotice],
+    items: Sequence[Claim | OutboxItem],
     now: datetime,
 ) -> None:
-    """Add a batch of deliveries that are claimed and notices that are due."""
+    """Add a batch of claimed deliveries and e-mails."""
     db.execute(
         "INSERT INTO batches (id, version, at) VALUES (?, ?, ?)", [batch, version, stamp(now)]
     )
@@ -45,11 +44,10 @@ def add(
         "UPDATE deliveries SET batch = ? WHERE letter = ? AND subscriber = ? AND state = 'claimed'",
         [(batch, one.digest_id, one.subscriber) for one in items if isinstance(one, Claim)],
     )
-    for table, kind in (("notices", Notice), ("desk_notices", StaffNotice)):
-        db.conn.executemany(
-            f"UPDATE {table} SET batch = ? WHERE id = ? AND state = 'due'",
-            [(batch, one.id) for one in items if isinstance(one, kind)],
-        )
+    db.conn.executemany(
+        "UPDATE outbox SET batch = ? WHERE id = ? AND state = 'claimed'",
+        [(batch, one.id) for one in items if isinstance(one, OutboxItem)],
+    )
 
 
 def all_open(db: Database) -> list[BatchRecord]:
@@ -61,10 +59,10 @@ def all_open(db: Database) -> list[BatchRecord]:
     ]
 
 
-def items(db: Database, batch: str) -> list[Claim | Notice | StaffNotice]:
-    """The deliveries and notices of a batch, except to people who were erased meanwhile."""
+def items(db: Database, batch: str) -> list[Claim | OutboxItem]:
+    """The deliveries and e-mails of a batch, except to people who were erased meanwhile."""
     claims = [as_claim(row) for row in db.query(f"{CLAIM} WHERE d.batch = ?", [batch])]
-    return [*claims, *notices.of_batch(db, batch), *staff_notices.of_batch(db, batch)]
+    return [*claims, *outbox.of_batch(db, batch)]
 
 
 def digest_count(db: Database) -> int:
@@ -96,12 +94,13 @@ def record_digest_sent(db: Database, digest_id: int, subscriber: int, now: datet
     return cursor.rowcount == 1
 
 
-def record_notice_sent(db: Database, number: int, *, desk: bool) -> None:
-    """Record a notice to a subscriber or to staff as sent after its batch has ended."""
+def record_notice_sent(db: Database, key: str, now: datetime) -> None:
+    """Record an e-mail of the outbox as sent after its batch has ended, unless it is settled."""
     db.execute(
-        f"UPDATE {'desk_notices' if desk else 'notices'} SET state = 'sent',"
-        " attempts = attempts + 1, batch = NULL WHERE id = ? AND state = 'due'",
-        [number],
+        "UPDATE outbox SET attempts = attempts + (state = 'due'), state = 'sent', at = ?,"
+        " next = NULL, batch = NULL WHERE key = ? AND channel IN ('desk', 'notice')"
+        " AND state IN ('due', 'claimed')",
+        [stamp(now), key],
     )
 
 
@@ -116,8 +115,9 @@ def release(db: Database, batch: str, retry: datetime, now: datetime) -> None:
         "UPDATE deliveries SET state = 'deferred', next = ?, at = ?, batch = NULL WHERE batch = ?",
         [stamp(retry), stamp(now), batch],
     )
-    for table in ("notices", "desk_notices"):
-        db.execute(
-            f"UPDATE {table} SET next = ?, batch = NULL WHERE batch = ?", [stamp(retry), batch]
-        )
+    db.execute(
+        "UPDATE outbox SET state = 'due', attempts = attempts - 1, next = ?, at = ?, batch = NULL"
+        " WHERE batch = ?",
+        [stamp(retry), stamp(now), batch],
+    )
     db.execute("DELETE FROM batches WHERE id = ?", [batch])

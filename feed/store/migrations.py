@@ -19,6 +19,66 @@ PUBLIC_TABLES = (
     "editions",
 )
 
+# All that is sent once, apart from digests. The numbers of `desk_notices` stay: links name them.
+_OUTBOX = """
+CREATE TABLE outbox (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice: links to sign in name it
+  channel TEXT NOT NULL CHECK (channel IN ('notice', 'desk', 'chat', 'websub')),
+  key TEXT NOT NULL,      -- names an e-mail, an edition and a chat, or a hub and a feed
+  subscriber INTEGER REFERENCES subscribers(id) ON DELETE CASCADE,  -- of a notice
+  curator INTEGER REFERENCES curators(id) ON DELETE CASCADE,  -- null: the first administrator
+  edition INTEGER REFERENCES editions(id),  -- of a chat post
+  kind TEXT NOT NULL DEFAULT '',
+  language TEXT NOT NULL DEFAULT '',
+  place TEXT NOT NULL DEFAULT '',    -- a hub, or a name for a chat: its address is a secret
+  content TEXT NOT NULL DEFAULT '',  -- a hash of the feed
+  state TEXT NOT NULL CHECK (state IN ('due', 'claimed', 'sent', 'failed', 'skipped')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  created TEXT NOT NULL,  -- of a ping: when the feed was seen to have this content
+  at TEXT NOT NULL,       -- of the present state
+  next TEXT,              -- null unless due: when to try
+  reason TEXT,            -- null when sent or not tried; never holds an address
+  expires TEXT,           -- null where there is no one-time link
+  used TEXT,              -- null until the link was followed
+  batch TEXT,             -- null unless a mail worker has it
+  UNIQUE (channel, key),
+  CHECK ((state = 'due') = (next IS NOT NULL))
+) STRICT;
+INSERT INTO sqlite_sequence (name, seq)
+  SELECT 'outbox', max(seq) FROM sqlite_sequence WHERE name IN ('notices', 'desk_notices')
+  HAVING max(seq) NOTNULL;
+INSERT INTO outbox (id, channel, key, curator, kind, state, attempts, created, at, next, expires,
+    used, batch)
+  SELECT id, 'desk', 'desk.' || id, curator, kind, iif(batch IS NULL, state, 'claimed'),
+    attempts + (batch IS NOT NULL), asked, asked, iif(state = 'due' AND batch IS NULL, next, NULL),
+    expires, used, batch
+  FROM desk_notices ORDER BY id;
+INSERT INTO outbox (channel, key, subscriber, kind, language, state, attempts, created, at, next,
+    batch)
+  SELECT 'notice', 'notice.' || id, subscriber, kind, language,
+    iif(batch IS NULL, state, 'claimed'), attempts + (batch IS NOT NULL), asked, asked,
+    iif(state = 'due' AND batch IS NULL, next, NULL), batch
+  FROM notices ORDER BY id;
+INSERT INTO outbox (channel, key, edition, language, place, state, attempts, created, at, next,
+    reason)
+  SELECT 'chat', e.date || iif(e.number > 1, '.' || e.number, '') || '.' || p.target, p.edition,
+    p.language, p.place, p.state, p.attempts, p.at, p.at, p.next, p.reason
+  FROM posts p JOIN editions e ON e.id = p.edition ORDER BY p.edition, p.place;
+INSERT INTO outbox (channel, key, place, content, state, attempts, created, at, next, reason)
+  SELECT 'websub', hub || ' ' || topic, hub, content, state, attempts, since, at,
+    iif(state = 'due', next, NULL), reason
+  FROM pings ORDER BY since, topic;
+DROP TABLE notices;
+DROP TABLE desk_notices;
+DROP TABLE posts;
+DROP TABLE pings;
+CREATE INDEX outbox_due ON outbox(channel, next) WHERE next IS NOT NULL;
+CREATE INDEX outbox_claimed ON outbox(channel) WHERE state = 'claimed';
+CREATE INDEX outbox_subscriber ON outbox(subscriber, kind, created);
+CREATE INDEX outbox_curator ON outbox(curator, kind, created);
+CREATE INDEX outbox_batch ON outbox(batch) WHERE batch IS NOT NULL;
+"""
+
 
 def _execute_script(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
@@ -69,6 +129,12 @@ def subscriber_administration(db: Database) -> None:
     _execute_script(db, tables.SUBSCRIBER_ADMINISTRATION)
 
 
+@migrations()
+def one_outbox(db: Database) -> None:
+    """Notices, e-mails to the desk, chat posts and WebSub pings, in one table."""
+    _execute_script(db, _OUTBOX)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -76,6 +142,7 @@ NAMES = frozenset(
         "desk_and_announcements",
         "mail_workers",
         "subscriber_administration",
+        "one_outbox",
     }
 )
 

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from feed.config import Config
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import Site, Subscriber, email_addresses
-from feed.store import delivery_stats, notices, subscriber_audit, subscribers
+from feed.store import delivery_stats, outbox, subscriber_audit, subscribers
 from feed.store.connection import transaction
 from feed.store.subscriber_audit import AuditLine
 from feed.subscribers import subscriptions, suppression
@@ -137,7 +137,7 @@ def resume(db: Database, key: bytes, number: int, by: Operator, now: datetime) -
             subscribers.resume(db, [number], now)
             subscriber_audit.add(db, "resume", number, by.reason, by.curator, now)
             return True
-        asked = notices.count(db, number, "confirm", found.since)
+        asked = outbox.count(db, "confirm", found.since, subscriber=number)
         if asked >= subscriptions.MAX_NOTICES:
             raise InputError(_ASKED, count=asked)
         subscriptions.ask_to_confirm(db, found, found.preferences.language, now)

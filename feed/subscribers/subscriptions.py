@@ -15,7 +15,7 @@ from feed.config import Config
 from feed.errors import LinkError
 from feed.i18n import translator
 from feed.model import Preferences, Site, Subscriber, email_addresses
-from feed.store import delivery_stats, notices, signing_key, subscriber_audit, subscribers
+from feed.store import delivery_stats, outbox, signing_key, subscriber_audit, subscribers
 from feed.store.connection import transaction
 from feed.subscribers import consent_texts, forms, links, suppression
 from feed.subscribers.links import CONFIRM_DAYS
@@ -52,7 +52,7 @@ def sign_up(
         elif found.status == "active":
             _notice(db, found, "known", now - _MONTH, now)
             return
-        elif notices.count(db, found.id, "confirm", found.since) >= MAX_NOTICES:
+        elif outbox.count(db, "confirm", found.since, subscriber=found.id) >= MAX_NOTICES:
             return
         else:
             subscribers.propose(db, found.id, preferences, now)
@@ -64,7 +64,7 @@ def ask_to_confirm(db: Database, found: Subscriber, language: str, now: datetime
     """Queue the notice with the confirmation link, within the caller's transaction."""
     if found.status == "pending":
         subscribers.change(db, found.id, asked=now)
-    notices.add(db, found.id, "confirm", language, now)
+    outbox.add(db, "confirm", now, subscriber=found.id, language=language)
 
 
 def find_unconfirmed(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:
@@ -177,7 +177,7 @@ def stored_data(db: Database, found: Subscriber) -> dict[str, Any]:
         "to_be_confirmed": None if asked == found else _export_preferences(asked.preferences),
         "consents": subscribers.consents(db, found.id),
         # Those to a new address would reveal whether that one is subscribed.
-        "notices": [each for each in notices.of_subscriber(db, found.id) if each["kind"] != "move"],
+        "notices": [each for each in outbox.of_subscriber(db, found.id) if each["kind"] != "move"],
         "letters": delivery_stats.of_subscriber(db, found.id),
         "returned": [
             {"at": at.isoformat(), "kind": kind}
@@ -255,14 +255,16 @@ def move(db: Database, site: Site, key: bytes, token: str, source: str, now: dat
             old_address=found.address,
         )
         _record_consent(db, site, found.id, "moved", found.preferences, source, now)
-        notices.add(db, found.id, "moved", found.preferences.language, now)
+        language = found.preferences.language
+        outbox.add(db, "moved", now, subscriber=found.id, language=language)
 
 
 def delete_expired(db: Database, now: datetime) -> None:
     """Delete unconfirmed subscribers and preferences, and old notices."""
     with transaction(db):
         subscribers.delete_unconfirmed(db, now - _WEEK)
-        notices.delete_old(db, now - _MONTH)  # the longest period in which they are counted
+        # The longest period in which they are counted.
+        outbox.delete_old(db, "notice", now - _MONTH)
 
 
 def _refuse_suppressed(db: Database, key: bytes, address: str) -> None:
@@ -289,8 +291,8 @@ def _slot(preferences: Preferences) -> tuple[str, int, str]:
 
 def _notice(db: Database, found: Subscriber, kind: str, since: datetime, now: datetime) -> None:
     """Queue a notice, unless there were `MAX_NOTICES` of its kind since an instant."""
-    if notices.count(db, found.id, kind, since) < MAX_NOTICES:
-        notices.add(db, found.id, kind, found.preferences.language, now)
+    if outbox.count(db, kind, since, subscriber=found.id) < MAX_NOTICES:
+        outbox.add(db, kind, now, subscriber=found.id, language=found.preferences.language)
 
 
 def _record_consent(

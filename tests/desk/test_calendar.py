@@ -15,7 +15,7 @@ from feed.accounts import people
 from feed.checks.worker_lock import LOCK_NAME
 from feed.editions import upcoming, withdrawals
 from feed.errors import WithdrawnError
-from feed.store import curators, ledger, library, staff_notices
+from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
 from tests import desk_server
 from tests.conftest import NOON, Installation, fetch
@@ -363,7 +363,7 @@ def test_who_withdrew_is_not_known_of_the_command_line(desk: Desk) -> None:
         )
         ((edition, who),) = ledger.withdrawn(db, 10)
         assert (edition.principle, who) == (edition.principle, None)
-        assert staff_notices.due(db, NOON, 10) == []
+        assert outbox.claim(db, "desk", NOON) == []
         assert curators.is_empty(db)
     assert "By hand" in desk.sign_in("translator").get(BOARD).text
 

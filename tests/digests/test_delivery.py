@@ -354,7 +354,7 @@ def test_notices_go_before_letters(harness: MailHarness) -> None:
     notice = parse(server.mails[0].content)
     assert notice["List-Unsubscribe"] is None
     assert notice["Auto-Submitted"] == "auto-generated"
-    assert harness.rows("SELECT state FROM notices") == [("sent",)]
+    assert harness.rows("SELECT state FROM outbox") == [("sent",)]
 
 
 def test_a_notice_is_tried_again_for_half_a_day(harness: MailHarness) -> None:
@@ -367,7 +367,7 @@ def test_a_notice_is_tried_again_for_half_a_day(harness: MailHarness) -> None:
     last = AcceptingScript()
     with scripted_server(AcceptingScript(answer), last) as there:
         to(harness, there.server, 1).send(harness.now.isoformat())
-        assert harness.rows("SELECT state, attempts FROM notices") == [("due", 1)]
+        assert harness.rows("SELECT state, attempts FROM outbox") == [("due", 1)]
         harness.send((harness.now + timedelta(seconds=61)).isoformat())
     assert [mail.recipient for mail in last.mails] == ["new@example.org"]
 

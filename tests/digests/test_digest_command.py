@@ -110,8 +110,9 @@ def test_asking_what_would_be_sent_writes_nothing(
 def test_the_command_counts_notices_as_sent(mail_harness: Command) -> None:
     with closing(sqlite3.connect(mail_harness.folder / DATABASE)) as db, db:
         db.execute(
-            "INSERT INTO notices (subscriber, kind, language, asked, state, next)"
-            " VALUES (1, 'private', 'sv', ?1, 'due', ?1)",
+            "INSERT INTO outbox (channel, key, subscriber, kind, language, state, created, at,"
+            " next)"
+            " VALUES ('notice', 'notice.1', 1, 'private', 'sv', 'due', ?1, ?1, ?1)",
             ["2031-05-05T04:00:00+00:00"],
         )
     assert mail_harness("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
@@ -304,7 +305,7 @@ def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
         if fault == "missing":
             path.unlink()
         elif fault == "older":
-            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'mail_workers'")
+            db.execute("DELETE FROM _sqlite_migrations WHERE name = 'one_outbox'")
             db.commit()
         elif fault == "locked":
             db.execute("BEGIN IMMEDIATE")

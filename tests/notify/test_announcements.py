@@ -22,11 +22,12 @@ from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
 from feed.library import exchange
-from feed.notify import announcements, chat, retry, websub
+from feed.notify import announcements, chat, timeouts, websub
 from feed.publish import FORMATS
 from feed.publish import chat as message
-from feed.store import chat_posts, ledger
+from feed.store import ledger, outbox
 from feed.store.connection import opened
+from feed.store.outbox import OutboxItem
 from tests.conftest import Command, Installation, answers, free_port, wait_until
 from tests.golden import FOLDER
 from tests.publish.test_feeds import JSON_FEED, every_feed
@@ -92,7 +93,7 @@ class Place:
     def posts(self) -> list[tuple[Any, ...]]:
         """The ledger of chats: date and number, state, attempts, reason."""
         return self.rows(
-            "SELECT e.date, e.number, p.state, p.attempts, p.reason FROM posts p"
+            "SELECT e.date, e.number, p.state, p.attempts, p.reason FROM outbox p"
             " JOIN editions e ON e.id = p.edition ORDER BY e.date, e.number, p.place"
         )
 
@@ -326,17 +327,17 @@ def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
     here = place(small, (world.hub,))
     number = here.tell()["deferred"]
     assert number == len(world.take())
-    assert here.rows("SELECT DISTINCT state, reason FROM pings") == [("due", reason)]
+    assert here.rows("SELECT DISTINCT state, reason FROM outbox") == [("due", reason)]
     assert here.later(seconds=59).tell() == {}
     assert here.later(seconds=1).tell() == {"deferred": number}
     assert here.later(minutes=3, seconds=59).tell() == {}
     assert here.later(seconds=1).tell() == {"deferred": number}
     assert {request.path for request in world.take()} == {"/hub"}  # a redirect is not followed
     here.at(SUNDAY, days=1, minutes=2)
-    assert here.rows("SELECT count(*) FROM pings WHERE state = 'failed'") == [(0,)]
+    assert here.rows("SELECT count(*) FROM outbox WHERE state = 'failed'") == [(0,)]
     here.tell()
-    told_of_monday = here.rows("SELECT count(*) FROM pings WHERE state = 'due'")[0][0]
-    failed = here.rows("SELECT DISTINCT reason FROM pings WHERE state = 'failed'")
+    told_of_monday = here.rows("SELECT count(*) FROM outbox WHERE state = 'due'")[0][0]
+    failed = here.rows("SELECT DISTINCT reason FROM outbox WHERE state = 'failed'")
     assert (failed, 0 < told_of_monday < number) == ([(reason,)], True)
 
 
@@ -348,13 +349,13 @@ def test_a_hub_that_was_away_is_told_what_is_new_by_then(
     request = here.tell()
     assert request["deferred"] == 1  # one knock, and all that waits behind it waits
     assert request["sent"] == len(world.take())
-    assert here.rows("SELECT DISTINCT state, reason FROM pings WHERE hub = ?", dead) == [
+    assert here.rows("SELECT DISTINCT state, reason FROM outbox WHERE place = ?", dead) == [
         ("due", "no connection")
     ]
     here.config = replace(here.config, websub_hubs=(world.hub,))
     here.later(minutes=2).revise("both", "sv", practice="Håll två.")
     here.tell()
-    assert here.rows("SELECT DISTINCT hub, state FROM pings") == [(world.hub, "sent")]
+    assert here.rows("SELECT DISTINCT place, state FROM outbox") == [(world.hub, "sent")]
 
 
 @pytest.mark.slow
@@ -366,7 +367,7 @@ def test_a_silent_hub_is_tried_once_a_round(
     here = place(small, (world.hub,))
     assert here.tell() == {"deferred": 1}
     assert len(world.take()) == 1
-    assert here.rows("SELECT DISTINCT state, reason FROM pings") == [("due", "no answer in time")]
+    assert here.rows("SELECT DISTINCT state, reason FROM outbox") == [("due", "no answer in time")]
 
 
 def test_a_hub_that_never_ends_its_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,10 +383,10 @@ def test_a_ping_of_a_dead_worker_is_retried(small: Installation, world: WebhookS
     here = place(small, (world.hub,))
     here.tell()
     world.take()
-    until = (here.now.astimezone(UTC) + retry.CLAIM_TIMEOUT).isoformat(timespec="seconds")
+    now = here.now.astimezone(UTC).isoformat(timespec="seconds")
     with opened(here.config.database) as db:
         db.execute(
-            "UPDATE pings SET state = 'claimed', next = ? WHERE topic LIKE '%/en/feed.rss'", [until]
+            "UPDATE outbox SET state = 'claimed', at = ? WHERE key LIKE '%/en/feed.rss'", [now]
         )
     assert here.later(minutes=1).tell() == {}
     assert here.later(minutes=1).tell() == {"sent": 1}
@@ -453,15 +454,15 @@ def test_what_is_withdrawn_just_after_it_was_claimed_is_not_posted_under_its_nam
     small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = place(small, hooks=(world.hook("a"),))
-    claim = chat_posts.claim
+    claim = outbox.claim
 
-    def claimed(*given: Any) -> bool:
-        done: bool = claim(*given)
+    def claimed(*given: Any, **named: Any) -> list[OutboxItem]:
+        done = claim(*given, **named)
         monkeypatch.undo()
         here.withdraw("2026-11-22", replace=True)
         return done
 
-    monkeypatch.setattr(chat_posts, "claim", claimed)
+    monkeypatch.setattr(outbox, "claim", claimed)
     assert here.tell() == {"skipped": 1}
     assert here.tell() == {"sent": 1}
     assert [row[1:3] for row in here.posts()] == [(1, "skipped"), (2, "sent")]
@@ -648,7 +649,7 @@ def sent(monkeypatch: pytest.MonkeyPatch, small: Installation, address: str) -> 
 
     def take(*given: Any, data: Any = None, **more: Any) -> Fine:
         assert more["allow_redirects"] is False
-        assert more["timeout"] == (retry.SOCKET_TIMEOUT, retry.SOCKET_TIMEOUT)
+        assert more["timeout"] == (timeouts.SOCKET_TIMEOUT, timeouts.SOCKET_TIMEOUT)
         bodies.append(json.loads(data))
         return Fine()
 
@@ -829,7 +830,7 @@ def test_no_secret_is_in_the_log_or_in_the_database(
     assert SECRET not in caplog.text
     assert SECRET not in dumped
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
-    assert {row[0] for row in here.rows("SELECT place FROM posts")} == {
+    assert {row[0] for row in here.rows("SELECT place FROM outbox")} == {
         "JSON at 127.0.0.1 (1)",
         "JSON at 127.0.0.1 (2)",
     }
@@ -913,8 +914,8 @@ def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
     database = command.folder / "instance" / "devis.sqlite3"
     assert command("hub", "send", **hooks).stdout == "Nothing.\n"
     with opened(database) as db:
-        assert db.execute("SELECT state FROM posts").fetchall() == [("claimed",)]
-        db.execute("UPDATE posts SET at = '2026-01-01T00:00:00+00:00'")  # a good while later
+        assert db.execute("SELECT state FROM outbox").fetchall() == [("claimed",)]
+        db.execute("UPDATE outbox SET at = '2026-01-01T00:00:00+00:00'")  # a good while later
     assert command("hub", "send", **hooks).stdout == "Nothing.\n"
     assert ": failed (interrupted)" in command("hub", "status").stdout
     assert len(world.requests) == 1
@@ -970,7 +971,7 @@ def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
     here = place(small, hooks=(world.hook("a"),))
     with FileLock(tmp_path / "lock") as lock:
         job = worker.AnnounceJob(here.config, still(here.now), lock, threading.Event())
-        monkeypatch.setattr(chat_posts, "due", lambda *given: 1 / 0)
+        monkeypatch.setattr(outbox, "claim", lambda *given, **named: 1 / 0)
         job.tick()
         monkeypatch.undo()
         job.tick()

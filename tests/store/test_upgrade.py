@@ -5,12 +5,17 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from feed.store import migrations
+from feed.accounts import authentication
+from feed.errors import LinkError
+from feed.model import tokens
+from feed.store import ledger, migrations, outbox
+from feed.store.connection import opened
 from tests.cli.test_cli import DATABASE, failed, refused, rows, stop
 from tests.conftest import Command, answers, fetch, free_port, wait_until
 
@@ -35,6 +40,36 @@ LETTERS = (
     "SELECT letter, subscriber, language, state, due, at, attempts, next, reason FROM deliveries",
 )
 
+# Pending and settled rows in each of the four tables that became the outbox.
+FOUR_OUTBOXES = """
+INSERT INTO batches (id, version, at) VALUES ('of a worker', 1, '2026-03-01T00:00:00+00:00');
+INSERT INTO notices (id, subscriber, kind, language, asked, state, attempts, next, batch) VALUES
+ (61, 1, 'private', 'sv', '2026-03-02T05:00:00+00:00', 'due', 2, '2026-03-02T05:30:00+00:00', NULL),
+ (62, 1, 'known', 'sv', '2026-03-01T00:00:00+00:00', 'due', 0, '2026-03-01T00:00:00+00:00',
+  'of a worker'),
+ (63, 1, 'known', 'sv', '2026-03-01T00:00:00+00:00', 'sent', 1, '2026-03-01T00:00:00+00:00', NULL),
+ (64, 1, 'known', 'sv', '2026-03-02T05:00:00+00:00', 'due', 1, '2026-03-02T09:00:00+00:00', NULL);
+INSERT INTO desk_notices (id, curator, kind, asked, expires, state, next)
+ SELECT 61, id, 'sign-in', '2026-03-02T05:59:00+00:00', '2026-03-02T06:14:00+00:00', 'due',
+  '2026-03-02T05:59:00+00:00' FROM curators WHERE role = 'editor';
+INSERT INTO desk_notices (id, curator, kind, asked, expires, state, next)
+ SELECT 62, id, 'invitation', '2026-03-01T00:00:00+00:00', '2026-03-08T00:00:00+00:00', 'sent',
+  '2026-03-01T00:00:00+00:00' FROM curators WHERE role = 'editor';
+INSERT INTO posts (edition, target, place, language, state, attempts, at, next, reason)
+ SELECT id, 'waits', 'Slack (1)', 'sv', 'due', 1, '2026-03-02T05:59:00+00:00',
+  '2026-03-02T06:00:00+00:00', '500' FROM editions ORDER BY id DESC LIMIT 1;
+INSERT INTO posts (edition, target, place, language, state, attempts, at)
+ SELECT id, 'posted', 'Slack (2)', 'sv', 'sent', 1, '2026-03-02T05:59:00+00:00' FROM editions
+ ORDER BY id DESC LIMIT 1;
+INSERT INTO pings (hub, topic, content, state, attempts, since, at, next) VALUES
+ ('https://h.example/', 'https://e.example/1', 'a', 'due', 0, '2026-03-02T05:59:00+00:00',
+  '2026-03-02T05:59:00+00:00', '2026-03-02T05:59:00+00:00'),
+ ('https://h.example/', 'https://e.example/2', 'b', 'claimed', 1, '2026-03-02T05:00:00+00:00',
+  '2026-03-02T05:00:00+00:00', '2026-03-02T05:02:00+00:00'),
+ ('https://h.example/', 'https://e.example/3', 'c', 'sent', 1, '2026-03-02T05:00:00+00:00',
+  '2026-03-02T05:00:00+00:00', NULL);
+"""
+
 
 @pytest.fixture(params=OLD)
 def old(request: pytest.FixtureRequest, command: Command) -> tuple[str, Command]:
@@ -49,7 +84,7 @@ def take_out(name: str, database: Path) -> None:
     database.parent.mkdir()
     database.write_bytes(gzip.decompress((KEPT / f"{name}.sqlite3.gz").read_bytes()))
     with closing(sqlite3.connect(database)) as db, db:
-        db.execute("INSERT INTO meta VALUES ('rehearsal', '1')")
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('rehearsal', '1')")
 
 
 def lasting(command: Command, name: str) -> list[list[tuple[Any, ...]]]:
@@ -119,6 +154,57 @@ def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     assert command("digest", "send", **THEN).stdout.endswith("Nothing.\n")
     assert not list(command.folder.glob("instance/outbox/*"))
     assert ("backed up the database before the upgrade: " in said) == (name != ALL[-1])
+
+
+def upgraded(command: Command) -> Path:
+    """A kept database with rows in all four of the earlier outboxes, upgraded."""
+    path = command.folder / DATABASE
+    take_out("mail_workers", path)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FOUR_OUTBOXES)
+    command("migrate", **THEN)
+    return path
+
+
+def test_what_waited_in_the_earlier_outboxes_is_sent_once_and_nothing_a_second_time(
+    command: Command,
+) -> None:
+    """Emails keep the names that their Message-ID and the reports of mail workers have."""
+    path = upgraded(command)
+    assert command("digest", "send", **THEN).stdout.endswith("3 notices sent\n")
+    mails = sorted(each.name for each in command.folder.glob("instance/outbox/*"))
+    assert [name.rsplit(".", 2)[0] for name in mails] == ["desk.61", "notice.61", "notice.62"]
+    assert command("digest", "send", **THEN).stdout.endswith("Nothing.\n")
+    now = datetime.fromisoformat(THEN["NOW"]).astimezone(UTC)
+    topics = {f"https://e.example/{number}": "abc"[number - 1] for number in (1, 2, 3)}
+    chats = [outbox.ChatTarget(key, "Slack", "sv") for key in ("waits", "posted")]
+    with opened(path) as db:
+        edition = ledger.on(db, date(2026, 3, 2))
+        assert edition is not None
+        outbox.expire(db, edition.date, now, now - timedelta(minutes=2), now - timedelta(days=1))
+        outbox.enqueue_posts(db, edition, chats, now)
+        outbox.enqueue_pings(db, ["https://h.example/"], topics, set(), now)
+        for due in (True, False):  # the second time, all of them are claimed
+            pings = outbox.claim(db, "websub", now, 10, hub="https://h.example/")
+            posts = [outbox.claim(db, "chat", now, key=each.post_key(edition)) for each in chats]
+            found = [(each.key[-1], each.attempts) for each in pings]
+            assert found == ([("2", 2), ("1", 1)] if due else [])
+            assert [[each.attempts for each in post] for post in posts] == [[2] if due else [], []]
+
+
+def test_links_that_were_mailed_before_the_upgrade_work_once(command: Command) -> None:
+    path = upgraded(command)
+    now = datetime.fromisoformat(THEN["NOW"]).astimezone(UTC)
+    with opened(path) as db:
+        ((editor,),) = db.execute("SELECT id FROM curators WHERE role = 'editor'").fetchall()
+        expires = datetime(2026, 3, 8, tzinfo=UTC)
+        state = f"{editor} invitation 2026-03-01T00:00:00+00:00"
+        token = tokens.make(b"key", "desk", 62, expires, state)
+        assert authentication.follow(db, b"key", token, now).id == editor
+        with pytest.raises(LinkError):
+            authentication.follow(db, b"key", token, now)
+        added = outbox.add(db, "sign-in", now, curator=editor)
+    assert (added.id > 64, added.key) == (True, f"desk.{added.id}")
 
 
 @pytest.mark.served

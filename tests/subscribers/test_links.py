@@ -88,10 +88,10 @@ def test_a_link_to_confirm_is_void_once_the_letters_go_elsewhere(harness: MailHa
     assert found(harness).status == "suspended"
 
 
-def test_a_notice_that_waits_goes_to_nobody_else_and_to_nobody_who_is_gone(
+def test_a_notice_that_waits_goes_to_the_present_address_and_to_nobody_who_is_gone(
     harness: MailHarness,
 ) -> None:
-    """Each is fetched with its address; meanwhile one moves, and one is erased."""
+    """All are claimed together; meanwhile one subscriber moves, and one is erased."""
     for token in [harness.subscribe(f"{name}@example.org") for name in ("anna", "bo", "cy", "dan")]:
         ask_private(harness, token)
     with sending(harness) as queue:
@@ -102,7 +102,10 @@ def test_a_notice_that_waits_goes_to_nobody_else_and_to_nobody_who_is_gone(
         rest = list(queue)
     went = [(each.recipient, str(parse(each.message)["Subject"])) for each in rest]
     private = str(parse(first.message)["Subject"])
-    assert [to for to, subject in went if subject == private] == ["dan@example.org"]
+    assert [to for to, subject in went if subject == private] == [
+        "bo@new.example",
+        "dan@example.org",
+    ]
     assert first.recipient == "anna@example.org"
     assert {to for to, _ in went} >= {"bo@example.org"}  # is told that the letters have moved
 
@@ -197,6 +200,6 @@ def test_after_a_restore_no_link_of_a_lost_day_opens_what_is_a_newcomers(
             for token in kept:
                 subscriptions.find_subscriber(db, again.key, token, again.now)
     assert len({*tokens_given, *lost, *kept}) == 9 + known
-    ((notice,),) = harness.rows("SELECT seq FROM sqlite_sequence WHERE name = 'notices'")
+    ((notice,),) = harness.rows("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'")
     ask(again, "last@example.org")
-    assert again.rows("SELECT id > ? FROM notices", notice + 1000) == [(1,)]
+    assert again.rows("SELECT id > ? FROM outbox", notice + 1000) == [(1,)]

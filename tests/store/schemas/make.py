@@ -58,12 +58,12 @@ INSERT INTO bounces (subscriber, at, kind) VALUES
  (6, '2026-02-24T06:01:00+00:00', 'hard'), (6, '2026-02-25T06:01:00+00:00', 'hard');
 INSERT INTO proposals VALUES (5, 'en', 'weekly', 0, 9, 'UTC', '2026-03-01T12:00:00+00:00');
 INSERT INTO audience VALUES ('2026-03-01', 'sv', 'daily', 2), ('2026-03-01', 'en', 'weekly', 1);
-INSERT INTO posts (edition, target, place, language, state, attempts, at, next, reason)
-SELECT id, '0123456789abcdef0123', 'Slack (1)', 'sv', 'sent', 1, published, NULL, NULL
-FROM editions ORDER BY id DESC LIMIT 1;
-INSERT INTO pings (hub, topic, content, state, since, at) VALUES ('https://hub.example/',
-  'https://kept.example/sv/feed.atom', 'abc', 'sent', '2026-03-01T00:00:00+00:00',
-  '2026-03-01T00:00:05+00:00');
+INSERT INTO outbox (channel, key, edition, place, language, state, attempts, created, at)
+SELECT 'chat', date || '.0123456789abcdef0123', id, 'Slack (1)', 'sv', 'sent', 1, published,
+  published FROM editions ORDER BY id DESC LIMIT 1;
+INSERT INTO outbox (channel, key, place, content, state, created, at) VALUES ('websub',
+  'https://hub.example/ https://kept.example/sv/feed.atom', 'https://hub.example/', 'abc', 'sent',
+  '2026-03-01T00:00:00+00:00', '2026-03-01T00:00:05+00:00');
 """
 ROLES = ("administrator", "editor", "curator", "translator")
 # The editor has a password and a second factor, is signed in, and has saved something.

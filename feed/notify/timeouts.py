@@ -1,22 +1,13 @@
-"""Timeouts and retry delays for chats and WebSub hubs."""
+"""Timeouts for chats and WebSub hubs."""
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from typing import TypeVar
 
 Value = TypeVar("Value")
 
 SOCKET_TIMEOUT = 10.0  # seconds: to connect, and for each part of a response
 TOTAL_TIMEOUT = 20.0  # seconds for everything: some chats need a login before the post
-CLAIM_TIMEOUT = timedelta(minutes=2)  # the process of an older claim is dead
-RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
-MAX_RETRY_TIME = timedelta(days=1)
-
-
-def retry_delay(attempts: int) -> timedelta:
-    """How long to wait for the next try, after `attempts` earlier failures."""
-    return RETRY_DELAYS[min(attempts, len(RETRY_DELAYS) - 1)]
 
 
 def with_timeout(seconds: float, function: Callable[[], Value]) -> Value:

@@ -230,7 +230,7 @@ def _print(record: SubscriberRecord) -> None:
     _section(
         "consent",
         [
-            f"{c['at'][:16]}  {c['act']:<9}  {c['source']}  “{c['wording']}”"
+            f"{c['at']:%Y-%m-%d %H:%M}  {c['act']:<9}  {c['source']}  “{c['wording']}”"
             for c in record.consents
         ],
     )

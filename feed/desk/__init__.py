@@ -23,6 +23,7 @@ from feed.desk import (
     sending,
     session,
     sign_in,
+    subscribers,
     translations,
 )
 from feed.errors import StoreError, gettext_noop
@@ -41,6 +42,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.translations.board", gettext_noop("Translations"), "translator"),
     ("desk.calendar.board", gettext_noop("Calendar"), "translator"),
     ("desk.sending.board", gettext_noop("Sending"), "editor"),
+    ("desk.subscribers.home", gettext_noop("Subscribers"), "administrator"),
     ("desk.exchange.home", gettext_noop("Exchange"), "curator"),
     ("desk.people.everybody", gettext_noop("People"), "administrator"),
 )
@@ -54,7 +56,7 @@ def init(app: Flask) -> None:
     """
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
-    boards = (library_board, translations, calendar, sending, exchange)
+    boards = (library_board, translations, calendar, sending, subscribers, exchange)
     for module in (sign_in, overview, account, people, principles, preview, *boards):
         blueprint.register_blueprint(module.blueprint)
     app.register_blueprint(blueprint)

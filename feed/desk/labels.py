@@ -46,6 +46,40 @@ REASONS = {
     "late": gettext_noop("it was too late"),
     "left": gettext_noop("they had left meanwhile"),
 }
+# Of subscribers: their status, what they agreed to, what was delivered, what came back, and what
+# administrators did.
+SUBSCRIBER_STATUSES = {
+    "pending": gettext_noop("Hasn’t confirmed yet"),
+    "active": gettext_noop("Gets emails"),
+    "suspended": gettext_noop("Suspended: emails came back, or were reported as spam"),
+    "left": gettext_noop("Unsubscribed"),
+}
+CONSENT_ACTS = {
+    "asked": gettext_noop("asked for emails"),
+    "confirmed": gettext_noop("confirmed"),
+    "changed": gettext_noop("changed preferences"),
+    "moved": gettext_noop("moved to a new address"),
+    "left": gettext_noop("unsubscribed"),
+}
+DELIVERY_STATES = {
+    "claimed": gettext_noop("being sent"),
+    "sent": gettext_noop("sent"),
+    "deferred": gettext_noop("waiting to be retried"),
+    "bounced": gettext_noop("bounced"),
+    "failed": gettext_noop("failed"),
+    "skipped": gettext_noop("skipped"),
+}
+BOUNCE_KINDS = {
+    "hard": gettext_noop("no such mailbox"),
+    "soft": gettext_noop("a passing fault"),
+    "complaint": gettext_noop("reported as spam"),
+}
+AUDIT_ACTS = {
+    "stop": gettext_noop("stopped the emails"),
+    "resume": gettext_noop("resumed the emails"),
+    "ask": gettext_noop("asked them to confirm"),
+    "export": gettext_noop("exported the data"),
+}
 # Buttons of bulk actions.
 BUTTONS = {
     "review": gettext_noop("Send for review"),

@@ -34,8 +34,8 @@ def newest_of_subscriber(db: Database, subscriber: int, limit: int) -> list[dict
     return list(
         db.query(
             "SELECT l.cadence, l.date, d.language, d.state, d.at, d.reason"
-            " FROM (SELECT * FROM letters ORDER BY date DESC, id DESC) l"
-            " CROSS JOIN deliveries d ON d.letter = l.id AND d.subscriber = ? LIMIT ?",
+            " FROM letters l CROSS JOIN deliveries d ON d.letter = l.id AND d.subscriber = ?"
+            " ORDER BY l.date DESC, l.id DESC LIMIT ?",
             [subscriber, limit],
         )
     )

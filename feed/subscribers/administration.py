@@ -104,8 +104,14 @@ def record(db: Database, key: bytes, number: int) -> SubscriberRecord:
     found = get(db, number)
     return SubscriberRecord(
         found,
-        subscribers.consents(db, number),
-        delivery_stats.newest_of_subscriber(db, number, SHOWN_DELIVERIES),
+        [
+            {**each, "at": datetime.fromisoformat(each["at"])}
+            for each in subscribers.consents(db, number)
+        ],
+        [
+            {**each, "date": date.fromisoformat(each["date"])}
+            for each in delivery_stats.newest_of_subscriber(db, number, SHOWN_DELIVERIES)
+        ],
         subscribers.bounces(db, number, found.asked - timedelta(days=10_000)),
         subscriber_audit.of_subscriber(db, number),
         suppression.covers(db, key, email_addresses.identity(found.address)),

@@ -41,6 +41,7 @@ def filled(path: str) -> str:
         "<int:number>": "1",
         "<slug:slug>": "start-with-yourself",
         "<any(disable, enable, reset):act>": "enable",
+        "<any(stop, resume, export, erase):act>": "stop",
         "<any(decline, retire, draft):act>": "retire",
         "<any(page, feed, widget, card, letter):form>": "feed",
         "<code>": "sv",

@@ -102,7 +102,7 @@ def test_an_administrator_stops_resumes_and_exports(desk: Desk, harness: MailHar
     assert user.post(page + "stop", REASON).location == f"{page}?done=stop"
     assert status(harness) == "left"
     assert user.post(page + "resume", REASON).location == f"{page}?done=ask"
-    assert harness.rows("SELECT kind FROM notices") == [("confirm",)]
+    assert harness.rows("SELECT kind FROM outbox WHERE channel = 'notice'") == [("confirm",)]
     with harness.open() as (db, _):
         db.execute("UPDATE subscribers SET status = 'active'")
     suspend(harness, 1)

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 pytestmark = pytest.mark.served
 
 
-def test_an_old_house_costs_less_than_twice_a_young_one() -> None:
+def test_an_old_installation_costs_less_than_twice_a_new_one() -> None:
     """The short form of the bench, as an operator runs it."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", "--quick"], cwd=ROOT, capture_output=True, text=True

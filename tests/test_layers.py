@@ -70,7 +70,7 @@ def imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
+def test_a_module_imports_only_lower_layers(path: Path) -> None:
     mine = layer(path)
     if mine in ("__init__", "__main__"):
         return

@@ -132,7 +132,7 @@ def test_a_damaged_or_old_database_is_reported(devis: Installation) -> None:
     assert found["disk"][0] == "good"
 
 
-def test_the_secret_key_is_to_be_there_and_private(devis: Installation) -> None:
+def test_the_secret_key_must_exist_and_be_private(devis: Installation) -> None:
     assert checked(devis)["secret key"][0] == "good"
     key = devis.config.instance / "secret_key"
     key.write_bytes(signing_key.key(devis.config))
@@ -323,7 +323,7 @@ def test_digests_held_back_by_a_wrong_clock_are_reported(devis: Installation) ->
     assert checked(devis, smtp=SMTP)["letters"][0] == "good"
 
 
-def test_a_backup_is_to_be_there_and_not_too_old_where_one_is_scheduled(
+def test_a_scheduled_backup_must_exist_and_be_recent(
     devis: Installation,
 ) -> None:
     assert checked(devis)["backup"][0] == "warn"
@@ -341,7 +341,7 @@ def test_a_rehearsed_clock_is_reported(devis: Installation) -> None:
     assert (level, "Europe/Stockholm" in said) == ("good", True)
 
 
-def test_looking_changes_nothing(command: Command) -> None:
+def test_devis_check_changes_nothing(command: Command) -> None:
     """Not even a lock, a key or a letter is left behind."""
     command("init", **MONDAY)
     before = {path: path.read_bytes() for path in Path(command.folder).rglob("*") if path.is_file()}

@@ -146,7 +146,7 @@ def test_import_makes_a_database_with_those_principles_only(command: Command) ->
     assert "principles: 0 new" in command("import", *files, **TODAY).stdout
 
 
-def test_an_import_tells_what_it_left_alone(installation: Command) -> None:
+def test_an_import_reports_what_it_left_alone(installation: Command) -> None:
     """And exits well: that is what the curator wants."""
     ((slug,),) = rows(installation, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
     with closing(sqlite3.connect(installation.folder / DATABASE)) as db, db:
@@ -196,7 +196,7 @@ def test_the_plan_as_json_has_these_keys_and_one_entry_a_day(installation: Comma
     ]
 
 
-def test_the_plan_tells_the_past_as_it_was_and_a_far_day_as_it_will_be(
+def test_the_plan_shows_past_days_from_the_ledger_and_far_days_from_the_rotation(
     installation: Command,
 ) -> None:
     def plan(first: str, days: int) -> list[dict[str, str]]:
@@ -300,7 +300,7 @@ def test_a_malformed_setting_is_named(command: Command, name: str) -> None:
     ],
     ids=["unknown pin", "past pin", "no edition", "no reason", "no file", "after all days"],
 )
-def test_what_cannot_be_done_is_told_in_one_line(
+def test_an_impossible_command_prints_a_one_line_error(
     installation: Command, arguments: list[str], expected: str
 ) -> None:
     ((slug,),) = rows(installation, "SELECT slug FROM principles ORDER BY slug LIMIT 1")
@@ -383,7 +383,7 @@ def damaged(content: bytes, damage: str, title: bytes) -> bytes:
         for damage, call in DAMAGES
     ],
 )
-def test_a_damaged_database_is_told_in_one_line(
+def test_a_damaged_database_is_a_one_line_error(
     installation: Command, damage: str, arguments: list[str]
 ) -> None:
     installation.folder.joinpath("a.json").write_text(json.dumps(ODD))
@@ -405,7 +405,7 @@ def test_a_damaged_database_is_told_in_one_line(
 
 
 @pytest.mark.served
-def test_a_locked_database_can_be_read_and_writing_tells_why_it_waited(
+def test_a_locked_database_can_be_read_and_a_write_reports_the_lock(
     installation: Command,
 ) -> None:
     installation.folder.joinpath("a.json").write_text(json.dumps(ODD))
@@ -475,7 +475,7 @@ feed.cli.main()
     ],
     ids=["init", "publish", "init in a new folder", "unreadable file", "closed folder"],
 )
-def test_what_may_not_be_written_or_read_is_told_in_one_line(
+def test_missing_file_permissions_are_a_one_line_error(
     command: Command, public: Path, arguments: list[str], database: str | None, expected: str
 ) -> None:
     private = public / "private"
@@ -511,7 +511,7 @@ def test_what_only_reads_needs_no_more_than_that(
 
 
 @pytest.mark.served
-def test_a_reader_that_has_heard_enough_is_no_error(installation: Command) -> None:
+def test_a_closed_pipe_is_no_error(installation: Command) -> None:
     """As in `devis export | head`."""
     process = subprocess.Popen(
         [sys.executable, "-m", "feed", "export"],
@@ -528,7 +528,7 @@ def test_a_reader_that_has_heard_enough_is_no_error(installation: Command) -> No
 
 
 @pytest.mark.served
-def test_a_full_disk_is_told_in_one_line(installation: Command) -> None:
+def test_a_full_disk_is_a_one_line_error(installation: Command) -> None:
 
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
@@ -543,5 +543,5 @@ def test_a_full_disk_is_told_in_one_line(installation: Command) -> None:
     assert re.fullmatch(r"Error: [^\n]+\n", done.stderr), done.stderr
 
 
-def test_the_version_is_told(command: Command) -> None:
+def test_the_version_option_prints_the_version(command: Command) -> None:
     assert re.fullmatch(r"devis, version \d+\.\d+\.\d+\n", command("--version").stdout)

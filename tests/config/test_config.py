@@ -79,11 +79,11 @@ GOOD: list[tuple[dict[str, str], str, Any]] = [
 
 
 @pytest.mark.parametrize(("values", "name", "expected"), GOOD, ids=[str(v) for v, *_ in GOOD])
-def test_a_good_value_is_taken(values: dict[str, str], name: str, expected: Any) -> None:
+def test_a_valid_value_is_parsed(values: dict[str, str], name: str, expected: Any) -> None:
     assert getattr(load(**values), name) == expected
 
 
-def test_a_timezone_is_taken_by_its_name() -> None:
+def test_a_timezone_is_found_by_its_name() -> None:
     assert load(TIMEZONE="America/Argentina/Ushuaia").timezone.key == "America/Argentina/Ushuaia"
 
 

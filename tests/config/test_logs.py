@@ -115,7 +115,7 @@ def test_a_response_has_the_request_id_under_which_its_error_is_logged(
     assert len(set(ids)) == 2
 
 
-def test_a_line_for_people_has_the_id_too(
+def test_a_text_line_has_the_request_id_too(
     devis: Installation, written: Callable[..., list[str]]
 ) -> None:
     client = broken(devis)

@@ -132,7 +132,7 @@ def test_a_library_that_has_run_dry_shows_as_gaps(desk: Desk) -> None:
     assert "On 30 days something is missing" in page
 
 
-def test_a_pin_is_set_moved_and_taken_away(desk: Desk) -> None:
+def test_a_pin_is_set_moved_and_removed(desk: Desk) -> None:
     user, slug = desk.sign_in("editor"), slug_on(desk, 30)
     answer = user.post(PIN, {"date": after(3).isoformat(), "principle": title(desk, slug)})
     assert answer.status_code == 303
@@ -196,7 +196,7 @@ def test_words_that_fit_several_principles_offer_them(desk: Desk) -> None:
     assert pins(desk) == {after(4): offered[1]}
 
 
-def test_a_pin_that_cannot_hold_is_told(desk: Desk) -> None:
+def test_an_idle_pin_is_shown_with_the_reason(desk: Desk) -> None:
     user, slug = desk.sign_in("editor"), slug_on(desk, 25)
     user.post(PIN, {"date": after(3).isoformat(), "principle": slug})
     change(desk, "UPDATE principles SET status = 'draft' WHERE slug = ?", slug)
@@ -233,7 +233,7 @@ def tidied(made: MailHarness) -> list[str]:
     return recipients(messages)
 
 
-def test_the_press_is_stopped_only_after_a_page_that_tells_what_will_happen(desk: Desk) -> None:
+def test_a_withdrawal_shows_its_effects_before_it_is_confirmed(desk: Desk) -> None:
     user, before = desk.sign_in("editor"), today(desk)
     assert before is not None
     form = {"edition": TODAY.isoformat(), "reason": " Wrong  author ", "instead": "rotation"}
@@ -282,7 +282,7 @@ def test_of_two_editors_at_once_one_withdraws(desk: Desk) -> None:
     assert (today(desk), who) == (done.slug, first.name)
 
 
-def test_an_editor_can_choose_what_takes_its_place_or_leave_it_empty(desk: Desk) -> None:
+def test_an_editor_can_choose_the_replacement_or_none(desk: Desk) -> None:
     user, slug = desk.sign_in("editor"), slug_on(desk, 30)
     form = {"edition": TODAY.isoformat(), "reason": "Late", "instead": "chosen", "principle": slug}
     sure = user.post(WITHDRAW, form)
@@ -310,7 +310,7 @@ def test_an_older_edition_is_withdrawn_and_not_replaced(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-11-23", "2019-01-01", "soon", "2026-02-31"])
-def test_a_date_without_an_edition_is_told_in_the_form(desk: Desk, day: str) -> None:
+def test_a_date_without_an_edition_is_an_error_in_the_form(desk: Desk, day: str) -> None:
     answer = desk.sign_in("editor").get(f"{WITHDRAW}?date={day}")
     assert answer.status_code == 404
     assert day in field_errors(answer)[0]
@@ -344,7 +344,7 @@ def test_a_withdrawal_that_cannot_be_says_why_and_does_nothing(
         assert user.post(WITHDRAW, {**sent, "edition": key}).status_code in (303, 404)
 
 
-def test_letters_that_wait_halt_and_those_sent_are_counted(desk: Desk) -> None:
+def test_queued_emails_halt_and_sent_ones_are_counted(desk: Desk) -> None:
     made, user = mail_harness(desk.installation), desk.sign_in("editor")
     for name in ("anna", "bo"):
         made.subscribe(f"{name}@example.org", hour="13")

@@ -131,7 +131,7 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     assert waiting(desk) == 0
 
 
-def test_looking_is_reading(desk: Desk) -> None:
+def test_an_import_preview_writes_nothing(desk: Desk) -> None:
     user = desk.sign_in("editor")
     page = bring(user, "a.json", entry(locator="9"))
     before = contents(desk.installation)
@@ -140,7 +140,7 @@ def test_looking_is_reading(desk: Desk) -> None:
     assert contents(desk.installation) == before
 
 
-def test_what_the_desk_has_edited_is_replaced_only_when_told_to(desk: Desk) -> None:
+def test_entries_edited_at_the_desk_are_replaced_only_with_the_overwrite_box(desk: Desk) -> None:
     with desk.installation.open() as db:
         exchange.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
     user = desk.sign_in("editor")
@@ -179,7 +179,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize(("name", "content", "told"), REFUSED.values(), ids=REFUSED)
-def test_what_is_refused_is_told_with_its_place_and_nothing_else_comes_in(
+def test_a_refused_file_lists_every_error_with_its_place_and_nothing_is_imported(
     desk: Desk, name: str, content: str | bytes, told: list[str]
 ) -> None:
     user = desk.sign_in("editor")
@@ -234,7 +234,7 @@ def test_a_curator_brings_in_nothing_that_readers_would_see(
     assert "only an editor" not in editors.text
 
 
-def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk: Desk) -> None:
+def test_an_import_is_confirmed_once_by_its_uploader_and_as_it_was_shown(desk: Desk) -> None:
     one, two = desk.sign_in("editor"), desk.sign_in("editor", "Second Editor")
     page = bring(one, "a.json", entry(locator="9"))
     path = page.request.path
@@ -254,7 +254,7 @@ def test_a_file_is_confirmed_once_by_whoever_brought_it_as_it_was_looked_at(desk
     assert one.get(page.request.path).status_code == 404
 
 
-def test_what_became_of_a_text_since_it_was_looked_at_is_not_lost(desk: Desk) -> None:
+def test_an_import_does_not_overwrite_a_text_saved_after_the_preview(desk: Desk) -> None:
     """The same field would be changed, but another text than the one that was there."""
     user = desk.sign_in("editor")
     page = bring(user, "a.json", entry(texts={"sv": {"title": "Mine"}}))
@@ -266,7 +266,7 @@ def test_what_became_of_a_text_since_it_was_looked_at_is_not_lost(desk: Desk) ->
     assert title(desk, SLUG) == "Mine"
 
 
-def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
+def test_an_upload_is_deleted_after_a_day_or_on_request(desk: Desk) -> None:
     user = desk.sign_in("editor")
     page = bring(user, "a.json", entry(locator="9"))
     assert 'href="/desk/exchange/1/">a.json' in user.get("/desk/exchange/").text
@@ -286,7 +286,7 @@ def test_a_file_is_forgotten_after_a_day_or_when_told_to(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("name", "content"), [("", b""), ("a.csv", b""), ("a.csv", b" \n")])
-def test_no_file_is_told_at_its_field(desk: Desk, name: str, content: bytes) -> None:
+def test_a_missing_file_is_an_error_at_its_field(desk: Desk, name: str, content: bytes) -> None:
     answer = bring(desk.sign_in("editor"), name, content)
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
@@ -311,7 +311,7 @@ def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: De
 
 
 @pytest.mark.slow
-def test_ten_thousand_rows_are_looked_at_page_by_page(desk: Desk) -> None:
+def test_ten_thousand_rows_are_previewed_page_by_page(desk: Desk) -> None:
     lines = [f"row-{n // 2},handbook,{('sv', 'en')[n % 2]},T {n},S" for n in range(10_000)]
     user = desk.sign_in("curator")
     page = bring(user, "a.csv", HEAD + "\n".join(lines))

@@ -200,7 +200,7 @@ def states(desk: Desk, slug: str) -> tuple[str, dict[str, str]]:
     return entry["status"], {code: text["state"] for code, text in entry["texts"].items()}
 
 
-def test_many_are_told_first_and_then_done_exactly_so(desk: Desk) -> None:
+def test_a_bulk_action_does_exactly_what_its_preview_showed(desk: Desk) -> None:
     with desk.installation.open() as db, transaction(db):
         db.execute("UPDATE principles SET kind = 'quote' WHERE slug = 'begun'")
     user = desk.sign_in("editor")
@@ -238,7 +238,7 @@ def test_every_act_can_be_done_to_many(desk: Desk, deed: str, slug: str, after: 
     assert states(desk, slug) == after
 
 
-def test_nothing_is_done_when_somebody_saved_meanwhile(desk: Desk) -> None:
+def test_a_bulk_action_does_nothing_after_a_concurrent_save(desk: Desk) -> None:
     user = desk.sign_in("editor")
     page = bulk(user, "retire", "alone", "change")
     write(desk, "editor", "change", sv={"title": "Annan", "statement": "S"})
@@ -270,7 +270,7 @@ def themes(desk: Desk, slug: str) -> tuple[list[str], list[str]]:
     return known.entry["themes"], known.live["themes"]
 
 
-def test_a_theme_is_given_to_many_and_taken_away(desk: Desk) -> None:
+def test_a_bulk_action_adds_and_removes_a_theme(desk: Desk) -> None:
     """The other languages stay current: no word has changed."""
     user = desk.sign_in("editor")
     page = bulk(user, "theme", "asked", "alone", "gone", themed="help")

@@ -58,7 +58,7 @@ def test_a_date_at_the_end_of_the_calendar_is_refused_at_its_field(desk: Desk) -
 
 
 @pytest.mark.parametrize("kept", ["[" * 100_000, '[["\\ud800", "\\udfff"]]', "7", '{"ab": 1}'])
-def test_what_was_kept_can_be_anything(desk: Desk, kept: str) -> None:
+def test_a_resumed_form_may_contain_anything(desk: Desk, kept: str) -> None:
     given = {"kept": kept, "address": "nobody@example.org", "password": "wrong"}
     assert desk.anonymous().post("/desk/sign-in", given).status_code == 422
     assert desk.anonymous().get("/desk/sign-in?next=//[").status_code == 200
@@ -99,7 +99,7 @@ def test_nothing_that_one_can_send_takes_minutes(desk: Desk) -> None:
     assert time.monotonic() - begun < IN_TIME
 
 
-def test_a_long_text_in_another_order_is_told_apart_in_time() -> None:
+def test_a_long_reordered_text_is_compared_in_time() -> None:
     old, new = "a b " * 2500, "b a " * 2500
     begun = time.monotonic()
     found = diff.pieces(old, new)
@@ -108,7 +108,7 @@ def test_a_long_text_in_another_order_is_told_apart_in_time() -> None:
     assert "".join(piece.text for piece in found if piece.kind != "old") == new
 
 
-def test_readers_hear_of_a_new_source_with_the_first_principle_from_it(desk: Desk) -> None:
+def test_a_new_source_is_public_with_its_first_principle(desk: Desk) -> None:
     """A curator publishes nothing: not by way of a source, either."""
     texts = {"en.title": "Rights first", "en.statement": "Who owns it says so."}
     source = {"source_title": "Whispered", "source_url": "https://example.org/"}

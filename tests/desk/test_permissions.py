@@ -68,7 +68,7 @@ def test_the_table_has_every_address(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("path", "method", "role"), TABLE)
-def test_every_address_is_open_to_whom_the_table_says(
+def test_every_address_is_open_to_the_roles_in_the_table(
     desk: Desk, path: str, method: str, role: str
 ) -> None:
     for level in LEVELS:
@@ -111,7 +111,7 @@ def test_every_address_of_the_desk_has_the_headers_of_something_private(
             assert "unsafe" not in policy
 
 
-def test_letting_somebody_go_ends_their_sessions_at_once(desk: Desk) -> None:
+def test_disabling_an_account_ends_its_sessions_at_once(desk: Desk) -> None:
     administrator, gone = desk.sign_in("administrator"), desk.sign_in("curator", "Gone Soon")
     assert gone.me is not None
     assert gone.get("/desk/").status_code == 200
@@ -141,7 +141,7 @@ def test_a_new_role_holds_at_once_and_one_administrator_stays(desk: Desk) -> Non
         other.post(f"/desk/people/{number}/enable")
 
 
-def test_the_log_tells_who_but_no_address_and_no_secret(
+def test_the_log_has_numbers_of_people_but_no_address_and_no_secret(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -149,7 +149,7 @@ def test_every_error_comes_with_every_field_as_it_was_typed(desk: Desk) -> None:
     assert stored(desk, "hall-ogonen-oppna") is None
 
 
-def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_kept(desk: Desk) -> None:
+def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_shown_again(desk: Desk) -> None:
     user = desk.sign_in("curator")
     paste = "å" * 100_000
     typed = {**opened(user), **{f"sv.{n}": paste for n in ("reflection", "practice", "commentary")}}
@@ -159,7 +159,7 @@ def test_five_pastes_of_a_hundred_kilobytes_are_refused_and_kept(desk: Desk) -> 
 
 
 @pytest.mark.parametrize(("sign", "code"), SIGNS)
-def test_signs_that_no_page_can_carry_are_refused_and_taken_out(
+def test_control_characters_are_refused_and_can_be_removed(
     desk: Desk, sign: str, code: str
 ) -> None:
     user = desk.sign_in("curator")
@@ -201,7 +201,7 @@ def test_a_change_of_what_is_public_waits_until_an_editor_approves(desk: Desk) -
     assert working(desk).entry["texts"]["en"]["state"] == "outdated"
 
 
-def test_what_waits_of_the_principle_as_a_whole_is_shown_to_whoever_approves(desk: Desk) -> None:
+def test_pending_changes_of_shared_fields_are_shown_to_the_approver(desk: Desk) -> None:
     curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     assert 'id="held"' not in editor.get(PATH).text
     changes = {"source": "book", "kind": "quote", "locator": "s. 9", "themes": "change"}
@@ -256,7 +256,7 @@ def test_one_text_is_sent_or_approved_by_the_button_beside_it(desk: Desk) -> Non
 
 
 @pytest.mark.parametrize("act", ["approve", "publish", "approve.sv"])
-def test_who_may_not_approve_has_no_button_and_is_refused(desk: Desk, act: str) -> None:
+def test_a_role_without_approval_has_no_button_and_is_refused(desk: Desk, act: str) -> None:
     for role in ("translator", "curator"):
         user = desk.sign_in(role)
         page = user.get(PATH)
@@ -315,7 +315,7 @@ def test_a_translator_sees_how_the_original_has_changed(desk: Desk) -> None:
     assert "The original has changed" not in editor.get(PATH).text
 
 
-def test_two_people_get_both_versions_to_bring_together(desk: Desk) -> None:
+def test_a_conflict_shows_both_versions_to_merge(desk: Desk) -> None:
     mine, theirs = desk.sign_in("curator"), desk.sign_in("editor")
     given = opened(mine)
     send(theirs, PATH, opened(theirs), sv__title="Deras", en__title="Theirs", themes="trust")
@@ -398,7 +398,7 @@ def test_nothing_changes_without_the_mark_or_by_reading(desk: Desk) -> None:
     assert steps(desk) == ["import"]
 
 
-def test_history_tells_who_did_what_and_gives_it_back(desk: Desk) -> None:
+def test_history_shows_who_did_what_and_restores_it(desk: Desk) -> None:
     editor = desk.sign_in("editor")
     send(editor, PATH, opened(editor), sv__statement="Den som frågar får veta.", themes="trust")
     page = editor.get(f"{PATH}history/")
@@ -428,7 +428,7 @@ def test_a_quote_asks_for_its_credit_in_place(desk: Desk) -> None:
     assert (found.author, found.year, found.language) == ("Bo Ek", 1999, "sv")
 
 
-def test_hints_are_told_and_keep_nobody_from_saving(desk: Desk) -> None:
+def test_hints_are_shown_and_do_not_prevent_saving(desk: Desk) -> None:
     user = desk.sign_in("curator")
     statement = '"Den som lyssnar först får veta  mer, se https://x.example ' + "x" * 300
     given = {**opened(user, NEW), **FIRST, "sv.title": "Lyssna först", "sv.statement": statement}
@@ -572,7 +572,7 @@ def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
     assert other.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code == 200
 
 
-def test_any_number_of_languages_stands_side_by_side(install: Install) -> None:
+def test_any_number_of_languages_is_shown_side_by_side(install: Install) -> None:
     user = desk_of(install(LANGUAGES="en,sv,fi,de")).sign_in("curator")
     page = user.get(PATH)
     assert [name for name in fields(page) if name.endswith(".title")] == [

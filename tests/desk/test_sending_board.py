@@ -103,14 +103,14 @@ def test_the_board_counts_readers_by_language_and_cadence_and_names_nobody(desk:
     assert "@" not in page.replace("editor@example.org", "")
 
 
-def test_nobody_and_nothing_yet_is_a_page_as_well(desk: Desk) -> None:
+def test_the_board_works_without_subscribers_or_digests(desk: Desk) -> None:
     page = desk.sign_in("editor").get(BOARD).text
     assert "Nobody gets letters yet." in page
     assert "No letter was due." in page
     assert 'polyline points="0.0,160.0 600.0,160.0"' in page
 
 
-def test_what_became_of_each_letter_is_told_with_the_reasons(desk: Desk) -> None:
+def test_the_delivery_report_has_outcomes_and_reasons(desk: Desk) -> None:
     letters(desk)
     page = desk.sign_in("editor").get(BOARD).text
     rows = cells(page, "What became of the letters")
@@ -163,7 +163,7 @@ def clean_up(made: MailHarness) -> None:
         worker.clean_up(made.config, made.clock(), lock, threading.Event())
 
 
-def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> None:
+def test_the_chart_rises_and_its_text_alternative_gives_first_and_last_values(desk: Desk) -> None:
     subscribe(mail_harness(desk.installation))
     grow(desk, 200)
     page = desk.sign_in("editor").get(BOARD).text
@@ -177,7 +177,7 @@ def test_the_chart_rises_and_its_words_tell_from_where_to_where(desk: Desk) -> N
     assert "A line from 110 people on 24 August 2026 to 6 on 22 November 2026" in page
 
 
-def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
+def test_the_overview_shows_each_role_its_pending_work(desk: Desk) -> None:
     curator = desk.sign_in("curator")
     assert curator.me is not None
     with desk.installation.open() as db:
@@ -211,7 +211,7 @@ def test_the_overview_tells_each_role_what_waits_for_it(desk: Desk) -> None:
         assert ("The last letters" in page) == (role == "editor")
 
 
-def test_the_overview_shows_today_and_the_last_letters(desk: Desk) -> None:
+def test_the_overview_shows_today_and_the_last_digests(desk: Desk) -> None:
     letters(desk)
     user = desk.sign_in("administrator")
     page = user.get("/desk/").text

@@ -194,7 +194,7 @@ def test_signing_out_everywhere_else(desk: Desk) -> None:
     assert (signed_in(here), signed_in(there)) == (True, False)
 
 
-def test_a_link_comes_by_mail_and_tells_nobody_who_is_there(desk: Desk) -> None:
+def test_a_sign_in_link_is_emailed_and_does_not_reveal_accounts(desk: Desk) -> None:
     desk.account("curator")
     pages = []
     for address in ("curator@example.org", "nobody@example.org"):
@@ -263,7 +263,7 @@ def factor(desk: Desk, user: DeskUser) -> tuple[pyotp.TOTP, list[str]]:
     return app, codes
 
 
-def test_a_second_factor_is_asked_for_and_each_code_taken_once(desk: Desk) -> None:
+def test_a_second_factor_is_required_and_each_code_works_once(desk: Desk) -> None:
     user, elsewhere = desk.sign_in("editor"), desk.sign_in("editor")
     choose(user)
     elsewhere = desk.sign_in("editor")
@@ -331,7 +331,7 @@ def test_ending_a_second_factor_and_new_codes_need_a_code(desk: Desk) -> None:
         assert curators.recovery_codes(db, 1) == 10
 
 
-def test_guessing_is_braked_but_the_owner_gets_in(desk: Desk) -> None:
+def test_guessing_is_rate_limited_but_the_owner_gets_in(desk: Desk) -> None:
     owner = desk.sign_in("curator")
     choose(owner)
     known = desk.anonymous()
@@ -398,7 +398,7 @@ def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -
 
 
 @pytest.mark.slow
-def test_guessing_in_an_account_that_was_left_open_is_braked(desk: Desk) -> None:
+def test_guessing_in_an_unattended_session_is_rate_limited(desk: Desk) -> None:
     user = desk.sign_in("editor")
     choose(user)
     factor(desk, user)
@@ -499,7 +499,7 @@ def test_a_running_site_prints_the_first_link_once(command: Command) -> None:
     assert ["devis curator add ADDRESS" in text for text in said] == [False, True]
 
 
-def test_the_command_line_keeps_the_people(command: Command) -> None:
+def test_the_command_line_administers_accounts(command: Command) -> None:
     command("init")
     added = command("curator", "add", "anna@example.org", "--name", "Anna", "--role", "editor")
     assert re.search(r"http://localhost:8000/desk/link/[a-z2-7]{42}\n", added.stdout)

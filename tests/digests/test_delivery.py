@@ -146,7 +146,7 @@ def test_a_retry_on_the_day_a_pause_ends_counts_the_days_of_the_subscribers_zone
     assert [row for row in harness.states() if row[0] == 7] == [(7, "sent", None)]
 
 
-def test_a_letter_refused_for_its_content_fails_and_is_not_tried_again(
+def test_a_digest_refused_for_its_content_fails_without_a_retry(
     harness: MailHarness,
 ) -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
@@ -186,7 +186,7 @@ def test_a_server_that_is_away_costs_nothing_but_time(harness: MailHarness) -> N
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_all_day_and_the_letters_are_skipped(harness: MailHarness) -> None:
+def test_digests_are_skipped_when_the_server_is_down_all_day(harness: MailHarness) -> None:
     with pytest.raises(MailUnavailableError):
         to(harness, SmtpServer("127.0.0.1", free_port(), "none")).send(SEVEN)
     with mail_server() as box:
@@ -258,7 +258,7 @@ def test_unsubscribing_during_a_run_stops_the_digest(harness: MailHarness) -> No
 
 
 @pytest.mark.slow
-def test_a_link_to_sign_in_does_not_wait_for_all_the_letters(harness: MailHarness) -> None:
+def test_a_sign_in_link_does_not_wait_for_all_digests(harness: MailHarness) -> None:
     """A worker of mail takes it with the next batch."""
     for number in range(30):
         harness.subscribe(f"q{number}@example.org")
@@ -302,7 +302,9 @@ def test_a_withdrawal_halts_what_is_not_sent(harness: MailHarness) -> None:
     }
 
 
-def test_a_stop_lets_the_letter_in_flight_finish_and_the_rest_wait(harness: MailHarness) -> None:
+def test_a_stop_finishes_the_message_in_flight_and_leaves_the_rest_queued(
+    harness: MailHarness,
+) -> None:
     stop = threading.Event()
 
     def answer(number: int, verb: str, text: str) -> str | None:
@@ -320,7 +322,7 @@ def test_a_stop_lets_the_letter_in_flight_finish_and_the_rest_wait(harness: Mail
     assert states(harness) == {"sent": 6}
 
 
-def test_an_internationalised_address_needs_a_server_that_takes_it(harness: MailHarness) -> None:
+def test_an_internationalised_address_needs_a_server_with_smtputf8(harness: MailHarness) -> None:
     harness.subscribe("åsa@exempel.example", hour="8")
     eight = "2026-11-23T08:00:02+01:00"
     with mail_server(enable_SMTPUTF8=False) as box:
@@ -343,7 +345,7 @@ def test_the_answer_of_a_server_never_brings_an_address_into_the_logs(
     assert "example.org" not in held
 
 
-def test_notices_go_before_letters(harness: MailHarness) -> None:
+def test_notices_are_sent_before_digests(harness: MailHarness) -> None:
     with harness.open() as (db, site):
         given = {"address": "new@example.org", **PREFERENCES}
         subscriptions.sign_up(db, site, harness.config, given, "/en/subscribe/", harness.now)

@@ -68,7 +68,7 @@ def mail_harness(monday: Path, command: Command) -> Command:
     return command
 
 
-def test_due_send_and_status_tell_the_same_story(mail_harness: Command) -> None:
+def test_due_send_and_status_agree(mail_harness: Command) -> None:
     assert mail_harness("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
     due = mail_harness("digest", "due", **SEVEN).stdout
     assert due == "2031-05-05  daily  en  1\n2031-05-05  daily  sv  1\n"
@@ -119,7 +119,7 @@ def test_the_command_counts_notices_as_sent(mail_harness: Command) -> None:
     assert mail_harness("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
 
 
-def test_late_letters_are_told_with_the_reason(mail_harness: Command) -> None:
+def test_late_digests_are_reported_with_the_reason(mail_harness: Command) -> None:
     late: dict[str, Any] = {"NOW": "2031-05-05T14:00:00+02:00"}
     assert "  late" in mail_harness("digest", "due", **late).stdout
     mail_harness("digest", "send", **late)
@@ -128,7 +128,7 @@ def test_late_letters_are_told_with_the_reason(mail_harness: Command) -> None:
 
 @pytest.mark.parametrize("language", ["en", "sv"])
 @pytest.mark.parametrize("cadence", ["daily", "weekly"])
-def test_a_preview_is_the_letter_itself(mail_harness: Command, cadence: str, language: str) -> None:
+def test_a_preview_is_the_digest_itself(mail_harness: Command, cadence: str, language: str) -> None:
     options = ("digest", "preview", "--cadence", cadence, "--lang", language)
     shown = mail_harness(*options, **MONDAY).stdout
     message = parse(mail_harness(*options, "--format", "eml", **MONDAY).stdout.encode())
@@ -165,7 +165,7 @@ def test_what_cannot_be_previewed_is_one_clear_line(
     assert said in refused(mail_harness, "digest", *arguments, **MONDAY)
 
 
-def test_letters_go_to_a_real_mail_server(command: Command) -> None:
+def test_digests_are_sent_to_a_real_mail_server(command: Command) -> None:
     command("init")
     due_now(command, "ada@example.org", "bea@example.org", "cid@example.org")
     with mail_server("starttls", login=True) as box:
@@ -212,7 +212,7 @@ REPORT = (
 )
 
 
-def test_a_returned_message_comes_by_standard_input(mail_harness: Command) -> None:
+def test_a_bounce_is_read_from_standard_input(mail_harness: Command) -> None:
     report = REPORT.format("")
     assert mail_harness("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
     said = mail_harness("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout

@@ -154,7 +154,7 @@ def squeezed(text: str) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_message_is_what_the_standards_ask(sample: Sample, kind: str, language: str) -> None:
+def test_a_message_conforms_to_the_standards(sample: Sample, kind: str, language: str) -> None:
     made = sample.letter(kind, language)
     data = MessageTemplate(made, sample.sender).fill(ANNA, NOON)
     assert MessageTemplate(sample.letter(kind, language), sample.sender).fill(ANNA, NOON) == data
@@ -260,7 +260,7 @@ def test_the_html_is_sound_small_and_loads_nothing(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_daily_letter_has_all_of_the_day_in_both_parts(sample: Sample, language: str) -> None:
+def test_a_daily_digest_has_the_whole_edition_in_both_parts(sample: Sample, language: str) -> None:
     made, text = sample.letter("daily", language), sample.showing.text(language)
     t = translator(language)
     day = t.day(date(2026, 11, 22))
@@ -281,7 +281,7 @@ def test_a_daily_letter_has_all_of_the_day_in_both_parts(sample: Sample, languag
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_weekly_email_tells_the_week_in_both_parts(sample: Sample, language: str) -> None:
+def test_a_weekly_digest_has_the_week_in_both_parts(sample: Sample, language: str) -> None:
     """The sentence, the lead in full, then the others in order, each with its credit and act."""
     made = sample.letter("weekly", language)
     assert len(sample.week.showings) == 7
@@ -304,7 +304,7 @@ def test_a_weekly_email_tells_the_week_in_both_parts(sample: Sample, language: s
         assert made.text.count(address) == made.html.count(address) == 1
 
 
-def test_the_subject_of_a_week_tells_how_much_is_in_it(sample: Sample) -> None:
+def test_the_subject_of_a_weekly_digest_says_how_much_is_in_it(sample: Sample) -> None:
     lead = week_story.compose(translator("en"), sample.week).lead
     assert sample.week.number == 46
     for language, subject in (
@@ -453,7 +453,7 @@ Kontakt: help@example.org
 """
 
 
-def test_the_text_reads_as_somebody_would_type_it(sample: Sample) -> None:
+def test_the_text_part_reads_as_typed_by_a_person(sample: Sample) -> None:
     assert sample.letter("quote", "en").text == ENGLISH
     assert sample.letter("quote", "sv").text == SWEDISH
     values = {"url": PRIVATE, "choice": "varje dag klockan 07:00", "days": "7"}
@@ -634,7 +634,7 @@ def test_an_address_is_one_and_whole(sample: Sample, address: str) -> None:
     "address",
     ["anna+list@example.net", "o'hara@example.net", '"anna b, c"@example.net', "åsa@ost.example"],
 )
-def test_an_unusual_address_stands_as_it_is(sample: Sample, address: str) -> None:
+def test_an_unusual_address_is_left_as_it_is(sample: Sample, address: str) -> None:
     data = MessageTemplate(sample.letter("daily", "en"), sample.sender).fill(
         replace(ANNA, address=address), NOON
     )
@@ -650,7 +650,7 @@ def test_an_unusual_address_stands_as_it_is(sample: Sample, address: str) -> Non
         ("åsa@öst.example", "åsa@xn--st-eka.example"),
     ],
 )
-def test_a_domain_stands_in_ascii(sample: Sample, address: str, written: str) -> None:
+def test_a_domain_is_written_in_ascii(sample: Sample, address: str, written: str) -> None:
     """A server without SMTPUTF8 refuses other headers; only what is before the @ needs it."""
     data = MessageTemplate(sample.letter("daily", "en"), sample.sender).fill(
         replace(ANNA, address=address), NOON
@@ -663,7 +663,7 @@ def test_a_domain_stands_in_ascii(sample: Sample, address: str, written: str) ->
         )
 
 
-def test_without_a_bounce_address_bounces_go_where_the_letter_came_from(sample: Sample) -> None:
+def test_without_a_bounce_address_bounces_go_to_the_sender(sample: Sample) -> None:
     assert sample.sender.envelope("abc") == "bounces+abc@example.org"
     plain = replace(sample.sender, bounce_address=None, reply_to=None, address="a&b@example.org")
     assert plain.envelope("abc") == "a&b@example.org"
@@ -726,9 +726,7 @@ def test_filling_in_costs_next_to_nothing(sample: Sample) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_letter_can_be_read_by_everybody_on_any_screen(
-    sample: Sample, browser: Browser, kind: str
-) -> None:
+def test_an_email_is_accessible_on_any_screen(sample: Sample, browser: Browser, kind: str) -> None:
     """The guidelines alone are asked for, as a letter is a page without landmarks."""
     asked: list[str] = []
     with browser.new_context() as context:

@@ -34,7 +34,7 @@ def title(harness: MailHarness, day: str, language: str) -> str:
     return view.showing.text(language).title
 
 
-def test_everybody_gets_the_days_letter_once_at_their_hour_in_their_language(
+def test_every_subscriber_gets_the_daily_digest_once_at_their_hour_in_their_language(
     harness: MailHarness,
 ) -> None:
     harness.subscribe("anna@example.org", language="sv")
@@ -59,7 +59,7 @@ def test_everybody_gets_the_days_letter_once_at_their_hour_in_their_language(
     assert {state for _, state, _ in harness.states()} == {"sent"}
 
 
-def test_the_hour_is_the_subscribers_not_the_houses(harness: MailHarness) -> None:
+def test_the_hour_is_in_the_subscribers_timezone_not_the_sites(harness: MailHarness) -> None:
     harness.subscribe("ada@example.org", timezone="America/New_York")
     assert harness.new_messages(MONDAY_7) == []
     (letter,) = harness.new_messages("2026-11-23T07:00:01-05:00")
@@ -89,7 +89,7 @@ def test_the_heading_is_the_date_where_the_reader_is(harness: MailHarness) -> No
     assert text.startswith("Tuesday 24 November 2026")
 
 
-def test_the_weekly_letter_has_the_weeks_editions_in_order(harness: MailHarness) -> None:
+def test_the_weekly_digest_has_the_weeks_editions_in_order(harness: MailHarness) -> None:
     harness.subscribe("vera@example.org", cadence="weekly", language="sv")
     for day in range(23, 30):
         assert harness.new_messages(f"2026-11-{day}T07:01+01:00") == [] or day == 23
@@ -105,7 +105,7 @@ def test_the_weekly_letter_has_the_weeks_editions_in_order(harness: MailHarness)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "Europe/Stockholm", "Pacific/Honolulu"])
-def test_the_week_comes_whole_and_every_monday_wherever_somebody_lives(
+def test_the_weekly_digest_is_complete_and_comes_every_monday_in_every_timezone(
     harness: MailHarness, zone: str
 ) -> None:
     """As the form, the letter that asks to confirm, and what was agreed to have said."""
@@ -121,7 +121,7 @@ def test_the_week_comes_whole_and_every_monday_wherever_somebody_lives(
             assert title(harness, (monday - timedelta(days=ago)).isoformat(), "en") in text
 
 
-def test_nobody_gets_a_letter_twice_who_changes_hour_or_language_at_noon(
+def test_a_change_of_hour_or_language_at_noon_sends_no_second_digest(
     harness: MailHarness,
 ) -> None:
     token = harness.subscribe("ida@example.org")
@@ -133,7 +133,7 @@ def test_nobody_gets_a_letter_twice_who_changes_hour_or_language_at_noon(
     assert letter["Content-Language"] == "sv"
 
 
-def test_who_changes_only_the_language_while_letters_are_handed_out_is_not_missed(
+def test_a_change_of_language_during_a_run_misses_no_digest(
     harness: MailHarness,
 ) -> None:
     token = harness.subscribe("eva@example.org")
@@ -151,7 +151,7 @@ def test_changing_to_an_earlier_hour_waits_for_the_next_day(harness: MailHarness
     assert len(harness.new_messages("2026-11-24T07:01+01:00")) == 1
 
 
-def test_a_late_letter_is_skipped_and_recorded(harness: MailHarness) -> None:
+def test_a_late_digest_is_skipped_and_recorded(harness: MailHarness) -> None:
     harness.subscribe("liv@example.org")
     assert harness.new_messages("2026-11-23T13:00:01+01:00") == []
     assert harness.states() == [(1, "skipped", "late")]
@@ -178,7 +178,7 @@ def test_a_pause_lasts_until_its_day(harness: MailHarness) -> None:
     assert len(harness.new_messages("2026-11-25T07:01+01:00")) == 1
 
 
-def test_who_leaves_gets_nothing_more_not_even_what_is_queued(harness: MailHarness) -> None:
+def test_an_unsubscribed_person_gets_nothing_not_even_queued_digests(harness: MailHarness) -> None:
     token = harness.subscribe("out@example.org")
     harness.at(MONDAY_7).start_due_runs()
     harness.unsubscribe(token)
@@ -196,7 +196,7 @@ def test_a_withdrawn_edition_without_another_in_its_place_is_not_sent(harness: M
     assert harness.states() == [(1, "skipped", "withdrawn")]
 
 
-def test_the_letter_carries_what_stands_at_the_moment_of_sending(harness: MailHarness) -> None:
+def test_the_digest_has_the_content_at_the_moment_of_sending(harness: MailHarness) -> None:
     harness.subscribe("pia@example.org")
     harness.at(MONDAY_7).start_due_runs()
     before = title(harness, "2026-11-23", "en")
@@ -206,7 +206,7 @@ def test_the_letter_carries_what_stands_at_the_moment_of_sending(harness: MailHa
     assert letter["Subject"] == title(harness, "2026-11-23", "en") != before
 
 
-def test_one_edition_is_one_letter_where_two_daylight_savings_disagree(
+def test_one_edition_is_one_digest_where_two_daylight_savings_disagree(
     harness: MailHarness,
 ) -> None:
     """18:00 in New York is midnight at home, but an hour before it while only one has moved."""
@@ -237,9 +237,7 @@ def test_claims_of_a_dead_sender_are_sent_with_the_same_message_id(harness: Mail
 @pytest.mark.parametrize(
     "ahead", ["2026-11-23T12:00+01:00", "2026-11-24T07:01+01:00", "2030-01-01"]
 )
-def test_a_clock_that_was_ahead_for_a_while_costs_nobody_a_letter(
-    harness: MailHarness, ahead: str
-) -> None:
+def test_a_clock_that_was_ahead_costs_no_digest(harness: MailHarness, ahead: str) -> None:
     """Letters to come were handed out, and skipped as there was nothing to send yet."""
     harness.subscribe("una@example.org")
     with harness.open() as (db, site):
@@ -270,7 +268,7 @@ def test_one_process_sends_at_a_time(harness: MailHarness) -> None:
         assert not another
 
 
-def test_two_at_once_begin_and_hand_out_each_letter_once(harness: MailHarness) -> None:
+def test_two_processes_claim_each_delivery_once(harness: MailHarness) -> None:
     for number in range(40):
         harness.subscribe(f"p{number}@example.org")
     harness.at(MONDAY_7)
@@ -337,7 +335,7 @@ def test_the_outbox_holds_what_would_have_been_sent(harness: MailHarness, tmp_pa
     assert path.read_bytes().count(b"\r\n") == path.read_bytes().count(b"\n")
 
 
-def test_content_version_stays_while_letters_are_sent(harness: MailHarness) -> None:
+def test_content_version_stays_while_digests_are_sent(harness: MailHarness) -> None:
     """A delivery must not flush the page cache."""
     harness.subscribe("x@example.org")
     harness.at(MONDAY_7).start_due_runs()

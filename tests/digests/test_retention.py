@@ -45,7 +45,7 @@ def job(made: MailHarness, **settings: Any) -> None:
         clean_up(config, made.clock(), lock, threading.Event())
 
 
-def test_after_a_year_nothing_is_left_of_a_letter_and_younger_ones_stay(old: MailHarness) -> None:
+def test_deliveries_are_deleted_after_a_year_and_newer_ones_stay(old: MailHarness) -> None:
     assert numbers(old)[::2] == (3, 9)
     job(old)
     assert [day for (day,) in old.rows("SELECT date FROM letters")] == ["2026-11-25"]
@@ -60,7 +60,7 @@ def test_the_setting_says_how_long(old: MailHarness) -> None:
     assert numbers(old) == (0, 0, 0)
 
 
-def test_what_is_forgotten_is_not_sent_again(old: MailHarness) -> None:
+def test_a_deleted_delivery_is_not_sent_again(old: MailHarness) -> None:
     job(old, keep_deliveries=timedelta(days=30))
     old.new_messages("2027-11-25T06:59:00+01:00")
     assert recipients(old.new_messages("2027-11-25T07:00:05+01:00")) == [
@@ -82,7 +82,7 @@ def test_it_goes_in_batches_and_ends_where_it_was_stopped(
     assert numbers(old) == (1, 1, 3)
 
 
-def test_nobody_waits_while_much_is_forgotten(
+def test_writers_do_not_wait_while_many_deliveries_are_deleted(
     old: MailHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two batches the database is free: a sign-up that would not wait gets it."""

@@ -46,14 +46,14 @@ def test_a_leap_day_is_a_day() -> None:
     assert [each.date.isoformat() for each in found] == ["2028-02-28", "2028-02-29", "2028-03-01"]
 
 
-def test_a_day_that_a_zone_never_had_has_no_letter() -> None:
+def test_a_date_that_a_timezone_skipped_has_no_digest() -> None:
     found = due("Pacific/Apia", 7, "2011-12-29T00:00Z", "2012-01-01T23:00Z")
     assert date(2011, 12, 30) not in [each.day for each in found]
     days = [(each.day.day, each.date.day) for each in found]
     assert days == [(29, 28), (31, 29), (31, 30), (1, 31), (2, 1)]  # and no date is lost by it
 
 
-def test_the_letter_far_away_is_that_of_the_date_at_home() -> None:
+def test_a_digest_far_away_is_that_of_the_date_at_the_site() -> None:
     (early,) = due("Pacific/Auckland", 7, "2026-11-25T12:00Z", "2026-11-26T00:00Z")
     assert (early.day, early.date) == (date(2026, 11, 26), date(2026, 11, 25))
     (late,) = due("Pacific/Honolulu", 20, "2026-11-25T12:00Z", "2026-11-26T12:00Z")
@@ -119,7 +119,7 @@ def test_an_hour_at_the_sites_midnight_keeps_its_date_all_year(
         ("Pacific/Honolulu", 20, "2026-12-01T06:00+00:00"),  # the site's Tuesday morning
     ],
 )
-def test_the_weekly_letter_comes_on_the_readers_own_monday(zone: str, hour: int, at: str) -> None:
+def test_the_weekly_digest_comes_on_the_readers_own_monday(zone: str, hour: int, at: str) -> None:
     (found,) = due(zone, hour, "2026-11-27T00:00Z", "2026-12-02T00:00Z", "weekly")
     assert (found.at, found.date) == (datetime.fromisoformat(at), date(2026, 11, 30))
 
@@ -214,7 +214,7 @@ def wishes(
         (wishes("Pacific/Apia"), "2011-12-29T18:00Z", None, "2011-12-31T07:00+14:00"),
     ],
 )
-def test_the_next_letter_is_named_in_the_subscribers_own_time(
+def test_the_next_digest_is_announced_in_the_subscribers_own_time(
     wanted: Preferences, now: str, paused_until: date | None, expected: str
 ) -> None:
     found = schedule.next_due(site(), wanted, datetime.fromisoformat(now), paused_until)
@@ -230,7 +230,7 @@ def test_the_next_letter_is_named_in_the_subscribers_own_time(
     workdays=st.booleans(),
     minutes=st.integers(0, 3 * 365 * 24 * 60),
 )
-def test_the_next_letter_that_is_named_is_one_that_becomes_due(
+def test_the_next_digest_that_is_announced_becomes_due(
     zone: str, hour: int, cadence: Cadence, workdays: bool, minutes: int
 ) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)

@@ -290,7 +290,7 @@ def test_a_translation_moves_the_editions_of_its_language(watched: Watched) -> N
     assert {watched.after["en"][day].language for day in dates} == {"en"}
 
 
-def test_a_translation_that_is_taken_back_moves_them_again(watched: Watched) -> None:
+def test_a_translation_that_is_revoked_moves_them_again(watched: Watched) -> None:
     found = newest_of(watched.made, lambda item: item["slug"] == "both")
     revise(watched.made, {"slug": "both", "texts": {"sv": {"state": "draft"}}})
     dates = shows("both")(watched.made)

@@ -236,7 +236,7 @@ def test_the_plan_is_what_is_published_later(installation: Installation, publish
     assert [item.why for item in plan].count("pin") == 3
 
 
-def test_the_plan_tells_the_past_as_it_was_and_goes_on_from_there(
+def test_the_plan_shows_the_past_from_the_ledger_and_continues_from_there(
     installation: Installation,
 ) -> None:
     installation.publish()
@@ -271,7 +271,7 @@ def test_a_pin_is_shown_on_its_date_and_not_again_in_the_cycle(installation: Ins
     assert "p7" not in after
 
 
-def test_the_last_pin_of_a_date_counts_and_can_be_taken_away(installation: Installation) -> None:
+def test_the_last_pin_of_a_date_counts_and_can_be_removed(installation: Installation) -> None:
     installation.publish()
     unpinned = planned(installation, 3)
     pin(installation, TODAY + DAY, "p1")
@@ -431,7 +431,7 @@ def test_a_replacement_has_an_id_of_its_own(installation: Installation) -> None:
         assert len(ids) == 15
 
 
-def test_the_editor_chooses_what_takes_its_place(installation: Installation) -> None:
+def test_the_editor_chooses_the_replacement(installation: Installation) -> None:
     installation.publish()
     yesterday = standing(installation, TODAY - DAY).principle
     assert withdraw(installation, slug=yesterday) == yesterday
@@ -439,7 +439,7 @@ def test_the_editor_chooses_what_takes_its_place(installation: Installation) -> 
 
 
 @pytest.mark.parametrize("choice", ["itself", "drafted", "nobody"])
-def test_what_cannot_be_shown_takes_no_place_and_nothing_is_withdrawn(
+def test_a_principle_that_cannot_be_shown_is_no_replacement_and_nothing_is_withdrawn(
     installation: Installation, choice: str
 ) -> None:
     installation.load(exchange(principle("drafted", status="draft")))

@@ -486,7 +486,7 @@ def test_a_malformed_file_is_refused_whole(
     assert contents(made) == before
 
 
-def test_every_problem_of_every_file_is_told_at_once(install: Install) -> None:
+def test_every_problem_of_every_file_is_reported_at_once(install: Install) -> None:
     with pytest.raises(ExchangeError) as refused:
         install().load(
             {"a.json": text(title="", state="x"), "b.toml": "?", "c.json": source(year="")}

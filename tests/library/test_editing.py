@@ -157,7 +157,7 @@ def test_two_principles_of_one_title_have_two_names(bench: Bench) -> None:
     assert names == ["hall-ogonen-oppna", "hall-ogonen-oppna-2"]
 
 
-def test_what_is_not_public_is_saved_at_once_and_an_unfinished_translation_is_kept(
+def test_unpublished_texts_are_saved_at_once_and_an_unfinished_translation_is_stored(
     bench: Bench,
 ) -> None:
     slug = bench.save("curator", new(), None).slug
@@ -216,7 +216,7 @@ def test_a_change_of_a_public_text_waits_and_the_site_stays(bench: Bench, role: 
     assert not bench.working().waiting
 
 
-def test_a_declined_change_is_kept_with_the_reason_and_can_be_sent_again(bench: Bench) -> None:
+def test_a_declined_change_is_stored_with_the_reason_and_can_be_resubmitted(bench: Bench) -> None:
     before = bench.stored()
     bench.write("curator", "sv", statement="Lyssna!")
     with pytest.raises(FormError) as refused:
@@ -280,7 +280,7 @@ def test_a_mark_is_for_the_step_that_it_was_given_for(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("is_minor", [True, False])
-def test_whoever_approves_decides_whether_it_is_a_typo(bench: Bench, is_minor: bool) -> None:
+def test_the_approver_decides_whether_a_change_is_minor(bench: Bench, is_minor: bool) -> None:
     bench.write("curator", "sv", statement="Lyssna längre.", minor=not is_minor)
     found = bench.working()
     assert found.pending_minor is not is_minor
@@ -298,7 +298,7 @@ def test_an_outdated_translation_can_be_found_right_as_it_is(bench: Bench) -> No
     assert bench.stored().texts["en"].state == "approved"
 
 
-def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: Bench) -> None:
+def test_a_translator_sees_the_changes_since_the_last_translation(bench: Bench) -> None:
     def then() -> str | None:
         found = diff.original_translated(bench.history(), "en")
         return found["statement"] if found else None
@@ -314,7 +314,7 @@ def test_a_translator_is_told_of_the_changes_since_somebody_last_looked(bench: B
     assert diff.original_translated(bench.history(), "fi") is None
 
 
-def test_differences_are_told_word_by_word() -> None:
+def test_differences_are_shown_word_by_word() -> None:
     found = diff.pieces("Den som lyssnar vet.", "Den som frågar vet.")
     assert [(piece.kind, piece.text) for piece in found] == [
         ("same", "Den som "),
@@ -436,7 +436,7 @@ def test_saving_nothing_new_is_no_step(bench: Bench) -> None:
     assert len(bench.history()) == 1
 
 
-def test_of_many_at_once_one_saves_and_the_others_hear_of_it(bench: Bench) -> None:
+def test_of_concurrent_saves_one_succeeds_and_the_others_conflict(bench: Bench) -> None:
     found, me = bench.working(), bench.desk.account("curator")
     heard: list[str] = []
 
@@ -503,7 +503,7 @@ def test_a_new_source_comes_with_the_principle_once(bench: Bench) -> None:
         assert len(library.sources(db)) == 3
 
 
-def test_everything_that_is_wrong_is_told_at_once_and_nothing_is_kept(bench: Bench) -> None:
+def test_every_error_is_reported_at_once_and_nothing_is_saved(bench: Bench) -> None:
     texts = {"sv": {"title": "", "statement": "x" * 100_000}, "en": {"title": "a\0b"}}
     entry = new(source="nothing", themes=["nothing"], locator="a\u202eb", texts=texts)
     source = {"title": "T", "language": "sv", "url": "javascript:alert(1)", "year": "soon"}
@@ -571,7 +571,7 @@ def test_a_form_names_one_step_only(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("role", ["translator", "curator"])
-def test_what_was_taken_off_the_site_stays_as_it_was_on_the_pages_of_its_days(
+def test_a_retired_principle_stays_unchanged_on_the_pages_of_its_editions(
     bench: Bench, role: str
 ) -> None:
     bench.installation.publish()

@@ -111,7 +111,7 @@ def test_each_change_is_one_revision_and_is_seen(installation: Installation) -> 
     assert version(installation) > seen
 
 
-def test_files_are_taken_in_any_order(install: Install) -> None:
+def test_files_are_imported_in_any_order(install: Install) -> None:
     """Principles may come before their themes and sources, in files of their own."""
     files = {f"{kind}.json": json.dumps({kind: ODD[kind]}) for kind in ODD}
     libraries = set()
@@ -140,7 +140,7 @@ def test_what_was_edited_at_the_desk_is_left_alone_and_reported(installation: In
     assert contents(installation) == before
 
 
-def test_what_was_edited_at_the_desk_is_replaced_only_when_told_to(
+def test_entries_edited_at_the_desk_are_replaced_only_with_overwrite(
     installation: Installation,
 ) -> None:
     revise(installation, locator="9", texts={"en": {"title": "From the desk"}})

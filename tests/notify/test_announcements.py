@@ -232,7 +232,7 @@ def test_what_a_hub_gets_is_a_form(small: Installation, world: WebhookServer) ->
     assert b"hub.mode=publish&" in request.body
 
 
-def test_a_new_edition_is_told_of_in_the_feeds_that_have_it(
+def test_a_new_edition_pings_the_feeds_that_have_it(
     small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
@@ -251,7 +251,7 @@ def test_a_new_edition_is_told_of_in_the_feeds_that_have_it(
     assert set(request.values()) == {1}
 
 
-def test_a_week_that_is_over_is_told_of(small: Installation, world: WebhookServer) -> None:
+def test_a_complete_week_pings_its_feeds(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -260,7 +260,9 @@ def test_a_week_that_is_over_is_told_of(small: Installation, world: WebhookServe
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-def test_a_withdrawal_is_told_of(small: Installation, world: WebhookServer, replaced: bool) -> None:
+def test_a_withdrawal_pings_its_feeds(
+    small: Installation, world: WebhookServer, replaced: bool
+) -> None:
     here = place(small, (world.hub,))
     here.tell()
     world.take()
@@ -271,7 +273,7 @@ def test_a_withdrawal_is_told_of(small: Installation, world: WebhookServer, repl
     assert set(request.values()) == {1}
 
 
-def test_a_correction_is_told_of_where_it_can_be_seen(
+def test_a_correction_pings_the_feeds_that_show_it(
     small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
@@ -294,7 +296,7 @@ def test_changes_between_two_looks_are_one(small: Installation, world: WebhookSe
     assert set(paths(world.take()).values()) == {1}
 
 
-def test_a_feed_that_changed_while_its_hub_was_told_is_told_of_again(
+def test_a_feed_that_changes_during_its_ping_is_pinged_again(
     small: Installation, world: WebhookServer
 ) -> None:
     here = place(small, (world.hub,))
@@ -341,7 +343,7 @@ def test_a_refused_ping_is_retried_with_growing_delays_for_a_day(
     assert (failed, 0 < told_of_monday < number) == ([(reason,)], True)
 
 
-def test_a_hub_that_was_away_is_told_what_is_new_by_then(
+def test_a_hub_that_was_down_is_pinged_about_the_newest_content(
     small: Installation, world: WebhookServer
 ) -> None:
     dead = f"http://127.0.0.1:{free_port()}/hub"
@@ -619,7 +621,7 @@ def test_a_chat_removed_from_the_settings_gets_no_posts(
     assert len(world.take()) == 1
 
 
-def test_telling_flushes_no_page(small: Installation, world: WebhookServer) -> None:
+def test_notifying_flushes_no_page(small: Installation, world: WebhookServer) -> None:
     here = place(small, (world.hub,), (world.hook("a"),))
     version = "SELECT value FROM meta WHERE key = 'content_version'"
     before = here.rows(version)
@@ -748,7 +750,7 @@ def load(**values: str) -> Config:
     return config.load({f"DEVIS_{name}": value for name, value in values.items()})
 
 
-def test_hubs_and_chats_are_taken(tmp_path: Path) -> None:
+def test_hubs_and_chats_are_parsed(tmp_path: Path) -> None:
     made = load(WEBSUB_HUBS=" https://a.example.org/,\nhttp://b.example.org:8080/hub?x=1  ")
     assert made.websub_hubs == ("https://a.example.org/", "http://b.example.org:8080/hub?x=1")
     made = load(WEBHOOKS="json://a/?x=sv=1  sv=slack://A/B/C\nen=json://b", LANGUAGES="en,sv")
@@ -791,13 +793,13 @@ def test_a_malformed_value_is_named_and_no_secret_shown(name: str, value: str) -
 
 
 @pytest.mark.parametrize(("name", "value"), [("WEBSUB_HUBS", HUB), ("WEBHOOKS", "json://a")])
-def test_a_rehearsal_tells_nobody(name: str, value: str) -> None:
+def test_a_rehearsal_notifies_nobody(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"DEVIS_NOW is for rehearsals, and DEVIS_{name}"):
         load(NOW="2027-03-01T06:00Z", **{name: value})
 
 
 @pytest.mark.parametrize("url", [f"nosuch://{SECRET}", f"slack://{SECRET}", f"mmost://{SECRET}"])
-def test_an_address_that_apprise_cannot_use_is_told_by_its_number(
+def test_a_webhook_that_apprise_cannot_use_is_reported_by_its_number(
     small: Installation, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -861,7 +863,7 @@ def given(world: WebhookServer) -> dict[str, Any]:
     return {"WEBSUB_HUBS": world.hub, "WEBHOOKS": f"sv={world.hook('sv')} {world.hook('en')}"}
 
 
-def test_the_command_sends_once_and_tells_what_became_of_it(
+def test_the_command_sends_once_and_reports_the_outcome(
     command: Command, world: WebhookServer
 ) -> None:
     command("init")
@@ -922,7 +924,7 @@ def test_killed_in_the_middle_of_a_post_it_is_not_posted_again(
 
 
 @pytest.mark.served
-def test_a_worker_tells_others_and_a_second_start_is_silent(
+def test_a_worker_notifies_hubs_and_chats_and_a_second_start_is_silent(
     command: Command, world: WebhookServer
 ) -> None:
     command("init")
@@ -963,7 +965,7 @@ def test_a_silent_chat_holds_no_edition_up(command: Command, world: WebhookServe
     assert SECRET not in output
 
 
-def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
+def test_an_error_of_a_notification_is_logged_and_the_next_tick_continues(
     small: Installation, world: WebhookServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from filelock import FileLock
@@ -978,7 +980,9 @@ def test_a_fault_in_telling_is_logged_and_the_next_tick_goes_on(
     assert len(world.take()) == 1
 
 
-def test_a_stand_by_tells_nobody(small: Installation, world: WebhookServer, tmp_path: Path) -> None:
+def test_a_stand_by_worker_notifies_nobody(
+    small: Installation, world: WebhookServer, tmp_path: Path
+) -> None:
     from filelock import FileLock
 
     here = place(small, hooks=(world.hook("a"),))

@@ -137,7 +137,7 @@ def test_the_json_feed_keeps_to_its_schema(devis: Installation) -> None:
         assert document["feed_url"] == f"{devis.config.base_url}{path}.json"
 
 
-def test_the_three_formats_of_a_feed_tell_the_same(devis: Installation) -> None:
+def test_the_three_formats_of_a_feed_agree(devis: Installation) -> None:
     client = devis.client()
     for path in every_feed(devis):
         items = json.loads(client.get(f"{path}.json").data)["items"]
@@ -255,7 +255,7 @@ def test_a_withdrawn_edition_leaves_every_feed(small: Installation) -> None:
     assert small.client().get("/sv/2026-11-20/").status_code == 410
 
 
-def test_an_empty_feed_is_whole_and_stands_still(install: Install) -> None:
+def test_an_empty_feed_is_valid_and_does_not_change(install: Install) -> None:
     made = install()
     for form in FORMATS:
         first = made.client().get(f"/en/feed.{form}")
@@ -281,7 +281,7 @@ def test_an_unknown_feed_is_not_found(devis: Installation, path: str) -> None:
 
 @pytest.mark.served
 @pytest.mark.parametrize("form", FORMATS)
-def test_a_feed_reader_takes_it_in_and_finds_nothing_new_the_second_time(
+def test_a_feed_reader_imports_it_and_finds_nothing_new_the_second_time(
     command: Command, tmp_path: Path, form: str
 ) -> None:
     """lemon24/reader, a program of its own, over HTTP from a real server."""

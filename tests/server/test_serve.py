@@ -198,7 +198,7 @@ def test_killing_the_supervisor_leaves_nothing_behind(start: Callable[..., Runni
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_killed_web_process_takes_its_workers_along_and_is_started_again(
+def test_a_killed_web_process_ends_with_its_workers_and_is_restarted(
     start: Callable[..., Running],
 ) -> None:
     running = start(WEB_WORKERS="2")
@@ -285,7 +285,7 @@ def test_a_second_worker_stands_by_and_takes_over(
 
 
 @pytest.mark.parametrize("name", ["serve", "web"])
-def test_a_taken_port_is_one_clear_line(command: Command, name: str) -> None:
+def test_a_port_in_use_is_a_one_line_error(command: Command, name: str) -> None:
     if name == "web":
         command("init")
     with socket.socket() as other:

@@ -114,7 +114,7 @@ SENT = ("sent", 250)
 
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock step"])
 @pytest.mark.parametrize("tls", ["none", "starttls", "implicit"])
-def test_letters_arrive_byte_for_byte(tls: str, pipelining: bool) -> None:
+def test_messages_arrive_byte_for_byte(tls: str, pipelining: bool) -> None:
     texts = [
         b".\r\n..\r\n.a\r\n\r\n.\r\nend\r\n",
         b"To: anna\r\n\r\n" + b"x" * 998 + b"\r\n.\r\n",
@@ -133,7 +133,7 @@ def test_letters_arrive_byte_for_byte(tls: str, pipelining: bool) -> None:
 
 
 @pytest.mark.parametrize("tls", ["none", "starttls"])
-def test_a_letter_larger_than_what_a_connection_holds_arrives(tls: str) -> None:
+def test_a_message_larger_than_the_socket_buffers_arrives(tls: str) -> None:
     long = b"To: anna\r\n\r\n" + (b"y" * 76 + b"\r\n") * 60_000
     with mail_server(tls) as there:
         ledger = Ledger().send(there.server, [letter(0, message=long), letter(1)])
@@ -237,7 +237,7 @@ def test_what_several_connections_say_at_once_is_recorded_at_once() -> None:
     assert max(map(len, ledger.batches)) in (2, 3, 4)
 
 
-def test_at_most_one_letter_for_each_connection_is_taken_without_being_recorded() -> None:
+def test_at_most_one_message_per_connection_is_accepted_without_being_recorded() -> None:
     class CrashError(Exception):
         pass
 
@@ -270,7 +270,7 @@ def test_connections_are_opened_as_they_are_needed(count: int, connections: int)
     assert there.log.count("QUIT") == connections
 
 
-def test_letters_are_asked_for_only_when_there_is_room_for_them() -> None:
+def test_messages_are_requested_only_when_they_can_be_sent() -> None:
     settled: list[int] = []
     ahead: list[int] = []
 
@@ -297,7 +297,7 @@ def test_a_rate_holds_over_all_connections() -> None:
     assert taken > 24 / 50 - BURST
 
 
-def test_a_stop_lets_letters_in_flight_finish_and_asks_for_no_others() -> None:
+def test_a_stop_finishes_messages_in_flight_and_requests_no_others() -> None:
     ledger = Ledger()
 
     def record(outcomes: Sequence[Outcome]) -> None:
@@ -380,7 +380,7 @@ def test_an_error_of_the_iterator_is_raised_when_messages_in_flight_have_their_o
         ("MAIL", "552 5.3.4 too large", "failed"),
     ],
 )
-def test_a_refused_letter_is_settled_and_the_others_arrive(
+def test_a_refused_message_is_settled_and_the_others_arrive(
     verb: str, reply: str, result: str, extensions: tuple[str, ...]
 ) -> None:
     mine: list[str] = []
@@ -419,7 +419,7 @@ def test_data_accepted_without_a_recipient_is_ended_by_a_lone_dot() -> None:
     assert ledger.outcomes == {0: ("bounced", 550), 1: SENT}
 
 
-def test_a_letter_longer_than_the_server_takes_is_not_sent() -> None:
+def test_a_message_above_the_servers_size_limit_is_not_sent() -> None:
     long = letter(1, message=b"To: anna\r\n\r\n" + b"x\r\n" * 4000)
     with scripted_server(there := AcceptingScript(extensions=(PIPELINING, "SIZE 10000"))) as server:
         ledger = Ledger().send(server.server, [letter(0), long, letter(2)])
@@ -561,7 +561,7 @@ def test_a_message_that_always_loses_the_connection_stops_no_other(verb: str, mi
     assert ledger.outcomes == {n: ("deferred", 421) if n == 2 else SENT for n in range(5)}
 
 
-def test_a_server_may_take_one_letter_a_connection() -> None:
+def test_a_server_may_accept_one_message_per_connection() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "421 4.7.0 enough for once" if verb == "MAIL" and len(there.mails) > number else None
 
@@ -780,7 +780,7 @@ def test_a_recipient_that_is_not_ascii_needs_smtputf8() -> None:
     assert there.mails[0].options == (f"SIZE={len(letter(0).message)}",)
 
 
-def test_without_smtputf8_such_a_letter_fails_and_the_others_arrive() -> None:
+def test_without_smtputf8_such_a_message_fails_and_the_others_arrive() -> None:
     mine = [letter(n, "åsa@example.org" if n == 1 else "") for n in range(3)]
     with mail_server() as there:
         ledger = Ledger().send(there.server, mine)
@@ -830,7 +830,7 @@ def test_replies_are_sanitised(reply: str, expected: str) -> None:
 # The outbox
 
 
-def test_the_outbox_has_one_file_for_each_letter_however_often_it_is_written(
+def test_the_outbox_has_one_file_per_message_however_often_it_is_written(
     tmp_path: Path,
 ) -> None:
     folder, ledger, stop = tmp_path / "outbox", Ledger(), threading.Event()
@@ -847,7 +847,7 @@ def test_the_outbox_has_one_file_for_each_letter_however_often_it_is_written(
     assert (folder / "l1.eml").read_bytes() == letter(1).message
 
 
-def test_the_outbox_stops_when_told(tmp_path: Path) -> None:
+def test_the_outbox_stops_on_request(tmp_path: Path) -> None:
     ledger, stop = Ledger(), threading.Event()
 
     def give() -> Iterator[Envelope]:

@@ -249,7 +249,7 @@ def test_a_key_that_comes_from_the_settings_is_in_the_backup(
         assert db.execute(KEY).fetchone() == ("a key that comes from the settings",)
 
 
-def test_the_key_file_of_an_earlier_version_is_taken_over_and_in_the_backup(
+def test_the_key_file_of_an_earlier_version_is_imported_and_in_the_backup(
     install: Install, tmp_path: Path
 ) -> None:
     made = install()

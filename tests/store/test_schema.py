@@ -196,7 +196,9 @@ def test_search_is_kind_to_accents_cases_beginnings_and_quotes(
     "words",
     ["cafeteria", "lilla OR nothing", "NOT lilla", "lilla NOT nothing", "title:kaffe", "NEAR(det)"],
 )
-def test_search_wants_every_word_and_takes_no_operators(searched: Installation, words: str) -> None:
+def test_search_requires_every_word_and_ignores_operators(
+    searched: Installation, words: str
+) -> None:
     assert hits(searched, words) == 0
 
 

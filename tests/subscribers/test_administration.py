@@ -115,7 +115,7 @@ def test_show_has_consent_deliveries_bounces_and_acts(
         assert part in shown
 
 
-def test_stopping_somebody_voids_their_links_and_says_why(
+def test_stopping_a_subscription_voids_its_links_and_records_why(
     client: SiteClient, run: Callable[..., str], command: Command
 ) -> None:
     client.make_subscriber("pending")

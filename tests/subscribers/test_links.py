@@ -76,7 +76,7 @@ def test_domains_that_look_alike_are_two_people(harness: MailHarness) -> None:
     assert people == [("anna@straße.example", "active"), ("anna@strasse.example", "pending")]
 
 
-def test_a_link_to_confirm_is_void_once_the_letters_go_elsewhere(harness: MailHarness) -> None:
+def test_a_confirmation_link_is_void_after_a_change_of_address(harness: MailHarness) -> None:
     ask(harness, "anna@example.org")
     token = link(harness, "confirm")
     confirm(harness, token)
@@ -121,7 +121,7 @@ def test_the_envelope_of_a_notice_says_nothing_of_its_link(devis: Installation) 
     confirm(harness, token)
 
 
-def test_the_envelope_of_a_letter_opens_nothing(devis: Installation) -> None:
+def test_the_envelope_token_of_a_digest_opens_nothing(devis: Installation) -> None:
     """It names its reader, for what comes back; every server on the way writes it down."""
     harness = mail_harness(devis, bounce_address="bounces@example.org")
     letter = harness.subscribe("anna@example.org")
@@ -145,9 +145,7 @@ def test_the_envelope_of_a_letter_opens_nothing(devis: Installation) -> None:
 
 
 @pytest.mark.parametrize("status", ["active", "left", "suspended"])
-def test_a_letter_to_an_earlier_address_is_good_for_leaving_only(
-    devis: Installation, status: str
-) -> None:
+def test_a_digest_to_an_earlier_address_only_unsubscribes(devis: Installation, status: str) -> None:
     """For whoever reads there now."""
     client = site_client(devis)
     anna = client.make_subscriber("known")

@@ -105,7 +105,7 @@ def test_a_subscriber_changes_and_pauses(client: SiteClient) -> None:
     assert client.subscriber(anna).paused_until is None
 
 
-def test_a_pause_that_is_over_does_not_stand_in_the_way(client: SiteClient) -> None:
+def test_a_pause_that_is_over_has_no_effect(client: SiteClient) -> None:
     anna = client.make_subscriber("known")
     own_page = client.link(anna, "letter") + "/"
     client.post(own_page, {**PREFERENCES, "paused_until": "2026-11-25"})
@@ -180,7 +180,7 @@ def test_an_unsubscribed_person_sees_that_and_may_resume(client: SiteClient, kin
     assert client.subscriber(anna).status == "active"
 
 
-def test_who_never_confirmed_cannot_start_from_a_letter(client: SiteClient) -> None:
+def test_an_unconfirmed_subscriber_cannot_resume_from_a_digest(client: SiteClient) -> None:
     anna = client.make_subscriber("pending")
     own_page = client.link(anna, "letter")
     assert "Start again" not in words(client.get(own_page + "/"))
@@ -188,7 +188,7 @@ def test_who_never_confirmed_cannot_start_from_a_letter(client: SiteClient) -> N
     assert client.subscriber(anna).status == "pending"
 
 
-def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(client: SiteClient) -> None:
+def test_a_returning_subscriber_may_confirm_from_an_old_digest_too(client: SiteClient) -> None:
     anna = client.make_subscriber("left")
     client.sign_up(anna)
     own_page = client.link(anna, "letter")
@@ -197,7 +197,7 @@ def test_who_had_left_and_asks_anew_may_confirm_from_a_letter_too(client: SiteCl
     assert client.subscriber(anna).status == "active"
 
 
-def test_a_subscriber_takes_everything_along_and_is_forgotten(client: SiteClient) -> None:
+def test_a_subscriber_exports_and_erases_everything(client: SiteClient) -> None:
     anna = client.make_subscriber("known")
     letter = client.link(anna, "letter")
     answer = client.post(letter + "/private")
@@ -310,7 +310,7 @@ def test_the_proof_is_what_the_pages_said(client: SiteClient) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
-def test_pages_behind_a_link_speak_the_language_of_the_letters(
+def test_pages_behind_a_link_are_in_the_language_of_the_digests(
     client: SiteClient, language: str
 ) -> None:
     anna = client.make_subscriber("known", language=language)
@@ -425,7 +425,7 @@ def comes_back_filled(client: SiteClient, answer: TestResponse) -> None:
     ],
     ids=lambda address: ascii(address)[:40],
 )
-def test_a_faulty_address_is_told_at_its_field(still: SiteClient, address: str) -> None:
+def test_an_invalid_address_is_an_error_at_its_field(still: SiteClient, address: str) -> None:
     before = dump(still)
     answer = still.sign_up(address, hour="9", cadence="weekly")
     assert answer.status_code == 422
@@ -461,7 +461,7 @@ def test_a_faulty_address_is_told_at_its_field(still: SiteClient, address: str) 
         ("日本@例え.jp", "日本@例え.jp"),
     ],
 )
-def test_every_sound_address_is_taken(client: SiteClient, typed: str, kept: str) -> None:
+def test_every_valid_address_is_accepted(client: SiteClient, typed: str, kept: str) -> None:
     assert client.sign_up(typed).status_code == 303
     assert client.harness.rows("SELECT address FROM subscribers") == [(kept,)]
 
@@ -480,7 +480,9 @@ def test_every_sound_address_is_taken(client: SiteClient, typed: str, kept: str)
     ],
     ids=lambda text: ascii(text)[:30],
 )
-def test_a_faulty_choice_is_told_at_its_field(still: SiteClient, name: str, value: str) -> None:
+def test_an_invalid_choice_is_an_error_at_its_field(
+    still: SiteClient, name: str, value: str
+) -> None:
     before = dump(still)
     for answer in (
         still.sign_up("anna@example.org", **{name: value}),
@@ -501,7 +503,7 @@ def fields_without(name: str) -> dict[str, str]:
     return {key: value for key, value in given.items() if key != name}
 
 
-def test_an_empty_form_tells_everything_at_once(client: SiteClient) -> None:
+def test_an_empty_form_shows_every_error_at_once(client: SiteClient) -> None:
     answer = client.post("/en/subscribe/", {"stamp": client.form_stamp()})
     summary = parsed(answer.data).find(".//*[@id='summary']")
     assert summary is not None
@@ -518,7 +520,7 @@ def test_an_empty_form_tells_everything_at_once(client: SiteClient) -> None:
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_a_faulty_pause_is_told_at_its_field(still: SiteClient, until: str) -> None:
+def test_an_invalid_pause_is_an_error_at_its_field(still: SiteClient, until: str) -> None:
     own_page = still.link("anna@example.org", "letter") + "/"
     before = dump(still)
     answer = still.post(own_page, {**PREFERENCES, "hour": "9", "paused_until": until})
@@ -535,7 +537,7 @@ def test_a_faulty_pause_is_told_at_its_field(still: SiteClient, until: str) -> N
 
 
 @pytest.mark.parametrize("address", ["", "anna", "b\x00o@example.org", "x" * 10_000])
-def test_a_faulty_new_address_is_told_at_its_field(still: SiteClient, address: str) -> None:
+def test_an_invalid_new_address_is_an_error_at_its_field(still: SiteClient, address: str) -> None:
     private = still.link("anna@example.org", "private")
     before = dump(still)
     answer = still.post(private + "/address", {"address": address} if address else {})
@@ -788,7 +790,7 @@ def test_a_link_that_does_not_work_says_what_to_do(client: SiteClient) -> None:
 # Headers, the cache, robots
 
 
-def test_nobody_keeps_these_pages_or_is_told_their_addresses(client: SiteClient) -> None:
+def test_these_pages_are_not_stored_and_send_no_referrer(client: SiteClient) -> None:
     paths = everywhere(client)
     answers = {path: client.get(path) for path in [*paths, "/subscription/x/", "/subscription/x"]}
     letter = client.link("known@example.org", "letter")

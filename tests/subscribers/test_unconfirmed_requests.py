@@ -52,7 +52,7 @@ def tidy(harness: MailHarness) -> None:
 
 
 @pytest.mark.parametrize("status", ["left", "suspended"])
-def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(
+def test_a_person_without_digests_stays_so_until_they_confirm(
     harness: MailHarness, status: str
 ) -> None:
     token = harness.subscribe(ANNA)
@@ -79,7 +79,7 @@ def test_who_gets_no_letters_stays_as_they_are_until_they_confirm(
     assert harness.rows("SELECT * FROM proposals") == []
 
 
-def test_what_is_not_confirmed_is_forgotten_and_the_person_stays(harness: MailHarness) -> None:
+def test_an_unconfirmed_request_is_deleted_and_the_subscriber_stays(harness: MailHarness) -> None:
     harness.unsubscribe(harness.subscribe(ANNA))
     ask(harness, **OTHERWISE)
     harness.now += timedelta(days=6)
@@ -91,7 +91,7 @@ def test_what_is_not_confirmed_is_forgotten_and_the_person_stays(harness: MailHa
     assert found(harness).status == "left"
 
 
-def test_who_starts_again_from_a_letter_gets_what_they_had(harness: MailHarness) -> None:
+def test_resuming_from_a_digest_restores_the_preferences(harness: MailHarness) -> None:
     token = harness.subscribe(ANNA)
     harness.unsubscribe(token)
     ask(harness, **OTHERWISE)
@@ -102,7 +102,7 @@ def test_who_starts_again_from_a_letter_gets_what_they_had(harness: MailHarness)
     assert harness.rows("SELECT * FROM proposals") == []
 
 
-def test_an_address_is_asked_to_confirm_three_times_and_then_forgotten(
+def test_an_address_is_asked_to_confirm_three_times_and_then_deleted(
     harness: MailHarness,
 ) -> None:
     """However often, and for however long, a stranger asks: nothing of it is kept, either."""
@@ -133,7 +133,7 @@ def test_the_last_link_to_confirm_works_for_as_long_as_it_says(harness: MailHarn
 
 
 @pytest.mark.parametrize("status", ["left", "suspended", "active"])
-def test_who_is_known_hears_of_strangers_three_times_in_a_month(
+def test_a_subscriber_is_notified_of_sign_ups_three_times_a_month(
     harness: MailHarness, status: str
 ) -> None:
     token = harness.subscribe(ANNA, cadence="weekly")
@@ -153,7 +153,7 @@ def test_who_is_known_hears_of_strangers_three_times_in_a_month(
     assert harness.rows("SELECT count(*) FROM consents") == [(before + agreed,)]
 
 
-def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(
+def test_a_new_address_is_asked_three_times_a_week_to_confirm_a_change(
     harness: MailHarness,
 ) -> None:
     harness.subscribe(ANNA, cadence="weekly")
@@ -170,7 +170,7 @@ def test_a_stranger_is_asked_three_times_in_a_week_to_take_somebodys_letters(
     assert sent == [0, 1, 2, 8]
 
 
-def test_leaving_anew_lets_somebody_ask_anew(harness: MailHarness) -> None:
+def test_unsubscribing_again_allows_a_new_request(harness: MailHarness) -> None:
     token = harness.subscribe(ANNA)
     for round in range(5):
         harness.now += timedelta(hours=1)
@@ -181,7 +181,9 @@ def test_leaving_anew_lets_somebody_ask_anew(harness: MailHarness) -> None:
     assert found(harness).status == "active"
 
 
-def test_who_was_pending_though_known_has_left_and_may_still_confirm(tmp_path: Path) -> None:
+def test_a_pending_subscriber_of_an_older_schema_has_left_and_may_still_confirm(
+    tmp_path: Path,
+) -> None:
     """As the schema before had it."""
     db = connect(tmp_path / "old.sqlite3", create=True)
     migrations.migrations.apply(db, stop_before="desk_and_announcements")

@@ -317,7 +317,7 @@ def test_the_description_is_valid_and_covers_every_address(devis: Installation) 
             assert parameter["name"] in api_query.EXPECTED
 
 
-def test_kept_answers_differ_by_what_is_asked_and_by_nothing_else(devis: Installation) -> None:
+def test_cached_responses_differ_by_their_query_and_by_nothing_else(devis: Installation) -> None:
     client = Client(wsgi(devis.config, clock.Clock(NOON, time.monotonic())), Response)
     first = client.get("/api/v1/principles?kind=principle&lang=sv")
     again = client.get("/api/v1/principles?lang=sv&kind=principle")
@@ -333,7 +333,7 @@ def test_kept_answers_differ_by_what_is_asked_and_by_nothing_else(devis: Install
 
 
 @pytest.mark.served
-def test_the_rate_is_shared_by_the_processes_and_never_counts_kept_answers(
+def test_the_rate_limit_is_shared_by_the_processes_and_never_counts_cached_responses(
     command: Command,
 ) -> None:
     port = str(free_port())

@@ -136,7 +136,7 @@ def test_however_long_the_text_the_card_cuts_nothing(
     assert not inked(image, 30, 515, 1200, 535)
 
 
-def test_lines_hold_every_letter_and_no_line_is_too_wide() -> None:
+def test_wrapped_lines_keep_every_character_and_none_is_too_wide() -> None:
     text = "Reach down " * 30 + "x" * 400
     lines = card.wrapped(text, "Regular", 30, 1000)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
@@ -153,7 +153,7 @@ def test_a_word_of_any_length_is_cut_in_linear_time() -> None:
     assert all(font.getlength(line + "ö") > 1000 for line in lines[:-1])
 
 
-def test_a_page_shows_its_card_to_whoever_links_to_it(devis: Installation) -> None:
+def test_a_page_has_its_card_as_link_preview(devis: Installation) -> None:
     client = devis.client()
     page = client.get("/sv/").text
     address = f"{devis.config.base_url}/sv/card/2026-11-22.png"
@@ -240,7 +240,7 @@ def test_on_the_last_day_of_a_long_month_no_edition_falls_between_feed_and_archi
 
 
 @pytest.mark.parametrize("form", ["atom", "rss", "json"])
-def test_an_archive_stands_still_and_says_what_it_is(years: Installation, form: str) -> None:
+def test_an_archive_never_changes_and_says_what_it_is(years: Installation, form: str) -> None:
     path = f"/sv/archive/2026/09/feed.{form}"
     first = years.client().get(path).data
     years.now += timedelta(days=40)

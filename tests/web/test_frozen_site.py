@@ -104,13 +104,13 @@ def test_every_link_leads_somewhere_and_the_files_are_what_the_server_says(
     assert "There is nothing here" in (folder / "404.html").read_text()
 
 
-def test_a_copy_without_a_server_does_not_offer_letters(folder: Path) -> None:
+def test_a_frozen_site_offers_no_sign_up(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.suffix in (".html", ".xml"):
             assert "/subscribe/" not in path.read_text(), path
 
 
-def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(
+def test_a_second_run_writes_only_changes_and_removes_old_files(
     folder: Path, devis: Installation, command: Command, tmp_path: Path
 ) -> None:
     folder = shutil.copytree(folder, tmp_path / "site")
@@ -126,7 +126,7 @@ def test_a_second_run_writes_only_what_changed_and_takes_away_what_has_gone(
     assert 0 < int(said.split()[0]) < 60
 
 
-def test_a_folder_of_somebody_else_is_left_alone(
+def test_a_folder_with_other_files_is_left_alone(
     devis: Installation, command: Command, tmp_path: Path
 ) -> None:
     precious = tmp_path / "home" / "thesis.txt"
@@ -153,7 +153,7 @@ def test_a_killed_run_leaves_no_half_file_and_the_next_one_ends_it(
     assert [path.name for path in (folder / ".devis").iterdir()] == ["files"]
 
 
-def test_every_view_that_is_kept_is_frozen(devis: Installation, tmp_path: Path) -> None:
+def test_every_cacheable_view_is_frozen(devis: Installation, tmp_path: Path) -> None:
     client = devis.client()
     app = client.application
     site = frozen_site.FrozenSite(

@@ -86,7 +86,7 @@ def test_the_operator_learns_what_devis_check_says(devis: Installation) -> None:
     assert checks["worker"]["advice"]
 
 
-def test_when_the_last_letter_was_sent(devis: Installation) -> None:
+def test_health_has_the_time_of_the_last_digest(devis: Installation) -> None:
     with devis.open() as db:
         wait_for_letters(db, devis.now)
         db.execute("UPDATE deliveries SET state = 'sent', next = NULL")
@@ -127,9 +127,7 @@ def test_a_language_that_shows_the_original_says_so(devis: Installation) -> None
 
 
 @pytest.mark.parametrize(("late", "status"), [(-30, 200), (1, 503)])
-def test_letters_that_wait_too_long_are_an_alarm(
-    devis: Installation, late: int, status: int
-) -> None:
+def test_overdue_digests_are_an_alarm(devis: Installation, late: int, status: int) -> None:
     with devis.open() as db:
         wait_for_letters(db, devis.now - email.PATIENCE - timedelta(seconds=late))
     answer = public(devis).client().get("/healthz?full")
@@ -188,7 +186,7 @@ def test_without_a_token_they_are_for_this_machine(
 # The numbers
 
 
-def test_the_ledgers_are_told(devis: Installation) -> None:
+def test_metrics_count_deliveries_and_bounces(devis: Installation) -> None:
     with devis.open() as db:
         wait_for_letters(db, devis.now)
         db.execute(

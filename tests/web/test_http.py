@@ -579,7 +579,7 @@ def test_a_withdrawn_edition_is_gone_at_once(site: Visited) -> None:
     assert b"/2026-11-22/" not in site.get("/en/feed.rss").data
 
 
-def test_a_pin_changes_nothing_that_is_kept(site: Visited) -> None:
+def test_a_pin_invalidates_no_cached_response(site: Visited) -> None:
     slug = todays_slug(site.installation)
     site.get("/en/")
     assert site.rendered == 1

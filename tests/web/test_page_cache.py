@@ -64,7 +64,7 @@ def test_nothing_may_be_reused_past_the_end_of_the_day(left: int, current: bool)
         ("zstd", "identity"),
     ],
 )
-def test_the_coding_is_the_best_that_is_taken(accepted: str, chosen: str) -> None:
+def test_the_coding_is_the_best_accepted_one(accepted: str, chosen: str) -> None:
     assert coding(accepted) == chosen
 
 

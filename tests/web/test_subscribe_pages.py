@@ -156,7 +156,7 @@ def test_a_page_that_says_it_is_done_is_sound(
         ("private", "address", "anna@"),
     ],
 )
-def test_an_error_is_told_where_it_is_and_takes_the_focus(
+def test_an_error_is_shown_at_its_field_and_takes_the_focus(
     served: ServedSite,
     visit: Callable[..., Visit],
     where: str,
@@ -193,7 +193,7 @@ def press_until(page: Page, selector: str) -> None:
     raise AssertionError(f"the Tab key never came to {selector}")
 
 
-def test_somebody_signs_up_and_confirms_by_keyboard_and_without_scripts(
+def test_a_visitor_signs_up_and_confirms_by_keyboard_and_without_scripts(
     served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
     page = visit(f"{served.address}/en/", java_script_enabled=False).page
@@ -231,7 +231,7 @@ def test_somebody_signs_up_and_confirms_by_keyboard_and_without_scripts(
     assert served.client.subscriber("karin@example.org").status == "left"
 
 
-def test_days_are_asked_for_only_where_letters_come_daily(
+def test_days_are_offered_for_daily_digests_only(
     served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
     page = visit(f"{served.address}/en/subscribe/", java_script_enabled=False).page
@@ -270,7 +270,7 @@ def test_without_scripts_the_timezone_is_the_sites(
     assert page.locator("#timezone").input_value() == "Europe/Stockholm"
 
 
-def test_who_changes_their_wishes_is_told_that_they_are_saved(
+def test_saved_preferences_are_acknowledged(
     served: ServedSite, visit: Callable[..., Visit]
 ) -> None:
     page = visit(served.link("paused", "en", "letter", "/")).page

@@ -388,7 +388,7 @@ def test_the_iframe_needs_no_script_and_no_origin(live: str, host: Host, visit: 
     assert [text for text in visit.complaints if "sandbox" not in text] == []
 
 
-def test_the_iframe_tells_its_height_and_takes_the_hosts_colours(
+def test_the_iframe_posts_its_height_and_takes_the_hosts_colours(
     live: str, host: Host, visit: Visit
 ) -> None:
     sandbox = "allow-scripts"
@@ -408,7 +408,7 @@ def test_the_iframe_tells_its_height_and_takes_the_hosts_colours(
     assert inner.locator("blockquote").is_visible()
 
 
-def test_an_iframe_that_was_there_before_the_script_tells_its_height(
+def test_an_iframe_older_than_the_script_posts_its_height(
     live: str, host: Host, visit: Visit
 ) -> None:
     frame = f'<iframe src="{live}/sv/widget/" title="D" height="900" sandbox="allow-scripts">'
@@ -562,7 +562,7 @@ def test_every_example_of_the_api_runs(live: str, host: Host, visit: Visit, lang
         ("https://a.example:443, https://b.example/", "https://b.example", True),
     ],
 )
-def test_who_may_frame(allowed: str, origin: str, good: bool) -> None:
+def test_frame_ancestors_are_matched(allowed: str, origin: str, good: bool) -> None:
     assert framable(load({"DEVIS_EMBED_ORIGINS": allowed}).embed_origins, origin) is good
 
 

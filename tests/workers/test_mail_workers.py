@@ -206,7 +206,7 @@ def test_a_batch_that_no_worker_acquired_in_time_expires(
     assert not reports.acquire(values["id"], "later still")
 
 
-def test_no_letter_of_a_batch_is_begun_too_late(
+def test_no_digest_of_a_batch_is_sent_too_late(
     harness: MailHarness, empty_redis: RedisServer
 ) -> None:
     hand_over(harness, later(SEVEN, hours=5, minutes=59))
@@ -242,7 +242,7 @@ def test_unsubscribing_or_erasure_revokes_the_published_batch(harness: MailHarne
     assert states(harness) == {("sent", None): 6, ("skipped", "left"): 3}
 
 
-def test_a_letter_that_was_replaced_reaches_those_who_had_not_got_it(harness: MailHarness) -> None:
+def test_a_replaced_edition_reaches_the_remaining_subscribers(harness: MailHarness) -> None:
     hand_over(harness)
     with harness.open() as (db, site):
         day = site.today(harness.now)
@@ -393,7 +393,7 @@ def test_two_workers_share_and_no_log_names_anybody(
     assert not (tmp_path / "worker0" / "instance").exists()
 
 
-def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_back(
+def test_a_stopped_worker_finishes_its_message_and_returns_the_rest(
     tmp_path: Path, empty_redis: RedisServer
 ) -> None:
     environ = mail.create_installation(tmp_path, 400) | {"DEVIS_BROKER_URL": empty_redis.url}
@@ -411,7 +411,7 @@ def test_a_worker_that_is_asked_to_end_finishes_its_letter_and_hands_the_rest_ba
     assert (found.missed, found.doubled, found.unsettled) == (0, 0, 0)
 
 
-def test_brain_and_worker_outlast_a_broker_that_goes_and_comes_back(tmp_path: Path) -> None:
+def test_producer_and_worker_survive_a_restart_of_the_broker(tmp_path: Path) -> None:
     with redis_server() as store, mail.sink(tmp_path / "taken") as port:
         environ = mail.create_installation(tmp_path, 2000) | {"DEVIS_BROKER_URL": store.url}
         given = settings(store, port, MAIL_RATE="400")
@@ -458,7 +458,7 @@ def checked(command: Command, url: str) -> dict[str, str]:
     return found["broker"]
 
 
-def test_a_check_tells_of_the_broker_and_counts_the_workers(
+def test_a_check_reports_the_broker_and_counts_the_workers(
     command: Command, empty_redis: RedisServer, tmp_path: Path
 ) -> None:
     command("init")
@@ -474,7 +474,9 @@ def test_a_check_tells_of_the_broker_and_counts_the_workers(
     assert "Emails stay queued." in away["message"]
 
 
-def test_a_check_tells_of_a_broker_without_a_store_and_of_all_else(command: Command) -> None:
+def test_a_check_reports_a_broker_without_a_redis_for_outcomes_and_other_mistakes(
+    command: Command,
+) -> None:
     said = command("check", code=1, BROKER_URL="amqp://u:hush@h").stdout
     assert "bad   settings: RabbitMQ also needs DEVIS_REPORTS_URL" in said
     assert "good  broker: There is none" in said

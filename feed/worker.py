@@ -21,6 +21,8 @@ from feed.accounts import authentication
 from feed.checks.worker_lock import LOCK_NAME
 from feed.clock import Clock
 from feed.config import Config
+from feed.config.imap import ImapFolder
+from feed.digests.bounce_folder import BounceFolder
 from feed.editions import upcoming
 from feed.errors import DevisError, MailError, StoreError
 from feed.library import uploads
@@ -38,6 +40,7 @@ CLEAN_UP_SECONDS = 3600
 CLEAN_UP_PAUSE = 0.05  # seconds between two batches of deletions, for other writers
 BACKUP_PAUSE = 900  # seconds before a failed backup is retried
 REPEAT_SECONDS = 60  # before a job logs the same error again
+BOUNCE_PAUSE = 180  # seconds between two looks at the folder of bounces
 MAIL_PAUSE = 60  # seconds before a mail server that refuses is retried
 
 
@@ -50,7 +53,11 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
         migrations.check(db)
     lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
-    paused_jobs = [job(config, clock, lock, stop) for job in (EmailJob, BackupJob, AnnounceJob)]
+    paused_jobs: list[Job] = [
+        job(config, clock, lock, stop) for job in (EmailJob, BackupJob, AnnounceJob)
+    ]
+    if config.bounce_imap is not None:
+        paused_jobs.append(BounceJob(config, clock, lock, stop, config.bounce_imap))
     tick(config, clock, lock)
     jobs = (
         (tick, TICK_SECONDS, (config, clock, lock)),
@@ -194,6 +201,31 @@ class AnnounceJob(Job):
             numbers = self._announcer.send(db, site, self.clock, self.stop)
         if numbers:
             log.info("announced: %s", _summary(numbers))
+
+
+class BounceJob(Job):
+    """Reads the folder of bounces every few minutes; after an error, too."""
+
+    name, pause, pausing_errors = "bounces", BOUNCE_PAUSE, (DevisError,)
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        lock: FileLock,
+        stop: threading.Event,
+        folder: ImapFolder,
+    ) -> None:
+        super().__init__(config, clock, lock, stop)
+        self._folder = BounceFolder(config, folder)
+
+    def run(self) -> None:
+        with opened(self.config.database) as db:
+            site = editions.settle(db, self.config, self.clock())
+            handled = self._folder.read(db, site, self.clock, self.stop.is_set)
+        if handled:
+            log.info("bounces: %s handled", handled)
+        self._paused_until = time.monotonic() + self.pause
 
 
 def _summary(numbers: Mapping[str, int]) -> str:

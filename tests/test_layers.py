@@ -38,6 +38,7 @@ HOMES: dict[str, set[str]] = {
     "css_inline": {"publish"},
     "jinja2": {"publish"},
     "smtplib": {"smtp"},
+    "imap_tools": {"digests"},
     "idna": {"smtp", "model"},
     "apprise": {"notify"},
     "prometheus_client": {"web"},

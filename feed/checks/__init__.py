@@ -11,7 +11,7 @@ from functools import partial
 
 from feed import config as settings
 from feed import editions
-from feed.checks import content, email, machine, mail_dns
+from feed.checks import bounces, content, email, machine, mail_dns
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 from feed.errors import DevisError
@@ -47,9 +47,10 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "DKIM": mail_dns.dkim,
     "DMARC": mail_dns.dmarc,
     "broker": email.broker,
+    "bounce folder": bounces.bounce_folder,
 }
 # Checks that ask other servers.
-SLOW = frozenset({"mail server", "SPF", "DKIM", "DMARC", "broker"})
+SLOW = frozenset({"mail server", "SPF", "DKIM", "DMARC", "broker", "bounce folder"})
 CONTENT: dict[str, content.Check] = {
     "secret key": content.secret_key,
     "ids": content.feed_ids,

@@ -9,7 +9,7 @@ Not pydantic-settings: importing it takes 0.8 s of processor time, this whole pa
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from feed.config import extras, identity, logs
 from feed.config.brokers import Broker
+from feed.config.imap import ImapFolder
 from feed.config.parsing import Network, Webhook
 from feed.config.settings import PREFIX, SETTINGS
 from feed.errors import SettingError
@@ -56,6 +57,8 @@ class Config:
     reply_to: str | None
     bounce_address: str | None
     dkim_selector: str | None
+    bounce_imap: ImapFolder | None  # a folder of bounces that the worker reads
+    bounce_imap_password: str = field(repr=False)
     postal: str | None
     digest_hour: int
     mail_domains: tuple[str, ...]
@@ -175,6 +178,8 @@ def _check_combinations(
     reports: Broker | None,
     websub_hubs: tuple[str, ...],
     webhooks: tuple[Webhook, ...],
+    bounce_imap: ImapFolder | None,
+    bounce_imap_password: str,
     **others: object,
 ) -> None:
     """Raise SettingError for settings that exclude or require each other, or need an extra."""
@@ -192,6 +197,17 @@ def _check_combinations(
         raise SettingError(
             "DEVIS_NOW is for rehearsals, but %(setting)s notifies others: unset one of them.",
             setting=PREFIX + ("WEBSUB_HUBS" if websub_hubs else "WEBHOOKS"),
+        )
+    if rehearsal and bounce_imap:
+        raise SettingError(
+            "DEVIS_NOW is for rehearsals, but %(setting)s reads real messages: unset one of them.",
+            setting=f"{PREFIX}BOUNCE_IMAP",
+        )
+    if bounce_imap and not bounce_imap_password:
+        raise SettingError(
+            "DEVIS_BOUNCE_IMAP also needs the password of its user: DEVIS_BOUNCE_IMAP_PASSWORD,"
+            " or DEVIS_BOUNCE_IMAP_PASSWORD_FILE.",
+            setting=f"{PREFIX}BOUNCE_IMAP",
         )
     if broker and not broker.keeps_reports and reports is None:
         raise SettingError(

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from feed.config import brokers, identity, parsing
+from feed.config import brokers, identity, imap, parsing
 from feed.config.parsing import integer, optional
 from feed.errors import SettingError
 
@@ -91,6 +91,8 @@ SETTINGS = (
     Setting("REPLY_TO", "reply_to", "", optional(parsing.address)),
     Setting("BOUNCE_ADDRESS", "bounce_address", "", optional(parsing.bounce_address)),
     Setting("DKIM_SELECTOR", "dkim_selector", "", optional(parsing.dkim_selector)),
+    Setting("BOUNCE_IMAP", "bounce_imap", "", imap.imap_folder),
+    Setting("BOUNCE_IMAP_PASSWORD", "bounce_imap_password", "", str, is_secret=True),
     Setting("POSTAL", "postal", "", parsing.single_line),
     Setting("DIGEST_HOUR", "digest_hour", "7", integer(0, 23)),
     Setting("MAIL_DOMAINS", "mail_domains", "", parsing.domains),

@@ -156,6 +156,13 @@ BAD = [
     ("CONTACT", "chief"),
     ("CONTACT", "ftp://example.org"),
     ("CONTACT", "a b@example.org"),
+    ("BOUNCE_IMAP", "imaps://host/INBOX"),
+    ("BOUNCE_IMAP", "imaps://user@"),
+    ("BOUNCE_IMAP", "imaps://user:secret@host/INBOX"),
+    ("BOUNCE_IMAP", "imaps://user@host:0/INBOX"),
+    ("BOUNCE_IMAP", "imaps://user@host/INBOX?tls=off"),
+    ("BOUNCE_IMAP", "imaps://user@host/INBOX?ca=/nowhere.pem"),
+    ("BOUNCE_IMAP", "pop3://user@host"),
     ("NOW", "tomorrow"),
     ("NOW", "2027-03-01"),
     ("NOW", "2027-03-01T06:00:00"),
@@ -170,6 +177,33 @@ def test_a_malformed_value_is_refused_by_the_name_of_its_setting(name: str, valu
         load(**{name: value})
     assert str(refused.value).startswith(f"DEVIS_{name} is “")
     assert ": expected " in str(refused.value)
+
+
+def test_a_folder_of_bounces_is_a_server_a_user_and_a_name(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("hunter-2\n")
+    url = "imaps://bounces%40example.org@mail.example.org/INBOX/Devis%20bounces"
+    config = load(BOUNCE_IMAP=url, BOUNCE_IMAP_PASSWORD_FILE=str(password))
+    found = config.bounce_imap
+    assert found is not None
+    assert (found.user, found.name) == ("bounces@example.org", "INBOX/Devis bounces")
+    assert (found.host, found.port, found.tls) == ("mail.example.org", 993, "implicit")
+    assert config.bounce_imap_password == "hunter-2"
+    assert "hunter-2" not in repr(config)
+    found = load(BOUNCE_IMAP="imap://b@host", BOUNCE_IMAP_PASSWORD="x").bounce_imap
+    assert found is not None
+    assert (found.name, found.port, found.tls) == ("INBOX", 143, "starttls")
+
+
+def test_a_folder_of_bounces_needs_a_password_and_is_not_for_rehearsals() -> None:
+    with pytest.raises(SettingError, match="DEVIS_BOUNCE_IMAP_PASSWORD"):
+        load(BOUNCE_IMAP="imaps://user@host/INBOX")
+    with pytest.raises(SettingError, match="DEVIS_NOW is for rehearsals"):
+        load(
+            BOUNCE_IMAP="imaps://user@host",
+            BOUNCE_IMAP_PASSWORD="x",
+            NOW="2027-03-01T06:00:00Z",
+        )
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "SMTP_URL"])

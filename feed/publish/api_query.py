@@ -33,7 +33,6 @@ EXPECTED: Mapping[str, str] = {
     "min_length": gettext_noop("a whole number of characters"),
     "max_length": gettext_noop("a whole number of characters"),
 }
-_UNKNOWN = gettext_noop("only parameters that this address knows")
 _TWICE = gettext_noop("each parameter once")
 
 AnyQuery = TypeVar("AnyQuery", bound="LanguagesQuery")
@@ -88,18 +87,21 @@ class PrinciplesQuery(LanguagesQuery):
 
 
 def read(model: type[AnyQuery], given: Sequence[tuple[str, str]]) -> AnyQuery:
-    """Validate the pairs of a query string. Raises ParameterError for the first invalid one."""
-    names = [name for name, _ in given]
+    """Validate the known pairs of a query string, and ignore the others.
+
+    Raises ParameterError for the first invalid one.
+    """
+    known: dict[str, str] = {}
     for name, value in given:
-        if name not in parameters(model):
-            raise ParameterError(name, value, _UNKNOWN)
-        if names.count(name) > 1:
+        if name in known:
             raise ParameterError(name, value, _TWICE)
+        if name in parameters(model):
+            known[name] = value
     try:
-        return model.model_validate(dict(given))
+        return model.model_validate(known)
     except ValidationError as error:
         name = str(error.errors()[0]["loc"][0])
-        raise ParameterError(name, dict(given)[name], EXPECTED[name]) from None
+        raise ParameterError(name, known[name], EXPECTED[name]) from None
 
 
 def day(text: str) -> date:

@@ -1,5 +1,6 @@
 """RSS 2.0 and Atom 1.0 (RFC 4287), written by feedgen."""
 
+from html import escape
 from typing import Any
 
 from feedgen.ext.base import BaseExtension
@@ -25,17 +26,18 @@ class _HistoryExtension(BaseExtension):  # type: ignore[misc]
         return {"fh": HISTORY} if self.is_archive else {}
 
     def extend_atom(self, feed: Any) -> Any:
-        return self._extend(feed)
+        # feedgen writes Atom's namespace as an attribute, and its elements without a namespace.
+        return self._extend(feed, "link")
 
     def extend_rss(self, feed: Any) -> Any:
-        self._extend(feed[0])
+        self._extend(feed[0], f"{{{ATOM}}}link")
         return feed
 
-    def _extend(self, parent: Any) -> Any:
+    def _extend(self, parent: Any, tag: str) -> Any:
         if self.is_archive:
             parent.insert(0, Element(f"{{{HISTORY}}}archive"))
         for link in self.links:
-            SubElement(parent, f"{{{ATOM}}}link", link)
+            SubElement(parent, tag, link)
         return parent
 
 
@@ -67,8 +69,8 @@ def _generator(channel: Channel, extension: str, media_type: str) -> FeedGenerat
     generator.history.links += [{"rel": "hub", "href": hub} for hub in channel.hubs]
     generator.id(channel.id)
     generator.title(channel.title)
-    generator.subtitle(channel.description)
-    generator.description(channel.description)
+    as_html = _description if extension == "rss" else str
+    generator.subtitle(as_html(channel.description))  # of RSS the description
     generator.language(channel.language)
     generator.author(name=channel.author)
     generator.updated(channel.updated)
@@ -88,7 +90,7 @@ def _generator(channel: Channel, extension: str, media_type: str) -> FeedGenerat
             entry.dc.dc_creator(item.author)
         entry.published(item.published)
         entry.updated(item.updated)
-        entry.summary(item.summary)
+        entry.summary(as_html(item.summary))
         entry.content(item.html, type="html")
         if item.source_title:
             entry.dc.dc_source(item.source_title)
@@ -96,3 +98,8 @@ def _generator(channel: Channel, extension: str, media_type: str) -> FeedGenerat
         for term, label in item.categories:
             entry.category(term=term, label=label)
     return generator
+
+
+def _description(text: str) -> str:
+    """Plain text as the HTML that readers take an RSS description for."""
+    return escape(text, quote=False)

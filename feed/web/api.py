@@ -13,7 +13,7 @@ from feed.publish.api_locale import RequestLocale, request_locale
 from feed.store import library
 from feed.store.library import Query
 from feed.web.context import db, here, now, site
-from feed.web.middleware.headers import allow_any_origin, cacheable, cacheable_with_query
+from feed.web.middleware.headers import cacheable, cacheable_by
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 pages = Blueprint("api_pages", __name__)
@@ -32,7 +32,7 @@ class Paging(TypedDict):
 
 
 @blueprint.get("/today")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def today() -> Response:
     """Today's edition, else the newest."""
     query = _query(api_query.LanguagesQuery)
@@ -43,7 +43,7 @@ def today() -> Response:
 
 
 @blueprint.get("/editions")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.EditionsQuery))
 def list_editions() -> Response:
     """The editions between two dates, newest first, 30 on a page."""
     query = _query(api_query.EditionsQuery)
@@ -55,7 +55,7 @@ def list_editions() -> Response:
 
 
 @blueprint.get("/editions/<day>")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def edition(day: str) -> Response:
     """The edition of a date."""
     query, wanted = _query(api_query.LanguagesQuery), api_query.day(day)
@@ -65,7 +65,7 @@ def edition(day: str) -> Response:
 
 
 @blueprint.get("/principles")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.PrinciplesQuery))
 def list_principles() -> Response:
     """The published principles that match the query, 30 on a page."""
     query = _query(api_query.PrinciplesQuery)
@@ -76,7 +76,7 @@ def list_principles() -> Response:
 
 
 @blueprint.get("/principles/<slug>")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def principle(slug: str) -> Response:
     """One principle, with the dates on which it was shown."""
     query = _query(api_query.LanguagesQuery)
@@ -85,7 +85,7 @@ def principle(slug: str) -> Response:
 
 
 @blueprint.get("/themes")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def themes() -> Response:
     """Every theme."""
     query = _locale(_query(api_query.LanguagesQuery))
@@ -95,7 +95,7 @@ def themes() -> Response:
 
 
 @blueprint.get("/sources")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def sources() -> Response:
     """Every source."""
     query = _locale(_query(api_query.LanguagesQuery))
@@ -104,7 +104,7 @@ def sources() -> Response:
 
 
 @blueprint.get("/languages")
-@cacheable_with_query
+@cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def languages() -> Response:
     """The site's languages, and whether today's principle is available in each."""
     _query(api_query.LanguagesQuery)
@@ -119,15 +119,6 @@ def description() -> Response:
     """The OpenAPI document."""
     text = json.dumps(openapi.document(site()), ensure_ascii=False, indent=1)
     return Response(text + "\n", content_type="application/json")
-
-
-@blueprint.after_request
-def add_cors_headers(response: Response) -> Response:
-    """Allow any origin, and answer CORS preflight requests."""
-    if request.method == "OPTIONS":
-        response.headers["Access-Control-Allow-Methods"] = "GET, HEAD"
-        response.headers["Access-Control-Max-Age"] = "86400"
-    return allow_any_origin(response)
 
 
 @pages.get("/<language:language>/api/")

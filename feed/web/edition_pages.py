@@ -10,7 +10,7 @@ from feed.errors import NotFoundError, gettext_noop
 from feed.publish import plain_text
 from feed.store import ledger
 from feed.web.context import db, language, now, site
-from feed.web.middleware.headers import allow_any_origin, cacheable
+from feed.web.middleware.headers import cacheable
 
 blueprint = Blueprint("pages", __name__)
 
@@ -60,7 +60,7 @@ def text() -> Response:
     if view is None:
         raise NotFoundError(gettext_noop("The page does not exist, or not yet."))
     body = plain_text.render(site(), language(), view.showing)
-    return allow_any_origin(Response(body, content_type="text/plain; charset=utf-8"))
+    return Response(body, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.get("/<language:language>/calendar.ics")
@@ -71,7 +71,7 @@ def calendar() -> Response:
 
     recent = ledger.recent(db(), site().today(now()), CALENDAR_LENGTH)
     body = publisher.render(site(), language(), ledger.showings(db(), recent))
-    return allow_any_origin(Response(body, content_type="text/calendar; charset=utf-8"))
+    return Response(body, content_type="text/calendar; charset=utf-8")
 
 
 @blueprint.get("/<language:language>/card/<date:day>.png")
@@ -82,4 +82,4 @@ def card(day: date) -> Response:
 
     view = editions.on(db(), site(), day, now())
     body = publisher.render(site(), language(), view.showing)
-    return allow_any_origin(Response(body, content_type="image/png"))
+    return Response(body, content_type="image/png")

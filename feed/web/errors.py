@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from feed.errors import (
@@ -18,10 +18,10 @@ from feed.errors import (
     WithdrawnError,
     gettext_noop,
 )
+from feed.i18n import match
 from feed.publish.api_models import ProblemModel
 from feed.store.connection import DriverError
 from feed.web.context import Context, here, language, translate
-from feed.web.middleware.headers import allow_any_origin
 from feed.web.middleware.redact import DESK, redacted
 
 API = "/api/"
@@ -102,6 +102,8 @@ def init(app: Flask, context: Context) -> None:
     @app.errorhandler(HTTPException)
     def handle_http(error: HTTPException) -> Response:
         is_unknown = request.endpoint is None and not request.path.startswith(API)
+        if error.code == 404 and is_unknown and (address := _in_site_language()):
+            return redirect(address, 308)  # type: ignore[return-value]
         page = not_found_pages.get(language()) if is_unknown else None
         if error.code == 404 and page is not None:
             return _response(page, 404)
@@ -117,6 +119,13 @@ def init(app: Flask, context: Context) -> None:
     def handle_unexpected(error: Exception) -> Response:
         log.exception("%s %s failed", request.method, redacted(request.path))
         return _page(InternalServerError.code)
+
+
+def _in_site_language() -> str | None:
+    """The address with the site's language for its language tag: /sv/ for /sv-SE/ and /SV/."""
+    tag, slash, rest = request.full_path.removesuffix("?")[1:].partition("/")
+    code = match(tag, here().config.languages)
+    return f"/{code}{slash}{rest}" if code not in (None, tag) else None
 
 
 def _redact(record: logging.LogRecord) -> bool:
@@ -151,7 +160,7 @@ def _problem(status: int, title: str, detail: str, values: Mapping[str, object])
     body = problem.model_dump_json(exclude_none=True)
     response = Response(body, status, content_type="application/problem+json")
     response.headers["Content-Language"] = language()
-    return allow_any_origin(response)
+    return response
 
 
 def _response(body: str | bytes | Response, status: int) -> Response:

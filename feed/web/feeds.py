@@ -12,7 +12,7 @@ from feed.publish import FORMATS, opml
 from feed.publish.channel import Channel
 from feed.store import library
 from feed.web.context import db, here, language, now, site
-from feed.web.middleware.headers import allow_any_origin, cacheable
+from feed.web.middleware.headers import cacheable
 
 blueprint = Blueprint("feeds", __name__)
 
@@ -73,7 +73,7 @@ def as_opml() -> Response:
     title = site().name(here().config.languages[0])
     # The list itself has no date; the site's is stable.
     body = opml.render(title, site().since, groups)
-    return allow_any_origin(Response(body, mimetype="text/x-opml"))
+    return Response(body, mimetype="text/x-opml")
 
 
 def _outlines(code: str) -> Iterator[opml.Outline]:
@@ -104,4 +104,4 @@ def _answer(form: str, channel: Channel) -> Response:
         # WebSub subscribers find hubs inside XML, but not inside JSON: these need a Link header.
         links = [("hub", hub) for hub in channel.hubs] + [("self", channel.url + form)]
         response.headers["Link"] = ", ".join(f'<{url}>; rel="{rel}"' for rel, url in links)
-    return allow_any_origin(response)
+    return response

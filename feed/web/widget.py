@@ -26,7 +26,7 @@ from feed.publish.api_locale import RequestLocale, request_locale
 from feed.publish.api_query import EXPECTED, LONGEST_TAG, TAG
 from feed.web.context import db, here, now, site, translate
 from feed.web.errors import STATUS
-from feed.web.middleware.headers import allow_any_origin, cacheable, cacheable_by
+from feed.web.middleware.headers import cacheable, cacheable_by
 
 blueprint = Blueprint("widget", __name__)
 
@@ -52,6 +52,13 @@ _ONE_OF = {
     "layout": (LAYOUTS, gettext_noop("card, line or wide")),
     "text-size": (SIZES, gettext_noop("small, medium, large or huge")),
 }
+_DEFAULTS = {
+    "scheme": "auto",
+    "layout": "card",
+    "text-size": "medium",
+    "show": " ".join(DEFAULT_PARTS),
+}
+_VERSION = "\0"
 _SHOW = gettext_noop(
     "some of title, statement, reflection, practice and credit, with blanks between"
 )
@@ -75,9 +82,7 @@ class WidgetOptions:
             "text-size": self.size,
             "show": " ".join(self.show),
         }
-        defaults = {"scheme": "auto", "layout": "card", "text-size": "medium"}
-        defaults["show"] = " ".join(DEFAULT_PARTS)
-        return {name: value for name, value in given.items() if value != defaults[name]}
+        return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
     @property
     def query(self) -> str:
@@ -96,16 +101,18 @@ class WidgetOptions:
 
 def read_options(given: Mapping[str, str], show: Sequence[str]) -> WidgetOptions:
     """Read the options of a query string. Raises ParameterError at the first invalid one."""
+    chosen = {}
     for name, (choices, expected) in _ONE_OF.items():
-        if given.get(name, choices[0]) not in choices:
+        chosen[name] = given.get(name, _DEFAULTS[name]).lower()
+        if chosen[name] not in choices:
             raise ParameterError(name, given[name], expected)
-    parts = " ".join(show).replace(",", " ").split()
+    parts = " ".join(show).replace(",", " ").lower().split()
     if not set(parts) <= set(PARTS) or (show and not parts):
         raise ParameterError("show", " ".join(show), _SHOW)
     return WidgetOptions(
-        given.get("scheme", "auto"),
-        given.get("layout", "card"),
-        given.get("text-size", "medium"),
+        chosen["scheme"],
+        chosen["layout"],
+        chosen["text-size"],
         tuple(part for part in PARTS if part in parts) or DEFAULT_PARTS,
     )
 
@@ -119,8 +126,8 @@ def page(tag: str) -> Response:
     view = editions.today(db(), site(), now())
     if view is None:
         message = translate().gettext("The first principle is on its way")
-        return allow_any_origin(_page(options, message=message))
-    return allow_any_origin(edition_page(asked, options, view.showing))
+        return _page(options, message=message)
+    return edition_page(asked, options, view.showing)
 
 
 def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing) -> Response:
@@ -147,7 +154,7 @@ def script() -> Response:
     data = json.dumps(texts, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     body = _source("element.js").replace("__WORDS__", data)
     body = body.replace("__BASE__", json.dumps(site().base_url))
-    return allow_any_origin(Response(body, content_type="text/javascript; charset=utf-8"))
+    return Response(body, content_type="text/javascript; charset=utf-8")
 
 
 @blueprint.errorhandler(DevisError)
@@ -159,7 +166,7 @@ def handle_error(error: DevisError) -> Response:
         error.values["expected"] = translate().gettext(error.expected)
     if status < 500:
         message = translate().gettext(error.message, **error.values)
-    return allow_any_origin(_page(WidgetOptions(), status, message=message))
+    return _page(WidgetOptions(), status, message=message)
 
 
 def _locale(tag: str) -> RequestLocale:
@@ -181,8 +188,10 @@ def _until(showing: Showing) -> str | None:
 def _page(options: WidgetOptions, status: int = 200, **values: object) -> Response:
     style, script = _source("page.css"), _source("page.js")
     body = render_template(
-        "widget/page.html", options=options, style=style, script=script, **values
+        "widget/page.html", options=options, style=style, script=script, version=_VERSION, **values
     )
+    # An open page compares it to see whether what it shows has changed.
+    body = body.replace(_VERSION, hashlib.sha256(body.encode()).hexdigest()[:16], 1)
     response = Response(body, status, content_type="text/html; charset=utf-8")
     ancestors = " ".join(("'self'", *here().config.embed_origins))
     response.headers["Content-Security-Policy"] = (

@@ -1,7 +1,10 @@
 """Feeds: byte for byte against golden files, and as parsed by several feed readers."""
 
+import html
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -73,6 +76,22 @@ JSON_FEED = {
 }
 
 
+MARKUP = """
+themes = []
+sources = [{{ slug = "book", title = "A book", language = "en" }}]
+[[principles]]
+slug = "odd"
+source = "book"
+themes = []
+status = "published"
+original_language = "en"
+[principles.texts.en]
+title = "Odd"
+statement = "{words}"
+state = "approved"
+"""
+
+
 @pytest.fixture
 def small(install: Install) -> Installation:
     """The golden library, with its fifteen editions."""
@@ -110,6 +129,30 @@ def test_the_same_ledger_gives_the_same_bytes_on_another_day(
     first = small.client().get(path).data
     small.now += timedelta(hours=11, minutes=59)
     assert small.client().get(path).data == first
+
+
+def test_characters_of_markup_are_text_in_every_format(install: Install) -> None:
+    words = "Say <less>, listen more. I <3 R&amp;D."
+    made = install(SITE_NAME="Q&A <daily>")
+    made.load({"odd.toml": MARKUP.format(words=words)})
+    made.publish()
+    client = made.client()
+    document = client.get("/en/feed.rss").data
+    description = ElementTree.fromstring(document).findtext("channel/item/description")
+    assert description == "Say &lt;less&gt;, listen more. I &lt;3 R&amp;amp;D."
+    for form in ("rss", "atom"):
+        (entry, *_) = feedparser.parse(client.get(f"/en/feed.{form}").data).entries
+        read = html.unescape(entry.summary) if form == "rss" else entry.summary
+        assert read == words
+    assert json.loads(client.get("/en/feed.json").data)["items"][0]["summary"] == words
+
+
+@pytest.mark.parametrize("form", ["rss", "atom"])
+def test_links_of_hubs_have_no_invented_prefix(devis: Installation, form: str) -> None:
+    made = Installation(replace(devis.config, websub_hubs=("https://hub.example.org/",)), devis.now)
+    text = made.client().get(f"/en/feed.{form}").text
+    assert len(re.findall(r'<(?:atom:)?link [^>]*rel="hub"', text)) == 1
+    assert not re.search(r"\bns\d", text)
 
 
 @pytest.mark.parametrize("form", ["rss", "atom"])

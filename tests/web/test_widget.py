@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from feed.config import load
 from feed.errors import SettingError
+from feed.library import exchange
 from feed.web.embed_builder import framable
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.host_pages import RESETS, Host, host_server
@@ -260,12 +262,37 @@ def test_it_turns_with_the_day_and_keeps_the_last_good_one(
     visit.wait(10)
     assert visit.page.evaluate(f"{QUOTE}.textContent") == "Next day."
     assert visit.page.evaluate("dates") == [first["date"], "2099-01-01"]
-    visit.wait(370)
+    visit.wait(300)
     assert len(planned) == 1
     assert visit.page.evaluate(f"{QUOTE}.textContent") == "Next day."
     visit.wait(80)
     assert visit.page.evaluate(f"{QUOTE}.textContent") == first["text"]["statement"]
     assert visit.page.evaluate("dates.length") == 3
+
+
+def test_what_is_left_open_follows_a_withdrawal_within_one_max_age(
+    install: Install, command: Command, host: Host, visit: Visit
+) -> None:
+    """The element and the iframe ask again by relative time, once in each max-age."""
+    made = install()
+    made.load(exchange.shipped_files())
+    values: dict[str, Any] = {"DATABASE": str(made.config.database), "NOW": NOON.isoformat()}
+    with serving(command, **values) as address:
+        visit.page.clock.install(time=0)  # a clock that is wrong by decades
+        frame = f'<iframe src="{address}/en/widget/" title="Devis"></iframe>'
+        visit.page.goto(host.page(element(address) + frame + script(address)))
+        shown = visit.until(f"{QUOTE}?.textContent")
+        framed = visit.page.frame_locator("iframe").locator("blockquote")
+        assert framed.text_content() == shown
+        asked = visit.count("/api/v1/today")
+        command("withdraw", "2026-11-22", "--reason", "a test", **values)
+        wait_until(lambda: today(address)["text"]["statement"] != shown)
+        visit.wait(305)
+        replaced = today(address)["text"]["statement"]
+        visit.until(f"{QUOTE}.textContent === {json.dumps(replaced)}")
+        wait_until(lambda: framed.text_content() == replaced)
+        assert visit.count("/api/v1/today") == asked + 1
+    assert visit.complaints == []
 
 
 def test_attributes_change_it_live(live: str, host: Host, visit: Visit) -> None:
@@ -315,22 +342,29 @@ ARABIC = "القيادة مسؤولية مشتركة."
 @pytest.fixture
 def odd(install: Install, command: Command) -> Iterator[Callable[..., str]]:
     """Serves a library of one principle; gives its address."""
-    running: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
 
-    def serve(language: str, title: str, statement: str, **values: str) -> str:
-        made = install()
-        made.load({"odd.toml": ODD.format(language=language, title=title, statement=statement)})
-        port = str(free_port())
-        values = {"NOW": NOON.isoformat(), "WEB_WORKERS": "1", "PORT": port, **values}
-        database = str(made.config.database)
-        running.append(command.start("serve", DATABASE=database, **values))
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(address + "/healthz"))
+        def serve(language: str, title: str, statement: str, **values: str) -> str:
+            made = install()
+            made.load({"odd.toml": ODD.format(language=language, title=title, statement=statement)})
+            values = {"NOW": NOON.isoformat(), **values}
+            database = str(made.config.database)
+            return stack.enter_context(serving(command, DATABASE=database, **values))
+
+        yield serve
+
+
+@contextmanager
+def serving(command: Command, **values: str) -> Iterator[str]:
+    """Serves an installation whose first edition is due; the address."""
+    port = str(free_port())
+    process = command.start("serve", WEB_WORKERS="1", PORT=port, **values)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: answers(f"{address}/healthz"))
         wait_until(lambda: fetch(f"{address}/api/v1/today").status == 200)
-        return address
-
-    yield serve
-    for process in running:
+        yield address
+    finally:
         process.terminate()
         process.communicate(timeout=60)
 

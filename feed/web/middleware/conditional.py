@@ -42,6 +42,6 @@ def coding(accepted: str) -> str:
 
 
 def normalised_query(query: str, names: Sequence[str]) -> str:
-    """The parameters of a query that are in `names` and have a value, in the order of `names`."""
-    given = parse_qsl(query)
+    """The parameters of a query that are in `names`, in the order of `names`."""
+    given = parse_qsl(query, keep_blank_values=True)
     return urlencode([(name, value) for known in names for name, value in given if name == known])

@@ -21,11 +21,23 @@ PUBLIC = {
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Server": "Devis",  # hides the server software's name and version
 }
+# Everything public is readable by scripts of any origin (CORS), errors included.
+CROSS_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link, Retry-After",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
 OPENER = "same-origin"  # Cross-Origin-Opener-Policy
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 # For pages of one person: never stored, and their address is sent to no other site.
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|{DESK}|/[^/]+/subscribe/")
+UNSHARED_PATHS = re.compile(rf"{PRIVATE_PATHS.pattern}|/metrics")
 MAX_URL_LENGTH = 8000
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _DAY_SECONDS = 86_400
@@ -50,22 +62,9 @@ def cacheable_by(*names: str) -> Callable[[View], View]:
     return add_names
 
 
-def cacheable_with_query(view: View) -> View:
-    """The same for a view that rejects unknown and repeated query parameters."""
-    setattr(view, _QUERY_NAMES, None)
-    return view
-
-
 def cacheable_endpoints(app: Flask) -> set[str]:
     """The endpoints of all cacheable views."""
     return {name for name, view in app.view_functions.items() if hasattr(view, _QUERY_NAMES)}
-
-
-def allow_any_origin(response: Response) -> Response:
-    """Let scripts of any origin read the response (CORS)."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
 
 
 def init(app: Flask, context: Context) -> None:
@@ -81,6 +80,12 @@ def init(app: Flask, context: Context) -> None:
             abort(413)
         if not request.path.isprintable():
             abort(404)
+
+    @app.before_request
+    def answer_preflight() -> Response | None:
+        if request.method == "OPTIONS" and not UNSHARED_PATHS.match(request.path):
+            return Response(status=204, headers=PREFLIGHT)
+        return None
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -107,6 +112,8 @@ def init(app: Flask, context: Context) -> None:
             response.headers.setdefault("Cache-Control", "no-cache")
         if PRIVATE_PATHS.match(request.path):
             response.headers.update(PRIVATE)
+        if not UNSHARED_PATHS.match(request.path):
+            response.headers.update(CROSS_ORIGIN)
         if request.path.startswith((SUBSCRIPTION, DESK)):
             response.headers["X-Robots-Tag"] = "noindex"
         return response

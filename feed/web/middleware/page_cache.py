@@ -52,11 +52,11 @@ StartResponse = Callable[..., Any]
 class Cacheable:
     """The application's permission to cache a response.
 
-    `query_names` are the query parameters that it depends on, None for all of them. `max_age` is
-    in seconds; with 0 the response is valid as long as the content stays the same.
+    `query_names` are the query parameters that it depends on. `max_age` is in seconds; with 0 the
+    response is valid as long as the content stays the same.
     """
 
-    query_names: tuple[str, ...] | None
+    query_names: tuple[str, ...]
     max_age: int = 0
 
 
@@ -218,8 +218,9 @@ class PageCache:
             return start_response(status, headers, exc_info)
 
         parts = self.app(environ, start)
-        self.content.expect_change()
-        self._prepared.clear()
+        if environ["REQUEST_METHOD"] != "OPTIONS":
+            self.content.expect_change()
+            self._prepared.clear()
         return parts
 
     def _lookup(self, path: str, query: str) -> tuple[tuple[str, str], _Entry | None]:
@@ -258,9 +259,8 @@ class PageCache:
 
     def _store(self, path: str, query: str, cacheable: Cacheable, entry: _Entry) -> None:
         with self._lock:
-            if cacheable.query_names is not None:
-                self._query_names[path] = cacheable.query_names
-                query = normalised_query(query, cacheable.query_names)
+            self._query_names[path] = cacheable.query_names
+            query = normalised_query(query, cacheable.query_names)
             self._entries[path, query] = entry
 
     def _render(

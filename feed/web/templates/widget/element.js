@@ -3,15 +3,15 @@
   if (customElements.get("devis-principle")) return;
   const words = __WORDS__;
   const script = document.currentScript;
-  const base = script && script.src ? new URL(script.src).origin : __BASE__;
+  const base = script instanceof HTMLScriptElement && script.src ? new URL(script.src).origin : __BASE__;
   const first = Object.keys(words)[0];
   const sizes = { small: 0.875, large: 1.3, huge: 2 };
   const css = `
 :host{display:block;min-width:0;color:inherit}
 :host([hidden]){display:none}
 article{all:initial;direction:inherit;display:block;color:var(--devis-color,inherit);background:var(--devis-background,transparent);font:400 1em/1.5 sans-serif;font-family:var(--devis-font,inherit);font-size:calc(max(1em,14px)*var(--size,1));padding:var(--devis-padding,1em 1.1em);border:solid var(--devis-accent,currentColor);border-width:0 0 0 .25em;border-radius:var(--devis-radius,0);overflow-wrap:anywhere;hyphens:auto;box-sizing:border-box}
-:host([scheme=light]) article{color-scheme:light;color:var(--devis-color,#1f2426);background:var(--devis-background,#fffdf9);border-color:var(--devis-accent,#14586b)}
-:host([scheme=dark]) article{color-scheme:dark;color:var(--devis-color,#e8e4db);background:var(--devis-background,#1e2326);border-color:var(--devis-accent,#84c5d8)}
+:host([scheme=light i]) article{color-scheme:light;color:var(--devis-color,#1f2426);background:var(--devis-background,#fffdf9);border-color:var(--devis-accent,#14586b)}
+:host([scheme=dark i]) article{color-scheme:dark;color:var(--devis-color,#e8e4db);background:var(--devis-background,#1e2326);border-color:var(--devis-accent,#84c5d8)}
 p,blockquote{margin:0;color:inherit}
 .title{font-size:1.1em;font-weight:600;line-height:1.25;margin-bottom:.4em}
 blockquote{font-size:1.2em;line-height:1.45;white-space:pre-line}
@@ -23,11 +23,11 @@ footer{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;margin-to
 .note{margin-bottom:.5em}
 a{color:inherit;text-underline-offset:.2em}
 a:focus-visible{outline:3px solid;outline-offset:2px}
-:host([layout=wide]) .acts>*{flex-basis:16em}
-:host([layout=wide]) blockquote{font-size:1.35em}
-:host([layout=line]) article{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;padding:var(--devis-padding,.4em .8em)}
-:host([layout=line]) :is(.title,.acts,footer,.note){margin:0}
-:host([layout=line]) blockquote{font-size:1em}`;
+:host([layout=wide i]) .acts>*{flex-basis:16em}
+:host([layout=wide i]) blockquote{font-size:1.35em}
+:host([layout=line i]) article{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;padding:var(--devis-padding,.4em .8em)}
+:host([layout=line i]) :is(.title,.acts,footer,.note){margin:0}
+:host([layout=line i]) blockquote{font-size:1em}`;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
 
@@ -51,7 +51,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   }
   async function load(tag) {
     const answer = await fetch(base + "/api/v1/today" + (tag && "?lang=" + encodeURIComponent(tag)),
-      { credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(15000) });
+      { cache: "no-cache", credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(15000) });
     if (!answer.ok) throw new Error(answer.status);
     const data = await answer.json();
     if (typeof data.text.statement !== "string" || !/^https?:/.test(data.url)) throw new Error("shape");
@@ -60,7 +60,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   }
   // An answer is never fresh past the end of its day: asking again then finds the new day.
   function plan(one, tag, seconds) {
-    const wait = 1000 * Math.max(seconds, 5) * (1 + Math.random() / 5);
+    const wait = 1000 * Math.max(seconds, 5) * (1 - Math.random() / 5);
     one.stale = Date.now() + wait;
     clearTimeout(one.timer);
     one.timer = setTimeout(() => { if (one.all.size && !document.hidden) ask(tag); }, wait);
@@ -113,7 +113,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       const asked = text.requested_language.split("-")[0];
       const language = words[text.requested_language] ? text.requested_language : words[asked] ? asked : first;
       const said = words[language];
-      const shown = (this.getAttribute("show") || "statement credit").split(/[\s,]+/);
+      const shown = (this.getAttribute("show") || "statement credit").toLowerCase().split(/[\s,]+/);
       const quote = { lang: text.language, dir: "auto" };
       const card = make("article", "", "card", { lang: language });
       if (text.fallback) card.append(make("p", said.note.replace("%(wanted)s", named(text.requested_language, language)).replace("%(shown)s", named(text.language, language)), "note"));
@@ -131,7 +131,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       if (shown.includes("credit")) foot.append(make("span", data.credit, "credit"));
       foot.append(make("a", said.link, "link", { href: data.url }));
       card.append(foot);
-      card.style.setProperty("--size", sizes[this.getAttribute("text-size")] || 1);
+      card.style.setProperty("--size", sizes[(this.getAttribute("text-size") || "").toLowerCase()] || 1);
       this.shadowRoot.replaceChildren(card);
       if (fresh) this.dispatchEvent(new CustomEvent("devis-ready", { bubbles: true, composed: true, detail: data }));
     }

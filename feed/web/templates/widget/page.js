@@ -24,13 +24,25 @@
     document.querySelector("meta[name=color-scheme]").content =
       data.scheme === "auto" ? "light dark" : data.scheme;
   });
-  var until = Date.parse(main.dataset.until);
-  function turn() {
-    // Only a server that answers may replace what is shown.
-    fetch(location.href, { method: "HEAD", cache: "reload" }).then(function (answer) {
-      if (answer.ok) location.reload();
-      else setTimeout(turn, 60000);
-    }, function () { setTimeout(turn, 60000); });
+  // The page follows what is published by asking again, once in each max-age of the last answer:
+  // the viewer's clock may be wrong, and only a server that answers may replace what is shown.
+  function look() {
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", look, { once: true });
+      return;
+    }
+    fetch(location.href, { cache: "no-cache" }).then(function (answer) {
+      if (!answer.ok) throw answer.status;
+      var age = /max-age=(\d+)/.exec(answer.headers.get("Cache-Control") || "");
+      return answer.text().then(function (page) {
+        if (page.indexOf(main.dataset.version) < 0) location.reload();
+        else wait(age ? +age[1] : 300);
+      });
+    }).catch(function () { wait(60); });
   }
-  if (until) setTimeout(turn, Math.max(until - Date.now(), 60000) + Math.random() * 20000);
+  function wait(seconds) {
+    setTimeout(look, 1000 * Math.max(seconds, 5) * (1 - Math.random() / 5));
+  }
+  var left = (Date.parse(main.dataset.until) - Date.now()) / 1000;
+  wait(left < 300 ? left + 1 : 300);
 })();

@@ -7,7 +7,7 @@ standard input, so that it stands neither in the list of processes nor in the sh
 import json
 import sys
 from datetime import datetime
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 import click
 from sqlite_utils import Database
@@ -18,7 +18,7 @@ from feed.errors import InputError, NotFoundError
 from feed.i18n import translator
 from feed.model import Subscriber, email_addresses
 from feed.store import signing_key
-from feed.subscribers import administration, consent_texts, suppression
+from feed.subscribers import administration, consent_texts, subscriber_import, suppression
 from feed.subscribers.administration import SubscriberRecord, Suspension
 
 _PERSON = click.argument("person")
@@ -28,7 +28,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it; without, only say what w
 
 @click.group("subscriber", cls=Commands)
 def group() -> None:
-    """Subscribers: find, show, stop, resume, export, erase, suppress.
+    """Subscribers: find, show, stop, resume, export, erase, import, suppress.
 
     PERSON is an address, a number as “find” prints it, or “-” for an address on standard input.
     """
@@ -154,6 +154,34 @@ def suppress(
         else:
             new, stopped = administration.suppress(db, site, key, found, by, now)
             click.echo(f"{new} of {len(found)} entries are new; {stopped} people unsubscribed.")
+
+
+@group.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--vouch", default="", help="How you know that they consented: nobody is asked.")
+@_YES
+@setup
+def import_(base: Setup, file: BinaryIO, vouch: str, yes: bool) -> None:
+    """Add people from a CSV file (or “-”), and ask each by email to confirm.
+
+    Its columns are address, consented_at, how and wording, and where wanted language, cadence,
+    days, hour and timezone. Rows that cannot be imported are listed with the reason.
+    """
+    content, now = file.read(), base.clock()
+    with base.library() as (db, site), form_errors():
+        by = administration.operator(vouch or "import")
+        key = signing_key.get(db, base.config)
+        plan = subscriber_import.plan(db, site, base.config, key, content, now)
+        for each in plan.refused:
+            click.echo(f"row {each.row}: {each.error}")
+        if plan.ignored:
+            click.echo(f"ignored columns: {', '.join(plan.ignored)}")
+        click.echo(f"{len(plan.accepted)} rows accepted, {len(plan.refused)} refused.")
+        if not yes:
+            click.echo("Nothing was changed: add --yes.")
+            return
+        done = subscriber_import.apply(db, plan.accepted, by, now, vouch=vouch and by.reason)
+    click.echo(f"{done} people {'get emails' if vouch else 'are asked by email to confirm'}.")
 
 
 def _find(db: Database, config: Config, person: str) -> Subscriber:

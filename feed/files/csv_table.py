@@ -76,23 +76,36 @@ class _RowError(ExpectedError):
         super().__init__(message, **values)
 
 
-def _header_and_rows(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """The columns of a table, and its rows with their numbers."""
+def read_cells(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The header of any table, and its rows that are not empty, with their numbers.
+
+    Raises csv.Error.
+    """
     separator = _SEPARATOR.match(text)
     text = text[separator.end() :] if separator else text
     header = text.partition("\n")[0]
     delimiter = separator[1] if separator else max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns = _columns(next(rows, []))
-    # Spreadsheets leave empty rows at the end.
-    filled = (row for row in enumerate(rows, 2) if any(cell.strip() for cell in row[1]))
-    return columns, filled
-
-
-def _columns(cells: list[str]) -> list[str]:
-    names = [cell.strip().casefold() for cell in cells]
+    names = [cell.strip().casefold() for cell in next(rows, [])]
     while names and not names[-1]:
         names.pop()
+    # Spreadsheets leave empty rows at the end.
+    return names, (row for row in enumerate(rows, 2) if any(cell.strip() for cell in row[1]))
+
+
+def unescaped(cell: str) -> str:
+    """A cell without the apostrophe that stands before a formula."""
+    return cell[1:] if _ESCAPED.match(cell) else cell
+
+
+def _header_and_rows(text: str) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The columns of a table of principles, and its rows with their numbers."""
+    names, rows = read_cells(text)
+    _check_columns(names)
+    return names, rows
+
+
+def _check_columns(names: list[str]) -> None:
     if not {"slug", "language"} <= set(names) or not set(names) <= set(COLUMNS):
         message = gettext_noop("the first row names the columns: %(columns)s")
         raise ExpectedError(message, columns=", ".join(COLUMNS))
@@ -101,14 +114,13 @@ def _columns(cells: list[str]) -> list[str]:
             raise ExpectedError(
                 gettext_noop("the first row names the column %(column)s twice"), column=name
             )
-    return names
 
 
 def _row(columns: list[str], cells: list[str]) -> dict[str, str]:
     length = len(columns)
     if len(cells) < length or any(cells[length:]):
         raise _RowError("", gettext_noop("has not as many cells as the first row"))
-    row = {name: _unescaped(cell) for name, cell in zip(columns, cells, strict=False)}
+    row = {name: unescaped(cell) for name, cell in zip(columns, cells, strict=False)}
     for name in ("slug", "language"):
         row[name] = row[name].strip()
     return row
@@ -149,7 +161,3 @@ def _shared(row: dict[str, str]) -> dict[str, Any]:
 
 def _escaped(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _unescaped(cell: str) -> str:
-    return cell[1:] if _ESCAPED.match(cell) else cell

@@ -3,6 +3,7 @@
 Addresses of subscribers are stored in no other table.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -37,6 +38,16 @@ def by_id(db: Database, number: int) -> Subscriber | None:
 def by_identity(db: Database, identity: str) -> Subscriber | None:
     """The subscriber with a normalised address; None if there is none."""
     return _one(db, "identity = ?", identity)
+
+
+def statuses(db: Database, identities: Sequence[str]) -> dict[str, str]:
+    """The statuses of the subscribers among some normalised addresses, by address."""
+    rows = db.execute(
+        "SELECT identity, status FROM subscribers"
+        " WHERE identity IN (SELECT value FROM json_each(?))",
+        [json.dumps(identities)],
+    )
+    return dict(rows.fetchall())
 
 
 def add(

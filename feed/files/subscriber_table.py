@@ -1,0 +1,67 @@
+"""Tables of subscribers: one row per person, with the consent that they have given."""
+
+import csv
+from dataclasses import dataclass
+
+from feed.errors import gettext_noop
+from feed.files import csv_table
+from feed.files.documents import decode
+from feed.files.entries import ExpectedError
+
+COLUMNS = (
+    *("address", "language", "cadence", "days", "hour", "timezone"),
+    *("consented_at", "how", "wording"),
+)
+NEEDED = ("address", "consented_at", "how", "wording")
+_ALIASES = {"email": "address", "e_mail": "address", "email_address": "address"}
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberTable:
+    """The rows of a table with their numbers (the header is row 1), column to text.
+
+    A missing cell is empty; columns of other names are `ignored`.
+    """
+
+    rows: list[tuple[int, dict[str, str]]]
+    ignored: tuple[str, ...]
+
+
+def read(content: bytes) -> SubscriberTable:
+    """Read a CSV file; headings may have any case and order. Raises ExpectedError."""
+    try:
+        header, rows = csv_table.read_cells(decode(content, is_table=True))
+        names = [_column(name) for name in header]
+        _check(names)
+        return SubscriberTable(
+            [(number, _row(names, cells)) for number, cells in rows],
+            tuple(name for name in header if name and _column(name) not in COLUMNS),
+        )
+    except (UnicodeDecodeError, csv.Error) as error:
+        message = gettext_noop("expected %(format)s, but: %(detail)s")
+        raise ExpectedError(message, format="CSV", detail=error) from None
+
+
+def _column(heading: str) -> str:
+    name = heading.replace(" ", "_").replace("-", "_")
+    return _ALIASES.get(name, name)
+
+
+def _check(names: list[str]) -> None:
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise ExpectedError(
+            gettext_noop("The first row must name the columns. Missing: %(columns)s."),
+            columns=", ".join(missing),
+        )
+    for name in COLUMNS:
+        if names.count(name) > 1:
+            raise ExpectedError(
+                gettext_noop("the first row names the column %(column)s twice"), column=name
+            )
+
+
+def _row(names: list[str], cells: list[str]) -> dict[str, str]:
+    row = dict.fromkeys(COLUMNS, "")
+    found = zip(names, cells, strict=False)
+    return row | {name: csv_table.unescaped(cell).strip() for name, cell in found if name in row}

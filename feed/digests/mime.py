@@ -149,30 +149,37 @@ def _headers(digest: Digest, sender: Sender) -> list[str]:
     headers += ["MIME-Version: 1.0", f"Content-Language: {digest.language}"]
     if digest.date is not None:
         headers += _list_headers(digest, sender)
+    if digest.unsubscribe:
+        headers += _unsubscribe_headers(sender)
     # No holiday replies please; bounces are welcome.
     return [*headers, "Auto-Submitted: auto-generated", "X-Auto-Response-Suppress: OOF, AutoReply"]
 
 
 def _list_headers(digest: Digest, sender: Sender) -> list[str]:
-    """Mailing list headers (RFC 2919, RFC 2369) with one-click unsubscribe (RFC 8058).
+    """Mailing list headers (RFC 2919, RFC 2369)."""
+    kind, language = digest.kind, digest.language.lower()
+    return [
+        _named("List-Id", sender.site_name(digest.language), f"{kind}.{language}.{sender.domain}"),
+        f"List-Archive: <{digest.archive_url}>",
+        "Precedence: bulk",
+        f"Feedback-ID: {digest.date}:{kind}:{language}:devis",  # no recipient in it
+    ]
+
+
+def _unsubscribe_headers(sender: Sender) -> list[str]:
+    """One-click unsubscribe (RFC 2369, RFC 8058).
 
     Not made with the email package, which would encode such long addresses as RFC 2047 words.
     """
-    kind, language = digest.kind, digest.language.lower()
-    list_id = f"{kind}.{language}.{sender.domain}"
     if sender.bounce_address:
         mail = quote(sender.bounce_address, safe="@+")
         mail = f"{_tagged(mail, _UNSUBSCRIBE.decode())}?subject=unsubscribe"
     else:
         mail = f"{quote(sender.address, safe='@+')}?subject=unsubscribe%20{_UNSUBSCRIBE.decode()}"
     return [
-        _named("List-Id", sender.site_name(digest.language), list_id),
         f"List-Unsubscribe: <{sender.base_url}/subscription/{_PERSONAL}/unsubscribe>,",
         f" <mailto:{mail}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        f"List-Archive: <{digest.archive_url}>",
-        "Precedence: bulk",
-        f"Feedback-ID: {digest.date}:{kind}:{language}:devis",  # no recipient in it
     ]
 
 

@@ -176,14 +176,23 @@ class Queue(Iterator[Envelope]):
         return OutgoingMessage(claim, sender, to, template)
 
     def _notice_message(self, notice: OutboxItem) -> OutgoingMessage | None:
-        """The message of a notice; None where its subscriber or its address is gone."""
+        """The message of a notice; None where its subscriber or its address is gone.
+
+        None also for a welcome to a subscriber who has left meanwhile.
+        """
         found = subscribers.by_id(self._db, notice.subscriber or 0)
         address: str | None = getattr(found, NOTICE_ADDRESSES.get(notice.kind, "address"), None)
         if found is None or address is None:
             return None
         token = links.notice_token(self._key, found, notice.kind, notice.created, self._clock())
-        template = self._renderer.notice(notice, subscribers.proposed(self._db, found))
-        return self._addressed(notice, address, token, template)
+        if notice.kind != "welcome":
+            template = self._renderer.notice(notice, subscribers.proposed(self._db, found))
+            return self._addressed(notice, address, token, template)
+        if found.status != "active":
+            return None
+        unsubscribe = tokens.lasting(self._key, "leave", found.id, found.moves)
+        template = self._renderer.welcome(found, self._clock())
+        return self._addressed(notice, address, token, template, unsubscribe)
 
     def _staff_message(self, notice: OutboxItem) -> OutgoingMessage | None:
         """The message of a notice to staff; None if its link is used, or the person disabled."""
@@ -196,10 +205,15 @@ class Queue(Iterator[Envelope]):
         return self._addressed(notice, found.address, "desk", template)
 
     def _addressed(
-        self, notice: OutboxItem, address: str, token: str, template: MessageTemplate
+        self,
+        notice: OutboxItem,
+        address: str,
+        token: str,
+        template: MessageTemplate,
+        unsubscribe: str = "",
     ) -> OutgoingMessage:
         suffix = tokens.keyed_hash(self._key, notice.key)
-        to = mime.Recipient(address, token, f"{notice.key}.{suffix}")
+        to = mime.Recipient(address, token, f"{notice.key}.{suffix}", unsubscribe)
         # The envelope has no token: servers on the way log it, and this one opens the link.
         return OutgoingMessage(notice, self._sender.return_address, to, template)
 

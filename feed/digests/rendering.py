@@ -1,12 +1,14 @@
 """Render digests and notices, once for all recipients, and cache them while the content stays."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlite_utils import Database
 
+from feed.digests import schedule
 from feed.digests.mime import MessageTemplate, Sender
 from feed.i18n import translator
-from feed.model import TOKEN, Cadence, Digest, Edition, Site, Subscriber, Week
+from feed.model import TOKEN, Cadence, Digest, Edition, Preferences, Site, Subscriber, Week
 from feed.model.people import Curator
 from feed.publish import digest
 from feed.store import ledger, meta
@@ -30,13 +32,15 @@ class DigestRenderer:
         self._digests: dict[tuple[Cadence, date, str, date | None], MessageTemplate] = {}
         self._obstacles: dict[tuple[Cadence, date], str | None] = {}
         self._notices: dict[tuple[str, str, str], MessageTemplate] = {}
+        self._welcomes: dict[tuple[Preferences, datetime | None, date], MessageTemplate] = {}
         self._version: int | None = None
 
     def refresh(self) -> None:
-        """Clear the cache of digests if the content has changed."""
+        """Clear the cache of what shows principles if the content has changed."""
         version = meta.content_version(self._db)
         if version != self._version:
             self._digests.clear()
+            self._welcomes.clear()
             self._obstacles.clear()
             self._version = version
 
@@ -64,8 +68,7 @@ class DigestRenderer:
         choice = consent_texts.described(translator(notice.language), found.preferences)
         key = (notice.kind, notice.language, choice)
         if key not in self._notices:
-            if len(self._notices) >= MAX_CACHED_NOTICES:
-                self._notices.clear()
+            _make_room(self._notices)
             made = digest.notice(
                 self._site,
                 notice.language,
@@ -77,6 +80,28 @@ class DigestRenderer:
             self._notices[key] = MessageTemplate(made, self._sender)
         return self._notices[key]
 
+    def welcome(self, found: Subscriber, now: datetime) -> MessageTemplate:
+        """The template of a welcome e-mail, cached for all with the same preferences."""
+        site, wanted = self._site, found.preferences
+        first = schedule.next_due(site, wanted, now, found.paused_until)
+        today = site.today(now)
+        key = (wanted, first, today)
+        if key not in self._welcomes:
+            _make_room(self._welcomes)
+            code = wanted.language if wanted.language in site.languages else site.languages[0]
+            newest = ledger.latest(self._db, today)
+            showings = ledger.showings(self._db, [newest] if newest else [])
+            made = digest.welcome(
+                site,
+                code,
+                next(iter(showings), None),
+                choice=consent_texts.described(translator(code), wanted),
+                first=first,
+                today=today,
+            )
+            self._welcomes[key] = MessageTemplate(made, self._sender)
+        return self._welcomes[key]
+
     def staff_notice(self, notice: OutboxItem, found: Curator, path: str) -> MessageTemplate:
         """The template of a notice to a person at the desk, with a link to a path."""
         site = self._site
@@ -85,6 +110,11 @@ class DigestRenderer:
             site, language, f"desk-{notice.kind}", url=site.url(path), person=found.name
         )
         return MessageTemplate(made, self._sender)
+
+
+def _make_room(cache: dict[Any, MessageTemplate]) -> None:
+    if len(cache) >= MAX_CACHED_NOTICES:
+        cache.clear()
 
 
 def obstacle(db: Database, cadence: Cadence, day: date) -> str | None:

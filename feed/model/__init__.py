@@ -248,7 +248,8 @@ class Digest:
     """A rendered e-mail in one language, the same for all but for `TOKEN` in its links.
 
     `kind` is `daily`, `weekly`, or the kind of a notice. Only digests have a `date` (of the
-    edition, or the Monday after the week) and the URL of their archived page.
+    edition, or the Monday after the week) and the URL of their archived page. `unsubscribe`: its
+    headers let mail programs unsubscribe.
     """
 
     kind: str
@@ -258,6 +259,7 @@ class Digest:
     html: str
     date: Day | None = None
     archive_url: str | None = None
+    unsubscribe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Each kind has three templates side by side; the text part is written, not derive
 import re
 import textwrap
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,29 @@ def weekly(site: Site, language: str, week: Week) -> Digest:
     return _digest(site, language, "weekly", monday, week=week, story=story)
 
 
+def welcome(
+    site: Site,
+    language: str,
+    showing: Showing | None,
+    *,
+    choice: str,
+    first: datetime | None,
+    today: date,
+) -> Digest:
+    """The e-mail after a subscription is confirmed, with the newest principle if there is one.
+
+    `choice` describes the subscription in words of the recipient's language, `first` is when its
+    first digest comes, in the recipient's timezone; `today` is the date at the site.
+    """
+    t, when = translator(language), ""
+    if showing is not None and showing.edition.date == today:
+        when = t.gettext("Today’s principle")
+    elif showing is not None:
+        when = t.gettext("The principle of %(day)s", day=t.day(showing.edition.date))
+    values = {"showing": showing, "choice": choice, "first": first, "when": when}
+    return replace(_render(site, language, "welcome", **values), unsubscribe=True)
+
+
 def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
     """A notice to one person, of a kind in NOTICES; see there for its values.
 
@@ -57,7 +80,7 @@ def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
 def _digest(site: Site, language: str, kind: str, dated: date, **values: object) -> Digest:
     archive = site.url(f"/{language}/archive/")
     rendered = _render(site, language, kind, **values)
-    return replace(rendered, date=dated, archive_url=archive)
+    return replace(rendered, date=dated, archive_url=archive, unsubscribe=True)
 
 
 def _render(site: Site, language: str, kind: str, **values: object) -> Digest:

@@ -14,7 +14,12 @@ PRIVATE_LINK_TIME = timedelta(hours=1)
 
 
 def notice_token(key: bytes, found: Subscriber, kind: str, asked: datetime, now: datetime) -> str:
-    """The token of the link in a notice of a kind that was requested at `asked`."""
+    """The token of the links in a notice of a kind that was requested at `asked`.
+
+    That of a welcome e-mail is the one of digests.
+    """
+    if kind == "welcome":
+        return digest_token(key, found)
     if kind in ("confirm", "move"):
         purpose: Purpose = "confirm" if kind == "confirm" else "move"
         expires = asked + timedelta(days=CONFIRM_DAYS)

@@ -73,12 +73,14 @@ def find_unconfirmed(db: Database, key: bytes, token: str, now: datetime) -> Sub
 
 
 def confirm(db: Database, site: Site, key: bytes, token: str, source: str, now: datetime) -> None:
-    """Activate a subscription. Idempotent. Raises LinkError."""
+    """Activate a subscription, and queue the welcome e-mail. Idempotent. Raises LinkError."""
     with transaction(db):
         found = find_unconfirmed(db, key, token, now)
         if found.status != "active":
             _refuse_suppressed(db, key, found.address)
             _activate(db, site, found, source, now)
+            language = found.preferences.language
+            outbox.add(db, "welcome", now, subscriber=found.id, language=language)
 
 
 def find_subscriber(db: Database, key: bytes, token: str, now: datetime) -> Subscriber:

@@ -13,10 +13,11 @@ from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.errors import FormError, gettext_noop
+from feed.i18n import match
 from feed.subscribers import consent_texts, subscriptions
 from feed.subscribers.links import CONFIRM_DAYS
 from feed.web import subscription_form
-from feed.web.context import db, here, key, language, now, site, translate
+from feed.web.context import accepted_languages, db, here, key, language, now, site, translate
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
 from feed.web.subscription_form import FormState
 
@@ -42,17 +43,23 @@ def check_sign_up_is_open() -> Response | None:
 
 @blueprint.get("/")
 def form() -> Response:
-    """The form, filled in with the usual preferences."""
+    """The form, filled in with the usual preferences, in the browser's language if it is offered.
+
+    Without an Accept-Language header it is that of the page.
+    """
     config = here().config
+    languages = (match(tag, config.languages) for tag in accepted_languages())
     usual = {
-        "language": language(),
+        "language": next(filter(None, languages), language()),
         "cadence": "daily",
         "days": "every",
         "hour": str(config.digest_hour),
         "timezone": subscription_form.nearest_timezone(config.timezone.key),
     }
     form = subscription_form.with_errors(translate(), usual)
-    return _page(form, guess_timezone=True)
+    response = _page(form, guess_timezone=True)
+    response.vary.add("Accept-Language")
+    return response
 
 
 @blueprint.post("/")

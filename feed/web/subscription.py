@@ -11,6 +11,7 @@ from dataclasses import replace
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feed import editions
 from feed.digests import schedule
 from feed.errors import FormError, LinkError
 from feed.model import Preferences, Subscriber, email_addresses
@@ -53,9 +54,14 @@ def change(token: str) -> AnyResponse | tuple[str, int]:
 
 @blueprint.get("/confirm")
 def ask_to_confirm(token: str) -> str:
-    """Ask for confirmation (double opt-in); once confirmed, say when the first digest comes."""
+    """Ask for confirmation (double opt-in); once confirmed, say when the first digest comes.
+
+    The newest principle is shown then.
+    """
     subscriber = subscriptions.find_unconfirmed(db(), key(), token, now())
-    return _page("confirmed" if subscriber.status == "active" else "confirm", subscriber)
+    if subscriber.status != "active":
+        return _page("confirm", subscriber)
+    return _page("confirmed", subscriber, today=editions.today(db(), site(), now()))
 
 
 @blueprint.post("/confirm")

@@ -34,7 +34,7 @@ from tests.web.test_browser import AXE, COLOURS, PAPER
 
 LANGUAGES = ("en", "sv", "fi")  # the last has no text and no catalogue of its own
 DIGESTS = ("daily", "quote", "weekly")
-KINDS = (*DIGESTS, *digest.NOTICES)
+KINDS = (*DIGESTS, "welcome", *digest.NOTICES)
 ADDRESS = "https://devis.example.org"
 LEAVE = "g2h3i4j5k6" * 4 + "l7"
 ANNA = Recipient("anna@example.net", "a2b3c4d5e6" * 4 + "f7", "2026-11-25.daily.sv.k3j", LEAVE)
@@ -65,12 +65,25 @@ class Sample:
             return digest.daily(self.site, language, showing)
         if kind == "weekly":
             return digest.weekly(self.site, language, self.week)
+        if kind == "welcome":
+            return self.welcome(language, self.showing)
         values = {
             "confirm": {"url": PRIVATE, "choice": "every day at 07:00, in English", "days": "7"},
             "moved": {"contact": "help@example.org"},
             **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in digest.DESK_NOTICES},
         }
         return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
+
+    def welcome(self, language: str, showing: Showing | None) -> Digest:
+        first = datetime(2026, 11, 23, 7, tzinfo=timezone(timedelta(hours=1)))
+        return digest.welcome(
+            self.site,
+            language,
+            showing,
+            choice="every day at 07:00, in English",
+            first=first,
+            today=date(2026, 11, 22),
+        )
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +184,8 @@ def test_a_message_conforms_to_the_standards(sample: Sample, kind: str, language
     assert [part.defects for part in message.walk()] == [[], [], []]
     assert [header.defects for header in message.values()] == [()] * len(message)
     assert len(message.keys()) == len(set(map(str.lower, message.keys())))
-    assert set(message.keys()) == HEADERS | (LIST_HEADERS if kind in DIGESTS else set())
+    unsubscribe = {"List-Unsubscribe", "List-Unsubscribe-Post"} if kind == "welcome" else set()
+    assert set(message.keys()) == HEADERS | (LIST_HEADERS if kind in DIGESTS else unsubscribe)
     assert message.get_content_type() == "multipart/alternative"
     text, html = message.iter_parts()
     for part, subtype in ((text, "plain"), (html, "html")):
@@ -231,6 +245,37 @@ def test_a_digest_is_a_list_that_one_click_leaves(sample: Sample, kind: str, lan
         assert f"{ADDRESS}/subscription/{ANNA.token}/" in body.replace(leave, "")
         assert TOKEN not in body
     assert made.date == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("language", ["en", "sv"])
+def test_a_welcome_says_what_comes_when_and_how_to_change_it(sample: Sample, language: str) -> None:
+    made, t = sample.welcome(language, sample.showing), translator(language)
+    text = sample.showing.text(language)
+    message = parsed(MessageTemplate(made, sample.sender).fill(ANNA, NOON))
+    leave = f"{ADDRESS}/subscription/{ANNA.token}/unsubscribe"
+    assert message["List-Unsubscribe"].startswith(f"<{leave}>, <mailto:bounces+{LEAVE}@")
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    for said in (squeezed(made.text), visible(made.html)):
+        for part in (text.title, text.statement, text.reflection, text.practice):
+            assert part in said
+        assert t.gettext("Today’s principle") in said
+        assert "very day at 07:00, in English" in said
+        assert t.day(date(2026, 11, 23)) in said
+        assert sample.showing.source.title in said
+        assert t.gettext("Sent to you by a colleague?") not in said
+    for body in bodies(message):
+        assert leave in body
+        assert f"{ADDRESS}/subscription/{ANNA.token}/" in body.replace(leave, "")
+
+
+def test_a_welcome_without_todays_principle_names_the_day_or_has_none(sample: Sample) -> None:
+    before = replace(sample.showing.edition, date=date(2026, 11, 20))
+    made = sample.welcome("en", replace(sample.showing, edition=before))
+    assert "The principle of Friday 20 November 2026" in squeezed(made.text)
+    assert "The principle of Friday 20 November 2026" in visible(made.html)
+    bare = sample.welcome("en", None)
+    assert "Every day at 07:00, in English" in squeezed(bare.text)
+    assert "principle of" not in visible(bare.html)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

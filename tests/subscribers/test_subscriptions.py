@@ -934,6 +934,35 @@ def test_every_timezone_can_be_found_by_one_name(language: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "header", "chosen"),
+    [
+        ("/en/", "sv-FI, en;q=0.5", "sv"),
+        ("/en/", "de, sv;q=0.7, en;q=0.5", "sv"),
+        ("/sv/", "en-GB", "en"),
+        ("/sv/", "de", "sv"),
+        ("/sv/", None, "sv"),
+    ],
+)
+def test_the_form_proposes_the_browsers_language(
+    client: SiteClient, path: str, header: str | None, chosen: str
+) -> None:
+    headers = {"Accept_Language": header} if header else {}
+    answer = client.get(f"{path}subscribe/", **headers)
+    assert f'<option value="{chosen}" selected>' in answer.text
+    assert "Accept-Language" in answer.headers["Vary"]
+
+
+def test_the_address_is_asked_for_as_phones_and_password_managers_expect(
+    client: SiteClient,
+) -> None:
+    (field,) = re.findall('<input[^>]* name="address"[^>]*>', client.get("/en/subscribe/").text)
+    assert 'type="email"' in field
+    assert 'autocomplete="email"' in field
+    assert 'inputmode="email"' in field
+    assert " novalidate>" in client.get("/en/subscribe/").text  # errors are the server's
+
+
+@pytest.mark.parametrize(
     ("zone", "english", "swedish"),
     [
         ("America/New_York", "New York, United States", "New York, USA"),

@@ -39,6 +39,7 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "clock": machine.clock,
     "address": machine.base_url,
     "contact": machine.contact,
+    "proxies": machine.trusted_proxies,
     "worker": machine.worker,
     "sender": email.sender,
     "returns": email.bounce_address,

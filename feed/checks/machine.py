@@ -12,6 +12,7 @@ from feed.config import Config
 
 LEAST_MB = 50  # below that it is an error: soon nothing can be written at all
 SPARE_MB = 300
+MOST_PROXIES = 8  # in a network that is trusted as a whole
 COPIES = 3  # times the size of the database: for a backup, an upgrade and growth
 
 
@@ -87,6 +88,19 @@ def base_url(config: Config, now: datetime) -> Finding:
         ),
         **values,
     )
+
+
+def trusted_proxies(config: Config, now: datetime) -> Finding:
+    """Only single proxies are trusted: a client in a trusted network may choose its address."""
+    wide = [str(net) for net in config.trusted_proxies if net.num_addresses > MOST_PROXIES]
+    if wide:
+        return warn(
+            "DEVIS_TRUSTED_PROXIES trusts all of %(networks)s: a visitor from there can pretend to"
+            " have any address, and no limit on requests holds.",
+            "Name each proxy by its own address, such as 10.0.0.5.",
+            networks=", ".join(wide),
+        )
+    return good("No network is trusted to name the addresses of visitors.")
 
 
 def contact(config: Config, now: datetime) -> Finding:

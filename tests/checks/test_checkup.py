@@ -196,6 +196,18 @@ def test_an_address_for_others_needs_tls(devis: Installation, url: str, level: s
     assert checked(devis, base_url=url)["address"][0] == level
 
 
+@pytest.mark.parametrize(
+    ("proxies", "level"),
+    [("", "good"), ("127.0.0.1 10.0.0.5 ::1", "good"), ("127.0.0.1 10.0.0.0/8", "warn")],
+)
+def test_a_network_is_not_to_be_trusted_with_the_addresses_of_visitors(
+    install: Callable[..., Installation], proxies: str, level: str
+) -> None:
+    found = checked(install(TRUSTED_PROXIES=proxies))["proxies"]
+    assert found[0] == level
+    assert ("10.0.0.0/8" in found[1]) == (level == "warn")
+
+
 SMTP = SmtpServer("127.0.0.1", 1, "none")
 WELL: dict[str, Any] = {
     "smtp": SMTP,

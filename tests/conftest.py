@@ -1,7 +1,7 @@
-"""What the tests stand on: a real database, the real command line, a real server, a real browser.
+"""Fixtures and helpers: a real database, command line, server and browser.
 
-Three roles stand in every test: a *curator* who fills the library, a *subscriber* who comes back,
-and a *stranger* who may ask for anything.
+Three roles occur in the tests: a *curator* who fills the library, a *subscriber* who returns, and a
+*stranger* who may request anything.
 """
 
 import contextlib

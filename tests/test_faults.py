@@ -13,7 +13,7 @@ pytestmark = pytest.mark.served
 
 
 def test_killing_the_sender_loses_no_digest(tmp_path: Path) -> None:
-    found = mail.run(tmp_path, letters=2000, kills=3, seed=7)
+    found = mail.run(tmp_path, emails=2000, kills=3, seed=7)
     assert found.kills == 3
     assert (found.missed, found.unsettled) == (0, 0)
     assert found.doubled <= found.kills * found.most
@@ -21,7 +21,7 @@ def test_killing_the_sender_loses_no_digest(tmp_path: Path) -> None:
 
 @pytest.mark.needs("redis")
 def test_killing_mail_workers_loses_no_digest(tmp_path: Path) -> None:
-    names = [workers.WORKER, "kill -9 of the brain", workers.WORKER]
+    names = [workers.WORKER, "kill -9 of the producer", workers.WORKER]
     found, done, bound = workers.run(tmp_path, 1500, names, every=0.5, rate=300, seed=7)
     assert {*done} == {*names}
     assert (found.missed, found.unsettled) == (0, 0)

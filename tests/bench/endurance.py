@@ -1,8 +1,8 @@
 """All at once, for ten minutes: `python -m tests.bench.endurance [--quick]`.
 
-Readers ask 500 times a second, an editor saves every few seconds, which empties the page cache, and
-letters go out to a server that writes down what it takes. Nothing may fail: no answer but 200 and
-304, no letter missed or sent twice, no confirmed save lost, nothing logged as an error.
+Readers send 500 requests a second, an editor saves every few seconds, which empties the page cache,
+and e-mails go to a server that records them. Nothing may fail: only 200 and 304, no e-mail missed
+or sent twice, no confirmed save lost, no error in the log.
 """
 
 import json
@@ -36,16 +36,16 @@ LETTERS, MAIL_RATE = 200, 250  # for each second of the soak, and sent in one: m
 BREATH = 2.0  # seconds that an editor takes, at the mean, before opening a form
 SAMPLES, WARM = 10, 3  # of memory; with the third everything that is kept should be there
 FLAT = 1.05  # what a process may have grown to since then
-STILL = 30.0  # seconds without a letter: no more come
+STILL = 30.0  # seconds without a message: no more come
 
 
 @dataclass(frozen=True)
 class Soak:
-    """How long, with how many requests a second and letters, over how large a house."""
+    """Duration, requests a second, number of e-mails, and size of the installation."""
 
     seconds: float
     rate: float
-    letters: int
+    emails: int
     size: Size
     rare: float  # the share of requests for what is nearly always made anew
 
@@ -59,7 +59,7 @@ class House:
         self.config = build(folder, soak.size, now)
         (self.editor,) = desk.seats(self.config, 1, now)
         local = now.astimezone(ZoneInfo(mail.ZONE)).replace(minute=0, second=0, microsecond=0)
-        populate(self.config, soak.letters, hour=local.hour)
+        populate(self.config, soak.emails, hour=local.hour)
         with opened(self.config.database) as db, transaction(db):
             before = local.astimezone(UTC) - timedelta(seconds=1)
             meta.put(db, "mail_until", before.isoformat(timespec="seconds"))
@@ -76,7 +76,7 @@ def settings(port: int) -> dict[str, str]:
 
 
 def watch(pid: int, soak: Soak, taken: Path, seen: desk.Minute) -> list[list[Process]]:
-    """Tell of memory, letters and saves as time goes by."""
+    """Print memory, e-mails and saves as time goes by."""
     began, samples = time.monotonic(), []
     for number in range(1, SAMPLES + 1):
         time.sleep(max(0, began + soak.seconds * number / SAMPLES - time.monotonic()))
@@ -84,21 +84,21 @@ def watch(pid: int, soak: Soak, taken: Path, seen: desk.Minute) -> list[list[Pro
         told = ", ".join(f"{each.command} {each.megabytes:.0f}" for each in samples[-1])
         click.echo(
             f"  {time.monotonic() - began:>4.0f} s  {told} MB"
-            f"  {_letters(taken):>8,} letters  {len(seen.saved):>4} saves"
+            f"  {_emails(taken):>8,} e-mails  {len(seen.saved):>4} saves"
         )
     return samples
 
 
 def settle(taken: Path, soak: Soak) -> None:
-    """Wait for the last letter, for as long as any comes."""
+    """Wait for the last e-mail, for as long as any arrives."""
     number, since = 0, time.monotonic()
-    while number < soak.letters and time.monotonic() - since < STILL:
+    while number < soak.emails and time.monotonic() - since < STILL:
         time.sleep(0.2)
-        if _letters(taken) > number:
-            number, since = _letters(taken), time.monotonic()
+        if _emails(taken) > number:
+            number, since = _emails(taken), time.monotonic()
 
 
-def _letters(taken: Path) -> int:
+def _emails(taken: Path) -> int:
     return taken.read_bytes().count(b"\n")
 
 
@@ -149,12 +149,12 @@ def _tell_times(name: str, seconds: list[float]) -> None:
     )
 
 
-def tell_letters(folder: Path, soak: Soak) -> list[str]:
-    """Whether everybody has one letter, by the server that took them and by the ledger."""
-    found = mail.result(folder, soak.letters, kills=0)
+def tell_emails(folder: Path, soak: Soak) -> list[str]:
+    """Whether every subscriber has one e-mail, by the server's record and by the database."""
+    found = mail.result(folder, soak.emails, kills=0)
     told = f"{found.missed} missed, {found.doubled} doubled, {found.unsettled} unsettled"
-    click.echo(f"Letters: {found.letters:,}, {told}")
-    return [] if found.good else [f"letters: {told}"]
+    click.echo(f"E-mails: {found.emails:,}, {told}")
+    return [] if found.good else [f"e-mails: {told}"]
 
 
 def tell_saves(house: House, seen: desk.Minute, editor: Future[None]) -> list[str]:
@@ -191,7 +191,7 @@ def run(folder: Path, soak: Soak) -> list[str]:
         heard = hearing.result()
         settle(taken, soak)
         wrong = tell_load(heard, address)
-    wrong += tell_machine(samples) + tell_letters(folder, soak)
+    wrong += tell_machine(samples) + tell_emails(folder, soak)
     return wrong + tell_saves(house, seen, editor) + logged(log)
 
 

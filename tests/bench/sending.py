@@ -1,6 +1,6 @@
 """Measure sending against others that send: `python -m tests.bench.sending [--quick]`.
 
-All give the same number of letters to Postfix's `smtp-sink`, in turn, round by round; a ratio is
+All give the same number of emails to Postfix's `smtp-sink`, in turn, round by round; a ratio is
 the median of the rounds, so that what else the machine does counts for all.
 """
 
@@ -28,7 +28,7 @@ from tests.bench.subscribers import Post
 from tests.conftest import free_port, wait_until
 
 NEEDED = ("smtp-sink", "smtp-source")
-SIZE = 6000  # bytes of a letter's text
+SIZE = 6000  # bytes of a message's text
 AWAY = 0.020  # seconds of a round trip to the distant sink
 HEAD = b"From: Devis <devis@example.org>\r\nTo: %b\r\nSubject: Today\r\nMIME-Version: 1.0\r\n\r\n"
 LINE = b"All that is needed is that somebody begins, and goes on, also today.".ljust(76) + b"\r\n"
@@ -39,7 +39,7 @@ Way = Callable[[int], None]
 
 @dataclass
 class Sender:
-    """Something that sends that many letters, and the letters a second of each round."""
+    """A program that sends that many messages, and its messages a second in each round."""
 
     name: str
     send: Way
@@ -52,7 +52,7 @@ class Sender:
 
     def tell(self, ours: "Sender") -> None:
         """One line: the median rate, and ours in comparison."""
-        told = f"  {self.name:<18}{statistics.median(self.rates):>9,.0f} letters/s"
+        told = f"  {self.name:<18}{statistics.median(self.rates):>9,.0f} e-mails/s"
         if self is not ours:
             ratios = [mine / its for mine, its in zip(ours.rates, self.rates, strict=True)]
             median = statistics.median(ratios)
@@ -113,12 +113,12 @@ def library(port: int, connections: int) -> Way:
 
     def one(mine: list[Envelope]) -> None:
         with smtplib.SMTP("127.0.0.1", port, "here.example.org") as smtp:
-            for letter in mine:
-                smtp.sendmail(letter.sender, letter.recipient, letter.message)
+            for message in mine:
+                smtp.sendmail(message.sender, message.recipient, message.message)
 
     def send(count: int) -> None:
-        letters = list(envelopes(count))
-        shares = [letters[start::connections] for start in range(connections)]
+        emails = list(envelopes(count))
+        shares = [emails[start::connections] for start in range(connections)]
         threads = [threading.Thread(target=one, args=(share,)) for share in shares]
         for thread in threads:
             thread.start()
@@ -130,7 +130,7 @@ def library(port: int, connections: int) -> Way:
 
 @contextmanager
 def sink() -> Iterator[int]:
-    """The port of a server that takes every letter and throws it away."""
+    """The port of a server that accepts every message and discards it."""
     port = free_port()
     user = ("-u", "nobody") if os.geteuid() == 0 else ()
     process = subprocess.Popen(["smtp-sink", *user, f"127.0.0.1:{port}", "1000"])
@@ -216,15 +216,15 @@ def compare(title: str, ours: Sender, others: list[Sender], count: int, rounds: 
 
 
 def tell_processor(way: Way, count: int) -> None:
-    """What a letter costs us, the sink aside."""
+    """The processor time of a message, without the sink."""
     began = time.thread_time()
     way(count)
     each = (time.thread_time() - began) / count * 1e6
-    click.echo(f"  {each:.0f} µs of processor time for each letter")
+    click.echo(f"  {each:.0f} µs of processor time for each message")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="A fifth of the letters, three rounds.")
+@click.option("--quick", is_flag=True, help="A fifth of the messages, three rounds.")
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--connections", default=4, show_default=True)
 def main(quick: bool, rounds: int, connections: int) -> None:
@@ -237,7 +237,7 @@ def main(quick: bool, rounds: int, connections: int) -> None:
         post = Post(Path(folder), count, near, connections)
         size = post.size()
         compare(
-            f"{count:,} letters of a house, {size} bytes, with the ledger and all that is personal,"
+            f"{count:,} digests of {size} bytes with database and personal parts,"
             f" {connections} connections, sink on this machine:",
             Sender("Devis", post.send),
             [
@@ -248,7 +248,7 @@ def main(quick: bool, rounds: int, connections: int) -> None:
             rounds,
         )
         compare(
-            f"{count:,} letters of {SIZE} bytes without a ledger:",
+            f"{count:,} messages of {SIZE} bytes without a database:",
             Sender("Devis", devis(near, connections)),
             [
                 Sender("smtp-source -d", smtp_source(near, connections, "-d")),
@@ -259,7 +259,7 @@ def main(quick: bool, rounds: int, connections: int) -> None:
         )
         tell_processor(devis(near, connections), count)
         compare(
-            f"{few:,} letters, {connections} connections, sink {AWAY * 1000:.0f} ms away:",
+            f"{few:,} e-mails, {connections} connections, sink {AWAY * 1000:.0f} ms away:",
             Sender("Devis", devis(far, connections)),
             [Sender("smtplib", library(far, connections))],
             few,

@@ -1,7 +1,7 @@
 """A million subscribers due in the same minute: `python -m tests.bench.subscribers [--quick]`.
 
 They are found, claimed, filled in and handed to a taker that does nothing, while the site answers
-and people sign up. What is measured here is the ledger; how fast a mail server takes letters is
+and people sign up. What is measured here is the ledger; how fast a mail server takes emails is
 measured in `tests.bench.sending`.
 """
 
@@ -38,11 +38,11 @@ TOGETHER = 4  # outcomes recorded in one transaction, as with so many connection
 
 @dataclass(frozen=True)
 class Handing:
-    """What it took to hand out a letter to everybody."""
+    """The cost of sending a digest to every subscriber."""
 
     seconds: float
-    first: float  # seconds until the first letter was ready
-    letters: int
+    first: float  # seconds until the first message was ready
+    emails: int
     megabytes: float  # by how much the resident memory grew
 
 
@@ -65,7 +65,7 @@ def populate(config: Config, number: int, first: int = 0, hour: int = 7) -> None
 
 
 def hand_out(config: Config) -> Handing:
-    """Find, claim, fill in and record every letter that is due, in this process."""
+    """Find, claim, fill in and record every due delivery, in this process."""
     began, before = time.perf_counter(), _resident()
     ticking = clock.Clock(DUE, time.monotonic())
     with opened(config.database) as db:
@@ -82,7 +82,7 @@ def hand_out(config: Config) -> Handing:
 
 
 class Post:
-    """A house with so many subscribers, whose letters of one day after the other are sent."""
+    """An installation with many subscribers; sends their digests day by day."""
 
     def __init__(self, folder: Path, number: int, port: int, connections: int) -> None:
         made = build(folder, HOUSE)
@@ -95,7 +95,7 @@ class Post:
         populate(self.config, number)
 
     def send(self, count: int) -> None:
-        """Send the letters of the next day: found, claimed, filled in, sent and recorded."""
+        """Send the digests of the next day: find, claim, fill in, send and record."""
         self.now = DUE if self.now == BEFORE else self.now + timedelta(days=1)
         ticking = clock.Clock(self.now, time.monotonic())
         with opened(self.config.database) as db:
@@ -105,12 +105,12 @@ class Post:
         assert told == {"sent": count}, told
 
     def size(self) -> int:
-        """The bytes of a letter."""
+        """The size of a digest in bytes."""
         with opened(self.config.database) as db:
             editions.publish_due(db, self.site, self.config, DUE)
-            letter = digests.preview(db, self.site, "daily", "en", None, DUE)
+            digest = digests.preview(db, self.site, "daily", "en", None, DUE)
         message = digests.preview_envelope(
-            self.site, self.config, letter, "person@example.org", DUE
+            self.site, self.config, digest, "person@example.org", DUE
         )
         return len(message.message)
 
@@ -168,14 +168,14 @@ def _told(name: str, seconds: Sequence[float]) -> None:
 @click.option("--quick", is_flag=True, help="Ten thousand subscribers.")
 @click.option("--number", type=int, default=1_000_000, show_default=True)
 def main(quick: bool, number: int) -> None:
-    """Hand a letter out to a million subscribers while the site is used."""
+    """Send a digest to a million subscribers while the site is used."""
     number = 10_000 if quick else number
     with tempfile.TemporaryDirectory() as folder:
         config = build(Path(folder), HOUSE)
         with opened(config.database) as db:
             editions.settle(db, config, BEFORE)
             digests.start_due_runs(db, editions.settle(db, config, BEFORE), BEFORE)
-        _told("Sign-up, nobody there", sign_ups(config, 200, "early"))
+        _told("Sign-up, empty database", sign_ups(config, 200, "early"))
         populate(config, number)
         _told(f"Sign-up, beside {number:,}", sign_ups(config, 200, "late"))
         size = config.database.stat().st_size / number
@@ -203,8 +203,8 @@ def main(quick: bool, number: int) -> None:
                 time.sleep(0.05)
             handing = answers.get(timeout=10)
         click.echo(
-            f"Handed out: {handing.letters:,} in {handing.seconds:.1f} s,"
-            f" {handing.letters / handing.seconds:,.0f} letters/s,"
+            f"Sent: {handing.emails:,} in {handing.seconds:.1f} s,"
+            f" {handing.emails / handing.seconds:,.0f} e-mails/s,"
             f" {handing.megabytes:.0f} MB of memory for it"
         )
         click.echo(f"The first of them was ready after {handing.first * 1000:,.0f} ms")
@@ -212,7 +212,7 @@ def main(quick: bool, number: int) -> None:
         _told("A page of one's wishes meanwhile", own)
         _told("A sign-up meanwhile", joins)
         size = config.database.stat().st_size / number
-        click.echo(f"Database: {size:,.0f} bytes a subscriber, with one letter to each")
+        click.echo(f"Database: {size:,.0f} bytes a subscriber, with one delivery to each")
 
 
 if __name__ == "__main__":

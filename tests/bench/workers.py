@@ -1,8 +1,7 @@
-"""One, two and four mail workers against one sink: `python -m tests.bench.workers [--quick]`.
+"""Compare one, two and four mail workers with one sink: `python -m tests.bench.workers [--quick]`.
 
-All of it runs on this one machine, so that without a limit its processors bound it: brain, broker,
-sink and workers share them. With a limit for each worker, as a mail server sets one, it shows what
-more machines would give.
+Everything runs on this machine: without a rate limit producer, broker, sink and workers share its
+processors. With a limit per worker, like that of a mail server, it shows what more machines give.
 """
 
 import os
@@ -33,28 +32,28 @@ SMTP_SINK = shutil.which("smtp-sink") or shutil.which("smtp-sink", path="/usr/sb
 
 @dataclass(frozen=True)
 class Sent:
-    """So many letters by so many workers: seconds, and the brain's processor seconds of them."""
+    """That many e-mails by that many workers: seconds, and processor seconds of the producer."""
 
     workers: int
-    letters: int
+    emails: int
     seconds: float
-    brain: float
+    producer: float
 
     @property
     def rate(self) -> float:
         """Letters a second."""
-        return self.letters / self.seconds
+        return self.emails / self.seconds
 
 
-def measure(letters: int, number: int, rate: int) -> Sent:
-    """Send so many letters by so many workers, each `rate` letters a second at most (0: no limit).
+def measure(emails: int, number: int, rate: int) -> Sent:
+    """Send e-mails through workers, each `rate` e-mails a second at most (0: no limit).
 
     From the first hand-over until the ledger knows of all.
     """
     with tempfile.TemporaryDirectory() as name, redis_server() as store, _sink(Path(name)) as port:
         folder = Path(name)
         config = settings.load(
-            create_installation(folder, letters) | {"DEVIS_BROKER_URL": store.url}
+            create_installation(folder, emails) | {"DEVIS_BROKER_URL": store.url}
         )
         given = {
             "BROKER_URL": store.url,
@@ -71,10 +70,10 @@ def measure(letters: int, number: int, rate: int) -> Sent:
             with digests.sending_lock(config):
                 while db.execute(
                     "SELECT count(*) FROM deliveries WHERE state = 'sent'"
-                ).fetchone() != (letters,):
+                ).fetchone() != (emails,):
                     dispatch.send(db, site, config, clock, stop)
                     time.sleep(0.02)
-            return Sent(number, letters, time.monotonic() - began, time.process_time() - spent)
+            return Sent(number, emails, time.monotonic() - began, time.process_time() - spent)
 
 
 @contextmanager
@@ -95,28 +94,28 @@ def _sink(folder: Path) -> Iterator[int]:
         process.wait()
 
 
-def _tell(letters: int, rate: int) -> None:
+def _tell(emails: int, rate: int) -> None:
     what = f"each at most {rate:,} a second" if rate else "as fast as they can"
-    click.echo(f"{letters:,} letters, {what}, {CONNECTIONS} connections each")
+    click.echo(f"{emails:,} e-mails, {what}, {CONNECTIONS} connections each")
     first = 0.0
     for number in NUMBERS:
-        sent = measure(letters, number, rate)
+        sent = measure(emails, number, rate)
         first = first or sent.rate
         click.echo(
-            f"  {number} worker{'s' if number > 1 else ' '}  {sent.rate:>7,.0f} letters/s"
+            f"  {number} worker{'s' if number > 1 else ' '}  {sent.rate:>7,.0f} e-mails/s"
             f"  × {sent.rate / first:.2f}"
-            f"  brain {sent.brain / letters * 1e6:,.0f} µs of a processor a letter"
+            f"  producer {sent.producer / emails * 1e6:,.0f} µs of processor time an e-mail"
         )
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--quick", is_flag=True, help="A tenth of the letters.")
+@click.option("--quick", is_flag=True, help="A tenth of the e-mails.")
 @click.option("--rate", default=500, show_default=True, help="Of a worker that has a limit.")
 def main(quick: bool, rate: int) -> None:
     """Compare one worker with two and four."""
-    letters = 4_000 if quick else 40_000
-    _tell(letters, 0)
-    _tell(letters // 2, rate)
+    emails = 4_000 if quick else 40_000
+    _tell(emails, 0)
+    _tell(emails // 2, rate)
 
 
 if __name__ == "__main__":

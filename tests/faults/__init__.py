@@ -1,1 +1,1 @@
-"""Faults made on purpose, as machines make them: `make faults`."""
+"""Fault injection, as it happens on real machines: `make faults`."""

@@ -1,8 +1,8 @@
 """`kill -9` of the sender at random moments: `python -m tests.faults.mail`.
 
-The real command sends to a server that writes down every letter it takes. Afterwards everybody must
-have a letter; one may have come twice only where a kill fell between the server's taking it and the
-ledger's knowing of it: once for each open connection and kill, with the same Message-ID.
+The real command sends to a server that records every message it accepts. Afterwards every
+subscriber has one. A message may arrive twice only if a kill fell between the server's reply and
+the record in the database: once per open connection and kill, with the same Message-ID.
 """
 
 import random
@@ -34,12 +34,12 @@ ZONE = "Europe/Stockholm"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of so many letters under so many kills."""
+    """The outcome of sending e-mails with kills."""
 
-    letters: int
+    emails: int
     kills: int
     missed: int
-    doubled: int  # letters that came more often than once, each counted as often as too much
+    doubled: int  # emails that came more often than once, each counted as often as too much
     most: int  # the most doubles that one kill may have made
     unsettled: int  # deliveries that the ledger does not call sent
 
@@ -48,17 +48,17 @@ class Result:
         return not (self.missed or self.unsettled) and self.doubled <= self.kills * self.most
 
 
-def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
-    """Send so many letters in `folder`, and kill the sender so many times while it does."""
+def run(folder: Path, emails: int, kills: int, seed: int) -> Result:
+    """Send e-mails in `folder`, and kill the sender at random moments meanwhile."""
     chance = random.Random(seed)
-    environ = create_installation(folder, letters)
+    environ = create_installation(folder, emails)
     with sink(folder / "taken") as port:
         environ["DEVIS_SMTP_URL"] = f"smtp://127.0.0.1:{port}"
         done, taken = 0, folder / "taken"
         while done < kills:
             process = _sender(environ, folder)
             _await_letter(process, taken)
-            time.sleep(chance.uniform(0, letters / 20_000 * 0.25))
+            time.sleep(chance.uniform(0, emails / 20_000 * 0.25))
             if process.poll() is not None:
                 break
             process.send_signal(signal.SIGKILL)
@@ -66,11 +66,11 @@ def run(folder: Path, letters: int, kills: int, seed: int) -> Result:
             done += 1
         last = _sender(environ, folder)
         assert last.wait(300) == 0
-    return result(folder, letters, done)
+    return result(folder, emails, done)
 
 
-def create_installation(folder: Path, letters: int) -> dict[str, str]:
-    """An installation in which so many letters have become due within this hour."""
+def create_installation(folder: Path, emails: int) -> dict[str, str]:
+    """An installation in which that many e-mails have become due within this hour."""
     environ = outside() | {
         "DEVIS_DATABASE": str(folder / "devis.sqlite3"),
         "DEVIS_MAIL_CONNECTIONS": str(CONNECTIONS),
@@ -89,7 +89,7 @@ def create_installation(folder: Path, letters: int) -> dict[str, str]:
             " VALUES (?1, ?1, ?2, 'daily', 0, ?3, ?4, 'active', ?5, ?5, ?5)",
             (
                 (f"person.{n}@example.org", ("en", "sv")[n % 2], hour.hour, ZONE, since)
-                for n in range(letters)
+                for n in range(emails)
             ),
         )
     return environ
@@ -147,7 +147,7 @@ def _count(taken: Path) -> int:
     return taken.stat().st_size
 
 
-def result(folder: Path, letters: int, kills: int) -> Result:
+def result(folder: Path, emails: int, kills: int) -> Result:
     """What the sink and the ledger say afterwards."""
     times = Counter((folder / "taken").read_text().splitlines())
     with opened(folder / "devis.sqlite3") as db:
@@ -155,9 +155,9 @@ def result(folder: Path, letters: int, kills: int) -> Result:
             "SELECT count(*) FROM deliveries WHERE state <> 'sent'"
         ).fetchone()
     return Result(
-        letters=letters,
+        emails=emails,
         kills=kills,
-        missed=letters - len(times),
+        missed=emails - len(times),
         doubled=sum(times.values()) - len(times),
         most=CONNECTIONS,
         unsettled=unsettled,
@@ -165,15 +165,15 @@ def result(folder: Path, letters: int, kills: int) -> Result:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--letters", default=20_000, show_default=True)
+@click.option("--emails", default=20_000, show_default=True)
 @click.option("--kills", default=20, show_default=True)
 @click.option("--seed", default=1, show_default=True, help="Of the moments of the kills.")
-def main(letters: int, kills: int, seed: int) -> None:
-    """Kill the sender while it sends, and count who got a letter."""
+def main(emails: int, kills: int, seed: int) -> None:
+    """Kill the sender while it sends, and count who got a message."""
     with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder), letters, kills, seed)
+        found = run(Path(folder), emails, kills, seed)
     click.echo(
-        f"kill -9 of the sender: {found.kills} kills during {found.letters:,} letters over"
+        f"kill -9 of the sender: {found.kills} kills during {found.emails:,} emails over"
         f" {CONNECTIONS} connections: {found.missed} missed, {found.doubled} doubled"
         f" (bound {found.kills * found.most}), {found.unsettled} unsettled"
     )

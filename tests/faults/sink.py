@@ -28,11 +28,11 @@ class Sink(asyncio.Protocol):
         said = b""
         while True:
             if self._in_letter:
-                letter, end, rest = self._heard.partition(END)
+                message, end, rest = self._heard.partition(END)
                 if not end:
                     break
                 self._heard, self._in_letter = rest, False
-                self._take(letter)
+                self._take(message)
                 said += b"250 taken\r\n"
                 continue
             line, end, rest = self._heard.partition(b"\r\n")
@@ -53,9 +53,9 @@ class Sink(asyncio.Protocol):
                 said += b"250 ok\r\n"
         self._transport.write(said)
 
-    def _take(self, letter: bytes) -> None:
+    def _take(self, message: bytes) -> None:
         """Write the Message-ID down; one write, so that a line is there whole or not at all."""
-        headers = letter.partition(b"\r\n\r\n")[0]
+        headers = message.partition(b"\r\n\r\n")[0]
         for line in headers.split(b"\r\n"):
             if line.lower().startswith(b"message-id:"):
                 os.write(self._file, line.partition(b":")[2].strip() + b"\n")

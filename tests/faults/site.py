@@ -1,7 +1,7 @@
-"""What machines do to a site, again and again: `python -m tests.faults.site`.
+"""Faults of a running site, again and again: `python -m tests.faults.site`.
 
-After each fault there is one edition for each date, the database is whole, no save that was
-acknowledged is lost, and every feed is valid. A disk of its own, to be full, is for root only.
+After each fault every date has one edition, the database is intact, no acknowledged save is lost,
+and every feed is valid. The full disk needs a file system of its own, and so root.
 """
 
 import os

@@ -1,10 +1,9 @@
-"""What befalls mail workers while they send, and those they depend on: `python -m
-tests.faults.workers`.
+"""Faults of mail workers and what they depend on: `python -m tests.faults.workers`.
 
-A real brain hands letters to two real workers over a real Redis. Every few seconds a worker or the
-brain is killed, or the broker or the mail server is away for a while. Afterwards everybody must
-have a letter. One may have come twice only where the fault fell between the server's taking it and
-the worker's writing that down: once for each connection that was open, with the same Message-ID.
+A real producer publishes e-mails to two real workers over a real Redis. Every few seconds a worker
+or the producer is killed, or the broker or the mail server is down for a while. Afterwards every
+subscriber has one message. It may arrive twice only if the fault fell between the server's reply
+and the worker's record: once per open connection, with the same Message-ID.
 """
 
 import random
@@ -28,13 +27,13 @@ from tests.mail_workers import MailWorker, RedisServer, redis_server, start_work
 
 WORKERS = 2
 AWAY = 2.0  # seconds
-SLOW = 100  # letters a second and worker, so that everything befalls a few thousand letters
+SLOW = 100  # emails a second and worker, so that everything befalls a few thousand emails
 WORKER = "kill -9 of a mail worker"
 
 
 @dataclass
 class Scene:
-    """All that runs, and how many letters may have come twice by now."""
+    """All processes, and how many e-mails may have been sent twice so far."""
 
     folder: Path
     environ: dict[str, str]
@@ -44,7 +43,7 @@ class Scene:
     chance: random.Random
     bound: int = 0
     workers: list[MailWorker] = field(default_factory=list)
-    brain: "subprocess.Popen[bytes] | None" = None
+    producer: "subprocess.Popen[bytes] | None" = None
 
     @property
     def settings(self) -> dict[str, str]:
@@ -59,15 +58,17 @@ class Scene:
     def start_worker(self, number: int) -> MailWorker:
         return start_worker(self.folder, f"worker{number}", **self.settings)
 
-    def start_brain(self) -> None:
-        self.brain = start_brain(self.folder, self.environ | {"DEVIS_BROKER_URL": self.store.url})
+    def start_producer(self) -> None:
+        self.producer = start_producer(
+            self.folder, self.environ | {"DEVIS_BROKER_URL": self.store.url}
+        )
 
     def end(self) -> None:
         for each in self.workers:
             each.kill()
-        if self.brain is not None:
-            self.brain.terminate()
-            self.brain.wait(30)
+        if self.producer is not None:
+            self.producer.terminate()
+            self.producer.wait(30)
 
 
 def _worker(scene: Scene) -> None:
@@ -77,11 +78,11 @@ def _worker(scene: Scene) -> None:
     scene.bound += CONNECTIONS
 
 
-def _brain(scene: Scene) -> None:
-    assert scene.brain is not None
-    scene.brain.send_signal(signal.SIGKILL)
-    scene.brain.wait()
-    scene.start_brain()
+def _producer(scene: Scene) -> None:
+    assert scene.producer is not None
+    scene.producer.send_signal(signal.SIGKILL)
+    scene.producer.wait()
+    scene.start_producer()
 
 
 def _broker(scene: Scene) -> None:
@@ -100,7 +101,7 @@ def _server(scene: Scene) -> None:
 
 FAULTS: dict[str, Callable[[Scene], None]] = {
     WORKER: _worker,
-    "kill -9 of the brain": _brain,
+    "kill -9 of the producer": _producer,
     "broker away": _broker,
     "mail server away": _server,
 }
@@ -108,34 +109,33 @@ FAULTS: dict[str, Callable[[Scene], None]] = {
 
 def run(
     folder: Path,
-    letters: int,
+    emails: int,
     names: Sequence[str],
     every: float,
     rate: int,
     seed: int,
     rounds: int = sys.maxsize,
 ) -> tuple[Result, Counter[str], int]:
-    """Send so many letters, and do one of the named faults after the other, each so many seconds
-    after letters went out again.
+    """Send e-mails, with one of the named faults after the other, each `every` seconds after
+    sending has resumed, `rounds` at most.
 
-    After so many rounds there are no more. `rate` is how many letters a second a worker may send;
-    0 for as many as it can. What the mail
-    server has, how often each fault was, and how many letters may have come twice.
+    `rate` is the limit of e-mails a second per worker, 0 for none. Returns the result, the number of
+    each fault, and how many e-mails may have been sent twice.
     """
     done: Counter[str] = Counter()
     with ExitStack() as stack:
         store = stack.enter_context(redis_server())
         sink = stack.enter_context(Sink(folder / "taken"))
         scene = Scene(
-            folder, create_installation(folder, letters), store, sink, rate, random.Random(seed)
+            folder, create_installation(folder, emails), store, sink, rate, random.Random(seed)
         )
         stack.callback(scene.end)
         scene.workers = [scene.start_worker(number) for number in range(WORKERS)]
-        scene.start_brain()
-        taken, deadline = folder / "taken", time.monotonic() + 300 + letters / 100
+        scene.start_producer()
+        taken, deadline = folder / "taken", time.monotonic() + 300 + emails / 100
         due, before = 0.0, 0
-        while not settled(folder, letters):
-            assert time.monotonic() < deadline, (folder / "brain").read_text()
+        while not settled(folder, emails):
+            assert time.monotonic() < deadline, (folder / "producer").read_text()
             if not due and taken.stat().st_size > before:  # only now does a fault tell anything
                 due = time.monotonic() + every
             if due and time.monotonic() > due and done.total() < rounds:
@@ -144,12 +144,12 @@ def run(
                 done[name] += 1
                 due, before = 0.0, taken.stat().st_size
             time.sleep(scene.chance.uniform(0, 0.1))
-    return result(folder, letters, done.total()), done, scene.bound
+    return result(folder, emails, done.total()), done, scene.bound
 
 
-def start_brain(folder: Path, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
+def start_producer(folder: Path, environ: dict[str, str]) -> "subprocess.Popen[bytes]":
     """A real `devis worker`."""
-    with (folder / "brain").open("ab") as said:
+    with (folder / "producer").open("ab") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "feed", "worker"],
             cwd=ROOT,
@@ -160,9 +160,9 @@ def start_brain(folder: Path, environ: dict[str, str]) -> "subprocess.Popen[byte
 
 
 @contextmanager
-def brain(folder: Path, environ: dict[str, str]) -> Iterator[None]:
+def producer(folder: Path, environ: dict[str, str]) -> Iterator[None]:
     """The same for the length of a `with` block."""
-    process = start_brain(folder, environ)
+    process = start_producer(folder, environ)
     try:
         yield
     finally:
@@ -170,15 +170,15 @@ def brain(folder: Path, environ: dict[str, str]) -> Iterator[None]:
         process.wait(30)
 
 
-def settled(folder: Path, letters: int) -> bool:
-    """Whether the ledger knows what became of every letter."""
+def settled(folder: Path, emails: int) -> bool:
+    """Whether the ledger knows what became of every message."""
     with opened(folder / "devis.sqlite3") as db:
         row = db.execute("SELECT count(*) FROM deliveries WHERE state IN ('sent', 'skipped')")
-        return int(row.fetchone()[0]) == letters
+        return int(row.fetchone()[0]) == emails
 
 
 def _tell(
-    letters: int,
+    emails: int,
     names: Sequence[str],
     every: float,
     rate: int,
@@ -187,10 +187,10 @@ def _tell(
 ) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found, done, bound = run(Path(folder), letters, names, every, rate, seed, rounds)
+        found, done, bound = run(Path(folder), emails, names, every, rate, seed, rounds)
     what = ", ".join(f"{number} × {name}" for name, number in done.items())
     click.echo(
-        f"{found.letters:,} letters in {time.monotonic() - began:.0f} s by {WORKERS} workers with"
+        f"{found.emails:,} emails in {time.monotonic() - began:.0f} s by {WORKERS} workers with"
         f" {CONNECTIONS} connections each: {what}:\n"
         f"  {found.missed} missed, {found.doubled} doubled (bound {bound}),"
         f" {found.unsettled} unsettled"
@@ -199,7 +199,7 @@ def _tell(
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--letters", default=100_000, show_default=True)
+@click.option("--emails", default=100_000, show_default=True)
 @click.option(
     "--every",
     default=10.0,
@@ -207,10 +207,10 @@ def _tell(
     help="Seconds of sending before a fault.",
 )
 @click.option("--seed", default=1, show_default=True, help="Of the choice and moment of the kills.")
-def main(letters: int, every: float, seed: int) -> None:
-    """Have things befall mail workers while they send, and count who got a letter."""
-    good = _tell(letters, [WORKER], every, 0, seed)
-    good &= _tell(letters // 20, [*FAULTS], every / 5, SLOW, seed, rounds=len(FAULTS))
+def main(emails: int, every: float, seed: int) -> None:
+    """Have things befall mail workers while they send, and count who got a message."""
+    good = _tell(emails, [WORKER], every, 0, seed)
+    good &= _tell(emails // 20, [*FAULTS], every / 5, SLOW, seed, rounds=len(FAULTS))
     raise SystemExit(0 if good else 1)
 
 

@@ -378,12 +378,12 @@ def test_two_workers_share_and_no_log_names_anybody(
     environ = mail.create_installation(tmp_path, 3000) | {"DEVIS_BROKER_URL": empty_redis.url}
     with mail.sink(tmp_path / "taken") as port:
         given = settings(empty_redis, port, MAIL_RATE="800")
-        with workers(tmp_path, 2, **given) as both, faults.brain(tmp_path, environ):
+        with workers(tmp_path, 2, **given) as both, faults.producer(tmp_path, environ):
             wait_until(lambda: faults.settled(tmp_path, 3000), 60)
             logs = [each.stop() for each in both]
     assert mail.result(tmp_path, 3000, 0).good
     assert all("of 200 sent" in log for log in logs)
-    logs.append((tmp_path / "brain").read_text())
+    logs.append((tmp_path / "producer").read_text())
     with opened(tmp_path / "devis.sqlite3") as db:
         secrets = [PASSWORD, "@example.org", "person."]
         assert db.execute("SELECT count(*) FROM batches").fetchone() == (0,)
@@ -397,7 +397,7 @@ def test_a_stopped_worker_finishes_its_message_and_returns_the_rest(
     tmp_path: Path, empty_redis: RedisServer
 ) -> None:
     environ = mail.create_installation(tmp_path, 400) | {"DEVIS_BROKER_URL": empty_redis.url}
-    with mail.sink(tmp_path / "taken") as port, faults.brain(tmp_path, environ):
+    with mail.sink(tmp_path / "taken") as port, faults.producer(tmp_path, environ):
         given = settings(empty_redis, port)
         with workers(tmp_path, 1, **given, MAIL_RATE="50") as (slow,):
             wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
@@ -415,13 +415,13 @@ def test_producer_and_worker_survive_a_restart_of_the_broker(tmp_path: Path) -> 
     with redis_server() as store, mail.sink(tmp_path / "taken") as port:
         environ = mail.create_installation(tmp_path, 2000) | {"DEVIS_BROKER_URL": store.url}
         given = settings(store, port, MAIL_RATE="400")
-        with workers(tmp_path, 1, **given) as (only,), faults.brain(tmp_path, environ):
+        with workers(tmp_path, 1, **given) as (only,), faults.producer(tmp_path, environ):
             wait_until(lambda: (tmp_path / "taken").stat().st_size > 0, 30)
             store.stop()
             time.sleep(2)
             store.start()
             wait_until(lambda: faults.settled(tmp_path, 2000), 120)
-            said = only.stop() + (tmp_path / "brain").read_text()
+            said = only.stop() + (tmp_path / "producer").read_text()
     found = mail.result(tmp_path, 2000, 1)
     assert (found.missed, found.unsettled) == (0, 0)
     assert found.doubled <= mail.CONNECTIONS

@@ -278,7 +278,7 @@ def process_state_restored() -> Iterator[None]:
 
 
 def outside() -> dict[str, str]:
-    """The environment without settings; what is compiled is kept for the next process."""
+    """The environment without settings; bytecode is written for the next process."""
     return {
         name: text
         for name, text in os.environ.items()

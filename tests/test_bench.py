@@ -37,5 +37,5 @@ def test_reading_editing_and_sending_at_once_fail_nobody() -> None:
     asked = re.search(r"(?m)^  all +([\d,]+)  p50 ", done.stdout)
     assert asked is not None
     assert int(asked[1]) > 100
-    assert "Letters: 100, 0 missed, 0 doubled, 0 unsettled" in done.stdout
+    assert "E-mails: 100, 0 missed, 0 doubled, 0 unsettled" in done.stdout
     assert re.search(r"(?m)^Saves: [1-9]\d* confirmed, 0 lost$", done.stdout), done.stdout

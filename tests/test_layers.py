@@ -138,7 +138,7 @@ def test_a_process_starts_with_little() -> None:
 
 
 def test_the_mail_client_is_a_library_of_its_own() -> None:
-    """It needs nothing but the standard library and idna, so that anybody could publish it."""
+    """It needs only the standard library and idna, and could be published separately."""
     for path in (ROOT / "feed/smtp").glob("*.py"):
         for name in imports(path):
             top = name.partition(".")[0]

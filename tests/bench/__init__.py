@@ -35,7 +35,7 @@ CONNECTIONS = 8
 
 @dataclass(frozen=True)
 class Size:
-    """A house: its library and the days it has published, the last of them today."""
+    """An installation's size: its library and the days it has published, the last of them today."""
 
     principles: int
     days: int
@@ -52,7 +52,7 @@ THEMES = 12
 
 
 def build(folder: Path, size: Size, now: datetime = NOW, **values: str) -> Config:
-    """Make the database of a house in `folder`, by SQL alone."""
+    """Make the database of an installation in `folder`, with SQL only."""
     given = {"DATABASE": str(folder / "devis.sqlite3"), "NOW": now.isoformat(), **values}
     config = load({f"DEVIS_{name}": value for name, value in given.items()})
     database_setup.create(config, clock.Clock(now, time.monotonic()))
@@ -115,7 +115,7 @@ def stranger(config: Config) -> FlaskClient:
 
 @dataclass(frozen=True)
 class Render:
-    """The median seconds of processor time to render a page uncached, in a young and an old house.
+    """Median processor seconds to render a page uncached, in a new and an old installation.
 
     Processor time, as the clock on the wall tells as much of what else the machine does.
     """
@@ -130,7 +130,7 @@ class Render:
 
 
 def uncached(young: Config, old: Config, times: int) -> list[Render]:
-    """Render each page so many times, the two houses in turn."""
+    """Render each page several times, the two installations in turn."""
     clients = (stranger(young), stranger(old))
     return [_render(clients, path, times) for path in PAGES]
 
@@ -149,7 +149,7 @@ def _render(clients: tuple[FlaskClient, FlaskClient], path: str, times: int) -> 
 
 @contextmanager
 def served(config: Config, *, quiet: bool = False, **more: str) -> Iterator[str]:
-    """The address of a real `devis web` on that house; `more` settings, without their prefix.
+    """The address of a real `devis web`; `more` settings, without their prefix.
 
     With `quiet`, nothing that it logs is shown.
     """

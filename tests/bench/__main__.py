@@ -11,7 +11,7 @@ from tests.bench import OLD, PAGES, YOUNG, Size, build, requests_per_second, ser
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="Fewer renders, and one second of requests a page.")
 def main(quick: bool) -> None:
-    """Compare an old house with a young one, and count what the page cache serves."""
+    """Compare an old installation with a new one, and measure the page cache."""
     with tempfile.TemporaryDirectory() as folder:
         young, old = build(Path(folder, "young"), YOUNG), build(Path(folder, "old"), OLD)
         click.echo(f"Uncached, median CPU ms  {_house(YOUNG)}  {_house(OLD)}  ratio")

@@ -129,7 +129,7 @@ def lost(config: Config, seen: Minute) -> list[str]:
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer principles, and ten seconds.")
 def main(quick: bool) -> None:
-    """Let them edit, and tell what it took."""
+    """Run the editors and print the times."""
     size, seconds = (QUICK, 10.0) if quick else (OLD, SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         config = build(Path(folder), size)

@@ -51,7 +51,7 @@ class Soak:
 
 
 class House:
-    """A house in `folder` with an editor, and subscribers whose hour has come."""
+    """An installation in `folder` with an editor, and subscribers whose digest is due."""
 
     def __init__(self, folder: Path, soak: Soak) -> None:
         now = datetime.now(UTC)
@@ -66,7 +66,7 @@ class House:
 
 
 def settings(port: int) -> dict[str, str]:
-    """What `devis serve` is told, without the prefix."""
+    """The settings of `devis serve`, without their prefix."""
     return {
         "SMTP_URL": f"smtp://127.0.0.1:{port}",
         "MAIL_RATE": str(MAIL_RATE),
@@ -174,7 +174,7 @@ def logged(log: Path) -> list[str]:
 
 
 def run(folder: Path, soak: Soak) -> list[str]:
-    """Let all of it happen in `folder`, and tell; what was wrong, in words."""
+    """Run everything in `folder` and print the results; returns the failures as text."""
     house, seen, log = House(folder, soak), desk.Minute(), folder / "log"
     taken = folder / "taken"
     with ExitStack() as stack:

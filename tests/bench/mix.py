@@ -33,7 +33,7 @@ RARE: dict[str, tuple[int, tuple[str, ...]]] = {
 
 
 def asks(size: Size, today: date, rare: float, seed: int = 1) -> Iterator[Ask]:
-    """Requests to a house of that size that has published until today, without an end.
+    """An endless iterator of requests to an installation of that size.
 
     `rare` is the share of those in RARE.
     """

@@ -30,7 +30,7 @@ class Ask:
 
 @dataclass
 class Heard:
-    """What came of a load: seconds by kind, answers by status, and what went wrong on the way.
+    """The result of a load: seconds by kind, responses by status, and errors.
 
     `late` is how many seconds after it was due a connection was free for each request.
     """
@@ -46,7 +46,7 @@ class Heard:
 
 
 def run(address: str, asks: Iterable[Ask], rate: float, seconds: float, seed: int = 1) -> Heard:
-    """Ask for so long, with `rate` requests a second that come as they like; then hear the rest."""
+    """Send `rate` requests a second at random moments, then wait for the last responses."""
     place = urlsplit(address)
     assert place.hostname
     assert place.port
@@ -54,7 +54,7 @@ def run(address: str, asks: Iterable[Ask], rate: float, seconds: float, seed: in
 
 
 class _Line(asyncio.Protocol):
-    """A connection that is kept, and asks for one thing at a time."""
+    """A persistent connection with one request at a time."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()

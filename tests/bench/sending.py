@@ -51,7 +51,7 @@ class Sender:
         self.rates.append(count / (time.monotonic() - began))
 
     def tell(self, ours: "Sender") -> None:
-        """One line: the median rate, and ours in comparison."""
+        """One line: the median rate, and that of Devis in comparison."""
         told = f"  {self.name:<18}{statistics.median(self.rates):>9,.0f} e-mails/s"
         if self is not ours:
             ratios = [mine / its for mine, its in zip(ours.rates, self.rates, strict=True)]
@@ -61,7 +61,7 @@ class Sender:
 
 
 def envelopes(count: int) -> Iterator[Envelope]:
-    """Letters, each with its own addresses."""
+    """Messages, each with its own addresses."""
     for key in range(count):
         recipient = f"person{key}@example.org"
         message = HEAD % recipient.encode() + BODY
@@ -80,7 +80,7 @@ class Tally:
 
 
 def devis(port: int, connections: int, record: Record | None = None) -> Way:
-    """Our way; `record` is told the outcomes."""
+    """Send with Devis's client; `record` receives the outcomes."""
 
     def send(count: int) -> None:
         tally = Tally()
@@ -165,7 +165,7 @@ def listens(port: int) -> bool:
 
 
 def relay(port: int, target: int, seconds: float) -> None:
-    """Hand on what comes to `port`, and what comes back, so much later; for ever."""
+    """Relay both directions of a connection to `port` with a delay, endlessly."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target)
@@ -206,7 +206,7 @@ async def _hand_on(
 
 
 def compare(title: str, ours: Sender, others: list[Sender], count: int, rounds: int) -> None:
-    """All of them in turn, so many rounds; then tell."""
+    """Run the senders in turn for several rounds, and print the results."""
     for _ in range(rounds):
         for sender in (ours, *others):
             sender.measure(count)

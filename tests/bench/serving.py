@@ -67,7 +67,7 @@ end
 
 @dataclass(frozen=True)
 class Rate:
-    """What wrk told: requests a second, and milliseconds that half and 99 % of them took."""
+    """The result of wrk: requests a second, and p50 and p99 in milliseconds."""
 
     each_second: float
     p50: float

@@ -153,7 +153,7 @@ def _judge(seen: list[Seen], saved: dict[int, float], edits: int) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--quick", is_flag=True, help="A tenth of everything.")
 def main(quick: bool) -> None:
-    """Use an old house for long, and poll it while it is edited."""
+    """Load an old installation for long, and poll it while it is edited."""
     with tempfile.TemporaryDirectory() as folder:
         config = build(Path(folder), OLD)
         with served(config, API_RATE="100000") as address:

@@ -136,7 +136,7 @@ def sign_ups(config: Config, number: int, prefix: str) -> list[float]:
 
 
 def preference_page(config: Config, address: str, number: int) -> float:
-    """The seconds that the page of one subscriber's wishes took, which nobody keeps."""
+    """The seconds that the uncached page of a subscriber's preferences took."""
     with opened(config.database) as db:
         found = subscribers.by_id(db, number)
         assert found is not None

@@ -41,14 +41,14 @@ class Sent:
 
     @property
     def rate(self) -> float:
-        """Letters a second."""
+        """E-mails a second."""
         return self.emails / self.seconds
 
 
 def measure(emails: int, number: int, rate: int) -> Sent:
     """Send e-mails through workers, each `rate` e-mails a second at most (0: no limit).
 
-    From the first hand-over until the ledger knows of all.
+    From the first batch until every outcome is recorded.
     """
     with tempfile.TemporaryDirectory() as name, redis_server() as store, _sink(Path(name)) as port:
         folder = Path(name)

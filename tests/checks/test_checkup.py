@@ -1,4 +1,4 @@
-"""`devis check`: whether all is well, in words, with what to do, and an exit code."""
+"""`devis check`: findings, advice and the exit code."""
 
 import json
 import shutil
@@ -354,7 +354,7 @@ def test_a_rehearsed_clock_is_reported(devis: Installation) -> None:
 
 
 def test_devis_check_changes_nothing(command: Command) -> None:
-    """Not even a lock, a key or a letter is left behind."""
+    """Not even a lock, a key or an e-mail is left behind."""
     command("init", **MONDAY)
     before = {path: path.read_bytes() for path in Path(command.folder).rglob("*") if path.is_file()}
     command("check", code=1, **MONDAY)

@@ -1,4 +1,4 @@
-"""Trial and public sites: whose ids they have, what they lack, and rehearsals on a copy."""
+"""Trial and public sites: their feed ids, what they lack, and rehearsals on a copy."""
 
 import os
 import re
@@ -237,7 +237,7 @@ def test_a_rehearsed_copy_has_the_key_of_the_links(devis: Installation, tmp_path
 
 @pytest.fixture
 def sealed(devis: Installation, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """The settings of an installation where nothing may be written, whoever runs the tests."""
+    """The settings of an installation that is read-only, even if root runs the tests."""
     monkeypatch.setattr(os, "access", lambda *arguments: False)
     return devis.config
 

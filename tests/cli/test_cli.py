@@ -25,7 +25,7 @@ TODAY: dict[str, Any] = {"NOW": "2031-05-05T06:00:00+02:00"}  # a Monday, the da
 
 
 def failed(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line that tells a person what is wrong."""
+    """The one-line error message."""
     assert done.returncode != 0
     assert done.stdout == ""
     assert re.fullmatch(r"Error: [^\n]+\n", done.stderr), done.stderr
@@ -242,7 +242,7 @@ def test_what_is_withdrawn_stays_in_the_ledger_with_its_reason(installation: Com
 
 @pytest.mark.served
 def test_a_day_to_come_can_be_rehearsed_in_every_command(installation: Command) -> None:
-    """Each on a day of its own, one after the other, and the real clock is in none of them."""
+    """Each command with its own date, one after the other; none reads the real clock."""
     installation("publish", NOW="2031-05-05T23:59:00+02:00")
     installation("publish", NOW="2031-05-06T00:01:00+02:00")
     assert rows(installation, "SELECT max(date) FROM editions") == [("2031-05-06",)]
@@ -357,7 +357,7 @@ DAMAGES = [
 
 
 def damaged(content: bytes, damage: str, title: bytes) -> bytes:
-    """What is left of a database file; `title` stands in one of its texts."""
+    """A damaged database file; `title` is in one of its texts."""
     if damage == "letter":
         return b"This is a letter to my aunt. " * 1000
     if damage == "half":

@@ -1,4 +1,4 @@
-"""The settings: what each takes, and that a malformed one stops the start by its name."""
+"""The settings: parsing, and errors that name the malformed setting."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -150,7 +150,7 @@ def test_a_cached_response_has_no_request_id(devis: Installation) -> None:
 
 @pytest.mark.served
 def test_a_site_logs_lines_of_json_without_a_name(command: Command, tmp_path: Path) -> None:
-    """Somebody signs up and tries links and passwords, while the mail server is away."""
+    """A visitor signs up and tries links and passwords, while the mail server is down."""
     port, away = free_port(), free_port()
     log = tmp_path / "log"
     environ = {

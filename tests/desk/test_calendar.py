@@ -409,7 +409,7 @@ def shows(address: str, path: str, desk: Desk, slug: str) -> bool:
 
 
 def stop(page: Page, instead: str) -> None:
-    """As an editor does it, from the calendar to the page that tells what will happen."""
+    """As an editor does it, from the calendar to the page that asks to confirm."""
     page.goto(BOARD)
     page.get_by_role("link", name="Withdraw or replace it").click()
     page.get_by_label("Why").fill("The source asks for it")

@@ -47,7 +47,7 @@ class Room:
     address: str
 
     def enter(self, browser: Browser, role: str, language: str, **options: Any) -> BrowserContext:
-        """A browser of somebody with that role, whom the desk speaks that language to."""
+        """A browser of a user with that role and interface language."""
         context = browser.new_context(
             **{"viewport": NARROW, "locale": language, "base_url": self.address, **options}
         )
@@ -55,7 +55,7 @@ class Room:
         return context
 
     def sign_in(self, context: BrowserContext, role: str, language: str) -> None:
-        """Let that browser be of somebody with that role."""
+        """Sign the browser in as a user with that role."""
         context.clear_cookies()
         if role != "nobody":
             found = self.desk.account(role)

@@ -55,7 +55,7 @@ def bring(user: DeskUser, name: str, content: str | bytes) -> TestResponse:
 
 
 def confirm(user: DeskUser, page: TestResponse, **more: str) -> TestResponse:
-    """Press the button of a page that tells what would happen."""
+    """Press the button of the confirmation page."""
     found = re.search(r'name="seen" value="([0-9a-f]{64})"', page.text)
     assert found, page.text
     return user.post(page.request.path, {"seen": found[1], **more})

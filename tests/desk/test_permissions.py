@@ -1,4 +1,4 @@
-"""Who may come to which address of the desk: every role, and whoever is signed out."""
+"""Permissions of every address of the desk, for every role and signed-out visitors."""
 
 import logging
 import re
@@ -190,7 +190,7 @@ def test_a_desk_without_its_database_says_so_in_a_page(desk: Desk) -> None:
 
 
 def test_reading_changes_nothing(desk: Desk) -> None:
-    """Whoever only looks, wherever they may, leaves all as it was: but for when they were seen."""
+    """GET requests change nothing but the time at which a session was last used."""
     user, paths = (
         desk.sign_in("administrator"),
         [path for path, method, _ in TABLE if method == "GET"],

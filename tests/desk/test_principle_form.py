@@ -598,7 +598,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, str
 def signed_in(
     browser: Browser, served: tuple[Desk, str], role: str, **options: Any
 ) -> tuple[Page, list[str]]:
-    """A page of somebody at the desk, and what its browser complains of."""
+    """A page of a signed-in user, and the errors in its console."""
     desk, address = served
     with desk.installation.open() as db:
         token = authentication.begin(db, desk.account(role), desk.installation.now)

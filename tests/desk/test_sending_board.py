@@ -52,7 +52,7 @@ def subscribe(made: MailHarness) -> None:
 
 
 def grow(desk: Desk, days: int) -> None:
-    """Let one more have got letters on each of the days before today."""
+    """Add one more subscriber on each of the days before today."""
     with desk.installation.open() as db, transaction(db):
         for n in range(1, days + 1):
             share = Share("en", "daily", days - n)
@@ -60,7 +60,7 @@ def grow(desk: Desk, days: int) -> None:
 
 
 def letters(desk: Desk) -> None:
-    """Today's letter to six: three got it, one waits, one came back, one had left."""
+    """Today's digest to six subscribers: three sent, one deferred, one bounced, one skipped."""
     fates = (
         *[("sent", None)] * 3,
         ("deferred", "451 4.7.1 Greylisted"),

@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterato
 
 
 def deliver(harness: MailHarness, number: int) -> None:
-    """Two digests to somebody: one that was sent, one that came back."""
+    """Two digests to one subscriber: one sent, one bounced."""
     fates = [("2026-11-20", "sent", None), ("2026-11-21", "bounced", "550 5.1.1 No such user")]
     with harness.open() as (db, _), transaction(db):
         for n, (day, state, reason) in enumerate(fates, 90):

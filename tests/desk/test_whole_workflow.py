@@ -51,7 +51,7 @@ def serving(command: Command, now: str, port: str) -> Iterator[tuple[str, str]]:
 
 
 class Person:
-    """Somebody at the desk who fills in forms and presses buttons: with a mouse, or without."""
+    """A user at the desk who fills in forms and presses buttons, by mouse or keyboard."""
 
     def __init__(self, context: BrowserContext, *, mouse: bool) -> None:
         self.page: Page = context.new_page()

@@ -1,4 +1,4 @@
-"""What comes back from the mail system: counted, and letters stop where they must."""
+"""Bounces and complaints are counted, and suspend a subscription where they must."""
 
 import re
 from dataclasses import replace
@@ -113,7 +113,7 @@ def handle(harness: MailHarness, message: bytes, now: datetime = NOW) -> BounceR
 
 
 def raw(harness: MailHarness) -> str:
-    """The only letter in the outbox, as it was sent."""
+    """The only message in the outbox, as it was sent."""
     (path,) = (harness.config.instance / "outbox").glob("*.eml")
     return path.read_text()
 
@@ -179,7 +179,7 @@ def test_an_unsubscribe_request_counts_from_any_digest_however_old(harness: Mail
 
 
 def test_a_bounce_token_cannot_unsubscribe(harness: MailHarness) -> None:
-    """Only the one in the letter does."""
+    """Only the token in the digest's links does."""
     harness.subscribe("anna@example.org")
     wish = EmailMessage()
     wish["To"] = f"bounces+{tokens.lasting(harness.key, 'bounce', 1, 0)}@example.org"

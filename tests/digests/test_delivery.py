@@ -24,7 +24,7 @@ EDITOR = {"address": "eva@example.org", "name": "Eva", "role": "editor", "langua
 def harness(request: pytest.FixtureRequest, devis: Installation) -> MailHarness:
     """Three who read Swedish and three who read English, all at seven.
 
-    Their letters are sent from here, or by mail workers: it is all the same to them.
+    Each test sends from this process and through mail workers.
     """
     there = request.getfixturevalue("empty_redis").broker if request.param == "workers" else None
     made = mail_harness(devis, bounce_address="bounces@example.org", broker=there, reports=there)
@@ -34,7 +34,7 @@ def harness(request: pytest.FixtureRequest, devis: Installation) -> MailHarness:
 
 
 def to(harness: MailHarness, server: SmtpServer, connections: int = 2) -> MailHarness:
-    """The same house, with that mail server."""
+    """The same installation, with that mail server."""
     harness.config = replace(harness.config, smtp=server, mail_connections=connections)
     return harness
 
@@ -236,9 +236,9 @@ def test_what_stays_refused_for_now_fails_when_it_is_too_late(harness: MailHarne
 
 @pytest.mark.slow
 def test_unsubscribing_during_a_run_stops_the_digest(harness: MailHarness) -> None:
-    """A letter that has not been handed to a connection is stopped.
+    """A message that no connection has begun to send is stopped.
 
-    In the hands of a worker it takes the time that brain and worker need to look.
+    With a worker it takes until producer and worker poll.
     """
     tokens = {n: harness.subscribe(f"q{n}@example.org") for n in range(30)}
     left = threading.Event()

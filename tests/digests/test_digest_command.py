@@ -1,4 +1,4 @@
-"""The commands about letters, run for real: in a rehearsal, and against a real mail server."""
+"""The digest commands, in a rehearsal and with a real mail server."""
 
 import json
 import shutil
@@ -38,14 +38,14 @@ def enter(command: Command, *addresses: str, hour: int = 7, since: str = "2031-0
 
 
 def look_from(command: Command, instant: datetime) -> None:
-    """Let the worker have looked for due letters until then."""
+    """Record that a worker has started runs until then."""
     with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
         text = instant.astimezone(UTC).isoformat(timespec="seconds")
         db.execute("INSERT OR REPLACE INTO meta VALUES ('mail_until', ?)", [text])
 
 
 def due_now(command: Command, *addresses: str) -> None:
-    """Have letters to these become due within this hour, on the machine's own clock."""
+    """Subscribe addresses whose digests are due within this hour, on the real clock."""
     hour = datetime.now(ZoneInfo(ZONE)).replace(minute=0, second=0, microsecond=0)
     enter(command, *addresses, hour=hour.hour, since="2020-01-01")
     look_from(command, hour - timedelta(seconds=1))
@@ -53,7 +53,7 @@ def due_now(command: Command, *addresses: str) -> None:
 
 @pytest.fixture(scope="module")
 def monday(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a house on a Monday morning in 2031, where two wait for seven o'clock."""
+    """An installation on a Monday morning in 2031, with two subscribers for seven o'clock."""
     command = Command(tmp_path_factory.mktemp("monday"), outside())
     command("init", **MONDAY)
     command("digest", "send", **MONDAY)
@@ -100,7 +100,7 @@ def contents(command: Command) -> list[str]:
 def test_asking_what_would_be_sent_writes_nothing(
     mail_harness: Command, ask: tuple[str, ...]
 ) -> None:
-    """Not even where the clock is ahead, and the editions and letters of days are due."""
+    """Not even if the clock is ahead, and editions and digests of several days are due."""
     before = contents(mail_harness)
     assert "2" in mail_harness("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
     assert contents(mail_harness) == before

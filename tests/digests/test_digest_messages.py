@@ -1,4 +1,4 @@
-"""Letters: what they say, how they look, and what a mail program makes of them."""
+"""E-mails: content, appearance, and how mail programs read them."""
 
 import email
 import re
@@ -51,7 +51,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A site with its letters, and who sends them."""
+    """A site, its editions, and the sender of its e-mails."""
 
     site: Site
     sender: Sender
@@ -113,7 +113,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 def quoted(showing: Showing) -> Showing:
-    """A quotation in English alone, by somebody whose name has more than ASCII."""
+    """A quotation in English only, by an author with a non-ASCII name."""
     words = replace(
         showing.text("en"),
         title="On beginning",
@@ -772,7 +772,7 @@ def test_filling_in_costs_next_to_nothing(sample: Sample) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_email_is_accessible_on_any_screen(sample: Sample, browser: Browser, kind: str) -> None:
-    """The guidelines alone are asked for, as a letter is a page without landmarks."""
+    """Checked against the WCAG rules only: an e-mail is a page without landmarks."""
     asked: list[str] = []
     with browser.new_context() as context:
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""Letters arrive once, in the reader's language, at the reader's hour; the ledger says so."""
+"""Digests arrive once, in the reader's language, at the reader's hour, and are recorded."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ MONDAY_7 = "2026-11-23T07:00:02+01:00"
 
 @pytest.fixture
 def harness(devis: Installation) -> MailHarness:
-    """The shipped library, on a Sunday at noon, before anybody has subscribed."""
+    """The shipped library, on a Sunday at noon, without subscribers."""
     return mail_harness(devis)
 
 
@@ -108,7 +108,7 @@ def test_the_weekly_digest_has_the_weeks_editions_in_order(harness: MailHarness)
 def test_the_weekly_digest_is_complete_and_comes_every_monday_in_every_timezone(
     harness: MailHarness, zone: str
 ) -> None:
-    """As the form, the letter that asks to confirm, and what was agreed to have said."""
+    """As the form, the confirmation e-mail and the consent say."""
     harness.subscribe("vera@example.org", cadence="weekly", timezone=zone)
     for monday in (date(2026, 11, 23), date(2026, 11, 30)):
         local = datetime.combine(monday, time(7, 0, 2), ZoneInfo(zone))
@@ -238,7 +238,7 @@ def test_claims_of_a_dead_sender_are_sent_with_the_same_message_id(harness: Mail
     "ahead", ["2026-11-23T12:00+01:00", "2026-11-24T07:01+01:00", "2030-01-01"]
 )
 def test_a_clock_that_was_ahead_costs_no_digest(harness: MailHarness, ahead: str) -> None:
-    """Letters to come were handed out, and skipped as there was nothing to send yet."""
+    """Digests of future dates were claimed, and skipped because they had no edition yet."""
     harness.subscribe("una@example.org")
     with harness.open() as (db, site):
         harness.at(f"{ahead}T07:01+01:00" if len(ahead) == 10 else ahead)

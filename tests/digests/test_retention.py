@@ -1,4 +1,4 @@
-"""What is kept about letters goes after a while, a little at a time."""
+"""Old deliveries are deleted, a few at a time."""
 
 import threading
 from collections.abc import Callable
@@ -23,7 +23,7 @@ KEPT = {"letters": "date", "runs": "day", "deliveries": "due"}
 
 @pytest.fixture
 def old(devis: Installation) -> MailHarness:
-    """A house whose people got a letter on each of three mornings, the last a year ago."""
+    """An installation that sent digests on three mornings, the last a year ago."""
     made = mail_harness(devis)
     for name in ("anna", "bo", "cy"):
         made.subscribe(f"{name}@example.org")

@@ -1,4 +1,4 @@
-"""When letters are due: the subscriber's hour in the subscriber's zone, whatever clocks do."""
+"""When digests are due: the subscriber's hour in the subscriber's timezone."""
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
@@ -138,7 +138,7 @@ ZONES = ["Europe/Stockholm", "America/New_York", "Pacific/Auckland", "Asia/Kathm
 def test_every_day_and_every_week_is_due_once_however_often_one_looks(
     zone: str, home: str, hour: int, start: date, cuts: list[int]
 ) -> None:
-    """Two weeks, looked at in pieces, are what they are at one look; each letter comes once."""
+    """Two weeks in several queries give the same as in one; each digest is due once."""
     first = datetime(start.year, start.month, start.day, tzinfo=UTC)
     last = first + timedelta(days=14)
     marks = sorted({first, last, *(first + timedelta(seconds=14 * cut) for cut in cuts)})

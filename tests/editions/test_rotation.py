@@ -146,7 +146,7 @@ def _days_since(slug: str, ledger: Iterable[Shown], day: date) -> int:
 
 @dataclass(frozen=True)
 class Story:
-    """Some weeks of a house: who is eligible on each day, its pins, and how often it withdraws."""
+    """Some weeks of a site: the eligible principles of each day, pins and withdrawals."""
 
     library: list[Candidate]
     eligible: list[list[Candidate]]
@@ -157,7 +157,7 @@ class Story:
         return [FIRST + timedelta(days=n) for n in range(len(self.eligible))]
 
     def tell(self, seen: Callable[[date, Choice | None, list[Shown]], None]) -> list[Shown]:
-        """Live it day by day: `seen` gets every choice with the ledger before it."""
+        """Run it day by day: `seen` gets every choice with the ledger before it."""
         ledger: list[Shown] = []
         for day, eligible in zip(self.days(), self.eligible, strict=True):
             for attempt in count():

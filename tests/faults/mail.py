@@ -138,7 +138,7 @@ def _sender(environ: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _await_letter(process: subprocess.Popen[bytes], taken: Path) -> None:
-    """Wait until it sends, or has ended: only then does a kill tell anything."""
+    """Wait until it sends or has ended: a kill before that shows nothing."""
     before = _count(taken)
     wait_until(lambda: process.poll() is not None or _count(taken) > before, 30)
 

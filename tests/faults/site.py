@@ -37,7 +37,7 @@ INSTANTS = (
 
 
 def killed(installation: ServedInstallation, chance: random.Random) -> None:
-    """`kill -9` of web, worker or all of it, while somebody saves and others read."""
+    """`kill -9` of web, worker or everything, during saves and requests."""
     installation.start()
     over = threading.Event()
     saving = threading.Thread(target=installation.save)
@@ -64,7 +64,7 @@ def killed(installation: ServedInstallation, chance: random.Random) -> None:
 
 
 def full(installation: ServedInstallation, chance: random.Random) -> None:
-    """The disk is full, while somebody saves and others read; then there is room again."""
+    """The disk is full during saves and requests; then there is space again."""
     installation.start()
     installation.save()
     installation.read()
@@ -151,7 +151,7 @@ DISKS = {"disk full", "disk read-only at the start"}  # those that need to be ro
 
 
 def run(name: str, rounds: int, seed: int) -> list[str]:
-    """So many rounds of a fault on one house; what was lost, in words."""
+    """Several rounds of a fault on one installation; returns the losses as text."""
     fault, chance = FAULTS[name][0], random.Random(seed)
     with tempfile.TemporaryDirectory() as place, _folder(Path(place), name in DISKS) as folder:
         installation = ServedInstallation(folder)

@@ -119,8 +119,8 @@ def run(
     """Send e-mails, with one of the named faults after the other, each `every` seconds after
     sending has resumed, `rounds` at most.
 
-    `rate` is the limit of e-mails a second per worker, 0 for none. Returns the result, the number of
-    each fault, and how many e-mails may have been sent twice.
+    `rate` is the limit of e-mails a second per worker, 0 for none. Returns the result, the number
+    of each fault, and how many e-mails may have been sent twice.
     """
     done: Counter[str] = Counter()
     with ExitStack() as stack:
@@ -171,7 +171,7 @@ def producer(folder: Path, environ: dict[str, str]) -> Iterator[None]:
 
 
 def settled(folder: Path, emails: int) -> bool:
-    """Whether the ledger knows what became of every message."""
+    """Whether the outcome of every message is recorded."""
     with opened(folder / "devis.sqlite3") as db:
         row = db.execute("SELECT count(*) FROM deliveries WHERE state IN ('sent', 'skipped')")
         return int(row.fetchone()[0]) == emails

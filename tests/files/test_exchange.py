@@ -116,7 +116,7 @@ def document(**changes: Any) -> dict[str, Any]:
 
 
 def vocabulary(made: dict[str, Any]) -> str:
-    """The themes and sources of a document, for CSV to stand on."""
+    """The themes and sources of a document, which CSV needs."""
     return json.dumps({kind: made[kind] for kind in ("themes", "sources")})
 
 
@@ -193,7 +193,7 @@ LINE = FILLED.filter(lambda text: "\n" not in text.strip())
 
 @pytest.mark.slow
 def test_any_text_survives_every_format(install: Install) -> None:
-    """Only the blanks around a text are cut, and its letters composed (NFC)."""
+    """Only surrounding blanks are cut, and characters composed (NFC)."""
     made = install()
     made.load({"odd.json": json.dumps(ODD)})
 

@@ -144,7 +144,7 @@ def test_the_same_new_form_sent_twice_is_one_principle(bench: Bench) -> None:
 
 
 def test_a_new_form_sent_again_with_a_change_goes_on_with_its_principle(bench: Bench) -> None:
-    """Somebody went back in their browser."""
+    """As with the browser's back button."""
     once = bench.save("curator", new(), None, form="f1")
     again = bench.save("curator", new(locator="7"), None, form="f1")
     assert (again.slug, bench.stored(once.slug).locator) == (once.slug, "7")
@@ -327,7 +327,7 @@ def test_differences_are_shown_word_by_word() -> None:
 
 
 def test_notes_are_for_the_desk_alone(bench: Bench) -> None:
-    """They stand in no page, feed or answer of the API, but in an export."""
+    """They are in no page, feed or API response, but in an export."""
     bench.fields("editor", notes="Mind the verb")
     bench.installation.publish()
     stranger = bench.installation.client()

@@ -84,7 +84,7 @@ class Run:
         return [f"tests/{part}" if part.endswith(".py") else part for part in parts]
 
     def report(self, status: int) -> bool:
-        """Say what became of it, and whether the fault was caught."""
+        """Print the result; returns whether the fault was caught."""
         code = os.waitstatus_to_exitcode(status)
         caught = code == pytest.ExitCode.TESTS_FAILED
         output = (self.folder / "output").read_text(encoding="utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""Others are told: hubs of every change of a feed, chats of each new edition, once."""
+"""Notifications: WebSub pings for every change of a feed, a chat post for each edition."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ HUB = "https://hub.example.org/"
 
 @dataclass
 class Place:
-    """An installation that tells others, at the instant `now`."""
+    """An installation that notifies hubs and chats, at the time `now`."""
 
     config: Config
     now: datetime
@@ -65,7 +65,7 @@ class Place:
             announcements.Announcer(self.config).enqueue(db, site, self.now)
 
     def tell(self, stop: threading.Event | None = None) -> dict[str, int]:
-        """What a worker does that was started just now: all that is due."""
+        """Send every due notification, like a worker that was just started."""
         announcer = announcements.Announcer(self.config)
         clock = still(self.now)
         with opened(self.config.database) as db:
@@ -99,7 +99,7 @@ class Place:
 
 
 class still(Clock):  # noqa: N801
-    """A clock that stands."""
+    """A clock that does not run."""
 
     def __init__(self, now: datetime) -> None:
         object.__setattr__(self, "origin", now)
@@ -133,7 +133,7 @@ def place(small: Installation, hubs: tuple[str, ...] = (), hooks: tuple[str, ...
 
 
 def paths(request: list[WebhookRequest], origin: str = "http://127.0.0.1:8000") -> Counter[str]:
-    """The feeds that a hub was told of, below the site's address."""
+    """The paths of the feeds that a hub was pinged about."""
     return Counter(each.topic.removeprefix(origin) for each in request)
 
 

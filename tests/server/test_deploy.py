@@ -1,4 +1,4 @@
-"""What docs/deploy holds works: systemd takes the units, and nginx keeps readers reading."""
+"""The files in docs/deploy: systemd accepts the units, and nginx serves during downtime."""
 
 import os
 import re

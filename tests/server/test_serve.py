@@ -24,7 +24,7 @@ TICK = 5.0  # the longest time between a date's beginning and its edition
 
 
 def family(folder: Path) -> set[int]:
-    """Every process that runs in `folder`, whoever its parent is now."""
+    """Every process that runs in `folder`, orphans included."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
@@ -51,7 +51,7 @@ def opened(pid: int) -> set[Path]:
 
 
 def listening(port: int) -> bool:
-    """Whether anybody takes connections on `port`."""
+    """Whether a server accepts connections on `port`."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -118,7 +118,7 @@ def on_the_eve(seconds: float = 0) -> str:
 
 
 def shows(answer: Answer, day: str) -> bool:
-    """Whether the answer tells of the edition of that day."""
+    """Whether the response shows the edition of that day."""
     return answer.status == 200 and f"/{day}/" in answer.body.decode()
 
 

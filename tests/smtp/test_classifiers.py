@@ -1,4 +1,4 @@
-"""What a refusal means: replies, and the reports that come back, written for these tests."""
+"""Classification of SMTP replies and bounces, with examples written for these tests."""
 
 import base64
 import re

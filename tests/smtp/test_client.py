@@ -42,7 +42,7 @@ def check(server: SmtpServer) -> str:
 
 
 def letter(number: int, recipient: str = "", message: bytes = b"") -> Envelope:
-    """A letter to person {number}."""
+    """A message to person {number}."""
     head = f"To: person {number}\r\nMessage-ID: <l{number}@example.org>\r\n\r\n".encode()
     return Envelope(
         number,
@@ -66,7 +66,7 @@ class Ledger:
 
     @property
     def outcomes(self) -> dict[int, tuple[str, int]]:
-        """Key to result and code; each letter has one."""
+        """Key to result and code; each message has one."""
         told = [outcome for batch in self.batches for outcome in batch]
         assert len({outcome.key for outcome in told}) == len(told)
         return {outcome.key: (outcome.result, outcome.code) for outcome in told}
@@ -151,7 +151,7 @@ def test_a_login_is_used() -> None:
 
 
 def test_the_next_envelope_travels_with_the_end_of_a_body() -> None:
-    """The server answers a body only when it has heard what comes after it."""
+    """The server replies to a body only after it has read what follows it."""
 
     def script(connection: ScriptedConnection) -> None:
         connection.greet(PIPELINING)
@@ -536,7 +536,7 @@ def test_a_message_is_deferred_when_the_connection_is_lost_within_its_body() -> 
 
 @pytest.mark.slow
 def test_a_server_that_is_silent_after_a_body_is_given_more_time() -> None:
-    """Who gives up on a letter that is being accepted sends it twice."""
+    """Giving up earlier would send an accepted message twice."""
 
     def answer(number: int, verb: str, text: str) -> str | None:
         if verb == "." and number == 0:
@@ -662,7 +662,7 @@ def test_an_endless_answer_ends_the_connection() -> None:
 def test_every_accepted_message_has_the_outcome_sent_whatever_the_server_does(
     seed: int, extensions: tuple[str, ...]
 ) -> None:
-    """What was taken is sent, or in doubt; what was not taken is not sent."""
+    """An accepted message is sent or in doubt; a refused one is not sent."""
     chance = random.Random(seed)
     odd = [DROP, "421 4.3.2 bye", "451 4.3.0 later", "550 5.1.1 no", "250-a\r\n250 b", "200 ok"]
     verbs = {"MAIL": [0, 1, 2, 4], "RCPT": [*range(6)], "DATA": [*range(4)], ".": [*range(6)]}

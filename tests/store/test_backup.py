@@ -95,7 +95,7 @@ def signing_up(installation: Installation, stop: threading.Event, numbers: list[
 
 
 def outbox(instance: Path) -> dict[str, Path]:
-    """The letters that were written, by name."""
+    """The messages in the outbox, by name."""
     return {path.name: path for path in instance.glob("outbox/*.eml")}
 
 
@@ -107,7 +107,7 @@ def path_of(address: str) -> str:
 def test_a_backup_of_a_running_site_under_writes_restores_to_the_same_site(
     command: Command,
 ) -> None:
-    """Every public byte is equal, links in letters work, and nothing is sent a second time."""
+    """Every public byte is equal, links in e-mails work, and nothing is sent twice."""
     command("init", **MONDAY)
     command("digest", "send", **MONDAY)
     enter(command, "anna@example.org")

@@ -86,7 +86,7 @@ def test_a_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_every_table_is_strict(install: Install) -> None:
-    """So a text can never stand where a number should be."""
+    """So a number column never has text."""
     with install().open() as db:
         tables = {
             row["name"]: row["strict"]
@@ -115,7 +115,7 @@ def test_a_date_has_one_standing_edition_at_most(devis: Installation) -> None:
 
 @contextmanager
 def loose(db: Database) -> Iterator[None]:
-    """Without foreign keys, so that any single row can be taken out and put back."""
+    """Without foreign keys, so that any single row can be deleted and inserted again."""
     db.execute("PRAGMA foreign_keys = OFF")
     yield
     db.execute("PRAGMA foreign_keys = ON")
@@ -125,7 +125,7 @@ def loose(db: Database) -> Iterator[None]:
 def test_the_content_version_grows_with_what_is_public_only(
     devis: Installation, table: str
 ) -> None:
-    """Whether a row is changed, taken out or put in; pins and revisions flush no cache."""
+    """For updates, deletions and insertions; pins and revisions flush no cache."""
     with devis.open() as db, loose(db):
         db.execute("INSERT INTO pins SELECT '2030-01-01', slug FROM principles LIMIT 1")
         chosen = "rowid = (SELECT rowid FROM {} WHERE {} LIMIT 1)".format(

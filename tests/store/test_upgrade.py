@@ -1,4 +1,4 @@
-"""From every released schema to this one, with a database of each that was kept."""
+"""Upgrades from a stored database of every released schema."""
 
 import gzip
 import json
@@ -73,14 +73,14 @@ INSERT INTO pings (hub, topic, content, state, attempts, since, at, next) VALUES
 
 @pytest.fixture(params=OLD)
 def old(request: pytest.FixtureRequest, command: Command) -> tuple[str, Command]:
-    """The command line beside a kept database, and the name of its schema."""
+    """The command line with an old database, and the name of its schema."""
     name = str(request.param)
     take_out(name, command.folder / DATABASE)
     return name, command
 
 
 def take_out(name: str, database: Path) -> None:
-    """Put a kept database in its place, as a copy that may be rehearsed."""
+    """Put a copy of an old database in place, one that may be rehearsed."""
     database.parent.mkdir()
     database.write_bytes(gzip.decompress((KEPT / f"{name}.sqlite3.gz").read_bytes()))
     with closing(sqlite3.connect(database)) as db, db:
@@ -137,7 +137,7 @@ def test_subscribers_of_an_upgraded_database_can_be_administered(command: Comman
 def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
     old: tuple[str, Command],
 ) -> None:
-    """The feed has the ids that it had, though the site has moved; no letter goes out again."""
+    """The feed keeps its ids, though the site has moved; no digest is sent again."""
     name, command = old
     before = lasting(command, name)
     port = free_port()
@@ -157,7 +157,7 @@ def test_serving_an_older_database_upgrades_it_and_no_reader_sees_a_thing_twice(
 
 
 def upgraded(command: Command) -> Path:
-    """A kept database with rows in all four of the earlier outboxes, upgraded."""
+    """An old database with rows in all four of the earlier outboxes, upgraded."""
     path = command.folder / DATABASE
     take_out("mail_workers", path)
     with closing(sqlite3.connect(path)) as db:

@@ -45,7 +45,7 @@ def acts(client: SiteClient) -> list[tuple[Any, ...]]:
 
 
 def bounce(client: SiteClient, address: str, kind: str = "hard") -> None:
-    """Suspend somebody, with a bounce or complaint on record."""
+    """Suspend a subscriber, with a bounce or complaint on record."""
     with client.harness.open() as (db, _), transaction(db):
         number = client.subscriber(address).id
         subscribers.record_bounce(db, number, kind, client.harness.now)

@@ -69,7 +69,7 @@ def opened(envelopes: list[Envelope]) -> list[tuple[str, EmailMessage]]:
 
 
 def test_domains_that_look_alike_are_two_people(harness: MailHarness) -> None:
-    """A link goes to the mailbox that was typed, never to that of somebody with a similar name."""
+    """A link goes to the mailbox that was typed, never to a similar one."""
     harness.subscribe("anna@straße.example")
     ask(harness, "anna@strasse.example")
     people = harness.rows("SELECT address, status FROM subscribers ORDER BY id")
@@ -146,7 +146,7 @@ def test_the_envelope_token_of_a_digest_opens_nothing(devis: Installation) -> No
 
 @pytest.mark.parametrize("status", ["active", "left", "suspended"])
 def test_a_digest_to_an_earlier_address_only_unsubscribes(devis: Installation, status: str) -> None:
-    """For whoever reads there now."""
+    """That mailbox may have a new owner."""
     client = site_client(devis)
     anna = client.make_subscriber("known")
     old = client.link(anna, "letter")
@@ -171,7 +171,7 @@ def test_a_digest_to_an_earlier_address_only_unsubscribes(devis: Installation, s
 
 
 def restored(harness: MailHarness, backup: Path, name: str) -> MailHarness:
-    """The house again, from a backup, in a place of its own."""
+    """The installation restored from a backup, in another folder."""
     place = harness.config.instance / name / "devis.sqlite3"
     config = replace(harness.config, database=place)
     backups.restore(config, backup)
@@ -182,7 +182,7 @@ def restored(harness: MailHarness, backup: Path, name: str) -> MailHarness:
 def test_after_a_restore_no_link_of_a_lost_day_opens_what_is_a_newcomers(
     harness: MailHarness, known: int
 ) -> None:
-    """Whether anybody had subscribed before the backup or not; old links go on working."""
+    """With and without subscribers before the backup; older links still work."""
     signing_key.key(harness.config)
     kept = [harness.subscribe(f"kept{number}@example.org") for number in range(known)]
     backup = backups.make(harness.config, harness.now).path

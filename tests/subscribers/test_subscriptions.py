@@ -159,7 +159,7 @@ def test_once_a_week_is_offered_beside_leaving(client: SiteClient) -> None:
 
 
 def test_a_pause_ends_with_leaving(client: SiteClient) -> None:
-    """Who starts again wants letters now."""
+    """A returning subscriber wants e-mails now."""
     anna = client.make_subscriber("known")
     own_page = client.link(anna, "letter")
     client.post(own_page + "/", {**PREFERENCES, "paused_until": "2027-06-01"})
@@ -288,7 +288,7 @@ def test_an_address_that_was_left_can_be_moved_to(client: SiteClient) -> None:
 
 
 def test_the_proof_is_what_the_pages_said(client: SiteClient) -> None:
-    """The form is in English, the letters in Swedish: each step is kept as it was shown."""
+    """The form is in English, the e-mails in Swedish: each step is recorded as it was shown."""
     form = html.unescape(client.get("/en/subscribe/").text)
     offered = "Send me letters from Devis: as I have chosen here. I can stop them at any time."
     assert f"<q>{offered}</q>" in form
@@ -342,7 +342,7 @@ def test_only_the_private_page_shows_the_whole_address(client: SiteClient) -> No
 
 
 def seen(answer: TestResponse) -> tuple[str, bytes, str]:
-    """All that an answer tells, but for the number of its request."""
+    """A response without its request id."""
     headers = [each for each in answer.headers if each[0] != "X-Request-Id"]
     return answer.status, answer.data, str(headers)
 

@@ -1,4 +1,4 @@
-"""What a stranger asks for in somebody's name: a few messages, nothing until it is confirmed."""
+"""Requests for another person's address: a few e-mails, and no effect until confirmed."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_resuming_from_a_digest_restores_the_preferences(harness: MailHarness) -
 def test_an_address_is_asked_to_confirm_three_times_and_then_deleted(
     harness: MailHarness,
 ) -> None:
-    """However often, and for however long, a stranger asks: nothing of it is kept, either."""
+    """However often and long a stranger asks; the requests are deleted, too."""
     sent, began = [], harness.now
     for day in range(10):
         for hour in (0, 5, 10):

@@ -47,7 +47,7 @@ def public(devis: Installation) -> Installation:
 
 
 def wait_for_letters(db: Database, since: datetime) -> None:
-    """Somebody’s letter that nobody has sent."""
+    """A due digest that was not sent."""
     stamp = since.astimezone(UTC).isoformat(timespec="seconds")
     db.execute("INSERT INTO letters (cadence, date) VALUES ('daily', '2026-11-22')")
     db.execute(
@@ -247,7 +247,7 @@ def site(
 
 
 def test_all_processes_are_counted(site: Callable[..., Answer]) -> None:
-    """A hundred connections, so that both processes have their part, and every one is told."""
+    """A hundred connections, so that both processes get some; all are counted."""
 
     def told() -> dict[str, float]:
         return numbers(site("/metrics").body.decode())

@@ -44,7 +44,7 @@ STATES = {
 
 @dataclass
 class ServedSite:
-    """A house whose door stands open to a browser."""
+    """A served site, for a real browser."""
 
     client: SiteClient
     address: str

@@ -63,7 +63,7 @@ class Visit:
             self.page.wait_for_timeout(20)
 
     def hear(self, part: str) -> None:
-        """Wait until the console complains of it."""
+        """Wait for that message in the console."""
         deadline = time.monotonic() + 60
         while not any(part in text for text in self.complaints):
             assert time.monotonic() < deadline, (part, self.complaints)

@@ -1,4 +1,4 @@
-"""Mail workers: whatever happens to them, or to what carries letters to them, nobody is lost."""
+"""Mail workers: no digest is lost, whatever happens to them or the broker."""
 
 import json
 import re
@@ -60,7 +60,7 @@ def reports(empty_redis: RedisServer) -> Iterator[RedisLeases]:
 
 
 def hand_over(harness: MailHarness, instant: str = SEVEN) -> None:
-    """Hand over what is due, to nobody: there is no worker, and the operator is told."""
+    """Publish what is due without a worker; the operator gets an error."""
     harness.at(instant).start_due_runs()
     with harness.open() as (db, site), pytest.raises(MailUnavailableError, match="mail-worker"):
         dispatch.send(db, site, harness.config, harness.clock(), threading.Event())
@@ -76,7 +76,7 @@ def states(harness: MailHarness) -> Counter[tuple[str, str | None]]:
 
 
 def taken(empty_redis: RedisServer) -> dict[str, Any]:
-    """The batch that waits at the broker, as a worker gets it."""
+    """The batch that is queued at the broker, as a worker receives it."""
     with celery_app.app(empty_redis.broker).connection() as line:
         box = line.SimpleQueue(celery_app.DIGEST_QUEUE)
         message = box.get(timeout=5)
@@ -297,7 +297,7 @@ def test_a_broker_that_fails_while_publishing_loses_nothing(
 def test_a_lasting_error_is_logged_once_a_minute(
     harness: MailHarness, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What workers tell is listened to all the time; the log need not be."""
+    """Workers report all the time; the log stays short."""
     harness.at(SEVEN).start_due_runs()
     lock = FileLock(harness.config.instance / LOCK_NAME, thread_local=False)
     job = worker.EmailJob(harness.config, harness.clock(), lock, threading.Event())

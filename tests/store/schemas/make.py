@@ -82,7 +82,7 @@ UPDATE revisions SET origin = 'desk', curator = (SELECT id FROM curators WHERE r
 
 
 def make(checkout: Path) -> Path:
-    """Make the database of a checkout's schema, and return where it is kept."""
+    """Make the database of a checkout's schema, and return its path."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         database = folder / "devis.sqlite3"

@@ -9,6 +9,7 @@ import pytest
 
 from feed import digests, editions
 from feed.accounts import people
+from feed.digests.queue import Queue
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
 from feed.smtp import SmtpServer
 from feed.subscribers import subscriptions
@@ -372,6 +373,23 @@ def test_a_notice_is_tried_again_for_half_a_day(harness: MailHarness) -> None:
         assert harness.rows("SELECT state, attempts FROM outbox") == [("due", 1)]
         harness.send((harness.now + timedelta(seconds=61)).isoformat())
     assert [mail.recipient for mail in last.mails] == ["new@example.org"]
+
+
+def test_a_notice_that_an_ended_sender_had_claimed_is_sent_by_the_next(
+    harness: MailHarness,
+) -> None:
+    """It was still to be sent, or its outcome to be recorded."""
+    with harness.open() as (db, site):
+        given = {"address": "new@example.org", **PREFERENCES}
+        subscriptions.sign_up(db, site, harness.config, given, "/en/subscribe/", harness.now)
+        queue = Queue(db, site, harness.config, harness.key, harness.clock())
+        assert next(queue).recipient == "new@example.org"
+        assert not digests.is_idle(db, harness.now)
+    server = AcceptingScript()
+    with scripted_server(server) as there:
+        to(harness, there.server, 1).send(harness.now.isoformat())
+    assert [mail.recipient for mail in server.mails] == ["new@example.org"]
+    assert harness.rows("SELECT state, attempts FROM outbox") == [("sent", 2)]
 
 
 def test_a_server_that_refuses_the_sender_marks_nobody_and_the_run_stops(

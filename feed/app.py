@@ -12,20 +12,17 @@ from feed.store import migrations
 from feed.store.connection import opened
 from feed.web import (
     api,
-    edition_pages,
-    embed_builder,
     errors,
     feeds,
     health,
-    library_pages,
+    pages,
     site_files,
     subscribe,
     subscription,
-    templating,
     widget,
 )
-from feed.web.context import Context
-from feed.web.middleware import headers, metrics, rate_limits, request_ids
+from feed.web.context import Context, init_templates
+from feed.web.middleware import headers, metrics, rate_limits
 from feed.web.middleware.content_version import Content
 from feed.web.middleware.gateway import Gateway
 from feed.web.middleware.page_cache import PageCache
@@ -93,25 +90,17 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
         language=_language_converter(settings.languages),
         int=_NumberConverter,
     )
-    templating.init(app, context)
+    init_templates(app, context)
     metrics.init(app)
-    request_ids.init(app)
+    headers.init_request_ids(app)
     headers.init(app, context)
     errors.init(app, context)
     if not reading:  # a site that is written to files has no visitors to count
         rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
-    public = (
-        edition_pages,
-        library_pages,
-        feeds,
-        site_files,
-        health,
-        metrics,
-        api,
-        widget,
-        embed_builder,
-    )
+    app.register_blueprint(pages.library_blueprint)
+    app.register_blueprint(widget.embed_blueprint)
+    public = (pages, feeds, site_files, health, metrics, api, widget)
     for module in (*public, subscribe, subscription):
         app.register_blueprint(module.blueprint)
     desk.init(app)

@@ -18,14 +18,14 @@ from sqlite_utils import Database
 
 from feed import digests, editions
 from feed.accounts import authentication
-from feed.checks.worker_lock import LOCK_NAME
+from feed.checks.machine import WORKER_LOCK
 from feed.clock import Clock
 from feed.config import Config
 from feed.config.imap import ImapFolder
 from feed.digests.bounce_folder import BounceFolder
-from feed.editions import upcoming
+from feed.editions import publishing
 from feed.errors import DevisError, MailError, StoreError
-from feed.library import uploads
+from feed.library import exchange
 from feed.model import Site
 from feed.notify import announcements
 from feed.store import backups, migrations
@@ -51,7 +51,7 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     """
     with opened(config.database) as db:
         migrations.check(db)
-    lock = FileLock(config.instance / LOCK_NAME, thread_local=False)
+    lock = FileLock(config.instance / WORKER_LOCK, thread_local=False)
     scheduler = BackgroundScheduler(timezone=config.timezone)
     paused_jobs: list[Job] = [
         job(config, clock, lock, stop) for job in (EmailJob, BackupJob, AnnounceJob)
@@ -244,9 +244,9 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
             site = editions.settle(db, config, now)
             subscriptions.delete_expired(db, now)
             authentication.delete_expired(db, now)
-            uploads.delete_expired(db, now)
+            exchange.delete_expired_uploads(db, now)
             statistics.save(db, site, now)
-            upcoming.notify(db, site, config, now)
+            publishing.notify(db, site, config, now)
             while digests.delete_old_deliveries(db, config, clock()) and not stop.wait(
                 CLEAN_UP_PAUSE
             ):

@@ -8,11 +8,11 @@ from sqlite_utils import Database
 
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, identity
-from feed.editions import upcoming
+from feed.editions import publishing
 from feed.model import Site
 from feed.store import backups, ledger, meta, signing_key
 
-COMING_DAYS = upcoming.URGENT_DAYS
+COMING_DAYS = publishing.URGENT_DAYS
 MAX_BACKUP_AGE = timedelta(days=2)
 
 
@@ -115,7 +115,9 @@ def todays_edition(context: CheckContext) -> Finding:
 
 def translations(context: CheckContext) -> Finding:
     """The principles of the coming days are translated into every language of the site."""
-    days = upcoming.days(context.db, context.site, context.config, context.now, COMING_DAYS)
+    days = publishing.upcoming_days(
+        context.db, context.site, context.config, context.now, COMING_DAYS
+    )
     if any(day.principle is None for day in days):
         return bad(
             "No principle can be shown in the coming days.",

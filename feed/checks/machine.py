@@ -1,15 +1,16 @@
 """Checks of settings, files, disk, clock and processes; none needs the database."""
 
+import fcntl
 import shlex
 import shutil
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from zoneinfo import ZoneInfo
 
-from feed.checks import worker_lock
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 
+WORKER_LOCK = "worker.lock"  # the file that the active worker holds a lock on
 LEAST_MB = 50  # below that it is an error: soon nothing can be written at all
 SPARE_MB = 300
 MOST_PROXIES = 8  # in a network that is trusted as a whole
@@ -117,9 +118,24 @@ def contact(config: Config, now: datetime) -> Finding:
 
 def worker(config: Config, now: datetime) -> Finding:
     """A worker is running."""
-    if worker_lock.is_held(config):
+    if is_worker_running(config):
         return good("A worker is running.")
     return warn(
         "No worker is running: nothing is published or sent.",
         "Run “devis serve”, or “devis worker” beside “devis web”.",
     )
+
+
+def is_worker_running(config: Config) -> bool:
+    """Whether a worker is active on this installation.
+
+    Asks with a shared lock on a read-only file descriptor: the instance may be read-only.
+    """
+    try:
+        with (config.instance / WORKER_LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -51,7 +51,7 @@ def check_library(base: Reading) -> None:
         principles, sources = library.principles(db), library.sources(db)
         themes = library.themes(db)
     languages = base.config.languages
-    found = style_checks.library(principles.values(), sources, themes, languages)
+    found = style_checks.of_library(principles.values(), sources, themes, languages)
     for language in languages:
         known = exchange.known_words(language)
         unknown = style_checks.spelling(

@@ -17,7 +17,9 @@ LogFormat = Literal["text", "json"]
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")  # of the current request
 
 _ADDRESS = re.compile(r"[^\s@<>()\"',:;/=]+@[^\s@<>()\"',:;/]+")
-_TOKEN = re.compile(r"(/subscription/|/desk/link/)[^/\s?]+")
+SUBSCRIPTION, DESK = "/subscription/", "/desk/"  # prefixes of the private paths
+_TOKEN = re.compile(rf"({SUBSCRIPTION}|{DESK}link/)[^/\s?]+")
+_PATH_TOKEN = re.compile(rf"({SUBSCRIPTION}|{DESK}link/)[^/]+")
 # Libraries that log every step at INFO.
 _VERBOSE = ("apscheduler", "celery", "kombu", "amqp")
 
@@ -82,3 +84,8 @@ def _message(record: logging.LogRecord) -> str:
 def _time(record: logging.LogRecord) -> str:
     instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     return instant.replace("+00:00", "Z")
+
+
+def redacted(path: str) -> str:
+    """A path with its token replaced, for logs and records: `/subscription/{token}/confirm`."""
+    return _PATH_TOKEN.sub(r"\1{token}", path)

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from markupsafe import Markup
 
+from feed.config.logs import DESK
 from feed.desk import (
     account,
     calendar,
@@ -24,16 +25,12 @@ from feed.desk import (
     session,
     sign_in,
     subscribers,
-    translations,
 )
 from feed.errors import StoreError, gettext_noop
 from feed.model.people import ROLES, Role
 from feed.store.connection import DriverError
 from feed.web.context import translate
-from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
-from feed.web.middleware.redact import DESK
-
-_POLICY = f"{CONTENT_SECURITY_POLICY}; script-src 'self'; connect-src 'self'; frame-src 'self'"
+from feed.web.middleware.headers import SCRIPT_POLICY
 
 # The desk's menu: endpoint, label, and the lowest role that sees it.
 PAGES: tuple[tuple[str, str, Role], ...] = (
@@ -56,9 +53,10 @@ def init(app: Flask) -> None:
     """
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
-    boards = (library_board, translations, calendar, sending, subscribers, exchange)
+    boards = (library_board, calendar, sending, subscribers, exchange)
     for module in (sign_in, overview, account, people, principles, preview, *boards):
         blueprint.register_blueprint(module.blueprint)
+    blueprint.register_blueprint(library_board.translations_blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(_template_variables)
     app.after_request(_finish)
@@ -87,7 +85,7 @@ def _template_variables() -> dict[str, Any]:
 
 def _finish(response: Response) -> Response:
     if request.path.startswith(DESK):
-        response.headers.setdefault("Content-Security-Policy", _POLICY)
+        response.headers.setdefault("Content-Security-Policy", SCRIPT_POLICY)
         session.set_cookies(response)
     return response
 

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.accounts import authentication, people, totp
-from feed.desk import rate_limits, session
+from feed.desk import session
 from feed.desk.permissions import requires
 from feed.errors import FormError, gettext_noop
 from feed.i18n import match
@@ -128,7 +128,7 @@ def _wrong_code() -> tuple[str, int] | None:
 def _is_limited(what: str) -> bool:
     """Whether attempts in this account exceed the limit: the browser may be unattended."""
     me = session.me()
-    return rate_limits.is_exceeded(f"{what} in the account of {me.id}", me.id)
+    return session.attempts_exceeded(f"{what} in the account of {me.id}", me.id)
 
 
 def _home(wrong: dict[str, str], name: str | None = None) -> str:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.digests import delivery_report
-from feed.editions import pins, upcoming, withdrawals
+from feed.editions import pins, publishing, withdrawals
 from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
 from feed.store import ledger, library
@@ -31,7 +31,7 @@ Page = AnyResponse | str | tuple[str, int]
 def board() -> str:
     """Planned days with what they lack, past days, and withdrawn editions."""
     today = site().today(now())
-    days = upcoming.days(db(), site(), here().config, now())
+    days = publishing.upcoming_days(db(), site(), here().config, now())
     past = ledger.between(db(), today - PAST_DAYS, today)
     withdrawn = ledger.withdrawn(db(), MAX_WITHDRAWN)
     used = {each.principle for each in (*past, *(edition for edition, _ in withdrawn))}
@@ -39,8 +39,8 @@ def board() -> str:
         "desk/calendar.html",
         today=today,
         days=days,
-        urgent=upcoming.urgent(days, site(), now()),
-        near=upcoming.URGENT_DAYS,
+        urgent=publishing.urgent_days(days, site(), now()),
+        near=publishing.URGENT_DAYS,
         past=past[::-1],
         withdrawn=withdrawn,
         principles=library.principles(db(), used),

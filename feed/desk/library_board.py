@@ -1,57 +1,51 @@
-"""The library board: search, filters, and bulk actions on principles."""
+"""Boards of the library: search, filters and bulk actions on principles; translations."""
 
 import logging
 import re
+from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import filters, session
+from feed.desk import session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import LABELS
 from feed.errors import ConflictError, ForbiddenError, gettext_noop
 from feed.library import bulk
 from feed.library.bulk import BulkAction
+from feed.model import STATES, STATUSES
 from feed.store import desk_queries, library
+from feed.store.desk_queries import SORTS, Filter
 from feed.web.context import db, here, language, now, translate
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("library", __name__, url_prefix="/principles")
 
-PAGE_LENGTH = 50
 _NUMBER = re.compile(r"[0-9]{1,15}")
 Page = AnyResponse | str | tuple[str, int]
+MAX_QUERY_LENGTH = 200
+FILTER_NAMES = ("q", "status", "theme", "source", "language", "state", "waiting", "sort", "page")
+translations_blueprint = Blueprint("translations", __name__, url_prefix="/translations")
 
 
 @blueprint.get("/")
 @requires("translator")
 def board() -> str:
     """The principles that match a filter, 50 on a page."""
-    query, page, sort = (
-        filters.read(request.args),
-        filters.page(request.args),
-        filters.sort(request.args),
-    )
-    found, total = desk_queries.search(
-        db(),
-        query,
-        here().config.languages,
-        language(),
-        sort=sort.removeprefix("-"),
-        descending=sort.startswith("-"),
-        limit=PAGE_LENGTH,
-        offset=(page - 1) * PAGE_LENGTH,
-    )
+    query, page = read_filter(request.args), page_number(request.args)
+    sort, codes = read_sort(request.args), here().config.languages
+    found, total = desk_queries.search(db(), query, codes, language(), sort=sort, page=page)
     return render_template(
         "desk/library.html",
         query=query,
-        chosen=filters.arguments(query),
+        chosen=filter_arguments(query),
         sort=sort,
         found=found,
         total=total,
         page=page,
-        pages=-(-total // PAGE_LENGTH),
+        pages=page_count(total),
         themes=library.themes(db()),
         sources=library.sources(db()),
         number=request.args.get("number", 0, type=int),
@@ -65,10 +59,10 @@ def ask() -> Page:
     """The dry run of a bulk action on the chosen principles; changes nothing."""
     slugs = list(dict.fromkeys(request.form.getlist("slug")))[: bulk.MAX_PRINCIPLES]
     if not slugs:
-        return redirect(url_for(".board", **filters.of_form(), none=1), 303)
+        return redirect(url_for(".board", **form_arguments(), none=1), 303)
     action = _action()
     if action is None:
-        return redirect(url_for(".board", **filters.of_form(), none="theme"), 303)
+        return redirect(url_for(".board", **form_arguments(), none="theme"), 303)
     return _ask(slugs, action)
 
 
@@ -88,20 +82,23 @@ def confirm() -> Page:
     except ConflictError as error:
         return _ask(list(numbers), action, translate().gettext(error.message)), 409
     log.info("desk: person %s: %s %s principles", session.me().id, action.act, len(done))
-    return redirect(url_for(".board", **filters.of_form(), done=action.act, number=len(done)), 303)
+    return redirect(url_for(".board", **form_arguments(), done=action.act, number=len(done)), 303)
 
 
 def _ask(slugs: list[str], action: BulkAction, problem: str = "") -> str:
-    outcomes = bulk.dry_run(db(), session.me(), slugs, action, now())
-    titles = {line.slug: line for line in desk_queries.rows(db(), slugs, language())}
+    found = bulk.dry_run(db(), session.me(), slugs, action, now())
+    titles = {row.slug: row for row in desk_queries.rows(db(), slugs, language())}
     return render_template(
         "desk/bulk.html",
         act=action.act,
         theme=action.theme,
         themes=library.themes(db()),
-        fates={f: [o for o in outcomes if o.outcome == f] for f in ("done", "refused", "same")},
+        outcomes={
+            name: [each for each in found if each.outcome == name]
+            for name in ("done", "refused", "same")
+        },
         titles=titles,
-        back=filters.of_form(),
+        back=form_arguments(),
         problem=problem,
         field_name=lambda name: translate().gettext(LABELS[name]),
     )
@@ -118,3 +115,97 @@ def _action() -> BulkAction | None:
         return BulkAction(act)
     theme = request.form.get("themed", "")
     return BulkAction(act, theme) if theme in library.themes(db()) else None
+
+
+def read_filter(given: MultiDict[str, str]) -> Filter:
+    """The filter of a query string; invalid values are ignored."""
+    words = "".join(
+        character if character.isprintable() else " " for character in given.get("q", "")
+    )
+    return Filter(
+        words=words[:MAX_QUERY_LENGTH].strip(),
+        status=_one_of(given.get("status"), STATUSES),
+        theme=given.get("theme", ""),
+        source=given.get("source", ""),
+        language=_one_of(given.get("language"), here().config.languages),
+        state=_one_of(given.get("state"), (*STATES, "missing")),
+        is_waiting="waiting" in given,
+    )
+
+
+def read_sort(given: MultiDict[str, str]) -> str:
+    """The column to sort by, with a hyphen in front for descending order."""
+    wanted = given.get("sort", "")
+    return wanted if wanted.removeprefix("-") in SORTS else "title"
+
+
+def filter_arguments(query: Filter) -> dict[str, str]:
+    """The query parameters that stand for a filter."""
+    parts = {
+        "q": query.words,
+        "status": query.status,
+        "theme": query.theme,
+        "source": query.source,
+        "language": query.language,
+        "state": query.state,
+        "waiting": "1" if query.is_waiting else "",
+    }
+    return {name: value for name, value in parts.items() if value}
+
+
+def form_arguments() -> dict[str, Any]:
+    """The query parameters of the list that a form was sent from, from its hidden fields."""
+    return {name: request.form[name] for name in FILTER_NAMES if request.form.get(name)}
+
+
+def page_number(given: MultiDict[str, str]) -> int:
+    """The page number, from 1; invalid values are 1."""
+    number = given.get("page", 1, type=int)
+    return number if 1 <= number < 100_000 else 1
+
+
+def page_count(total: int) -> int:
+    """The number of pages of a list."""
+    return -(-total // desk_queries.PAGE_LENGTH)
+
+
+def _one_of(value: str | None, choices: tuple[str, ...]) -> str:
+    return value if value in choices else ""
+
+
+@translations_blueprint.get("/", endpoint="board")
+@requires("translator")
+def translations() -> str:
+    """Texts that need work in the person's own languages, and counts of every language."""
+    codes, page = here().config.languages, page_number(request.args)
+    mine = tuple(code for code in codes if session.me().may_write(code))
+    wanted = [code for code in mine if code == request.args.get("language")]
+    tasks, total = desk_queries.translation_tasks(db(), wanted or mine, page)
+    return render_template(
+        "desk/translations.html",
+        tasks=tasks,
+        total=total,
+        mine=mine,
+        wanted="".join(wanted),
+        counts=desk_queries.translation_counts(db(), codes),
+        page=page,
+        pages=page_count(total),
+        now=now(),
+    )
+
+
+@translations_blueprint.get("/all", endpoint="everything")
+@requires("translator")
+def translation_grid() -> str:
+    """A grid of all principles and languages, with state and age."""
+    codes, page = here().config.languages, page_number(request.args)
+    found, total = desk_queries.search(db(), Filter(), codes, language(), page=page)
+    return render_template(
+        "desk/translations_all.html",
+        found=found,
+        cells=desk_queries.translation_grid(db(), [row.slug for row in found], codes),
+        total=total,
+        page=page,
+        pages=page_count(total),
+        now=now(),
+    )

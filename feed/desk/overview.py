@@ -1,6 +1,7 @@
 """The desk's overview page: today's edition and the tasks of the person signed in."""
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, render_template
 
@@ -9,7 +10,9 @@ from feed.desk import session
 from feed.desk.permissions import requires
 from feed.desk.sending import by_day
 from feed.digests import delivery_report
-from feed.library import todo
+from feed.editions import publishing
+from feed.store import desk_queries
+from feed.store.desk_queries import Filter
 from feed.web.context import db, here, now, site
 
 blueprint = Blueprint("overview", __name__)
@@ -28,6 +31,17 @@ def home() -> str:
         "desk/home.html",
         today=today,
         showing=view.showing if view else None,
-        tasks=todo.counts(db(), site(), here().config, me, now()),
+        tasks=_open_tasks(),
         days=by_day(deliveries),
     )
+
+
+def _open_tasks() -> dict[str, Any]:
+    """Numbers of open tasks: reviews, texts to write in one's own languages, days with gaps."""
+    languages = [code for code in site().languages if session.me().may_write(code)]
+    waiting = desk_queries.slugs(db(), Filter(is_waiting=True), site().languages)
+    return {
+        "reviews": len(waiting),
+        "texts": {code: desk_queries.translation_tasks(db(), (code,))[1] for code in languages},
+        "gaps": len(publishing.upcoming_gaps(db(), site(), here().config, now())),
+    }

@@ -9,7 +9,7 @@ from datetime import datetime
 from flask import Blueprint, Response, abort, g, render_template, request
 from sqlite_utils import Database
 
-from feed.desk import principle_form, rate_limits, session
+from feed.desk import principle_form, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.editions import EditionView
@@ -19,7 +19,7 @@ from feed.files.models import PrincipleEntry, PrincipleEntryText, SourceEntry, S
 from feed.library import editing
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, digest
-from feed.publish.api_locale import request_locale
+from feed.publish.api_query import request_locale
 from feed.store import library
 from feed.web import widget
 from feed.web.context import db, here, now, site, translate
@@ -33,44 +33,50 @@ _POLICY = (
 )
 
 
-@blueprint.post("/<any(page, feed, widget, card, letter):form>/<code>")
+@blueprint.post("/<any(page, feed, widget, card, letter):variant>/<code>")
 @requires("translator")
-def show(form: str, code: str) -> Response:
+def show(variant: str, code: str) -> Response:
     """Render the submitted form in one format and language."""
     if code not in site().languages:
         abort(404)
-    if rate_limits.previews_exceeded():
-        return _framed(Response(render_template("desk/preview_none.html", busy=True), 429))
-    slug = request.form.get("principle", "")
-    languages = here().config.languages
-    before = principle_form.blank(languages, languages[0])
-    if library.principle(db(), slug) is not None:
-        before = principle_form.of(editing.working(db(), slug), languages)
+    if session.previews_exceeded():
+        return _no_preview(429, busy=True)
     wrong: dict[str, InputError] = {}
-    showing = _showing(db(), principle_form.submitted(before, session.me()), slug, now(), wrong)
+    showing = _showing(db(), _submitted(), now(), wrong)
     if showing is None or wrong:
         t = translate()
         problems = principle_form.labelled(t, t.error_messages(wrong)).values()
-        page = render_template("desk/preview_none.html", problems=problems)
-        return _framed(Response(page, 422 if wrong else 200))
+        return _no_preview(422 if wrong else 200, problems=problems)
     g.language = code
-    response = _render(form, code, showing)
-    return _framed(response, "'self'" if form in ("page", "feed") else "'unsafe-inline'")
+    style = "'self'" if variant in ("page", "feed") else "'unsafe-inline'"
+    return _framed(_render(variant, code, showing), style)
 
 
-def _render(form: str, code: str, showing: Showing) -> Response:
-    if form == "page":
+def _submitted() -> PrincipleForm:
+    slug, languages = request.form.get("principle", ""), here().config.languages
+    before = principle_form.blank(languages, languages[0])
+    if library.principle(db(), slug) is not None:
+        before = principle_form.of(editing.working(db(), slug), languages)
+    return principle_form.submitted(before, session.me())
+
+
+def _no_preview(status: int, **values: object) -> Response:
+    return _framed(Response(render_template("desk/preview_none.html", **values), status))
+
+
+def _render(variant: str, code: str, showing: Showing) -> Response:
+    if variant == "page":
         view = EditionView(showing, None, None)
         page = render_template("edition.html", view=view, front=False, is_today=False)
         return Response(page)
-    if form == "feed":
+    if variant == "feed":
         (item,) = channel.daily(site(), code, [showing]).items
         return Response(render_template("desk/preview_feed.html", item=item))
-    if form == "widget":
+    if variant == "widget":
         return widget.edition_page(
             request_locale(site(), code), widget.WidgetOptions(show=widget.PARTS), showing
         )
-    if form == "letter":
+    if variant == "letter":
         return Response(digest.daily(site(), code, showing).html)
     from feed.publish import card  # slow to load
 
@@ -83,7 +89,7 @@ def _framed(response: Response, style: str = "'self'") -> Response:
 
 
 def _showing(
-    db: Database, form: PrincipleForm, slug: str, now: datetime, wrong: dict[str, InputError]
+    db: Database, form: PrincipleForm, now: datetime, wrong: dict[str, InputError]
 ) -> Showing | None:
     """The form as today's edition; None while no text has title and statement.
 
@@ -97,7 +103,7 @@ def _showing(
     themes = _themes(db, values)
     source = _source(db, form, values, wrong)
     principle = Principle(
-        slug=slug or "new",
+        slug=form.slug or "new",
         kind="quote" if values.get("kind") == "quote" else "principle",
         source=source.slug,
         themes=tuple(theme.slug for theme in themes),

@@ -11,7 +11,7 @@ from feed.desk import principle_form, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import ConflictError, FormError, NotFoundError, StoreError, gettext_noop
-from feed.library import diff, editing, hints, style_checks
+from feed.library import diff, editing, style_checks
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
 from feed.store import library, revisions
@@ -153,9 +153,11 @@ def _form(form: PrincipleForm, reason: str = "") -> str:
         sources=sorted(known.values(), key=lambda source: source.title.casefold()),
         themes=themes.values(),
         pending=principle_form.pending_fields(t, form.found, known, themes),
-        hints=hints.for_form(db(), form.values, known, form.found.live if form.found else None),
+        hints=style_checks.form_hints(
+            db(), form.values, known, form.found.live if form.found else None
+        ),
         labelled=principle_form.labelled(t, form.wrong),
-        then={code: diff.original_translated(steps, code) for code in form.languages},
+        translated_from={code: diff.original_translated(steps, code) for code in form.languages},
         newest=revisions.newest(db(), form.slug) if form.found else None,
         **_helpers(),
     )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feed.config.logs import DESK
 from feed.desk import session
 from feed.files import without_controls
-from feed.web.middleware.redact import DESK
 
 NEXT, FORM = "next", "kept"  # hidden fields of the sign-in forms
 _SECRET = ("password", "current", "code", session.CSRF_FIELD)

@@ -1,7 +1,9 @@
-"""The desk's session: cookies, the person signed in, CSRF tokens and remembered devices.
+"""The desk's session: cookies, CSRF tokens, remembered devices, and rate limits of sign-in.
 
 The session token is in a cookie; signing in replaces it. CSRF tokens are derived from it, with or
-without a signed-in session.
+without a signed-in session. Nobody is locked out by others' guesses: a browser with the account's
+device cookie is counted apart from all others (as OWASP recommends), and one-time links by e-mail
+always work.
 """
 
 import hashlib
@@ -12,10 +14,16 @@ from itsdangerous import BadSignature, Signer
 
 from feed.accounts import authentication
 from feed.model.people import Curator, Session
+from feed.store.counters import RateCounters
 from feed.web.context import db, here, key, now
+from feed.web.middleware import client_ip
+from feed.web.middleware.rate_limits import FILE
 
 CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
+WINDOW_SECONDS = 600
+MAX_BY_ACCOUNT, MAX_BY_NETWORK = 10, 60
+PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
 
 
 def token() -> str:
@@ -115,3 +123,39 @@ def _is_secure() -> bool:
 
 def _signer() -> Signer:
     return Signer(key(), salt="desk device", key_derivation="hmac", digest_method=hashlib.sha256)
+
+
+def attempts_exceeded(account: str, curator_id: int | None = None) -> bool:
+    """Count an attempt at an account and return whether it exceeds the limit.
+
+    The limit per network does not apply to a browser with the account's device cookie.
+    """
+    device, counters = _known_device(curator_id), _counters()
+    network, _ = counters.add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
+    attempts, _ = counters.add(_attempts_key(account, device), WINDOW_SECONDS)
+    return attempts > MAX_BY_ACCOUNT or (network > MAX_BY_NETWORK and device is None)
+
+
+def previews_exceeded() -> bool:
+    """Count a preview and return whether this person exceeds the limit per minute."""
+    asked, _ = _counters().add(f"desk-preview {me().id}", PREVIEW_SECONDS)
+    return asked > MAX_PREVIEWS
+
+
+def reset_attempts(account: str, curator_id: int | None = None) -> None:
+    """Reset the counter of attempts from this browser after a successful one."""
+    _counters().clear(_attempts_key(account, _known_device(curator_id)))
+
+
+def _known_device(curator_id: int | None) -> str | None:
+    """The device cookie's name, if the account's owner has signed in with this browser before."""
+    return None if curator_id is None else device(curator_id)
+
+
+def _attempts_key(account: str, device: str | None) -> str:
+    name = hashlib.sha256(f"{account}\0{device or ''}".encode()).hexdigest()
+    return f"desk-account {name}"
+
+
+def _counters() -> RateCounters:
+    return RateCounters(here().config.instance / FILE)

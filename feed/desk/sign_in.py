@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.accounts import authentication
-from feed.desk import rate_limits, resume, session
+from feed.desk import resume, session
 from feed.desk.permissions import requires
 from feed.desk.resume import ResumedForm
 from feed.errors import FormError, LinkError, gettext_noop
@@ -48,14 +48,14 @@ def sign_in() -> Page:
         return _mail_link(address)
     account = email_addresses.identity(address)
     known = curators.by_identity(db(), account)
-    if rate_limits.is_exceeded(account, known.id if known else None):
+    if session.attempts_exceeded(account, known.id if known else None):
         log.warning("desk: too many sign-in attempts for one account or from one network")
         return _form(resume.read(), address, _TOO_MANY, 429)
     found = authentication.by_password(db(), address, request.form.get("password", ""))
     if found is None:
         log.warning("desk: wrong password for person %s", known.id if known else "nobody")
         return _form(resume.read(), address, _WRONG_PASSWORD, 422)
-    rate_limits.reset(account, found.id)
+    session.reset_attempts(account, found.id)
     return _begin(found, "password")
 
 
@@ -85,21 +85,25 @@ def follow_link(token: str) -> Page:
     """Sign in by a one-time link; a new site's first link creates its administrator."""
     try:
         notice, _ = authentication.read_link(db(), key(), token, now())
-        if notice.kind != "first":
-            return _begin(authentication.follow(db(), key(), token, now()), "link")
-        given = {**request.form.to_dict(), "language": language()}
-        languages = here().config.languages
-        return _begin(
-            authentication.follow_first(db(), key(), token, given, languages, now()), "first link"
-        )
+        if notice.kind == "first":
+            return _follow_first(token)
+        return _begin(authentication.follow(db(), key(), token, now()), "link")
     except LinkError:
         return render_template("desk/lost.html"), 404
+
+
+def _follow_first(token: str) -> Page:
+    given = {**request.form.to_dict(), "language": language()}
+    languages = here().config.languages
+    try:
+        found = authentication.follow_first(db(), key(), token, given, languages, now())
     except FormError as error:
         wrong = translate().error_messages(error.fields)
         page = render_template(
             "desk/first.html", given=request.form, wrong=wrong, name="", resumed=resume.read()
         )
         return page, 422
+    return _begin(found, "first link")
 
 
 @blueprint.get("/sign-in/code")
@@ -109,35 +113,28 @@ def ask_factor() -> Page:
     found = session.session()
     if found is None or found.is_whole:
         return redirect(url_for(".ask"), 303)
-    return render_template("desk/factor.html", resumed=resume.read(), wrong={})
+    return _factor()
 
 
 @blueprint.post("/sign-in/code")
 @requires(None)
 def give_factor() -> Page:
     """Check the second factor's code and complete the sign-in."""
-    found = session.session()
+    found, code = session.session(), request.form.get("code", "")
     if found is None or found.is_whole:
         return _form(resume.read(), "", _TOO_LATE, 422)
     account = f"factor of {found.curator.id}"
-    problem, status = "", 422
-    if rate_limits.is_exceeded(account, found.curator.id):
-        problem, status = translate().gettext(_TOO_MANY), 429
-    else:
-        try:
-            code = request.form.get("code", "")
-            token = authentication.complete(db(), found, session.token(), code, now())
-        except FormError as error:
-            log.warning("desk: wrong second factor for person %s", found.curator.id)
-            problem = translate().error_messages(error.fields)["code"]
-        else:
-            rate_limits.reset(account, found.curator.id)
-            session.replace_token(token)
-            session.remember_device(found.curator)
-            log.info("desk: person %s completed sign-in with the second factor", found.curator.id)
-            return resume.go_on(resume.read())
-    page = render_template("desk/factor.html", resumed=resume.read(), wrong={"code": problem})
-    return page, status
+    if session.attempts_exceeded(account, found.curator.id):
+        return _factor(translate().gettext(_TOO_MANY)), 429
+    try:
+        token = authentication.complete(db(), found, session.token(), code, now())
+    except FormError as error:
+        log.warning("desk: wrong second factor for person %s", found.curator.id)
+        return _factor(translate().error_messages(error.fields)["code"]), 422
+    session.reset_attempts(account, found.curator.id)
+    session.replace_token(token)
+    log.info("desk: person %s completed sign-in with the second factor", found.curator.id)
+    return _go_on(found.curator)
 
 
 @blueprint.post("/sign-out")
@@ -154,11 +151,17 @@ def _begin(found: Curator, how: str) -> Page:
     authentication.end(db(), session.token())
     session.replace_token(authentication.begin(db(), found, now()))
     log.info("desk: person %s signed in by %s", found.id, how)
-    resumed = resume.read()
-    if found.has_factor:
-        return render_template("desk/factor.html", resumed=resumed, wrong={})
+    return _factor() if found.has_factor else _go_on(found)
+
+
+def _go_on(found: Curator) -> Page:
     session.remember_device(found)
-    return resume.go_on(resumed)
+    return resume.go_on(resume.read())
+
+
+def _factor(problem: str = "") -> str:
+    wrong = {"code": problem} if problem else {}
+    return render_template("desk/factor.html", resumed=resume.read(), wrong=wrong)
 
 
 def _mail_link(address: str) -> AnyResponse:

@@ -20,8 +20,7 @@ from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
 from feed.store import deliveries, ledger, mail_batches, meta, outbox, signing_key, subscribers
-from feed.store.connection import transaction, undone
-from feed.store.timestamps import instant
+from feed.store.connection import instant, transaction, undone
 
 LOCK_NAME = "mail.lock"
 OUTBOX_FOLDER = "outbox"

@@ -1,13 +1,5 @@
 """Making editions, and reading them: one per date, each showing one principle."""
 
-from feed.editions.feeds import (
-    changing_feeds,
-    daily_feed,
-    month_feed,
-    source_feed,
-    theme_feed,
-    weekly_feed,
-)
 from feed.editions.publishing import LONGEST_PLAN, Planned, eligible, plan, publish_due
 from feed.editions.site_identity import new_ids, settle, site
 from feed.editions.views import (
@@ -15,13 +7,19 @@ from feed.editions.views import (
     EditionView,
     MonthView,
     PrincipleView,
+    changing_feeds,
+    daily_feed,
     listed,
     month,
+    month_feed,
     months,
     named,
     on,
     principle,
+    source_feed,
+    theme_feed,
     today,
+    weekly_feed,
     weeks,
 )
 from feed.editions.withdrawals import withdraw

@@ -1,4 +1,4 @@
-"""Adding due editions to the ledger, and planning the dates to come."""
+"""Adding due editions to the ledger, and planning the dates to come with what they lack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,15 @@ from sqlite_utils import Database
 from feed import rotation
 from feed.config import Config
 from feed.errors import InputError
-from feed.model import Site, Why
+from feed.model import Principle, Site, Why
 from feed.rotation import Candidate, Choice
-from feed.store import ledger, library
+from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
 
 LONGEST_PLAN = timedelta(days=36_600)
+CALENDAR_DAYS = 60  # days that the calendar shows
+URGENT_DAYS = 30  # days within which a gap is urgent
+NOTICE = "gaps"
 
 
 def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list[Choice]:
@@ -88,3 +91,96 @@ def choices(
         return []
     pinned = ledger.pins(db) if pins is None else pins
     return list(rotation.plan(eligible(db, config), ledger.shown(db), pinned, days))
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A language without an up-to-date text.
+
+    `state` is that of its text (draft, review, outdated), or missing.
+    """
+
+    language: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingDay:
+    """A date to come. `principle` is None where no principle is eligible.
+
+    `idle_pin` is a principle that is pinned to the date but cannot be shown on it.
+    """
+
+    date: date
+    principle: Principle | None
+    why: Why | None
+    lacks: tuple[Gap, ...]
+    idle_pin: Principle | None = None
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether the day lacks a principle, or an up-to-date text in some language."""
+        return self.principle is None or bool(self.lacks)
+
+
+def upcoming_days(
+    db: Database, site: Site, config: Config, now: datetime, number: int = CALENDAR_DAYS
+) -> list[UpcomingDay]:
+    """The next `number` dates from tomorrow, as the rotation plans them now."""
+    first = site.today(now) + timedelta(days=1)
+    planned = {each.date: each for each in plan(db, site, config, now, number, first)}
+    pins = ledger.pins(db)
+    wanted = {each.principle for each in planned.values()} | set(pins.values())
+    principles = library.principles(db, wanted)
+    return [
+        _day(day, planned.get(day), pins.get(day), principles, site.languages)
+        for day in site.days(first, first + timedelta(days=number - 1))
+    ]
+
+
+def upcoming_gaps(db: Database, site: Site, config: Config, now: datetime) -> list[UpcomingDay]:
+    """The urgent days without a principle, or without a text in every language."""
+    return urgent_days(upcoming_days(db, site, config, now, URGENT_DAYS), site, now)
+
+
+def urgent_days(found: Sequence[UpcomingDay], site: Site, now: datetime) -> list[UpcomingDay]:
+    """Those of `found` that have a gap and are within URGENT_DAYS."""
+    last = site.today(now) + timedelta(days=URGENT_DAYS)
+    return [day for day in found if day.is_gap and day.date <= last]
+
+
+def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
+    """Queue a notice of gaps to each editor, once per date; returns the number queued."""
+    if not upcoming_gaps(db, site, config, now):
+        return 0
+    with transaction(db):
+        recipients = [
+            each.id
+            for each in curators.list_all(db)
+            if each.may("editor")
+            and each.disabled is None
+            and not outbox.count(db, NOTICE, site.start(site.today(now)), curator=each.id)
+        ]
+        for number in recipients:
+            outbox.add(db, NOTICE, now, curator=number)
+    return len(recipients)
+
+
+def _day(
+    day: date,
+    planned: Planned | None,
+    pin: str | None,
+    principles: dict[str, Principle],
+    languages: tuple[str, ...],
+) -> UpcomingDay:
+    idle = principles[pin] if pin and (planned is None or planned.why != "pin") else None
+    if planned is None:
+        return UpcomingDay(day, None, None, (), idle)
+    principle = principles[planned.principle]
+    return UpcomingDay(day, principle, planned.why, _lacks(principle, languages), idle)
+
+
+def _lacks(principle: Principle, languages: tuple[str, ...]) -> tuple[Gap, ...]:
+    states = [(code, principle.texts.get(code)) for code in languages]
+    found = [Gap(code, text.state if text else "missing") for code, text in states]
+    return tuple(each for each in found if each.state != "approved")

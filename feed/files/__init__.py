@@ -4,9 +4,8 @@ An *entry* is a dict in the shape of the JSON format: only the fields that its f
 validated and cleaned. What it leaves out stays as it is when the entry is merged into a library.
 """
 
-from feed.files.documents import FORMATS, write
+from feed.files.documents import FORMATS, examine, read, rows, write
 from feed.files.entries import COLUMNS, Entry, Exchange, entry_of, merged, without_controls
-from feed.files.reader import examine, read, rows
 
 __all__ = [
     "COLUMNS",

@@ -3,7 +3,9 @@
 Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,7 +21,7 @@ from feed.files.models import (
     SourceEntryText,
     validated,
 )
-from feed.library import slugs, workflow
+from feed.library import workflow
 from feed.library.workflow import Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS, Source
 from feed.store import ledger, library, library_writes, revisions
@@ -28,6 +30,8 @@ from feed.store.connection import transaction
 LONGEST_REASON = 500
 _DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
 _CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
+LONGEST_SLUG = 60
+_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ð": "d", "þ": "th", "ł": "l", "œ": "oe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,11 @@ class Saved:
 
 def working(db: Database, slug: str) -> WorkingCopy:
     """The working copy of a principle. Raises NotFoundError."""
+    newest = revisions.newest(db, slug)  # first: a save between the reads is noticed by its id
     found = library.principle(db, slug)
     if found is None:
         raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
-    live, newest = files.entry_of(found), revisions.newest(db, slug)
+    live = files.entry_of(found)
     if newest is None or newest.is_applied:
         return WorkingCopy(live, newest.id if newest else 0, live, ((live, False),))
     texts = {
@@ -174,7 +179,7 @@ def _checked(
     given["status"] = "draft"  # the desk decides
     original = given["original_language"]
     title = entry.get("texts", {}).get(original, {}).get("title", "")
-    given["slug"] = entry.get("slug") or slugs.unused(db, title)
+    given["slug"] = entry.get("slug") or unused_slug(db, title)
     typed = {"texts": {}, **checked(given, PrincipleEntry, "", errors)}
     errors.pop("source", None)  # looked up below
     for language, text in {original: {}, **entry["texts"]}.items():
@@ -221,7 +226,7 @@ def _source(db: Database, given: Entry, errors: dict[str, InputError], now: date
     for known in library.sources(db).values():
         if all(getattr(known, n) == clean.get(n) for n in ("title", "author", "year")):
             return known.slug
-    clean["slug"] = slugs.unused_source(db, clean["title"])
+    clean["slug"] = unused_source_slug(db, clean["title"])
     library_writes.put_source(db, {**clean, "texts": {clean["language"]: rights}}, now)
     return str(clean["slug"])
 
@@ -254,3 +259,35 @@ def _reason(typed: str) -> str:
         error = InputError(message, most=LONGEST_REASON, count=len(reason))
         raise FormError({"reason": error})
     return reason
+
+
+def slugify(title: str) -> str:
+    """Slugify a title: `Släpp in det nya` gives `slapp-in-det-nya`. Empty without any letter."""
+    plain = unicodedata.normalize("NFKD", title.casefold().translate(_LETTERS))
+    words = re.findall("[a-z0-9]+", re.sub("[\u0300-\u036f’']", "", plain))
+    made = ""
+    for word in words:
+        if len(made) + len(word) > LONGEST_SLUG:
+            break
+        made += f"-{word}" if made else word
+    return made or "".join(words)[:LONGEST_SLUG]
+
+
+def unused_slug(db: Database, title: str) -> str:
+    """An unused slug for a principle of that title."""
+    return _unused_slug(title, "principle", lambda made: library.principle(db, made) is None)
+
+
+def unused_source_slug(db: Database, title: str) -> str:
+    """An unused slug for a source of that title."""
+    known = library.sources(db)
+    return _unused_slug(title, "source", lambda made: made not in known)
+
+
+def _unused_slug(title: str, default: str, is_unused: Callable[[str], bool]) -> str:
+    made = start = slugify(title) or default
+    number = 1
+    while not is_unused(made):
+        number += 1
+        made = f"{start}-{number}"
+    return made

@@ -1,4 +1,4 @@
-"""Import and export of the library as exchange files, and the library that ships with Devis.
+"""Import and export of the library as exchange files, uploaded files, and the shipped library.
 
 An import makes a plan first, without writing, and then carries it out: a preview of the plan shows
 exactly what the import does.
@@ -6,18 +6,38 @@ exactly what the import does.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from feed import files
-from feed.errors import ExchangeError, NotFoundError
-from feed.files import Entry, Exchange
+from feed.errors import (
+    ConflictError,
+    ExchangeError,
+    FormError,
+    InputError,
+    NotFoundError,
+    Problem,
+    gettext_noop,
+)
+from feed.files import Exchange
 from feed.library.import_plan import Plan, PlannedEntry, plan
 from feed.model.people import Curator
-from feed.store import library, library_writes, revisions
+from feed.store import library, library_writes, revisions, uploads
 from feed.store.connection import transaction
+from feed.store.uploads import Upload
+
+RETENTION = timedelta(days=1)
+LONGEST_NAME = 100
+MOST_ROWS = 10_000  # the write lock must not be held longer than other saves wait for it
+_GONE = gettext_noop("This file was imported already, or forgotten: files wait for a day.")
+_TOO_MANY = gettext_noop(
+    "The file has %(count)s rows, one for each entry and language; here at most %(most)s can be"
+    " imported at once. Split it into several files, or let the operator import it with"
+    " “devis import”."
+)
+_CHANGED = gettext_noop("The library has changed meanwhile: look again at what would happen.")
 
 
 def shipped_files() -> dict[str, bytes]:
@@ -56,22 +76,6 @@ def export(
         sources={slug: files.entry_of(item) for slug, item in library.sources(db).items()},
         principles={slug: entry for slug, entry in principles.items() if entry["texts"]},
     )
-
-
-def revise(db: Database, changes: Entry, now: datetime, *, minor: bool = False) -> None:
-    """Save changes to a principle as one desk revision.
-
-    `changes` is an entry with the slug and the fields to change. Raises NotFoundError.
-    """
-    with transaction(db):
-        current = library.principle(db, changes["slug"])
-        if current is None:
-            raise NotFoundError("There is no principle “%(slug)s”.", slug=changes["slug"])
-        old = files.entry_of(current)
-        new = files.merged(old, {"texts": {}, **changes})
-        minor_parts = (library_writes.SHARED, *new["texts"]) if minor else ()
-        library_writes.put_principle(db, new, old, now, minor_parts=minor_parts)
-        revisions.add(db, new, now, origin="desk", typo=minor)
 
 
 @dataclass
@@ -121,3 +125,77 @@ def _write(db: Database, item: PlannedEntry, now: datetime, me: Curator | None) 
         library_writes.put_principle(db, item.entry, item.old, now)
         by = me.id if me else None
         revisions.add(db, item.entry, now, origin="import", action="import", curator=by)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPreview:
+    """An uploaded file, and the plan of importing it."""
+
+    upload: Upload
+    plan: Plan
+
+
+def add_upload(db: Database, me: Curator, name: str, body: bytes, now: datetime) -> int:
+    """Store an uploaded file for a day, to be confirmed; returns its id.
+
+    Raises FormError for a missing or empty file, or one with more rows than MOST_ROWS.
+    """
+    if not name:
+        raise FormError({"file": InputError(gettext_noop("Choose a file."))})
+    if not body.strip():
+        raise FormError({"file": InputError(gettext_noop("The file is empty."))})
+    shown = "".join(character for character in name if character.isprintable())[-LONGEST_NAME:]
+    if (count := files.rows(shown, body, MOST_ROWS)) > MOST_ROWS:
+        raise FormError({"file": InputError(_TOO_MANY, count=count, most=MOST_ROWS)})
+    with transaction(db):
+        return uploads.add(db, me.id, shown, body, now)
+
+
+def preview_upload(
+    db: Database, me: Curator, number: int, *, overwrite: bool = False
+) -> UploadPreview:
+    """Plan the import of one's own uploaded file, writing nothing. Raises NotFoundError."""
+    found = _own_upload(db, me, number)
+    return UploadPreview(found, plan(db, *_read_upload(found), overwrite=overwrite, me=me))
+
+
+def confirm_upload(
+    db: Database, me: Curator, number: int, seen: str, now: datetime, *, overwrite: bool = False
+) -> Plan:
+    """Import one's own uploaded file, and delete it.
+
+    `seen` is the fingerprint of the previewed plan. Raises NotFoundError, ExchangeError, and
+    ConflictError where the library has changed so that the plan would differ.
+    """
+    read = _read_upload(_own_upload(db, me, number))  # slow: outside the transaction
+    with transaction(db):
+        _own_upload(db, me, number)  # unless the form was submitted twice
+        found = plan(db, *read, overwrite=overwrite, me=me)
+        if found.fingerprint != seen:
+            raise ConflictError(_CHANGED)
+        apply_plan(db, found, now, me)
+        uploads.remove(db, number, me.id)
+    return found
+
+
+def discard_upload(db: Database, me: Curator, number: int) -> None:
+    """Delete one's own uploaded file."""
+    with transaction(db):
+        uploads.remove(db, number, me.id)
+
+
+def delete_expired_uploads(db: Database, now: datetime) -> None:
+    """Delete files that were not confirmed in time."""
+    with transaction(db):
+        uploads.delete_older(db, now - RETENTION)
+
+
+def _own_upload(db: Database, me: Curator, number: int) -> Upload:
+    found = uploads.get(db, number, me.id)
+    if found is None:
+        raise NotFoundError(_GONE)
+    return found
+
+
+def _read_upload(found: Upload) -> tuple[Exchange, list[Problem]]:
+    return files.examine({found.name: found.body})

@@ -6,7 +6,7 @@ They read no database and no clock. FORMATS registers the feed formats.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from feed.publish import json_feed, rss_atom
+from feed.publish import feeds
 from feed.publish.channel import Channel
 
 
@@ -20,7 +20,7 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "rss": Format("RSS", "application/rss+xml", rss_atom.rss),
-    "atom": Format("Atom", "application/atom+xml", rss_atom.atom),
-    "json": Format("JSON Feed", "application/feed+json", json_feed.render),
+    "rss": Format("RSS", "application/rss+xml", feeds.rss),
+    "atom": Format("Atom", "application/atom+xml", feeds.atom),
+    "json": Format("JSON Feed", "application/feed+json", feeds.json_feed),
 }

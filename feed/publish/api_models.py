@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from feed import model
 from feed.i18n import own_name
 from feed.publish import markup
-from feed.publish.api_locale import RequestLocale
+from feed.publish.api_query import RequestLocale
 
 VERSION = "1.0.0"
 

@@ -1,7 +1,11 @@
-"""Query parameters of the API as pydantic models: they validate requests, and describe them."""
+"""Requests of the API: query parameters as pydantic models, and the language asked for.
+
+The models validate requests, and describe them in the OpenAPI document.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
@@ -10,14 +14,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.json_schema import SkipJsonSchema
 
 from feed.errors import ParameterError, gettext_noop
-from feed.model import Kind
+from feed.i18n import Translator, canonical, match, translator
+from feed.model import Kind, Principle, Showing, Site, Text
+from feed.publish import markup
 
 MOST_PAGES = 10_000
 LONGEST_WORDS = 200
 LONGEST_TAG = 35
 TAG = r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-
 # The expected value of each parameter, for error messages, OpenAPI and the API page.
 EXPECTED: Mapping[str, str] = {
     "lang": gettext_noop("a language tag such as sv or en-GB"),
@@ -34,8 +39,57 @@ EXPECTED: Mapping[str, str] = {
     "max_length": gettext_noop("a whole number of characters"),
 }
 _TWICE = gettext_noop("each parameter once")
-
 AnyQuery = TypeVar("AnyQuery", bound="LanguagesQuery")
+Slug = Annotated[str, Field(pattern=SLUG, max_length=100)]
+Absent = SkipJsonSchema[None]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLocale:
+    """The requested language `tag`, and the site's language for it (None if it has none)."""
+
+    site: Site
+    tag: str
+    language: str | None
+
+    @property
+    def interface(self) -> str:
+        """The language of notes and labels: the requested one, else the site's first."""
+        return self.language or self.site.languages[0]
+
+    @property
+    def translator(self) -> Translator:
+        """The translator of notes and labels."""
+        return translator(self.interface)
+
+    def text(self, principle: Principle) -> Text:
+        """The principle's text in the requested language, else the original."""
+        return principle.text(self.language or principle.original_language)
+
+    def falls_back(self, text: Text) -> bool:
+        """Whether the text is in another language than the requested one."""
+        return text.language != self.language
+
+    def note(self, text: Text) -> str | None:
+        """The fallback note of a text in another language; None for the requested language."""
+        if not self.falls_back(text):
+            return None
+        return markup.fallback_note(self.translator, text.language, self.language or self.tag)
+
+    def page_language(self, text: Text) -> str:
+        """The language of linked pages: the requested one, the text's, or the site's first."""
+        return self.language or match(text.language, self.site.languages) or self.interface
+
+    def edition_url(self, showing: Showing) -> str:
+        """The absolute address of an edition's page."""
+        language = self.page_language(self.text(showing.principle))
+        return self.site.url(markup.edition_path(language, showing))
+
+
+def request_locale(site: Site, tag: str | None) -> RequestLocale:
+    """The locale of a BCP 47 tag such as `sv-FI`; without a tag, of the site's first language."""
+    requested = canonical(tag) if tag else site.languages[0]
+    return RequestLocale(site, requested, match(requested, site.languages))
 
 
 def _digits(value: Any) -> Any:
@@ -54,8 +108,6 @@ def _day(value: Any) -> Any:
 PageNumber = Annotated[int, Field(ge=1, le=MOST_PAGES), BeforeValidator(_digits)]
 Length = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_digits)]
 Day = Annotated[date, BeforeValidator(_day)]
-Slug = Annotated[str, Field(pattern=SLUG, max_length=100)]
-Absent = SkipJsonSchema[None]
 
 
 class LanguagesQuery(BaseModel):

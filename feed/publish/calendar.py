@@ -8,7 +8,7 @@ from icalendar.prop import vDuration, vUri
 
 from feed.i18n import Translator, translator
 from feed.model import Showing, Site
-from feed.publish import markup, plain_text
+from feed.publish import markup
 
 REFRESH = timedelta(hours=6)
 
@@ -47,7 +47,7 @@ def _event(site: Site, showing: Showing, t: Translator) -> Event:
     event.add("dtstart", edition.date)
     event.add("dtend", edition.date + timedelta(days=1))
     event.add("summary", text.title, parameters=language)
-    event.add("description", plain_text.body(site, showing, t), parameters=language)
+    event.add("description", markup.plain_text_body(site, showing, t), parameters=language)
     event.add("url", vUri(site.url(markup.edition_path(t.language, showing))))
     event.add("categories", [theme.text(t.language)[1].name for theme in showing.themes])
     event.add("transp", "TRANSPARENT")  # does not mark the person as busy

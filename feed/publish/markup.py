@@ -2,7 +2,7 @@
 
 from markupsafe import Markup, escape
 
-from feed.i18n import Translator
+from feed.i18n import Translator, translator
 from feed.model import Principle, Showing, Site, Source
 
 
@@ -75,3 +75,25 @@ def card_path(language: str, showing: Showing) -> str:
 def edition_path(language: str, showing: Showing) -> str:
     """The path of an edition's page."""
     return f"/{language}/{showing.edition.date.isoformat()}/"
+
+
+def plain_text(site: Site, language: str, showing: Showing) -> bytes:
+    """Render an edition as plain text in UTF-8: its date, its title, and `body`."""
+    t = translator(language)
+    head = [t.day(showing.edition.date), showing.text(language).title]
+    return "\n\n".join([*head, plain_text_body(site, showing, t)]).encode() + b"\n"
+
+
+def plain_text_body(site: Site, showing: Showing, t: Translator) -> str:
+    """The parts of an edition below its title, as paragraphs separated by blank lines."""
+    text = showing.text(t.language)
+    parts = [text.statement]
+    if text.language != t.language:
+        parts.insert(0, fallback_note(t, text.language))
+    if text.reflection:
+        parts.append(f"{t.gettext('To think about')}: {text.reflection}")
+    if text.practice:
+        parts.append(f"{t.gettext('To do today')}: {text.practice}")
+    parts.append(credit(t, showing.source, showing.principle))
+    parts.append(site.url(edition_path(t.language, showing)))
+    return "\n\n".join(parts)

@@ -6,6 +6,7 @@ in the table `meta` when and by which version it was made.
 
 import gzip
 import hashlib
+import json
 import os
 import secrets
 import tarfile
@@ -15,14 +16,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from sqlite_utils import Database
 
 from feed import __version__
 from feed.config import Config
 from feed.errors import BackupError, SchemaError, StoreError
-from feed.store import meta, migrations, signing_key, tar_backups
+from feed.store import meta, migrations, signing_key
 from feed.store.connection import opened, transaction
 
 MADE_AT, VERSION = "backup_at", "backup_version"  # keys in `meta`
@@ -31,6 +32,10 @@ _LEVEL = 6
 _CHUNK = 1 << 20
 _INSTRUCTIONS = 10_000  # of SQLite between two looks at `should_stop`
 _LEAST_STEP, _STEPS = 1 << 24, 1 << 36  # by which numbers are advanced
+FIRST_MEMBER = b"manifest.json"  # of a backup in the earlier format, a tar archive
+_MAX_MANIFEST = 1 << 20  # bytes
+# What a malformed manifest makes json and its readers raise.
+_MALFORMED = (KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 _DAMAGED = (gzip.BadGzipFile, zlib.error, EOFError, tarfile.TarError, ValueError)
 
 ShouldStop = Callable[[], bool]
@@ -128,7 +133,7 @@ def unpack(source: Path, target: Path) -> BackupContent:
         try:
             if head.startswith(_SQLITE):
                 _copy(content, target)
-            elif head.startswith(tar_backups.FIRST_MEMBER):
+            elif head.startswith(FIRST_MEMBER):
                 _unpack_tar(content, target)
             else:
                 raise BackupError("%(path)s is not a backup of Devis.", path=source)
@@ -161,7 +166,7 @@ def _verified(source: Path, target: Path) -> BackupContent:
 
 
 def _unpack_tar(unzipped: IO[bytes], target: Path) -> None:
-    made, version, key = tar_backups.unpack(unzipped, target)
+    made, version, key = _read_tar(unzipped, target)
     with opened(target) as db:
         if migrations.applied(db):
             with transaction(db):
@@ -222,3 +227,56 @@ def _copy(file: IO[bytes], target: Path) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _read_tar(unzipped: IO[bytes], target: Path) -> tuple[str, str, str | None]:
+    """Write the database of a tar backup to `target`, which exists and is empty.
+
+    Returns when and by which version the backup was made, and the secret key if it has one. Raises
+    tarfile.TarError or ValueError for an archive that does not match its manifest, and OSError
+    where `target` cannot be written.
+    """
+    key = None
+    with tarfile.open(fileobj=unzipped, mode="r|") as tar:
+        made, version, checksums = _manifest(tar)
+        while (member := tar.next()) is not None:
+            file = tar.extractfile(member)
+            expected = checksums.pop(member.name, None)
+            if expected is None or file is None:
+                raise tarfile.ReadError(f"{member.name} is not in the manifest")
+            if member.name == "secret_key":
+                content = file.read(_CHUNK)
+                key, found = content.decode().strip(), hashlib.sha256(content).hexdigest()
+            else:
+                found = _copy_hashed(file, target)
+            if found != expected:
+                raise tarfile.ReadError(f"{member.name} has changed")
+    if checksums:
+        raise tarfile.ReadError(f"no {', '.join(sorted(checksums))}")
+    return made, version, key
+
+
+def _manifest(tar: tarfile.TarFile) -> tuple[str, str, dict[str, str]]:
+    """Time, version, and the SHA-256 of each file by name."""
+    member = tar.next()
+    file = tar.extractfile(member) if member and member.size <= _MAX_MANIFEST else None
+    if member is None or member.name != FIRST_MEMBER.decode() or file is None:
+        raise ValueError("no manifest")
+    try:
+        manifest: dict[str, Any] = json.loads(file.read())
+        made = datetime.fromisoformat(manifest["made"]).isoformat(timespec="seconds")
+        checksums = {name: str(part["sha256"]) for name, part in manifest["files"].items()}
+    except _MALFORMED as error:
+        raise ValueError("a malformed manifest") from error
+    if not {"devis.sqlite3"} <= checksums.keys() <= {"devis.sqlite3", "secret_key"}:
+        raise ValueError("a manifest of other files")
+    return made, str(manifest.get("version")), checksums
+
+
+def _copy_hashed(file: IO[bytes], target: Path) -> str:
+    digest = hashlib.sha256()
+    with target.open("wb") as out:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            out.write(chunk)
+    return digest.hexdigest()

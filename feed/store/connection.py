@@ -226,3 +226,13 @@ def _savepoint(connection: _Connection) -> Iterator[None]:
     finally:
         connection.depth -= 1
         connection.execute("RELEASE part")
+
+
+def stamp(now: datetime) -> str:
+    """Format a time for the database."""
+    return now.isoformat(timespec="seconds")
+
+
+def instant(text: str | None) -> datetime | None:
+    """Parse a time from the database; None stays None."""
+    return datetime.fromisoformat(text) if text else None

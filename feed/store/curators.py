@@ -7,8 +7,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model.people import Curator
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import instant, stamp
+from feed.store.connection import fetch_rows, instant, stamp
 
 Row = dict[str, Any]
 

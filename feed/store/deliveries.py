@@ -14,8 +14,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Cadence, Day
+from feed.store.connection import stamp
 from feed.store.subscribers import MOVES
-from feed.store.timestamps import stamp
 
 
 @dataclass(frozen=True, slots=True)

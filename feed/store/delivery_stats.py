@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed.store.timestamps import instant, stamp
+from feed.store.connection import instant, stamp
 
 
 def of_subscriber(db: Database, subscriber: int) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ from sqlite_utils import Database
 from feed.model import SHOWABLE, TEXT_FIELDS, Edition, Principle, Showing, Text
 from feed.rotation import Choice, Shown
 from feed.store import library, revisions
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import instant, stamp
+from feed.store.connection import fetch_rows, instant, stamp
 
 Row = dict[str, Any]
 

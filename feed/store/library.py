@@ -17,8 +17,7 @@ from feed.model import (
     ThemeText,
 )
 from feed.rotation import Candidate
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import instant
+from feed.store.connection import fetch_rows, instant
 
 Row = dict[str, Any]
 

@@ -8,8 +8,7 @@ from sqlite_utils import Database
 
 from feed.files import Entry
 from feed.model import TEXT_FIELDS
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import stamp
+from feed.store.connection import fetch_rows, stamp
 
 Row = dict[str, Any]
 SHARED = ""  # in place of a language: the fields of a principle that are not text

@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from feed.store import outbox
+from feed.store.connection import instant, stamp
 from feed.store.deliveries import CLAIM, PAUSED, Claim, as_claim
 from feed.store.outbox import OutboxItem
-from feed.store.timestamps import instant, stamp
 
 
 @dataclass(frozen=True, slots=True)

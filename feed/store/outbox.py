@@ -14,8 +14,7 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from feed.model import Edition
-from feed.store.connection import fetch_rows, transaction
-from feed.store.timestamps import instant, stamp
+from feed.store.connection import fetch_rows, instant, stamp, transaction
 
 OutboxChannel = Literal["notice", "desk", "chat", "websub"]
 

@@ -8,8 +8,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.files import Entry
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import stamp
+from feed.store.connection import fetch_rows, stamp
 
 Row = dict[str, Any]
 _SELECT = (

@@ -6,8 +6,7 @@ from sqlite_utils import Database
 
 from feed.model.people import Session
 from feed.store import curators
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import stamp
+from feed.store.connection import fetch_rows, stamp
 
 
 def add(db: Database, digest: str, curator: int, now: datetime, *, whole: bool) -> None:

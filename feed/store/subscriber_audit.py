@@ -7,8 +7,7 @@ from typing import Literal
 
 from sqlite_utils import Database
 
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import stamp
+from feed.store.connection import fetch_rows, stamp
 
 Act = Literal["stop", "resume", "ask", "export", "erase", "import", "suppress", "unsuppress"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.model import Cadence, Preferences, Subscriber
-from feed.store.timestamps import instant, stamp
+from feed.store.connection import instant, stamp
 
 Row = dict[str, Any]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store.timestamps import stamp
+from feed.store.connection import stamp
 
 
 def add(db: Database, hashes: Iterable[str], now: datetime) -> int:

@@ -5,8 +5,7 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from feed.store.connection import fetch_rows
-from feed.store.timestamps import stamp
+from feed.store.connection import fetch_rows, stamp
 
 MAX_UPLOADS = 5  # per person; the oldest are deleted
 

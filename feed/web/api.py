@@ -9,7 +9,7 @@ from feed import editions
 from feed.editions import named
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import api_models, api_query, openapi
-from feed.publish.api_locale import RequestLocale, request_locale
+from feed.publish.api_query import RequestLocale, request_locale
 from feed.store import library
 from feed.store.library import Query
 from feed.web.context import db, here, now, site

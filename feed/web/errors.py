@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from flask import Flask, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from feed.config.logs import DESK, redacted
 from feed.errors import (
     ConflictError,
     DevisError,
@@ -22,7 +23,6 @@ from feed.i18n import match
 from feed.publish.api_models import ProblemModel
 from feed.store.connection import DriverError
 from feed.web.context import Context, here, language, translate
-from feed.web.middleware.redact import DESK, redacted
 
 API = "/api/"
 log = logging.getLogger(__name__)

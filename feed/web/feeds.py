@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, url_for
 
 from feed import editions
 from feed.i18n import own_name, translator
-from feed.publish import FORMATS, opml
+from feed.publish import FORMATS, feeds
 from feed.publish.channel import Channel
 from feed.store import library
 from feed.web.context import db, here, language, now, site
@@ -72,16 +72,16 @@ def as_opml() -> Response:
     groups = [(own_name(code), list(_outlines(code))) for code in here().config.languages]
     title = site().name(here().config.languages[0])
     # The list itself has no date; the site's is stable.
-    body = opml.render(title, site().since, groups)
+    body = feeds.opml(title, site().since, groups)
     return Response(body, mimetype="text/x-opml")
 
 
-def _outlines(code: str) -> Iterator[opml.Outline]:
+def _outlines(code: str) -> Iterator[feeds.Outline]:
     t, name = translator(code), site().name(code)
 
-    def outline(about: str, home: str, address: str) -> opml.Outline:
+    def outline(about: str, home: str, address: str) -> feeds.Outline:
         title = f"{name} – {about}" if about else name
-        return opml.Outline(title, code, site().url(home), site().url(address))
+        return feeds.Outline(title, code, site().url(home), site().url(address))
 
     def url(endpoint: str, **values: Any) -> str:
         return url_for(endpoint, language=code, **values)

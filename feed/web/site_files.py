@@ -2,21 +2,26 @@
 security.txt.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from itertools import chain
+from xml.sax.saxutils import escape
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from feed.config.logs import SUBSCRIPTION
 from feed.i18n import negotiate
-from feed.publish import sitemap
 from feed.store import ledger, library
 from feed.subscribers.links import CONFIRM_DAYS
 from feed.web.context import FROZEN, accepted_languages, db, here, now, site
 from feed.web.middleware.headers import cacheable
-from feed.web.middleware.redact import SUBSCRIPTION
 
 blueprint = Blueprint("service", __name__)
+_HEAD = (
+    '<?xml version="1.0" encoding="utf-8"?>\n'
+    '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
+    ' xmlns:xhtml="http://www.w3.org/1999/xhtml">\n'
+)
 
 
 @blueprint.get("/")
@@ -50,28 +55,22 @@ def robots() -> Response:
 @cacheable
 def site_map() -> Response:
     """The sitemap of all public pages, in all languages."""
-    today = site().today(now())
-    paths = chain(
-        [
-            "",
-            "archive/",
-            "principles/",
-            "themes/",
-            "sources/",
-            "feeds/",
-            "embed/",
-            "api/",
-            "about/",
-        ],
-        ("subscribe/",) if here().config.accepts_sign_ups and FROZEN not in request.environ else (),
-        (f"{day.isoformat()}/" for day in ledger.dates(db(), today)),
-        (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)),
-        (f"principles/{slug}/" for slug in library.listed(db())),
-        (f"themes/{slug}/" for slug in library.themes(db())),
-        (f"sources/{slug}/" for slug in library.public_sources(db())),
-    )
-    body = sitemap.render(site().base_url, site().languages, paths)
+    body = _sitemap(site().base_url, site().languages, _public_paths())
     return Response(body, content_type="application/xml; charset=utf-8")
+
+
+def _public_paths() -> Iterator[str]:
+    """The paths of all public pages, below `/{language}/`."""
+    today = site().today(now())
+    yield from ("", "archive/", "principles/", "themes/", "sources/")
+    yield from ("feeds/", "embed/", "api/", "about/")
+    if here().config.accepts_sign_ups and FROZEN not in request.environ:
+        yield "subscribe/"
+    yield from (f"{day.isoformat()}/" for day in ledger.dates(db(), today))
+    yield from (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today))
+    yield from (f"principles/{slug}/" for slug in library.listed(db()))
+    yield from (f"themes/{slug}/" for slug in library.themes(db()))
+    yield from (f"sources/{slug}/" for slug in library.public_sources(db()))
 
 
 @blueprint.get("/favicon.ico")
@@ -96,3 +95,20 @@ def security() -> Response:
         f"Canonical: {site().url('/.well-known/security.txt')}\n"
     )
     return Response(body, content_type="text/plain; charset=utf-8")
+
+
+def _sitemap(base_url: str, languages: Sequence[str], paths: Iterable[str]) -> bytes:
+    """Render the sitemap; `paths` are relative to `/{language}/`, and exist in every language."""
+    parts = [_HEAD]
+    for path in paths:
+        links = "".join(
+            f'<xhtml:link rel="alternate" hreflang="{code}"'
+            f' href="{escape(f"{base_url}/{code}/{path}")}"/>'
+            for code in languages
+        )
+        for language in languages:
+            parts.append(
+                f"<url><loc>{escape(f'{base_url}/{language}/{path}')}</loc>{links}</url>\n"
+            )
+    parts.append("</urlset>\n")
+    return "".join(parts).encode()

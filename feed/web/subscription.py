@@ -12,13 +12,13 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed import editions
+from feed.config.logs import SUBSCRIPTION, redacted
 from feed.digests import schedule
 from feed.errors import FormError, LinkError
 from feed.model import Preferences, Subscriber, email_addresses
 from feed.subscribers import consent_texts, forms, links, subscriptions
 from feed.web import subscription_form
 from feed.web.context import db, here, key, language, now, site, translate
-from feed.web.middleware.redact import SUBSCRIPTION, redacted
 from feed.web.subscription_form import FormState
 
 blueprint = Blueprint("subscription", __name__, url_prefix=f"{SUBSCRIPTION}<token>")

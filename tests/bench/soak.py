@@ -19,9 +19,9 @@ from threading import Event, Lock
 import click
 
 from feed.config import Config
-from feed.library import exchange
 from feed.store import ledger
 from feed.store.connection import opened
+from tests import library_changes
 from tests.bench import NOW, OLD, Size, build, served
 
 LINES = 8
@@ -123,7 +123,7 @@ def tell_pollers(config: Config, address: str, edits: int) -> None:
         with opened(config.database) as db:
             for number in range(1, edits + 1):
                 text = {"en": {"statement": f"Edit {number}. It is the newest there is."}}
-                exchange.revise(db, {"slug": newest.principle, "texts": text}, NOW)
+                library_changes.revise(db, {"slug": newest.principle, "texts": text}, NOW)
                 saved[number] = time.monotonic()
                 time.sleep(0.05)
         time.sleep(0.5)

@@ -14,7 +14,7 @@ import pytest
 
 from feed import checks, editions
 from feed import config as settings
-from feed.checks import worker_lock
+from feed.checks import machine
 from feed.errors import DevisError
 from feed.smtp import SmtpServer
 from feed.store import backups, meta, signing_key
@@ -47,7 +47,9 @@ def test_a_running_site_with_a_backup_is_well_and_the_exit_code_says_so(command:
     serving = command.start("serve", PORT=port, WEB_WORKERS="1")
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 30)
-        wait_until(lambda: worker_lock.is_held(settings.load({"DEVIS_DATABASE": database})), 30)
+        wait_until(
+            lambda: machine.is_worker_running(settings.load({"DEVIS_DATABASE": database})), 30
+        )
         assert "→ Run “devis backup”" in command("check", code=1, PORT=port).stdout
         command("backup")
         said = command("check", PORT=port).stdout

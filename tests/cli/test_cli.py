@@ -447,7 +447,7 @@ AS_NOBODY = """
 import os, sys
 import unicodedata
 import feed.cli, feed.cli.backup, feed.cli.ledger, feed.cli.library, feed.store.backups
-import feed.files.csv_table, feed.files.documents, feed.files.models, feed.files.reader
+import feed.files.csv_table, feed.files.documents, feed.files.models, feed.files.documents
 from feed import editions
 from feed.library import exchange
 from feed.server import processes

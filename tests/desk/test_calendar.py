@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page
 
 from feed import editions, worker
 from feed.accounts import people
-from feed.checks.worker_lock import LOCK_NAME
-from feed.editions import upcoming, withdrawals
+from feed.checks.machine import WORKER_LOCK
+from feed.editions import publishing, withdrawals
 from feed.errors import WithdrawnError
 from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
@@ -44,9 +44,9 @@ def after(days: int) -> date:
     return TODAY + timedelta(days=days)
 
 
-def plan(desk: Desk) -> list[upcoming.Day]:
+def plan(desk: Desk) -> list[publishing.UpcomingDay]:
     with desk.installation.open() as db:
-        return upcoming.days(
+        return publishing.upcoming_days(
             db, desk.installation.site(), desk.installation.config, desk.installation.now
         )
 
@@ -224,7 +224,7 @@ def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) ->
 
 def tidied(made: MailHarness) -> list[str]:
     """Whom the worker's hourly job has mailed; each mail leads to the calendar."""
-    lock = FileLock(made.config.instance / LOCK_NAME)
+    lock = FileLock(made.config.instance / WORKER_LOCK)
     with lock:
         worker.clean_up(made.config, made.clock(), lock, threading.Event())
     messages = made.new_messages()

@@ -17,11 +17,12 @@ from filelock import FileLock
 from werkzeug.test import TestResponse
 
 from feed import clock, worker
-from feed.checks.worker_lock import LOCK_NAME
-from feed.library import editing, exchange
+from feed.checks.machine import WORKER_LOCK
+from feed.library import editing
 from feed.library.workflow import Transition
 from feed.server import database_setup
 from feed.store import library
+from tests import library_changes
 from tests.conftest import NOON, Installation, settings
 from tests.desk_client import Desk, DeskUser
 from tests.files.test_exchange import ODD, contents
@@ -142,7 +143,7 @@ def test_an_import_preview_writes_nothing(desk: Desk) -> None:
 
 def test_entries_edited_at_the_desk_are_replaced_only_with_the_overwrite_box(desk: Desk) -> None:
     with desk.installation.open() as db:
-        exchange.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
+        library_changes.revise(db, {"slug": SLUG, "locator": "desk"}, NOON)
     user = desk.sign_in("editor")
     page = bring(user, "a.json", entry(locator="file"))
     assert rows(page)[0][2] == "Left alone"
@@ -243,7 +244,7 @@ def test_an_import_is_confirmed_once_by_its_uploader_and_as_it_was_shown(desk: D
     assert two.post(path + "forget").status_code == 303
     assert one.post(path, {"seen": "0" * 64}).status_code == 409
     with desk.installation.open() as db:
-        exchange.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
+        library_changes.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
     late = confirm(one, page)
     assert late.status_code == 409
     assert "has changed meanwhile" in late.text
@@ -276,7 +277,7 @@ def test_an_upload_is_deleted_after_a_day_or_on_request(desk: Desk) -> None:
     config = desk.installation.config
     for hours, left in ((23, 1), (25, 0)):
         later = clock.Clock(NOON + timedelta(hours=hours), time.monotonic())
-        with FileLock(config.instance / LOCK_NAME) as lock:
+        with FileLock(config.instance / WORKER_LOCK) as lock:
             worker.clean_up(config, later, lock, threading.Event())
         assert waiting(desk) == left
     user = desk.sign_in("editor")  # the session is over, too

@@ -20,7 +20,7 @@ from feed.app import create_app
 from feed.library import editing
 from feed.library.workflow import Act, Transition
 from feed.server import database_setup
-from feed.store import desk_queries, translations
+from feed.store import desk_queries
 from feed.store.connection import transaction, undone
 from tests.conftest import NOON, Installation, listening, settings
 from tests.desk_client import Desk, DeskUser
@@ -354,7 +354,7 @@ def test_what_to_do_next_is_missing_then_outdated_then_draft_the_oldest_first(de
     late = principle("later", "Adam", "published", sv="approved")
     desk.installation.load({"b.json": json.dumps({"principles": [late]})})
     with desk.installation.open() as db:
-        tasks, total = translations.todo(db, ("en",), 50)
+        tasks, total = desk_queries.translation_tasks(db, ("en",))
     told = [(task.cell.slug, task.cell.state, (LATER - task.cell.since).days) for task in tasks]
     assert told == [
         ("alone", "missing", 9),

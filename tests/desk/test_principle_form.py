@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse
 from feed import clock, editions
 from feed.accounts import authentication
 from feed.app import create_app
-from feed.desk import rate_limits
-from feed.library import editing, exchange, hints
+from feed.desk import session
+from feed.library import editing, exchange, style_checks
 from feed.library.workflow import Transition, WorkingCopy
 from feed.publish import channel, digest
 from feed.server import database_setup
@@ -480,9 +480,9 @@ def test_hints_are_fast_in_a_large_library(install: Install) -> None:
     made.load({"a.json": json.dumps({"sources": [source], "principles": principles})})
     values = {"sv.title": "Nytt", "sv.statement": said[77] + "!", "slug": "", "themes": ""}
     with made.open() as db:
-        hints.for_form(db, values, {}, None)
+        style_checks.form_hints(db, values, {}, None)
         started = time.process_time()
-        found = hints.for_form(db, values, {}, None)
+        found = style_checks.form_hints(db, values, {}, None)
         took = time.process_time() - started
     assert "p77" in {hint.slug for hint in found}
     assert took < 0.5
@@ -565,9 +565,9 @@ def test_previews_have_a_budget_for_each_person(desk: Desk) -> None:
     user, other = desk.sign_in("curator"), desk.sign_in("editor")
     codes = [
         user.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code
-        for _ in range(rate_limits.MAX_PREVIEWS + 1)
+        for _ in range(session.MAX_PREVIEWS + 1)
     ]
-    assert codes[:-1] == [200] * rate_limits.MAX_PREVIEWS
+    assert codes[:-1] == [200] * session.MAX_PREVIEWS
     assert codes[-1] == 429
     assert other.post("/desk/preview/widget/sv", {"principle": SLUG}).status_code == 200
 

@@ -10,7 +10,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser
 
 from feed import editions, worker
-from feed.checks.worker_lock import LOCK_NAME
+from feed.checks.machine import WORKER_LOCK
 from feed.library import editing
 from feed.library.workflow import Transition
 from feed.store import subscribers
@@ -158,7 +158,7 @@ def test_the_worker_keeps_how_many_there_were_and_the_chart_shows_it(desk: Desk)
 
 
 def clean_up(made: MailHarness) -> None:
-    lock = FileLock(made.config.instance / LOCK_NAME)
+    lock = FileLock(made.config.instance / WORKER_LOCK)
     with lock:
         worker.clean_up(made.config, made.clock(), lock, threading.Event())
 

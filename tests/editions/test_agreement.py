@@ -18,7 +18,7 @@ import pytest
 from icalendar import Calendar
 
 from feed import editions
-from feed.library import exchange
+from tests import library_changes
 from tests.conftest import NOON, Installation
 from tests.golden import FOLDER
 from tests.mail_harness import MailHarness
@@ -162,7 +162,7 @@ def newest_of(made: Installation, wanted: Callable[[dict[str, Any]], bool]) -> d
 
 def revise(made: Installation, changes: dict[str, Any], *, minor: bool = False) -> None:
     with made.open() as db:
-        exchange.revise(db, changes, CHANGED, minor=minor)
+        library_changes.revise(db, changes, CHANGED, minor=minor)
 
 
 def withdraw(made: Installation, **options: Any) -> None:

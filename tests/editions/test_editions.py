@@ -14,11 +14,11 @@ import pytest
 from feed import editions
 from feed.editions import Planned, pins
 from feed.errors import InputError, NotFoundError, WithdrawnError
-from feed.library import exchange as library_exchange
 from feed.model import Edition
 from feed.publish.channel import FeedItem
 from feed.store import ledger
 from feed.store.connection import opened
+from tests import library_changes
 from tests.conftest import NOON, Installation, settings
 
 Install = Callable[..., Installation]
@@ -173,11 +173,11 @@ def test_nothing_is_published_from_an_empty_library_until_it_fills(
 ) -> None:
     with installation.open() as db:
         for slug in NAMES:
-            library_exchange.revise(db, {"slug": slug, "status": "draft"}, installation.now)
+            library_changes.revise(db, {"slug": slug, "status": "draft"}, installation.now)
     assert installation.publish() == []
     with installation.open() as db:
         assert editions.today(db, installation.site(), installation.now) is None
-        library_exchange.revise(db, {"slug": "p3", "status": "published"}, installation.now)
+        library_changes.revise(db, {"slug": "p3", "status": "published"}, installation.now)
     assert installation.publish() == ["p3"] * 15
 
 
@@ -310,7 +310,7 @@ def test_a_pin_waits_until_its_principle_is_eligible(installation: Installation)
     pin(installation, TODAY + DAY, "later")
     assert planned(installation, 1)[0].why == "rotation"
     with installation.open() as db:
-        library_exchange.revise(db, {"slug": "later", "status": "published"}, installation.now)
+        library_changes.revise(db, {"slug": "later", "status": "published"}, installation.now)
     assert planned(installation, 1) == [Planned(TODAY + DAY, "later", "pin")]
 
 
@@ -559,8 +559,8 @@ def test_the_past_is_never_rewritten(installation: Installation) -> None:
         installation.load(exchange(principle(f"new-{number}"), title=f"A Book, {number}"))
         with installation.open() as db:
             status = ("retired", "draft", "published")[number // len(NAMES)]
-            library_exchange.revise(db, {"slug": slug, "status": status}, installation.now)
-            library_exchange.revise(
+            library_changes.revise(db, {"slug": slug, "status": status}, installation.now)
+            library_changes.revise(
                 db, {"slug": "p0", "texts": {"en": {"title": f"{number}"}}}, installation.now
             )
         pin(installation, TODAY + number * DAY, f"new-{number}" if number % 2 else "p0")
@@ -593,7 +593,7 @@ def test_new_principles_come_within_the_running_cycle(installation: Installation
 
 def _revise_text(made: Installation, slug: str) -> None:
     with made.open() as db:
-        library_exchange.revise(db, {"slug": slug, "texts": {"en": {"practice": "Ask."}}}, made.now)
+        library_changes.revise(db, {"slug": slug, "texts": {"en": {"practice": "Ask."}}}, made.now)
 
 
 def _import_text(made: Installation, slug: str) -> None:
@@ -647,7 +647,7 @@ def test_importing_the_same_again_or_a_typo_moves_nothing(installation: Installa
     slug = standing(installation).principle
     with installation.open() as db:
         changes = {"slug": slug, "texts": {"en": {"statement": "A typo less."}}}
-        library_exchange.revise(db, changes, installation.now, minor=True)
+        library_changes.revise(db, changes, installation.now, minor=True)
     assert [item.updated for item in items(installation)] == before
     assert items(installation)[0].summary == "A typo less."
 

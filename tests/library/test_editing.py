@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from sqlite_utils import Database
 
 from feed.errors import ConflictError, ForbiddenError, FormError, NotFoundError
 from feed.files import Entry
-from feed.library import diff, editing, exchange, slugs, uploads
+from feed.library import diff, editing, exchange
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition, WorkingCopy
 from feed.model import Principle
@@ -436,6 +437,25 @@ def test_saving_nothing_new_is_no_step(bench: Bench) -> None:
     assert len(bench.history()) == 1
 
 
+def test_a_save_while_the_working_copy_is_read_is_a_conflict(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = library.principle
+
+    def overtaken(db: Database, slug: str) -> Principle | None:
+        found = read(db, slug)
+        monkeypatch.setattr(library, "principle", read)
+        bench.write("editor", "sv", title="Theirs")
+        return found
+
+    monkeypatch.setattr(library, "principle", overtaken)
+    found = bench.working()
+    texts = {**found.entry["texts"], "sv": {**SWEDISH, "title": "Mine"}}
+    with pytest.raises(ConflictError):
+        bench.save("editor", {**found.entry, "texts": texts}, found.revision)
+    assert bench.stored().texts["sv"].title == "Theirs"
+
+
 def test_of_concurrent_saves_one_succeeds_and_the_others_conflict(bench: Bench) -> None:
     found, me = bench.working(), bench.desk.account("curator")
     heard: list[str] = []
@@ -561,7 +581,7 @@ def test_what_does_not_exist_cannot_be_saved(bench: Bench) -> None:
     ],
 )
 def test_slugs_are_made_of_titles(title: str, slug: str) -> None:
-    assert slugs.slug(title) == slug
+    assert editing.slugify(title) == slug
 
 
 def test_a_form_names_one_step_only(bench: Bench) -> None:
@@ -595,6 +615,6 @@ def test_an_import_by_a_curator_leaves_the_pages_of_past_days_as_they_were(bench
     for role, refused in (("curator", True), ("editor", False)):
         me = bench.desk.account(role)
         with bench.installation.open() as db:
-            number = uploads.add(db, me, "a.json", body, bench.installation.now)
-            plan = uploads.preview(db, me, number, overwrite=True).plan
+            number = exchange.add_upload(db, me, "a.json", body, bench.installation.now)
+            plan = exchange.preview_upload(db, me, number, overwrite=True).plan
         assert bool(plan.problems) is refused

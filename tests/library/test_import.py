@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from feed import files as exchange_files
-from feed.errors import ExchangeError, NotFoundError
+from feed.errors import ExchangeError
 from feed.library import exchange
 from feed.model import Principle
 from feed.store import library, meta
+from tests import library_changes
 from tests.conftest import NOON, Installation
 from tests.files.test_exchange import ODD, contents, exported
 from tests.golden import FOLDER
@@ -53,7 +54,7 @@ def revise(installation: Installation, *, minor: bool = False, **fields: Any) ->
     """What a curator does at the desk, an hour later."""
     with installation.open() as db:
         changes = {"slug": SLUG, **fields}
-        exchange.revise(db, changes, LATER, minor=minor)
+        library_changes.revise(db, changes, LATER, minor=minor)
 
 
 @pytest.fixture
@@ -164,11 +165,6 @@ def test_a_file_that_agrees_with_the_desk_is_no_quarrel(installation: Installati
     revise(installation, locator="9")
     report = installation.load(entry(locator="9"))["principles"]
     assert (report.unchanged, report.left_alone) == ([SLUG], [])
-
-
-def test_the_desk_cannot_revise_what_does_not_exist(installation: Installation) -> None:
-    with installation.open() as db, pytest.raises(NotFoundError, match="nobody"):
-        exchange.revise(db, {"slug": "nobody"}, LATER)
 
 
 def test_what_a_file_leaves_out_stays(installation: Installation) -> None:

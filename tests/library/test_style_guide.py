@@ -141,7 +141,7 @@ def passage(**parts: str) -> Text:
 
 
 def test_a_text_without_fault_passes() -> None:
-    assert list(style_checks.text(passage())) == []
+    assert list(style_checks.of_text(passage())) == []
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_text_without_fault_passes() -> None:
     ],
 )
 def test_each_fault_of_a_text_is_found(name: str, value: str, message: str) -> None:
-    found = list(style_checks.text(passage(**{name: value})))
+    found = list(style_checks.of_text(passage(**{name: value})))
     assert [(where, message in said) for where, said, _ in found] == [(name, True)]
 
 
@@ -177,7 +177,7 @@ def faults(
     with devis.open() as db:
         principles = library.principles(db)
         change(principles)
-        found = style_checks.library(
+        found = style_checks.of_library(
             principles.values(), library.sources(db), library.themes(db), ("en", "sv")
         )
     return [f"{finding.entry} {finding.field} {finding.message}" for finding in found]

@@ -21,13 +21,13 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.config.parsing import Webhook
 from feed.errors import SettingError
-from feed.library import exchange
 from feed.notify import announcements, chat, timeouts, websub
 from feed.publish import FORMATS
 from feed.publish import chat as message
 from feed.store import ledger, outbox
 from feed.store.connection import opened
 from feed.store.outbox import OutboxItem
+from tests import library_changes
 from tests.conftest import Command, Installation, answers, free_port, wait_until
 from tests.golden import FOLDER
 from tests.publish.test_feeds import JSON_FEED, every_feed
@@ -82,7 +82,7 @@ class Place:
 
     def revise(self, slug: str, language: str, **fields: str) -> None:
         with opened(self.config.database) as db:
-            exchange.revise(db, {"slug": slug, "texts": {language: fields}}, self.now)
+            library_changes.revise(db, {"slug": slug, "texts": {language: fields}}, self.now)
 
     def slug(self, day: str) -> str:
         with opened(self.config.database) as db:

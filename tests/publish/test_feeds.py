@@ -20,6 +20,7 @@ from reader import make_reader
 from feed import editions
 from feed.library import exchange
 from feed.publish import FORMATS
+from tests import library_changes
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.golden import FEEDS, FOLDER
 
@@ -281,7 +282,9 @@ def test_a_correction_keeps_id_and_date_and_moves_updated(small: Installation, f
     before, bytes_before = item(), small.client().get(f"/sv/feed.{form}").data
     small.now += timedelta(minutes=5)
     with small.open() as db:
-        exchange.revise(db, {"slug": "both", "texts": {"sv": {"practice": "Håll två."}}}, small.now)
+        library_changes.revise(
+            db, {"slug": "both", "texts": {"sv": {"practice": "Håll två."}}}, small.now
+        )
     after = item()
     assert (after["id"], after["date_published"]) == (before["id"], before["date_published"])
     assert after["date_modified"] == small.now.isoformat()

@@ -22,7 +22,8 @@ from feed.app import wsgi
 from feed.library import exchange
 from feed.publish import api_query, openapi
 from feed.server import database_setup
-from feed.store.rate_counters import RateCounters
+from feed.store.counters import RateCounters
+from tests import library_changes
 from tests.conftest import (
     NOON,
     Command,
@@ -290,7 +291,7 @@ def test_without_any_edition_today_is_not_there(install: Install) -> None:
 
 def test_nothing_that_is_not_public_leaves(small: Installation) -> None:
     with small.open() as db:
-        exchange.revise(db, {"slug": "swedish", "status": "draft"}, small.now)
+        library_changes.revise(db, {"slug": "swedish", "status": "draft"}, small.now)
     client = small.client()
     assert [item["slug"] for item in get(client, "/principles")["items"]] == ["both"]
     get(client, "/principles/swedish", 404)

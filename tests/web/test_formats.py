@@ -16,7 +16,8 @@ from PIL import Image
 from feed import editions
 from feed.library import exchange
 from feed.model import Showing, Site
-from feed.publish import card, plain_text
+from feed.publish import card, markup
+from tests import library_changes
 from tests.conftest import Installation
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -81,7 +82,7 @@ def test_a_calendar_keeps_its_ids_when_a_text_is_corrected(devis: Installation) 
     devis.now += timedelta(minutes=5)
     with devis.open() as db:
         changes = {"slug": showing.principle.slug, "texts": {"sv": {"title": "En; ny, rubrik"}}}
-        exchange.revise(db, changes, devis.now)
+        library_changes.revise(db, changes, devis.now)
     after = events(devis)
     assert set(after) == set(before)
     changed = after["sv-2026-11-22@127.0.0.1"]
@@ -179,7 +180,7 @@ def test_today_as_text_has_everything_and_no_markup(devis: Installation) -> None
 def test_text_in_another_language_says_so(devis: Installation) -> None:
     site, showing = todays(devis)
     original = retold(showing, "Only English", "There is no Swedish.")
-    said = plain_text.render(site, "sv", original).decode()
+    said = markup.plain_text(site, "sv", original).decode()
     assert "Finns inte på svenska" in said or "engelska" in said
 
 

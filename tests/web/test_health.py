@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from feed import checks as health_checks
 from feed.checks import email, health
-from feed.store.metric_counters import MetricCounters
+from feed.store.counters import MetricCounters
 from tests.conftest import (
     Answer,
     Command,

@@ -28,6 +28,7 @@ from feed.editions import pins
 from feed.library import exchange
 from feed.web.middleware.content_version import POLL_SECONDS
 from feed.web.middleware.page_cache import PageCache
+from tests import library_changes
 from tests.conftest import NOON, Answer, Installation, fetch
 
 HTML = "text/html; charset=utf-8"
@@ -538,7 +539,7 @@ def test_a_curators_edit_is_in_the_next_answer(site: Visited) -> None:
     before = {path: site.get(path) for path in paths}
     with site.installation.open() as db:
         changes = {"slug": slug, "texts": {"en": {"title": "Aardvarks lead"}}}
-        exchange.revise(db, changes, NOON + timedelta(minutes=1))
+        library_changes.revise(db, changes, NOON + timedelta(minutes=1))
     site.set(NOON + timedelta(minutes=2))
     for path in paths:
         answer = site.get(path, If_None_Match=str(before[path].headers["etag"]))

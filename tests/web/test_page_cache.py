@@ -14,11 +14,11 @@ from werkzeug.test import Client, TestResponse
 from feed import editions
 from feed.app import wsgi
 from feed.clock import Clock
-from feed.library import exchange
 from feed.web.middleware import content_version
 from feed.web.middleware.conditional import coding, normalised_query
 from feed.web.middleware.content_version import State
 from feed.web.middleware.page_cache import PageCache
+from tests import library_changes
 from tests.conftest import NOON, Installation, fetch
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")
@@ -135,7 +135,7 @@ def test_readers_who_poll_while_a_curator_saves_see_whole_and_new_answers(
         with devis.open() as db:
             for number in range(40):
                 changes = {"slug": slug, "texts": {"en": {"title": f"Title {number} of many"}}}
-                exchange.revise(db, changes, devis.now + timedelta(seconds=number))
+                library_changes.revise(db, changes, devis.now + timedelta(seconds=number))
                 saved.append((time.monotonic(), number))
                 time.sleep(0.01)
         stop.set()

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from feed import editions, worker
 from feed.accounts import people
-from feed.checks.worker_lock import LOCK_NAME
+from feed.checks.machine import WORKER_LOCK
 from feed.config.brokers import broker
 from feed.digests import outcomes
 from feed.errors import MailUnavailableError
@@ -299,7 +299,7 @@ def test_a_lasting_error_is_logged_once_a_minute(
 ) -> None:
     """Workers report all the time; the log stays short."""
     harness.at(SEVEN).start_due_runs()
-    lock = FileLock(harness.config.instance / LOCK_NAME, thread_local=False)
+    lock = FileLock(harness.config.instance / WORKER_LOCK, thread_local=False)
     job = worker.EmailJob(harness.config, harness.clock(), lock, threading.Event())
     with lock:
         for _ in range(3):

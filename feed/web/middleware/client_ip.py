@@ -1,8 +1,10 @@
-"""The client's IP address behind trusted proxies (DEVIS_TRUSTED_PROXIES)."""
+"""The client: its IP address behind trusted proxies, and whether it is the operator."""
 
+import hmac
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from flask import request
+from werkzeug.wrappers import Response
 
 from feed.web.context import here
 
@@ -53,3 +55,20 @@ def _address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
+
+
+def is_operator() -> bool:
+    """Whether the request carries the operator's token.
+
+    Without DEVIS_OPERATOR_TOKEN: whether it comes from this machine to a site that is not public.
+    """
+    config = here().config
+    if config.operator_token is None:
+        return not config.is_public and is_local()
+    given = request.headers.get("Authorization", "").encode()
+    return hmac.compare_digest(given, f"Bearer {config.operator_token}".encode())
+
+
+def unauthorized() -> Response:
+    """401 response asking for the operator's bearer token."""
+    return Response(status=401, headers={"WWW-Authenticate": 'Bearer realm="devis"'})

@@ -16,9 +16,9 @@ from feed.digests import delivery_report
 from feed.errors import DevisError
 from feed.store import backups, ledger, subscribers
 from feed.store.connection import DriverError
-from feed.store.metric_counters import BUCKETS, FILE, MetricCounters
+from feed.store.counters import BUCKETS, METRICS_FILE, MetricCounters
 from feed.web.context import db, here, now, site
-from feed.web.middleware import ops_auth
+from feed.web.middleware import client_ip
 from feed.web.middleware.page_cache import ROUTE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _CONVERTER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 
 def counters(config: Config) -> MetricCounters:
     """The counters that all processes of an installation share."""
-    return MetricCounters(config.instance / FILE)
+    return MetricCounters(config.instance / METRICS_FILE)
 
 
 def init(app: Flask) -> None:
@@ -46,8 +46,8 @@ def init(app: Flask) -> None:
 @blueprint.get("/metrics")
 def metrics() -> AnyResponse:
     """All metrics in Prometheus' text format; for the operator only."""
-    if not ops_auth.is_operator():
-        return ops_auth.unauthorized()
+    if not client_ip.is_operator():
+        return client_ip.unauthorized()
     from prometheus_client import (  # slow to import, and needed here only
         CollectorRegistry,
         generate_latest,
@@ -100,11 +100,11 @@ def _site_metrics() -> "Iterator[Metric]":
     from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
     from prometheus_client.metrics_core import InfoMetricFamily
 
-    from feed.checks import worker_lock
+    from feed.checks import machine
 
     yield InfoMetricFamily("devis", "The program.", {"version": __version__})
     yield Gauge(
-        "devis_worker_up", "Whether a worker runs.", float(worker_lock.is_held(here().config))
+        "devis_worker_up", "Whether a worker runs.", float(machine.is_worker_running(here().config))
     )
     try:
         found = [*_edition_metrics(), *_delivery_metrics()]

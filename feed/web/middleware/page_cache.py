@@ -19,10 +19,10 @@ from typing import Any
 import brotli
 from cachetools import LRUCache
 
-from feed.store.metric_counters import Cell, MetricCounters
+from feed.config.logs import redacted
+from feed.store.counters import Cell, MetricCounters
 from feed.web.middleware.conditional import coding, normalised_query, unchanged
 from feed.web.middleware.content_version import POLL_SECONDS, WAITING_MAX_AGE, Content, State
-from feed.web.middleware.redact import redacted
 
 log = logging.getLogger(__name__)
 

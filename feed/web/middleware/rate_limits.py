@@ -10,7 +10,7 @@ import math
 from flask import Blueprint, Flask, Response, abort, g, request
 
 from feed.errors import StoreError
-from feed.store.rate_counters import Failure, RateCounters
+from feed.store.counters import Failure, RateCounters
 from feed.web.context import Context
 from feed.web.middleware import client_ip
 

@@ -1,13 +1,19 @@
-"""RSS 2.0 and Atom 1.0 (RFC 4287), written by feedgen."""
+"""Channels as RSS 2.0, Atom 1.0 and JSON Feed 1.1, and the list of feeds as OPML 2.0."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
 from html import escape
 from typing import Any
+from xml.etree import ElementTree
 
 from feedgen.ext.base import BaseExtension
 from feedgen.feed import FeedGenerator
 from lxml.etree import Element, SubElement
 
-from feed.publish.channel import Channel
+from feed.publish.channel import Channel, FeedItem
 
 ATOM, HISTORY = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/history/1.0"
 
@@ -103,3 +109,77 @@ def _generator(channel: Channel, extension: str, media_type: str) -> FeedGenerat
 def _description(text: str) -> str:
     """Plain text as the HTML that readers take an RSS description for."""
     return escape(text, quote=False)
+
+
+def json_feed(channel: Channel) -> bytes:
+    """Render the channel as JSON Feed 1.1, UTF-8."""
+    document: dict[str, Any] = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": channel.title,
+        "home_page_url": channel.home_url,
+        "feed_url": channel.url + "json",
+        "description": channel.description,
+        "icon": channel.icon_url,
+        "language": channel.language,
+        "authors": [{"name": channel.author}],
+        "items": [_item(item) for item in channel.items],
+    }
+    if channel.older:
+        document["next_url"] = channel.older + "json"
+    if channel.hubs:
+        document["hubs"] = [{"type": "WebSub", "url": hub} for hub in channel.hubs]
+    return json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
+def _item(item: FeedItem) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "id": item.id,
+        "url": item.url,
+        "title": item.title,
+        "content_html": item.html,
+        "summary": item.summary,
+        "date_published": item.published.isoformat(),
+        "date_modified": item.updated.isoformat(),
+        "authors": [{"name": item.author}],
+        "tags": [label for _, label in item.categories],
+        "language": item.language,
+    }
+    if item.image:
+        document["image"] = item.image
+    if item.source_title:
+        document["_devis"] = {"credit": item.source_title, "source": item.source_url}
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A feed in the list: its title, language, web page and feed URL."""
+
+    title: str
+    language: str
+    home_url: str
+    feed_url: str
+
+
+def opml(title: str, changed: datetime, groups: Sequence[tuple[str, Sequence[Outline]]]) -> bytes:
+    """Render groups of feeds, each with a heading, as OPML 2.0 in UTF-8."""
+    root = ElementTree.Element("opml", version="2.0")
+    head = ElementTree.SubElement(root, "head")
+    ElementTree.SubElement(head, "title").text = title
+    ElementTree.SubElement(head, "dateModified").text = format_datetime(changed, usegmt=True)
+    body = ElementTree.SubElement(root, "body")
+    for heading, outlines in groups:
+        group = ElementTree.SubElement(body, "outline", text=heading)
+        for outline in outlines:
+            ElementTree.SubElement(
+                group,
+                "outline",
+                type="rss",
+                text=outline.title,
+                title=outline.title,
+                language=outline.language,
+                htmlUrl=outline.home_url,
+                xmlUrl=outline.feed_url,
+            )
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)) + b"\n"

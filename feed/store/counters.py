@@ -1,7 +1,7 @@
-"""Counters for /metrics, summed over all processes in an SQLite file that may be lost.
+"""Counters of requests for /metrics and for rate limits, in SQLite files that may be lost.
 
-A process counts in memory and adds its increments to the file every few seconds: sums survive a
-restart, and lack at most the last seconds of a process that was killed.
+All processes share them. They are not in the main database: counting must not wait for writers
+there, nor be in backups.
 """
 
 import json
@@ -19,7 +19,7 @@ from feed.store.connection import connect
 
 log = logging.getLogger(__name__)
 
-FILE = "tally.sqlite3"
+METRICS_FILE = "tally.sqlite3"
 FLUSH_SECONDS = 2.0
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 _TABLE = (
@@ -28,6 +28,15 @@ _TABLE = (
 )
 Key = tuple[str, ...]  # name and labels
 Cell = list[float]  # a single number, mutable in place: for hot paths
+_RATES_TABLE = (
+    "CREATE TABLE IF NOT EXISTS counters"
+    " (key TEXT PRIMARY KEY, number INTEGER NOT NULL, expires REAL NOT NULL) STRICT"
+)
+# Without it, requests from many addresses would make every count a full table scan.
+_INDEX = "CREATE INDEX IF NOT EXISTS counters_expires ON counters(expires)"
+# Rates are per real second, in a rehearsal too: SQLite's clock instead of the product's.
+_NOW = "((julianday('now') - 2440587.5) * 86400)"
+Failure = sqlite3.Error
 
 
 class MetricCounters:
@@ -117,3 +126,42 @@ class MetricCounters:
             db.execute("PRAGMA synchronous = OFF")
             db.execute(_TABLE)
             yield db
+
+
+class RateCounters:
+    """Counters by key, each with an expiry. Safe for several processes and threads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, key: str, seconds: int) -> tuple[int, float]:
+        """Increment a counter, which expires `seconds` after its first increment.
+
+        Returns its value, and the seconds until it expires.
+        """
+        with self._opened() as db:
+            db.execute(f"DELETE FROM counters WHERE expires <= {_NOW}")
+            number, left = db.execute(
+                f"INSERT INTO counters VALUES (?, 1, {_NOW} + ?)"
+                " ON CONFLICT DO UPDATE SET number = number + 1"
+                f" RETURNING number, expires - {_NOW}",
+                [key, seconds],
+            ).fetchone()
+            return number, left
+
+    def clear(self, key: str) -> None:
+        """Reset a counter."""
+        with self._opened() as db:
+            db.execute("DELETE FROM counters WHERE key = ?", [key])
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        db = connect(self.path, create=True).conn
+        try:
+            db.isolation_level = None
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute(_RATES_TABLE)
+            db.execute(_INDEX)
+            yield db
+        finally:
+            db.close()

@@ -1,0 +1,171 @@
+"""Pages of the editions and of the library; the day as plain text, calendar and card image."""
+
+from datetime import date
+from itertools import groupby
+
+from flask import Blueprint, Response, abort, render_template, request
+
+from feed import editions
+from feed.editions import named
+from feed.errors import NotFoundError, gettext_noop
+from feed.publish import markup
+from feed.store import ledger, library
+from feed.store.library import Query
+from feed.web.context import FROZEN, db, language, now, site
+from feed.web.middleware.headers import cacheable, cacheable_by
+
+blueprint = Blueprint("pages", __name__)
+library_blueprint = Blueprint("library", __name__)
+
+CALENDAR_LENGTH = 366
+PAGE_LENGTH = 40
+FROZEN_LENGTH = 1_000_000  # a static site has no page parameter
+MAX_QUERY_LENGTH = 200
+
+
+@blueprint.get("/<language:language>/")
+@cacheable
+def today() -> str:
+    """Today's edition, else the newest; a page of its own while there is none."""
+    view = editions.today(db(), site(), now())
+    if view is None:
+        return render_template("empty.html")
+    is_today = view.showing.edition.date == site().today(now())
+    return render_template("edition.html", view=view, front=True, is_today=is_today)
+
+
+@blueprint.get("/<language:language>/<date:day>/")
+@cacheable
+def edition(day: date) -> str:
+    """The edition of a date."""
+    view = editions.on(db(), site(), day, now())
+    return render_template("edition.html", view=view, front=False, is_today=False)
+
+
+@blueprint.get("/<language:language>/archive/")
+@cacheable
+def archive() -> str:
+    """The months that have editions, by year."""
+    found = editions.months(db(), site(), now())
+    years = [(year, list(group)) for year, group in groupby(found, key=lambda m: m[0].year)]
+    return render_template("archive.html", years=years)
+
+
+@blueprint.get("/<language:language>/archive/<month:first>/")
+@cacheable
+def month(first: date) -> str:
+    """The editions of one month, by week."""
+    return render_template("month.html", view=editions.month(db(), site(), first, now()))
+
+
+@blueprint.get("/<language:language>/today.txt")
+@cacheable
+def text() -> Response:
+    """Today's edition as plain text."""
+    view = editions.today(db(), site(), now())
+    if view is None:
+        raise NotFoundError(gettext_noop("The page does not exist, or not yet."))
+    body = markup.plain_text(site(), language(), view.showing)
+    return Response(body, content_type="text/plain; charset=utf-8")
+
+
+@blueprint.get("/<language:language>/calendar.ics")
+@cacheable
+def calendar() -> Response:
+    """The editions of the last year as an iCalendar file (RFC 5545)."""
+    from feed.publish import calendar as publisher  # slow to import, and needed here only
+
+    recent = ledger.recent(db(), site().today(now()), CALENDAR_LENGTH)
+    body = publisher.render(site(), language(), ledger.showings(db(), recent))
+    return Response(body, content_type="text/calendar; charset=utf-8")
+
+
+@blueprint.get("/<language:language>/card/<date:day>.png")
+@cacheable
+def card(day: date) -> Response:
+    """The edition of a date as an image, for link previews and screens."""
+    from feed.publish import card as publisher  # slow to import, and needed here only
+
+    view = editions.on(db(), site(), day, now())
+    body = publisher.render(site(), language(), view.showing)
+    return Response(body, content_type="image/png")
+
+
+@library_blueprint.get("/<language:language>/principles/")
+@cacheable_by("q", "theme", "source", "page")
+def principles() -> str:
+    """The published principles, by title or by relevance to a search, 40 on a page."""
+    query, page, length = _query(), request.args.get("page", 1, type=int), _page_length()
+    if not 1 <= page < 10_000:
+        abort(404)
+    found, total = library.search(db(), query, length, (page - 1) * length)
+    if not found and page > 1:
+        abort(404)
+    return render_template(
+        "principles.html",
+        query=query,
+        found=found,
+        total=total,
+        page=page,
+        pages=-(-total // length),
+        themes=library.themes(db()),
+        sources=library.public_sources(db()),
+    )
+
+
+def _query() -> Query:
+    given = request.args
+    words = _printable(given.get("q", ""))[:MAX_QUERY_LENGTH].strip()
+    return Query(language(), words, given.get("theme", ""), given.get("source", ""))
+
+
+def _page_length() -> int:
+    return FROZEN_LENGTH if FROZEN in request.environ else PAGE_LENGTH
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+@library_blueprint.get("/<language:language>/principles/<slug:slug>/")
+@cacheable
+def principle(slug: str) -> str:
+    """One principle, with the dates of its editions."""
+    return render_template("principle.html", view=editions.principle(db(), site(), slug, now()))
+
+
+@library_blueprint.get("/<language:language>/themes/")
+@cacheable
+def themes() -> str:
+    """All themes, with the number of their principles."""
+    counts = library.theme_counts(db())
+    return render_template("themes.html", themes=library.themes(db()).values(), counts=counts)
+
+
+@library_blueprint.get("/<language:language>/themes/<slug:slug>/")
+@cacheable
+def theme(slug: str) -> str:
+    """One theme, with its principles."""
+    found = named(library.themes(db()), slug)
+    items, total = library.search(db(), Query(language(), theme=slug), _page_length(), 0)
+    return render_template("theme.html", theme=found, found=items, total=total)
+
+
+@library_blueprint.get("/<language:language>/sources/")
+@cacheable
+def sources() -> str:
+    """All sources, with the number of their principles."""
+    return render_template(
+        "sources.html",
+        sources=library.public_sources(db()).values(),
+        counts=library.source_counts(db()),
+    )
+
+
+@library_blueprint.get("/<language:language>/sources/<slug:slug>/")
+@cacheable
+def source(slug: str) -> str:
+    """One source, with its principles."""
+    found = named(library.public_sources(db()), slug)
+    items, total = library.search(db(), Query(language(), source=slug), _page_length(), 0)
+    return render_template("source.html", source=found, found=items, total=total)

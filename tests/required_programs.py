@@ -49,11 +49,6 @@ def _hunspell() -> bool:
     return all(_works("hunspell", "-d", name, "-l", os.devnull) for name in ("sv_SE", "en_GB"))
 
 
-def _postfix() -> bool:
-    """Postfix starts as root alone."""
-    return program("postfix") is not None and os.geteuid() == 0
-
-
 @dataclass(frozen=True)
 class Need:
     """A program: how to install it, and a check that it works."""
@@ -69,7 +64,6 @@ NEEDS = {
     "hunspell": Need("apt install hunspell hunspell-sv hunspell-en-gb", _hunspell),
     "systemd": Need("apt install systemd", lambda: program("systemd-analyze") is not None),
     "dovecot": Need("apt install dovecot-imapd", lambda: program("dovecot") is not None),
-    "postfix": Need("apt install postfix, and root", _postfix),
     "curl": Need("apt install curl", lambda: program("curl") is not None),
     "mount": Need(
         "as root, or where unshare -rm is allowed", lambda: _works("unshare", "-rm", "true")

@@ -176,7 +176,8 @@ def count(
 def is_mail_waiting(db: Database, now: datetime) -> bool:
     """Whether an e-mail is due, or left claimed by a process that has ended."""
     row = db.execute(
-        f"SELECT EXISTS (SELECT 1 FROM outbox WHERE {_IS_MAIL} AND (next <= ? OR {_IS_LEFT}))",
+        f"SELECT EXISTS (SELECT 1 FROM outbox WHERE {_IS_MAIL} AND next <= ?)"
+        f" OR EXISTS (SELECT 1 FROM outbox WHERE {_IS_MAIL} AND {_IS_LEFT})",
         [stamp(now)],
     ).fetchone()
     return bool(row[0])
@@ -184,8 +185,8 @@ def is_mail_waiting(db: Database, now: datetime) -> bool:
 
 def release_mail(db: Database, now: datetime) -> None:
     """Make e-mails due that a process left claimed when it ended, unless a mail worker has them."""
-    query = f"UPDATE outbox SET state = 'due', next = ? WHERE {_IS_MAIL} AND {_IS_LEFT}"
-    db.execute(query, [stamp(now)])
+    released = "state = 'due', attempts = attempts - 1, next = ?"
+    db.execute(f"UPDATE outbox SET {released} WHERE {_IS_MAIL} AND {_IS_LEFT}", [stamp(now)])
 
 
 def delete_old(db: Database, channel: OutboxChannel, before: datetime) -> None:

@@ -31,7 +31,7 @@ def offered(t: Translator, site_name: str) -> str:
 
 def _sentence(t: Translator, choice: str, site_name: str) -> str:
     return t.gettext(
-        "Send me letters from %(site)s: %(choice)s. I can stop them at any time.",
+        "Send me emails from %(site)s: %(choice)s. I can stop them at any time.",
         site=site_name,
         choice=choice,
     )

@@ -323,6 +323,16 @@ def test_a_stop_finishes_the_message_in_flight_and_leaves_the_rest_queued(
     assert states(harness) == {"sent": 6}
 
 
+def test_a_server_without_smtputf8_takes_an_internationalised_domain(harness: MailHarness) -> None:
+    harness.subscribe("du@räksmörgås.example", hour="8")
+    with mail_server(enable_SMTPUTF8=False) as box:
+        assert to(harness, box.server).send("2026-11-23T08:00:02+01:00") == {"sent": 7}
+    (mail,) = (each for each in box.mails if each.recipient.startswith("du@"))
+    assert mail.recipient == "du@xn--rksmrgs-5wao1o.example"
+    assert b"\r\nTo: du@xn--rksmrgs-5wao1o.example\r\n" in mail.content
+    assert mail.content.isascii()
+
+
 def test_an_internationalised_address_needs_a_server_with_smtputf8(harness: MailHarness) -> None:
     harness.subscribe("åsa@exempel.example", hour="8")
     eight = "2026-11-23T08:00:02+01:00"

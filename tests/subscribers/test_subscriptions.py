@@ -290,7 +290,7 @@ def test_an_address_that_was_left_can_be_moved_to(client: SiteClient) -> None:
 def test_the_proof_is_what_the_pages_said(client: SiteClient) -> None:
     """The form is in English, the e-mails in Swedish: each step is recorded as it was shown."""
     form = html.unescape(client.get("/en/subscribe/").text)
-    offered = "Send me letters from Devis: as I have chosen here. I can stop them at any time."
+    offered = "Send me emails from Devis: as I have chosen here. I can stop them at any time."
     assert f"<q>{offered}</q>" in form
     client.sign_up("anna@example.org", language="sv")
     confirm = client.link("anna@example.org", "confirm") + "/confirm"

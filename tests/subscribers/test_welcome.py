@@ -95,7 +95,7 @@ def test_a_change_or_a_new_start_is_no_reason_for_a_welcome(harness: MailHarness
     with harness.open() as (db, site):
         subscriptions.resume(db, site, harness.key, token, "/subscription/", harness.now)
     sign_up(harness)  # a subscriber hears that they are one
-    assert [each["Subject"] for each in harness.new_messages()] == ["Du får redan brev från Devis"]
+    assert [each["Subject"] for each in harness.new_messages()] == ["Du får redan mejl från Devis"]
 
 
 def test_who_has_left_before_it_is_sent_gets_none(harness: MailHarness) -> None:

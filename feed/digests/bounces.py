@@ -19,7 +19,7 @@ from feed.digests import bounce_score
 from feed.model import Site, Subscriber, email_addresses, tokens
 from feed.model.tokens import Purpose
 from feed.smtp import bounce_classifier
-from feed.smtp.message_text import text_of
+from feed.smtp.bounce_parser import text_of
 from feed.smtp.reply_classifier import Judgement, Verdict
 from feed.store import delivery_stats, subscribers
 from feed.store.connection import transaction

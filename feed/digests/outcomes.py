@@ -13,6 +13,7 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.digests import bounces
 from feed.digests.message import OutgoingMessage, QueueItem
+from feed.model.retry_delays import retry_time
 from feed.smtp import Outcome
 from feed.store import deliveries, mail_batches, meta, outbox, subscribers
 from feed.store.connection import transaction
@@ -60,7 +61,7 @@ class DeliveryRecorder:
         reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
         if outcome.result == "bounced":
             bounces.record(self._db, self._config, claim.subscriber, "dead", self._clock())
-        retry = outbox.retry_time(self._clock(), claim.attempts + 1)
+        retry = retry_time(self._clock(), claim.attempts + 1)
         is_deferred = outcome.result == "deferred"
         return DeliveryResult(claim, outcome.result, reason, retry if is_deferred else None)
 

@@ -18,6 +18,7 @@ from feed import editions
 from feed.clock import Clock
 from feed.config import Config
 from feed.model import Edition, Site
+from feed.model.retry_delays import retry_time
 from feed.notify import chat, websub
 from feed.notify.chat import Chat
 from feed.notify.websub import HubSilentError
@@ -134,7 +135,7 @@ def _ping_hub(db: Database, hub: str, clock: Clock, stop: threading.Event) -> It
         except HubSilentError as error:
             log.warning("hub %s: %s", host(hub), error)
             outbox.settle(db, ping, "due", clock(), str(error))
-            outbox.postpone(db, hub, clock(), outbox.retry_time(clock(), ping.attempts), str(error))
+            outbox.postpone(db, hub, clock(), retry_time(clock(), ping.attempts), str(error))
             yield "deferred"
             return
         if reason:

@@ -12,7 +12,7 @@ from email.message import Message
 from functools import lru_cache
 from typing import Any
 
-from feed.smtp.message_text import header, notice_and_statuses, text_of
+from feed.smtp.bounce_parser import header, notice_and_statuses, text_of
 from feed.smtp.reply_classifier import CERTAIN, Judgement, Stage, Verdict, codes, judge_reply
 from feed.smtp.reply_text import sanitised
 

@@ -8,18 +8,18 @@ or is due again after a delay that grows with its attempts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Literal
 
 from sqlite_utils import Database
 
 from feed.model import Edition
+from feed.model.retry_delays import retry_time
 from feed.store.connection import fetch_rows, instant, stamp, transaction
 
 OutboxChannel = Literal["notice", "desk", "chat", "websub"]
 
 MAIL: tuple[OutboxChannel, ...] = ("desk", "notice")  # in the order in which they are sent
-RETRY_DELAYS = tuple(timedelta(minutes=minutes) for minutes in (1, 4, 15, 30, 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,6 @@ class ChatTarget:
     def post_key(self, edition: Edition) -> str:
         """The key of the row of an edition that is posted into this chat."""
         return f"{edition.key}.{self.key}"
-
-
-def retry_time(now: datetime, attempts: int) -> datetime:
-    """When to try again after a number of failed attempts: the schedule of all that is sent."""
-    return now + RETRY_DELAYS[min(attempts, len(RETRY_DELAYS)) - 1]
 
 
 def claim(

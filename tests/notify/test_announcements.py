@@ -794,7 +794,7 @@ def test_a_malformed_value_is_named_and_no_secret_shown(name: str, value: str) -
 
 @pytest.mark.parametrize(("name", "value"), [("WEBSUB_HUBS", HUB), ("WEBHOOKS", "json://a")])
 def test_a_rehearsal_notifies_nobody(name: str, value: str) -> None:
-    with pytest.raises(SettingError, match=f"DEVIS_NOW is for rehearsals, and DEVIS_{name}"):
+    with pytest.raises(SettingError, match=f"DEVIS_NOW is for rehearsals, but DEVIS_{name}"):
         load(NOW="2027-03-01T06:00Z", **{name: value})
 
 

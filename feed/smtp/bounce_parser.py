@@ -1,4 +1,4 @@
-"""Decode the parts of a bounce message, leaving out the original message that it returns."""
+"""Parse a bounce: the text and DSN fields of its parts, without the message that it returns."""
 
 import re
 from collections.abc import Iterator

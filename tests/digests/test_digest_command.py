@@ -62,32 +62,28 @@ def monday(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mail_harness(monday: Path, command: Command) -> Command:
+def on_monday(monday: Path, command: Command) -> Command:
     """A copy of it."""
     shutil.copytree(monday, command.folder, dirs_exist_ok=True)
     return command
 
 
-def test_due_send_and_status_agree(mail_harness: Command) -> None:
-    assert mail_harness("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
-    due = mail_harness("digest", "due", **SEVEN).stdout
+def test_due_send_and_status_agree(on_monday: Command) -> None:
+    assert on_monday("digest", "due", **MONDAY).stdout == "Nothing is due.\n"
+    due = on_monday("digest", "due", **SEVEN).stdout
     assert due == "2031-05-05  daily  en  1\n2031-05-05  daily  sv  1\n"
-    assert (
-        mail_harness("digest", "send", "--dry-run", **SEVEN).stdout == "2 digests would be sent.\n"
-    )
-    assert not (mail_harness.folder / "instance" / "outbox").exists()
-    sent = mail_harness("digest", "send", **SEVEN).stdout
+    assert on_monday("digest", "send", "--dry-run", **SEVEN).stdout == "2 digests would be sent.\n"
+    assert not (on_monday.folder / "instance" / "outbox").exists()
+    sent = on_monday("digest", "send", **SEVEN).stdout
     assert sent.endswith("2 sent\n")
-    assert mail_harness("digest", "send", **SEVEN).stdout.endswith("Nothing.\n")
-    told = mail_harness("digest", "status", **SEVEN).stdout
+    assert on_monday("digest", "send", **SEVEN).stdout.endswith("Nothing.\n")
+    told = on_monday("digest", "status", **SEVEN).stdout
     assert told == (
         "2031-05-05  daily   en  1 due, 1 sent\n2031-05-05  daily   sv  1 due, 1 sent\n"
     )
-    proof = json.loads(mail_harness("digest", "status", "--format", "json", **SEVEN).stdout)
+    proof = json.loads(on_monday("digest", "status", "--format", "json", **SEVEN).stdout)
     assert [(row["language"], row["sent"]) for row in proof] == [("en", 1), ("sv", 1)]
-    letters = [
-        parse(p.read_bytes()) for p in (mail_harness.folder / "instance/outbox").glob("*.eml")
-    ]
+    letters = [parse(p.read_bytes()) for p in (on_monday.folder / "instance/outbox").glob("*.eml")]
     assert {letter["To"] for letter in letters} == {"anna@example.org", "bo@example.org"}
 
 
@@ -97,57 +93,55 @@ def contents(command: Command) -> list[str]:
 
 
 @pytest.mark.parametrize("ask", [("due",), ("send", "--dry-run")])
-def test_asking_what_would_be_sent_writes_nothing(
-    mail_harness: Command, ask: tuple[str, ...]
-) -> None:
+def test_asking_what_would_be_sent_writes_nothing(on_monday: Command, ask: tuple[str, ...]) -> None:
     """Not even if the clock is ahead, and editions and digests of several days are due."""
-    before = contents(mail_harness)
-    assert "2" in mail_harness("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
-    assert contents(mail_harness) == before
-    assert mail_harness("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
+    before = contents(on_monday)
+    assert "2" in on_monday("digest", *ask, NOW="2031-05-09T07:00:05+02:00").stdout
+    assert contents(on_monday) == before
+    assert on_monday("digest", "send", **SEVEN).stdout.endswith("2 sent\n")
 
 
-def test_the_command_counts_notices_as_sent(mail_harness: Command) -> None:
-    with closing(sqlite3.connect(mail_harness.folder / DATABASE)) as db, db:
+def test_the_command_counts_notices_as_sent(on_monday: Command) -> None:
+    with closing(sqlite3.connect(on_monday.folder / DATABASE)) as db, db:
         db.execute(
             "INSERT INTO outbox (channel, key, subscriber, kind, language, state, created, at,"
             " next)"
             " VALUES ('notice', 'notice.1', 1, 'private', 'sv', 'due', ?1, ?1, ?1)",
             ["2031-05-05T04:00:00+00:00"],
         )
-    assert mail_harness("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
-    assert mail_harness("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
+    assert on_monday("digest", "send", **MONDAY).stdout.endswith("1 notices sent\n")
+    assert on_monday("digest", "send", **MONDAY).stdout.endswith("Nothing.\n")
 
 
-def test_late_digests_are_reported_with_the_reason(mail_harness: Command) -> None:
+def test_late_digests_are_reported_with_the_reason(on_monday: Command) -> None:
     late: dict[str, Any] = {"NOW": "2031-05-05T14:00:00+02:00"}
-    assert "  late" in mail_harness("digest", "due", **late).stdout
-    mail_harness("digest", "send", **late)
-    assert "1 due, 0 sent, 1 skipped (1 × late)" in mail_harness("digest", "status", **late).stdout
+    assert "  late" in on_monday("digest", "due", **late).stdout
+    on_monday("digest", "send", **late)
+    assert "1 due, 0 sent, 1 skipped (1 × late)" in on_monday("digest", "status", **late).stdout
 
 
 @pytest.mark.parametrize("language", ["en", "sv"])
 @pytest.mark.parametrize("cadence", ["daily", "weekly"])
-def test_a_preview_is_the_digest_itself(mail_harness: Command, cadence: str, language: str) -> None:
+def test_a_preview_is_the_digest_itself(on_monday: Command, cadence: str, language: str) -> None:
     options = ("digest", "preview", "--cadence", cadence, "--lang", language)
-    shown = mail_harness(*options, **MONDAY).stdout
-    message = parse(mail_harness(*options, "--format", "eml", **MONDAY).stdout.encode())
+    shown = on_monday(*options, **MONDAY).stdout
+    message = parse(on_monday(*options, "--format", "eml", **MONDAY).stdout.encode())
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text is not None
     assert html is not None
     assert "/subscription/" in shown
     assert text.get_content().split()[:20] == shown.split()[:20]
-    assert f'lang="{language}"' in mail_harness(*options, "--format", "html", **MONDAY).stdout
-    assert rows(mail_harness, "SELECT * FROM deliveries") == []
+    assert f'lang="{language}"' in on_monday(*options, "--format", "html", **MONDAY).stdout
+    assert rows(on_monday, "SELECT * FROM deliveries") == []
 
 
-def test_a_preview_goes_to_one_address(mail_harness: Command) -> None:
+def test_a_preview_goes_to_one_address(on_monday: Command) -> None:
     options = ("digest", "preview", "--to", "me@example.org")
-    assert mail_harness(*options, "--dry-run", **MONDAY).stdout.startswith("Would be sent: ")
-    assert mail_harness(*options, **MONDAY).stdout.startswith("Sent: ")
-    (path,) = (mail_harness.folder / "instance" / "outbox").glob("*.eml")
+    assert on_monday(*options, "--dry-run", **MONDAY).stdout.startswith("Would be sent: ")
+    assert on_monday(*options, **MONDAY).stdout.startswith("Sent: ")
+    (path,) = (on_monday.folder / "instance" / "outbox").glob("*.eml")
     assert parse(path.read_bytes())["To"] == "me@example.org"
-    assert rows(mail_harness, "SELECT * FROM deliveries") == []
+    assert rows(on_monday, "SELECT * FROM deliveries") == []
 
 
 @pytest.mark.parametrize(
@@ -160,9 +154,9 @@ def test_a_preview_goes_to_one_address(mail_harness: Command) -> None:
     ],
 )
 def test_what_cannot_be_previewed_is_one_clear_line(
-    mail_harness: Command, arguments: list[str], said: str
+    on_monday: Command, arguments: list[str], said: str
 ) -> None:
-    assert said in refused(mail_harness, "digest", *arguments, **MONDAY)
+    assert said in refused(on_monday, "digest", *arguments, **MONDAY)
 
 
 def test_digests_are_sent_to_a_real_mail_server(command: Command) -> None:
@@ -192,16 +186,16 @@ def test_a_server_that_is_away_is_one_clear_line(command: Command) -> None:
 
 
 @pytest.mark.served
-def test_the_worker_sends_what_is_due(mail_harness: Command) -> None:
-    worker = mail_harness.start("worker", NOW="2031-05-05T06:59:57+02:00")
+def test_the_worker_sends_what_is_due(on_monday: Command) -> None:
+    worker = on_monday.start("worker", NOW="2031-05-05T06:59:57+02:00")
     try:
         sent = "SELECT count(*) FROM deliveries WHERE state = 'sent'"
-        wait_until(lambda: rows(mail_harness, sent) == [(2,)], 20)
+        wait_until(lambda: rows(on_monday, sent) == [(2,)], 20)
     finally:
         said = stop(worker)
     assert "mail: 2 sent" in said
     assert "example.org" not in said
-    assert len(list((mail_harness.folder / "instance" / "outbox").glob("*.eml"))) == 2
+    assert len(list((on_monday.folder / "instance" / "outbox").glob("*.eml"))) == 2
 
 
 REPORT = (
@@ -212,31 +206,29 @@ REPORT = (
 )
 
 
-def test_a_bounce_is_read_from_standard_input(mail_harness: Command) -> None:
+def test_a_bounce_is_read_from_standard_input(on_monday: Command) -> None:
     report = REPORT.format("")
-    assert mail_harness("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
-    said = mail_harness("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
+    assert on_monday("bounce", given=report, **MONDAY).stdout == "dead, about a subscriber\n"
+    said = on_monday("bounce", given=report, **MONDAY, BOUNCE_LIMIT="1").stdout
     assert said == "dead, about a subscriber: suspended\n"
-    assert rows(mail_harness, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
+    assert rows(on_monday, "SELECT status FROM subscribers WHERE id = 1") == [("suspended",)]
 
 
 @pytest.mark.served
-def test_any_returned_message_is_read_to_its_end_in_little_time(mail_harness: Command) -> None:
+def test_any_returned_message_is_read_to_its_end_in_little_time(on_monday: Command) -> None:
     """More than a message ever is, from a mail server that wants to be rid of it; and wrappings."""
     endless = ["cat endless | (", sys.executable, "-m feed bounce; cat | wc -c)"]
-    (mail_harness.folder / "endless").write_text(REPORT.format("x" * 3_000_000))
-    environ = {**mail_harness.environ, "DEVIS_NOW": MONDAY["NOW"]}
+    (on_monday.folder / "endless").write_text(REPORT.format("x" * 3_000_000))
+    environ = {**on_monday.environ, "DEVIS_NOW": MONDAY["NOW"]}
     done = subprocess.run(
         ["/bin/sh", "-c", " ".join(endless)],
-        cwd=mail_harness.folder,
+        cwd=on_monday.folder,
         env=environ,
         capture_output=True,
     )
     assert done.stdout.split(b"\n")[:2] == [b"none, about an unknown address", b"0"]
     wrapped = "Content-Type: message/rfc822\n\n" * 20_000
-    assert (
-        mail_harness("bounce", given=wrapped, **MONDAY).stdout == "none, about an unknown address\n"
-    )
+    assert on_monday("bounce", given=wrapped, **MONDAY).stdout == "none, about an unknown address\n"
 
 
 @pytest.mark.parametrize(
@@ -265,17 +257,17 @@ def test_a_malformed_setting_is_named_and_a_secret_is_not_shown(
     assert "hush" not in line
 
 
-def test_the_secret_key_is_made_once_for_its_owner_only(mail_harness: Command) -> None:
+def test_the_secret_key_is_made_once_for_its_owner_only(on_monday: Command) -> None:
     key = "SELECT value FROM meta WHERE key = 'secret_key'"
-    mail_harness("digest", "send", **SEVEN)
-    ((before,),) = rows(mail_harness, key)
+    on_monday("digest", "send", **SEVEN)
+    ((before,),) = rows(on_monday, key)
     assert len(before) > 40
-    assert (mail_harness.folder / DATABASE).stat().st_mode & 0o777 == 0o600
-    mail_harness("digest", "send", **SEVEN)
-    assert rows(mail_harness, key) == [(before,)]
-    with closing(sqlite3.connect(mail_harness.folder / DATABASE)) as db, db:
+    assert (on_monday.folder / DATABASE).stat().st_mode & 0o777 == 0o600
+    on_monday("digest", "send", **SEVEN)
+    assert rows(on_monday, key) == [(before,)]
+    with closing(sqlite3.connect(on_monday.folder / DATABASE)) as db, db:
         db.execute("UPDATE meta SET value = 'x' WHERE key = 'secret_key'")
-    assert "restore a backup" in refused(mail_harness, "digest", "send", **SEVEN)
+    assert "restore a backup" in refused(on_monday, "digest", "send", **SEVEN)
 
 
 def test_judging_files_prints_json_lines_and_needs_no_database(command: Command) -> None:
@@ -297,10 +289,10 @@ def test_judging_files_prints_json_lines_and_needs_no_database(command: Command)
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["missing", "older", "locked", "setting"])
 def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
-    mail_harness: Command, fault: str
+    on_monday: Command, fault: str
 ) -> None:
     """Postfix tries again on exit code 75 only; on any other, the message is lost."""
-    path = mail_harness.folder / DATABASE
+    path = on_monday.folder / DATABASE
     with closing(sqlite3.connect(path)) as db:
         if fault == "missing":
             path.unlink()
@@ -310,6 +302,6 @@ def test_a_returned_message_that_cannot_be_handled_now_is_tried_again(
         elif fault == "locked":
             db.execute("BEGIN IMMEDIATE")
         settings = {"BOUNCE_LIMIT": "many"} if fault == "setting" else {}
-        done = mail_harness("bounce", code=75, given=REPORT.format(""), **MONDAY, **settings)
+        done = on_monday("bounce", code=75, given=REPORT.format(""), **MONDAY, **settings)
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr

@@ -74,7 +74,7 @@ def test_the_settings_of_the_examples_are_well_formed(command: Command) -> None:
     given["DATABASE"] = "instance/devis.sqlite3"
     assert {"BASE_URL", "TRUSTED_PROXIES", "BACKUP_HOUR"} <= given.keys()
     said = command("check", code=1, **given).stdout
-    assert "good  settings: All of them are well formed." in said
+    assert "good  settings: All settings are valid." in said
     assert "good  address: " in said
 
 

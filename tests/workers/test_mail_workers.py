@@ -454,7 +454,7 @@ def checked(command: Command, url: str) -> dict[str, str]:
     done = command("check", "--format", "json", code=1, BROKER_URL=url, MAIL_FROM="d@example.org")
     assert PASSWORD not in done.stdout
     found: dict[str, dict[str, str]] = {row["check"]: row for row in json.loads(done.stdout)}
-    assert found["mail server"]["message"] == "There is none here: the mail workers have theirs."
+    assert found["mail server"]["message"] == "None is set here: the mail workers have theirs."
     return found["broker"]
 
 
@@ -479,7 +479,7 @@ def test_a_check_reports_a_broker_without_a_redis_for_outcomes_and_other_mistake
 ) -> None:
     said = command("check", code=1, BROKER_URL="amqp://u:hush@h").stdout
     assert "bad   settings: RabbitMQ also needs DEVIS_REPORTS_URL" in said
-    assert "good  broker: There is none" in said
+    assert "good  broker: None is set" in said
     assert "hush" not in said
 
 

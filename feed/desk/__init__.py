@@ -24,6 +24,7 @@ from feed.desk import (
     sending,
     session,
     sign_in,
+    subscriber_import,
     subscribers,
 )
 from feed.errors import StoreError, gettext_noop
@@ -53,7 +54,7 @@ def init(app: Flask) -> None:
     """
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
-    boards = (library_board, calendar, sending, subscribers, exchange)
+    boards = (library_board, calendar, sending, subscribers, subscriber_import, exchange)
     for module in (sign_in, overview, account, people, principles, preview, *boards):
         blueprint.register_blueprint(module.blueprint)
     blueprint.register_blueprint(library_board.translations_blueprint)

@@ -1,12 +1,14 @@
-"""Uploaded exchange files that await confirmation of their import."""
+"""Uploaded files that await confirmation of their import: of the library, or of subscribers."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlite_utils import Database
 
 from feed.store.connection import fetch_rows, stamp
 
+UploadKind = Literal["library", "subscribers"]
 MAX_UPLOADS = 5  # per person; the oldest are deleted
 
 
@@ -20,11 +22,18 @@ class Upload:
     body: bytes
 
 
-def add(db: Database, curator: int, name: str, body: bytes, now: datetime) -> int:
+def add(
+    db: Database,
+    curator: int,
+    name: str,
+    body: bytes,
+    now: datetime,
+    kind: UploadKind = "library",
+) -> int:
     """Store an uploaded file, deleting the person's oldest beyond MAX_UPLOADS; returns its id."""
     cursor = db.execute(
-        "INSERT INTO uploads (curator, at, name, body) VALUES (?, ?, ?, ?)",
-        [curator, stamp(now), name, body],
+        "INSERT INTO uploads (curator, at, name, body, kind) VALUES (?, ?, ?, ?, ?)",
+        [curator, stamp(now), name, body, kind],
     )
     assert cursor.lastrowid is not None  # noqa: S101 – an INSERT has one
     db.execute(
@@ -35,14 +44,14 @@ def add(db: Database, curator: int, name: str, body: bytes, now: datetime) -> in
     return cursor.lastrowid
 
 
-def get(db: Database, number: int, curator: int) -> Upload | None:
-    """A person's upload by its id; None if it is another's, or deleted."""
+def get(db: Database, number: int, curator: int, kind: UploadKind = "library") -> Upload | None:
+    """A person's upload by its id; None if it is another's, of another kind, or deleted."""
     row = next(
         iter(
             fetch_rows(
                 db,
-                "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ?",
-                [number, curator],
+                "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ? AND kind = ?",
+                [number, curator, kind],
             )
         ),
         None,
@@ -51,8 +60,11 @@ def get(db: Database, number: int, curator: int) -> Upload | None:
 
 
 def names(db: Database, curator: int) -> dict[int, str]:
-    """The file names of a person's uploads, by id, newest first."""
-    rows = db.execute("SELECT id, name FROM uploads WHERE curator = ? ORDER BY id DESC", [curator])
+    """The file names of a person's uploads for the library, by id, newest first."""
+    rows = db.execute(
+        "SELECT id, name FROM uploads WHERE curator = ? AND kind = 'library' ORDER BY id DESC",
+        [curator],
+    )
     return dict(rows.fetchall())
 
 

@@ -15,6 +15,7 @@ from feed.config import Config
 from feed.errors import InputError, gettext_noop
 from feed.files import subscriber_table
 from feed.files.entries import ExpectedError
+from feed.files.subscriber_table import SubscriberTable
 from feed.model import CADENCES, Preferences, Site, email_addresses
 from feed.store import subscriber_audit, subscribers
 from feed.store.connection import transaction
@@ -80,6 +81,11 @@ class SubscriberPlan:
         return hashlib.sha256(rows.encode()).hexdigest()
 
 
+def count_rows(content: bytes) -> int:
+    """The number of rows of a table. Raises InputError like `plan`."""
+    return len(_table(content).rows)
+
+
 def plan(
     db: Database, site: Site, config: Config, key: bytes, content: bytes, now: datetime
 ) -> SubscriberPlan:
@@ -87,10 +93,7 @@ def plan(
 
     Raises InputError where it is not a table, or lacks a column.
     """
-    try:
-        table = subscriber_table.read(content)
-    except ExpectedError as error:
-        raise InputError(error.message, **error.values) from None
+    table = _table(content)
     accepted: dict[str, ImportedPerson] = {}
     refused: list[RefusedRow] = []
     for number, row in table.rows:
@@ -128,6 +131,13 @@ def apply(
             subscriber_audit.add_total(db, "import", len(new), by.reason, by.curator, now)
         done += len(new)
     return done
+
+
+def _table(content: bytes) -> SubscriberTable:
+    try:
+        return subscriber_table.read(content)
+    except ExpectedError as error:
+        raise InputError(error.message, **error.values) from None
 
 
 def _add(db: Database, person: ImportedPerson, vouch: str, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Subscribers at the desk: found by address, and administered with a reason."""
 
+import io
 import json
 import logging
 import re
@@ -7,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
+from werkzeug.test import TestResponse
 
 from feed.store import subscribers
 from feed.store.connection import transaction
 from tests.conftest import NOON, Installation
-from tests.desk_client import Desk, field_errors
+from tests.desk_client import Desk, DeskUser, field_errors
 from tests.desk_server import VIEWS, DeskServer, assert_accessible, serve_desk
 from tests.mail_harness import MailHarness, mail_harness
 
@@ -190,6 +192,70 @@ def test_a_choice_that_is_none_is_said_beside_its_field(
     assert said in field_errors(page)[0]
 
 
+def bring(user: DeskUser, table: str) -> TestResponse:
+    """The page after uploading a table: the preview, or the form again."""
+    file = (io.BytesIO(table.encode()), "people.csv")
+    answer = user.post(f"{HOME}import/", {"file": file})
+    return user.get(answer.location) if answer.location else answer
+
+
+def seen(page: TestResponse) -> dict[str, str]:
+    found = re.search(r'name="seen" value="(\w+)"', page.text)
+    assert found
+    return {"seen": found[1]}
+
+
+TABLE = "Address;Consented at;How;Wording\nbo@example.org;2026-01-31;form;Yes\nnobody;;;\n"
+
+
+@pytest.mark.parametrize(("vouch", "state"), [("", "pending"), ("Lists are with HR", "active")])
+def test_a_table_is_imported_as_its_preview_showed_it(
+    desk: Desk, harness: MailHarness, vouch: str, state: str
+) -> None:
+    user = desk.sign_in("administrator")
+    page = bring(user, TABLE)
+    for part in ("1 row can be imported.", "1 row is refused.", "Row 3: “nobody” has no @"):
+        assert part in page.text
+    assert harness.rows("SELECT count(*) FROM subscribers") == [(1,)]
+    assert "people.csv" not in user.get("/desk/exchange/").text
+    answer = user.post(page.request.path, {**seen(page), "vouch": vouch})
+    assert "1 person is imported." in user.get(answer.location or "").text
+    assert status(harness, 2) == state
+    assert harness.rows("SELECT * FROM uploads") == []
+    assert user.post(page.request.path, seen(page)).status_code == 404
+
+
+def test_an_import_that_would_differ_from_its_preview_is_refused(
+    desk: Desk, harness: MailHarness
+) -> None:
+    user = desk.sign_in("administrator")
+    page = bring(user, TABLE)
+    harness.subscribe("bo@example.org")
+    again = user.post(page.request.path, seen(page))
+    assert again.status_code == 409
+    assert "have changed meanwhile" in again.text
+    other = desk.sign_in("administrator", "Another Person")
+    assert other.get(page.request.path).status_code == 404
+    user.post(f"{page.request.path}forget")
+    assert user.get(page.request.path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("", "Choose a file."),
+        ("address\nbo@example.org\n", "Missing: consented_at, how, wording."),
+        ("address,consented_at,how,wording\n" + "a,,,\n" * 10_001, "at most 10000"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_is_refused_with_the_reason(
+    desk: Desk, harness: MailHarness, table: str, said: str
+) -> None:
+    page = bring(desk.sign_in("administrator"), table)
+    assert page.status_code == 422
+    assert said in field_errors(page)[0]
+
+
 @pytest.mark.served
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "width", "scheme"), VIEWS)
@@ -208,6 +274,12 @@ def test_the_pages_are_accessible_and_work_by_keyboard_without_scripts(
         page.locator("#address").fill("a.long.name.that.goes.on@a-very-long-domain.example")
         page.keyboard.press("Enter")
         page.wait_for_url("**/subscribers/2/")
+        assert_accessible(page, language, width, scheme)
+        page.goto(f"{HOME}import/")
+        assert_accessible(page, language, width, scheme)
+        page.set_input_files("#file", {"name": "a.csv", "mimeType": "", "buffer": TABLE.encode()})
+        page.locator("main form button").click()
+        page.wait_for_selector("#vouch")
         assert_accessible(page, language, width, scheme)
         page.goto(f"{HOME}suspended?day=2026-11-22")
         assert_accessible(page, language, width, scheme)

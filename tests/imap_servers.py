@@ -38,6 +38,7 @@ default_login_user = {user}
 default_client_limit = 50
 default_process_limit = 5
 default_vsz_limit = 0
+auth_failure_delay = 0
 first_valid_uid = 1
 first_valid_gid = 1
 mail_max_userip_connections = 20

@@ -47,7 +47,8 @@ _FAILURE = re.compile(
 _AUTOMATIC = re.compile(
     r"out of (?:the )?office|auto(?:matic|mated)?[- :]*(?:re(?:ply|sponse|sponder)?\b|answer"
     r"|antwort)|vacation|on holiday|away from|absen[ct]|abwesen|r[ée]ponse automatique"
-    r"|respuesta autom|risposta autom|resposta autom|autosvar|fr[åa]nvar"
+    r"|respuesta autom|risposta autom|resposta autom|autosvar|automatisk|fr[åa]nvar"
+    r"|fuori (?:sede|ufficio)|assen[tz]|aus[eê]n[tc]|f[ée]rias|vakantie|urlop|autoodpowied"
     r"|自動(?:返信|応答)|自动回复|автоответ|afwezig",
     re.IGNORECASE,
 )
@@ -298,11 +299,18 @@ def _is_failure_notice(message: Message, notice: str) -> bool:
     has_code = any(codes(notice))
     if _AUTOMATIC.search(subject) or (_CHALLENGE.search(notice) and not has_code):
         return False
-    replied = header(message, "Auto-Submitted").lower().startswith("auto-replied")  # RFC 3834
+    replied = _is_reply(message)
     null_sender = header(message, "Return-Path").strip() == "<>" and not replied
     about_failure = _FAILURE.search(subject) and not _ANSWERED.match(subject) and not replied
     by_server = _DAEMON.search(header(message, "From")) or null_sender or about_failure
     return bool(by_server) and bool(has_code or _FAILURE.search(f"{subject}\n{notice}"))
+
+
+def _is_reply(message: Message) -> bool:
+    """Whether the headers say that a person's mail program answers (RFC 3834, and before it)."""
+    submitted = header(message, "Auto-Submitted").lower()
+    older = any(message.get(name) for name in ("X-Autoreply", "X-Autorespond"))
+    return older or submitted.startswith("auto-replied")
 
 
 def _named(message: Message, notice: str) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def filled(path: str) -> str:
         "<any(disable, enable, reset):act>": "enable",
         "<any(stop, resume, export, erase):act>": "stop",
         "<any(decline, retire, draft):act>": "retire",
-        "<any(page, feed, widget, card, letter):form>": "feed",
+        "<any(page, feed, widget, card, letter):variant>": "feed",
         "<code>": "sv",
     }
     for name, value in parts.items():

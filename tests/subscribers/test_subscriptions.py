@@ -63,7 +63,7 @@ def words(answer: TestResponse) -> str:
 def test_a_visitor_signs_up_and_confirms(client: SiteClient) -> None:
     answer = client.sign_up("Anna@Example.org", cadence="daily", days="workdays", hour="6")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/en/subscribe/sent/")
-    assert "Look in your mailbox" in words(client.get("/en/subscribe/sent/"))
+    assert "Check your inbox" in words(client.get("/en/subscribe/sent/"))
     assert client.notices() == [("Anna@example.org", "confirm")]
 
     confirm = client.link("anna@example.org", "confirm") + "/confirm"

@@ -69,8 +69,8 @@ def send(base: Setup, dry_run: bool) -> None:
             with click.progressbar(length=total, label="Sending", show_pos=True) as bar:
                 numbers = dispatch.send(db, site, base.config, base.clock, stop, bar.update)
     said = {"handed": "queued for the mail workers"}
-    told = [f"{number} {said.get(what, what)}" for what, number in numbers.items()]
-    click.echo(", ".join(told) or "Nothing.")
+    parts = [f"{number} {said.get(what, what)}" for what, number in numbers.items()]
+    click.echo(", ".join(parts) or "Nothing.")
 
 
 @group.command()

@@ -43,7 +43,7 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class ImportedPerson:
-    """A valid row: somebody to add, with the consent that they have given."""
+    """A valid row: a person to add, with the consent that they gave."""
 
     row: int
     address: str

@@ -203,10 +203,16 @@ def _export_preferences(preferences: Preferences) -> dict[str, Any]:
     }
 
 
-def erase(db: Database, key: bytes, token: str, now: datetime) -> None:
-    """Delete a subscriber with all data about them. Raises LinkError."""
+def erase(db: Database, key: bytes, token: str, now: datetime, *, suppress: bool = False) -> None:
+    """Delete a subscriber with all data about them, but for a hash if they are to be suppressed.
+
+    Raises LinkError.
+    """
     with transaction(db):
-        subscribers.erase(db, find_owner(db, key, token, now).id)
+        found = find_owner(db, key, token, now)
+        subscribers.erase(db, found.id)
+        if suppress:
+            suppression.add(db, key, [email_addresses.identity(found.address)], now)
 
 
 def request_move(

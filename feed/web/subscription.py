@@ -159,10 +159,14 @@ def ask_to_erase(token: str) -> str:
 
 @blueprint.post("/erase")
 def erase(token: str) -> str:
-    """Erase everything stored about the subscriber (GDPR, article 17)."""
+    """Erase everything stored about the subscriber (GDPR, article 17).
+
+    A hash of the address stays where they ask never to be written to again.
+    """
     _use_language_of(subscriptions.find_owner(db(), key(), token, now()))
-    subscriptions.erase(db(), key(), token, now())
-    return render_template("subscription/erased.html")
+    suppress = "suppress" in request.form
+    subscriptions.erase(db(), key(), token, now(), suppress=suppress)
+    return render_template("subscription/erased.html", is_suppressed=suppress)
 
 
 def _preferences_page(subscriber: Subscriber, form: FormState) -> str:

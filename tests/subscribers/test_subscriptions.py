@@ -228,6 +228,17 @@ def test_a_subscriber_exports_and_erases_everything(client: SiteClient) -> None:
     assert "It is all gone" in words(one_click)
 
 
+def test_an_erased_subscriber_may_ask_never_to_be_written_to_again(client: SiteClient) -> None:
+    anna = client.make_subscriber("known")
+    private = client.link(anna, "private")
+    assert 'name="suppress"' in client.get(private + "/erase").text
+    gone = client.post(private + "/erase", {"suppress": "1"})
+    assert "Nothing is kept about you" not in words(gone)
+    assert "will never be written to again" in words(gone)
+    assert client.sign_up(anna).status_code == 303
+    assert client.notices() == []
+
+
 def test_a_private_link_works_for_an_hour(client: SiteClient) -> None:
     private = client.link(client.make_subscriber("known"), "private")
     client.set_time(NOON + timedelta(minutes=59))

@@ -489,7 +489,7 @@ def test_a_preview_cannot_be_sent_by_a_worker(command: Command, empty_redis: Red
     line = refused(
         command, "digest", "preview", "--to", "a@example.org", BROKER_URL=empty_redis.url
     )
-    assert "set DEVIS_SMTP_URL" in line
+    assert "Set DEVIS_SMTP_URL" in line
 
 
 def test_without_a_worker_the_operator_gets_an_error(

@@ -59,6 +59,8 @@ CONTENT: dict[str, content.Check] = {
     "edition": content.todays_edition,
     "languages": content.translations,
     "letters": email.deliveries_on_time,
+    "sending": email.alarms_of_sending,
+    "suspended": email.suspended_subscribers,
     "backup": content.last_backup,
 }
 

@@ -8,12 +8,16 @@ from feed import digests
 from feed.checks.content import CheckContext
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
-from feed.digests import delivery_report
+from feed.digests import alarms, delivery_report
 from feed.digests.smtp_errors import translated_errors
+from feed.i18n import translator
 from feed.smtp import client as smtp_client
 from feed.store import deliveries, delivery_stats, signing_key, subscribers
 from feed.workers import dispatch
 
+MAX_ALARMS = 3  # that a message lists
+LATELY = timedelta(days=30)
+MIN_SUSPENDED, MAX_SUSPENDED = 2, 0.05  # lately, of all subscribers
 PATIENCE = timedelta(minutes=15)  # after which a due delivery is overdue
 
 
@@ -147,6 +151,42 @@ def deliveries_on_time(context: CheckContext) -> Finding:
         sent=f"{sent:%Y-%m-%d %H:%M}",
         number=number,
     )
+
+
+def alarms_of_sending(context: CheckContext) -> Finding:
+    """No mail server refuses the sender, and no decision about dead addresses is open."""
+    texts = alarms.current(context.db).texts(translator("en"))
+    if not texts:
+        return good("No mail server refuses what is sent.")
+    shown = texts[:MAX_ALARMS]
+    if len(texts) > MAX_ALARMS:
+        shown.append(f"{len(texts) - MAX_ALARMS} more are on the sending board.")
+    return bad(
+        "%(alarms)s",
+        "Ask who runs that server; decide about dead addresses with “devis digest bounces”.",
+        alarms=" ".join(shown),
+    )
+
+
+def suspended_subscribers(context: CheckContext) -> Finding:
+    """Only a few subscribers were suspended lately."""
+    statuses = subscribers.count_by_status(context.db)
+    suspended = statuses.get("suspended", 0)
+    lately = subscribers.count_suspended(context.db, context.now - LATELY)
+    values = {
+        "lately": lately,
+        "all": statuses.get("active", 0) + suspended,
+        "suspended": suspended,
+        "days": LATELY.days,
+    }
+    message = (
+        "%(lately)s of %(all)s subscribers were suspended in the last %(days)s days; %(suspended)s"
+        " are suspended in all."
+    )
+    if lately >= MIN_SUSPENDED and lately > MAX_SUSPENDED * values["all"]:
+        advice = "See on the sending board which domains report dead addresses, and ask them."
+        return warn(message, advice, **values)
+    return good(message, **values)
 
 
 def backlog(db: Database) -> tuple[int, datetime | None]:

@@ -11,10 +11,13 @@ import click
 from feed import digests, editions
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import extras
-from feed.digests import delivery_report
+from feed.digests import alarms, delivery_report
+from feed.digests import bounces as bounce_handling
 from feed.errors import InstanceError
+from feed.i18n import translator
 from feed.model import CADENCES, Cadence
 from feed.store import signing_key
+from feed.store.bounce_alarms import Decision
 from feed.workers import dispatch
 
 FORM = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
@@ -134,6 +137,25 @@ def preview(
         click.echo(f"{said.result.capitalize()}: {said.code} {said.detail}".rstrip())
         if said.result != "sent":
             raise SystemExit(1)
+
+
+@group.command()
+@click.option("--accept", "decision", flag_value="accepted", help="They are dead: suspend them.")
+@click.option("--discard", "decision", flag_value="discarded", help="They are not: forget this.")
+@setup
+def bounces(base: Setup, decision: Decision | None) -> None:
+    """Print the alarms about many dead addresses at once, or decide them.
+
+    Nobody is suspended while there is one. With --accept, those are suspended who were reported
+    dead on DEVIS_BOUNCE_LIMIT days; with --discard, the reports count for nobody.
+    """
+    with base.library() as (db, _):
+        found = alarms.Alarms((), alarms.current(db).bounces).texts(translator("en"))
+        if decision is None or not found:
+            click.echo("\n".join(found) or "There is no alarm.")
+            return
+        number = bounce_handling.decide(db, base.config, decision, base.clock())
+    click.echo(f"{decision.capitalize()}; {number} suspended.")
 
 
 def _line(item: delivery_report.DeliveryReport) -> str:

@@ -12,14 +12,23 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import mime, outbox_folder, outcomes, rendering, schedule
+from feed.digests import mime, outbox_folder, outcomes, refusals, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.digests.smtp_errors import translated_errors
 from feed.errors import InputError, NotFoundError
 from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
-from feed.store import deliveries, ledger, mail_batches, meta, outbox, signing_key, subscribers
+from feed.store import (
+    bounce_alarms,
+    deliveries,
+    ledger,
+    mail_batches,
+    meta,
+    outbox,
+    signing_key,
+    subscribers,
+)
 from feed.store.connection import instant, transaction, undone
 
 LOCK_NAME = "mail.lock"
@@ -116,16 +125,20 @@ def send(
     outcomes.release_old_batches(db, clock() - OLD_BATCH, clock())
     queue = Queue(db, site, config, signing_key.get(db, config), clock, progress)
     _deliver(site, config, queue, queue.record, stop)
+    queue.end_run()
     return queue.numbers
 
 
 def is_idle(db: Database, now: datetime) -> bool:
-    """Whether no notice or digest of a started run waits to be sent."""
+    """Whether no notice, and no digest of a started run, is to be sent now."""
+    if outbox.is_mail_waiting(db, now) or mail_batches.all_open(db):
+        return False
+    if refusals.is_server_refusing(db, now):
+        return True
     return not (
         deliveries.open_runs(db)
         or deliveries.is_any_waiting(db, now)
-        or outbox.is_mail_waiting(db, now)
-        or mail_batches.all_open(db)
+        or refusals.is_any_probe_due(db, now)
     )
 
 
@@ -136,6 +149,7 @@ def delete_old_deliveries(db: Database, config: Config, now: datetime) -> bool:
     """
     with transaction(db):
         before = (now - config.keep_deliveries).date()
+        bounce_alarms.delete_old(db, before)
         return deliveries.delete_old(db, before, DELETE_BATCH)
 
 

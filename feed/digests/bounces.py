@@ -7,7 +7,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from typing import Literal
@@ -15,19 +15,21 @@ from typing import Literal
 from sqlite_utils import Database
 
 from feed.config import Config
-from feed.digests import bounce_score
+from feed.digests import bounce_breaker, bounce_score
 from feed.model import Site, Subscriber, email_addresses, tokens
 from feed.model.tokens import Purpose
 from feed.smtp import bounce_classifier
 from feed.smtp.bounce_parser import text_of
 from feed.smtp.reply_classifier import Judgement, Verdict
-from feed.store import delivery_stats, subscribers
+from feed.store import bounce_alarms, delivery_stats, domain_answers, subscribers
+from feed.store.bounce_alarms import Decision
 from feed.store.connection import transaction
 from feed.subscribers.subscriptions import unsubscribe_in_transaction
 
 log = logging.getLogger(__name__)
 
 BOUNCE_WINDOW = timedelta(days=60)
+DECIDE_BATCH = 500  # subscriptions suspended in one transaction
 
 # The verdict on a delivery report, or a request of a person or their mail program to unsubscribe.
 Kind = Verdict | Literal["unsubscribe"]
@@ -46,6 +48,17 @@ class ReturnedMessage:
     kind: Kind
     token: str | None
     addresses: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadReport:
+    """A report on a delivery: the date of the digest, the domain, and the words of the server."""
+
+    subscriber: int
+    date: date
+    domain: str
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +75,71 @@ def handle(
 ) -> BounceResult:
     """Act on a message that came to the bounce address.
 
-    Permanent bounces are counted; complaints and unsubscribe requests stop the digests at once.
-    Temporary failures, and those that are the sender's fault, are ignored.
+    Reports of dead addresses are counted; complaints and unsubscribe requests stop the digests at
+    once. Temporary failures, and those that are the sender's fault, count against nobody.
     """
     returned = parse(message)
     with transaction(db):
         found = _subscriber(db, config, key, returned, now)
-        if found is None or returned.kind not in ("dead", "complaint", "unsubscribe"):
+        if found is None or returned.kind == "none":
             return BounceResult(returned.kind, found is not None, stopped=False)
         if returned.kind == "unsubscribe":
             unsubscribe_in_transaction(db, site, found, "mail", now)
             return BounceResult(returned.kind, known=True, stopped=True)
-        stopped = record(db, config, found.id, returned.kind, now)
+        if returned.kind == "complaint":
+            subscribers.record_bounce(db, found.id, "complaint", now)
+            stopped = subscribers.suspend(db, found.id, now)
+            return BounceResult(returned.kind, known=True, stopped=stopped)
+        day = delivery_stats.last_accepted(db, found.id) or site.today(now)
+        domain = email_addresses.domain(found.address)
+        report = DeadReport(found.id, day, domain, returned.reason)
+        stopped = _handle_report(db, config, returned.kind, report, now)
         return BounceResult(returned.kind, known=True, stopped=stopped)
 
 
-def record(
-    db: Database,
-    config: Config,
-    number: int,
-    verdict: Literal["dead", "complaint"],
-    now: datetime,
+def _handle_report(
+    db: Database, config: Config, verdict: Verdict, report: DeadReport, now: datetime
 ) -> bool:
-    """Record a bounce or complaint of a subscriber, within the caller's transaction.
+    """Count a report on an accepted delivery; whether the subscription is suspended."""
+    if verdict != "dead":
+        assert verdict in ("later", "us")  # noqa: S101
+        domain_answers.add(db, {(report.date, report.domain, verdict): 1})
+        return False
+    is_first = record_dead(db, config, report, now)
+    if is_first:
+        domain_answers.add(db, {(report.date, report.domain, "dead"): 1})
+        bounce_breaker.check(db, {(report.date, report.domain): report.reply}, now)
+    found = subscribers.by_id(db, report.subscriber)
+    return found is not None and found.status == "suspended"
 
-    True if the subscription is suspended because of it.
+
+def record_dead(db: Database, config: Config, report: DeadReport, now: datetime) -> bool:
+    """Record that an address is dead, within the caller's transaction; suspend at the limit.
+
+    Returns whether it is the first report about this digest. The caller counts it in
+    `domain_answers`, and lets `bounce_breaker` check it.
     """
-    subscribers.record_bounce(db, number, "hard" if verdict == "dead" else verdict, now)
-    too_much = verdict == "complaint" or is_dead(db, config, number, now)
-    return too_much and subscribers.suspend(db, number, now)
+    if bounce_alarms.is_discarded(db, report.date, report.domain):
+        return False
+    is_first = subscribers.record_bounce(db, report.subscriber, "hard", now, report.date)
+    if not bounce_alarms.undecided(db) and is_dead(db, config, report.subscriber, now):
+        subscribers.suspend(db, report.subscriber, now)
+    return is_first
+
+
+def decide(db: Database, config: Config, decision: Decision, now: datetime) -> int:
+    """Decide all alarms about dead addresses; the number of subscriptions that it suspends."""
+    with transaction(db):
+        if not bounce_alarms.decide(db, decision) or decision == "discarded":
+            return 0
+        numbers = subscribers.reported_dead(db, now - BOUNCE_WINDOW)
+    suspended = 0
+    for start in range(0, len(numbers), DECIDE_BATCH):
+        with transaction(db):
+            batch = numbers[start : start + DECIDE_BATCH]
+            dead = [each for each in batch if is_dead(db, config, each, now)]
+            suspended += sum(subscribers.suspend(db, each, now) for each in dead)
+    return suspended
 
 
 def is_dead(db: Database, config: Config, number: int, now: datetime) -> bool:
@@ -111,11 +160,11 @@ def parse(message: bytes) -> ReturnedMessage:
         token = _token(parsed)
     except RecursionError:  # no mail server nests so deeply
         log.warning("a returned message could not be read: it is nested too deeply")
-        return ReturnedMessage("none", None, ())
+        return ReturnedMessage("none", None, (), "")
     kind: Kind = "unsubscribe" if token and _is_unsubscribe(parsed, judged) else judged.verdict
     if kind == "complaint" and bounce_classifier.is_authentication_report(parsed):
         kind = "us"
-    return ReturnedMessage(kind, token, judged.addresses)
+    return ReturnedMessage(kind, token, judged.addresses, judged.reason)
 
 
 def _subscriber(

@@ -4,20 +4,23 @@ The outcomes come from this process, one group of messages after another, or fro
 the report of a batch. A batch is a group of messages whose rows name it until they are recorded.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlite_utils import Database
 
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import bounces
+from feed.digests import bounce_breaker, bounces
+from feed.digests.bounces import DeadReport
 from feed.digests.message import OutgoingMessage, QueueItem
+from feed.digests.refusals import RefusalTracker
 from feed.model.retry_delays import retry_time
 from feed.smtp import Outcome
-from feed.store import deliveries, mail_batches, meta, outbox, subscribers
+from feed.store import deliveries, domain_answers, mail_batches, meta, outbox, subscribers
 from feed.store.connection import transaction
-from feed.store.deliveries import Claim, DeliveryResult
+from feed.store.deliveries import Claim, DeliveryResult, Verdict
 from feed.store.outbox import OutboxItem
 
 NOTICE_ATTEMPTS = 12
@@ -34,6 +37,9 @@ class DeliveryRecorder:
     def __init__(self, db: Database, config: Config, clock: Clock) -> None:
         self._db, self._config, self._clock = db, config, clock
         self.numbers: dict[str, int] = {}
+        self.refusals = RefusalTracker(db)
+        self._answers: Counter[tuple[date, str, Verdict]] = Counter()
+        self._dead: dict[tuple[date, str], str] = {}
 
     def record(self, outcomes: Sequence[tuple[QueueItem, Outcome]]) -> int:
         """Record the outcomes of some messages; how many of them are digests."""
@@ -59,11 +65,19 @@ class DeliveryRecorder:
     def _delivery_result(self, claim: Claim, outcome: Outcome) -> DeliveryResult:
         self.count(outcome.result, 1)
         reason = f"{outcome.code} {outcome.detail}".strip() if outcome.result != "sent" else None
+        verdict = _verdict(outcome)
+        self._answers[claim.date, claim.domain, verdict] += 1
+        if claim.verdict is not None:
+            self._answers[claim.date, claim.domain, claim.verdict] -= 1
+        self.refusals.count(claim, outcome, self._clock())
         if outcome.result == "bounced":
-            bounces.record(self._db, self._config, claim.subscriber, "dead", self._clock())
-        retry = retry_time(self._clock(), claim.attempts + 1)
-        is_deferred = outcome.result == "deferred"
-        return DeliveryResult(claim, outcome.result, reason, retry if is_deferred else None)
+            self._dead[claim.date, claim.domain] = reason or ""
+            report = DeadReport(claim.subscriber, claim.date, claim.domain, reason or "")
+            bounces.record_dead(self._db, self._config, report, self._clock())
+        retry = None
+        if outcome.result == "deferred":
+            retry = retry_time(self._clock(), claim.attempts + 1)
+        return DeliveryResult(claim, outcome.result, reason, retry, verdict)
 
     def _record_notice(self, notice: OutboxItem, outcome: Outcome) -> None:
         self.count(f"notices {outcome.result}", 1)
@@ -77,6 +91,20 @@ class DeliveryRecorder:
     def _write(self, results: Sequence[DeliveryResult]) -> None:
         if results:
             deliveries.record(self._db, results, self._clock())
+        if self._answers:
+            domain_answers.add(self._db, self._answers)
+            self._answers.clear()
+        if self._dead:
+            bounce_breaker.check(self._db, self._dead, self._clock())
+            self._dead.clear()
+
+
+def _verdict(outcome: Outcome) -> Verdict:
+    if outcome.result == "sent":
+        return "accepted"
+    if outcome.result == "bounced":
+        return "dead"
+    return "us" if outcome.blames_sender and outcome.result == "deferred" else "later"
 
 
 def message_key(item: QueueItem) -> str:
@@ -104,14 +132,16 @@ def record_batch(
     recorder = DeliveryRecorder(db, config, clock)
     with transaction(db):
         unreported = {message_key(item): item for item in mail_batches.items(db, batch)}
-        outcomes = []
+        outcomes: list[tuple[QueueItem, Outcome]] = []
         for key, outcome in report:
             if key in unreported:
                 outcomes.append((unreported.pop(key), outcome))
-            elif outcome.result == "sent" and _record_late(db, key, clock()):
-                recorder.count("sent", 1)
+            elif outcome.result == "sent" and (claim := _late(db, key, clock())):
+                outcomes.append((claim, outcome))
         recorder.record(outcomes)
         mail_batches.release(db, batch, retry, clock())
+        if not mail_batches.all_open(db):
+            recorder.refusals.end_run(clock())
     return recorder.numbers
 
 
@@ -123,10 +153,10 @@ def release_old_batches(db: Database, before: datetime, now: datetime) -> None:
                 mail_batches.release(db, each.id, now, now)
 
 
-def _record_late(db: Database, key: str, now: datetime) -> bool:
-    """Record a message as sent after its batch has ended; whether it is a digest that was open."""
+def _late(db: Database, key: str, now: datetime) -> Claim | None:
+    """The open delivery that was sent after its batch had ended; notices are settled here."""
     head, _, number = key.partition(".")
     if head in ("notice", "desk"):
         mail_batches.record_notice_sent(db, key, now)
-        return False
-    return mail_batches.record_digest_sent(db, int(head), int(number), now)
+        return None
+    return mail_batches.open_claim(db, int(head), int(number))

@@ -16,14 +16,23 @@ from sqlite_utils import Database
 from feed.accounts import authentication
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import mime, schedule
+from feed.digests import alarms, mime, schedule
 from feed.digests.message import OutgoingMessage, QueueItem
 from feed.digests.mime import MessageTemplate
 from feed.digests.outcomes import DeliveryRecorder
+from feed.digests.refusals import IDLE, ClaimFilter
 from feed.digests.rendering import DigestRenderer
 from feed.model import Site, tokens
 from feed.smtp import Envelope, Outcome
-from feed.store import curators, deliveries, meta, outbox, subscribers
+from feed.store import (
+    curators,
+    deliveries,
+    delivery_retries,
+    meta,
+    outbox,
+    refusals,
+    subscribers,
+)
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim, DigestRun
 from feed.store.outbox import OutboxItem
@@ -35,6 +44,7 @@ NOTICE_BATCH = 50
 # Which of a subscriber's addresses a kind of notice is sent to, if not `address`.
 NOTICE_ADDRESSES = {"move": "new_address", "moved": "old_address"}
 REFRESH_SECONDS = 0.01  # a check costs microseconds
+_PATHS = {"gaps": "/desk/calendar/", alarms.NOTICE: "/desk/sending/"}  # of kinds without a link
 
 Progress = Callable[[int], None]
 
@@ -69,9 +79,10 @@ class Queue(Iterator[Envelope]):
         self.numbers = self._recorder.numbers
         now = clock()
         with transaction(db):
-            deliveries.release_claims(db, now)
+            delivery_retries.release_claims(db, now)
             outbox.release_mail(db, now)
-            deliveries.expire_deferred(db, now - config.mail_latest, now)
+            delivery_retries.expire_deferred(db, now - config.mail_latest, now)
+            refusals.delete_idle(db, now - IDLE)
 
     def __next__(self) -> Envelope:
         message = self.next_notice() or self.next_digest()
@@ -115,7 +126,20 @@ class Queue(Iterator[Envelope]):
             digests = self._recorder.record(
                 [(self._in_flight.pop(each.key), each) for each in outcomes]
             )
+            if self._recorder.refusals.began:
+                self._recorder.refusals.began = False
+                self.put_back()
         self._progress(digests)
+
+    def put_back(self) -> None:
+        """Defer what is claimed and may no longer be sent, because a refusal has begun."""
+        with transaction(self._db):
+            self._claims = deque(ClaimFilter(self._db, self._clock()).put_back(self._claims))
+
+    def end_run(self) -> None:
+        """Recognise the domains that have refused all their recipients."""
+        with transaction(self._db):
+            self._recorder.refusals.end_run(self._clock())
 
     def _refresh(self) -> None:
         """After a write by another connection: look for notices, and drop void claims."""
@@ -140,21 +164,34 @@ class Queue(Iterator[Envelope]):
         self._more_notices = len(self._notices) >= NOTICE_BATCH
 
     def _claim(self) -> None:
-        """Claim what is to be retried, else the next deliveries of the oldest run."""
-        db, now = self._db, self._clock()
-        with transaction(db):
-            self._claims.extend(deliveries.claim_retries(db, now, CLAIM_BATCH))
-        while not self._claims:
-            with transaction(db):
-                run = next(iter(deliveries.open_runs(db)), None)
-                if run is None:
+        """Claim a delivery to each domain that may be tried again, else `_claim_next`."""
+        more = True
+        while more and not self._claims:
+            with transaction(self._db):
+                allowed = ClaimFilter(self._db, self._clock())
+                if allowed.is_closed:
                     return
-                reason = self._obstacle(run, now)
-                if reason is not None:
-                    skipped = deliveries.skip(db, run, SKIP_BATCH, now, reason)
-                    self._recorder.count("skipped", skipped)
-                else:
-                    self._claims.extend(deliveries.claim(db, run, CLAIM_BATCH, now))
+                if not allowed.probes_server:
+                    self._claims.extend(allowed.claim_probes())
+                more = not self._claims and self._claim_next(allowed)
+                if not self._claims and not more and allowed.probes_server:
+                    self._claims.extend(allowed.claim_probes())
+
+    def _claim_next(self, allowed: ClaimFilter) -> bool:
+        """Claim what is to be retried, else the next of the oldest run; whether there was any."""
+        db, now = self._db, self._clock()
+        limit = 1 if allowed.probes_server else CLAIM_BATCH
+        claims = delivery_retries.claim_retries(db, now, limit)
+        run = None if claims else next(iter(deliveries.open_runs(db)), None)
+        if run is not None:
+            reason = self._obstacle(run, now)
+            if reason is not None:
+                skipped = deliveries.skip(db, run, SKIP_BATCH, now, reason)
+                self._recorder.count("skipped", skipped)
+            else:
+                claims = deliveries.claim(db, run, limit, now)
+        self._claims.extend(allowed.sort_out(claims))
+        return bool(claims) or run is not None
 
     def _digest_message(self, claim: Claim) -> OutgoingMessage | None:
         """The message of a claimed delivery; None where there is no longer anything to send."""
@@ -195,13 +232,18 @@ class Queue(Iterator[Envelope]):
         return self._addressed(notice, address, token, template, unsubscribe)
 
     def _staff_message(self, notice: OutboxItem) -> OutgoingMessage | None:
-        """The message of a notice to staff; None if its link is used, or the person disabled."""
+        """The message of a notice to staff; None if its link is used, its alarm over, or the person
+        disabled.
+        """
         found = curators.by_id(self._db, notice.curator or 0)
         expired = notice.expires is not None and notice.expires <= self._clock()
         if found is None or found.disabled or notice.used or expired:
             return None
-        path = authentication.link(self._key, notice) if notice.expires else "/desk/calendar/"
-        template = self._renderer.staff_notice(notice, found, path)
+        path = authentication.link(self._key, notice) if notice.expires else _PATHS[notice.kind]
+        trouble = alarms.current(self._db) if notice.kind == alarms.NOTICE else None
+        if trouble is not None and trouble.are_over:
+            return None
+        template = self._renderer.staff_notice(notice, found, path, trouble)
         return self._addressed(notice, found.address, "desk", template)
 
     def _addressed(

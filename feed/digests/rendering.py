@@ -6,6 +6,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.digests import schedule
+from feed.digests.alarms import Alarms
 from feed.digests.mime import MessageTemplate, Sender
 from feed.i18n import translator
 from feed.model import TOKEN, Cadence, Digest, Edition, Preferences, Site, Subscriber, Week
@@ -102,13 +103,16 @@ class DigestRenderer:
             self._welcomes[key] = MessageTemplate(made, self._sender)
         return self._welcomes[key]
 
-    def staff_notice(self, notice: OutboxItem, found: Curator, path: str) -> MessageTemplate:
-        """The template of a notice to a person at the desk, with a link to a path."""
+    def staff_notice(
+        self, notice: OutboxItem, found: Curator, path: str, trouble: Alarms | None = None
+    ) -> MessageTemplate:
+        """The template of a notice to a person at the desk, with a link to a path, and alarms."""
         site = self._site
         language = found.language if found.language in site.languages else site.languages[0]
-        made = digest.notice(
-            site, language, f"desk-{notice.kind}", url=site.url(path), person=found.name
-        )
+        values = {"url": site.url(path), "person": found.name}
+        if trouble is not None:
+            values["alarms"] = "\n".join(trouble.texts(translator(language)))
+        made = digest.notice(site, language, f"desk-{notice.kind}", **values)
         return MessageTemplate(made, self._sender)
 
 

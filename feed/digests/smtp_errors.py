@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 from feed.errors import MailError, MailRefusedError, MailUnavailableError
 from feed.smtp import SmtpError, SmtpProblem, SmtpRefusedError
-from feed.smtp.failure_limits import MAX_REFUSALS
 
 _MESSAGES: dict[SmtpProblem, str] = {
     "authorities": "The certificates in %(file)s cannot be read: %(reason)s.",
@@ -32,10 +31,6 @@ _MESSAGES: dict[SmtpProblem, str] = {
         "The mail server %(server)s refuses the sender: %(answer)s. Correct DEVIS_MAIL_FROM or"
         " DEVIS_BOUNCE_ADDRESS, or log in as a user who may send for it."
     ),
-    "messages": (
-        "The mail server %(server)s refused %(count)s emails in a row: %(answer)s. Ask its"
-        " administrator why."
-    ),
     "unreachable": "The mail server %(server)s cannot be reached: %(reason)s. Emails stay queued.",
     "busy": "The mail server %(server)s accepts no emails now: %(answer)s. Emails stay queued.",
 }
@@ -58,5 +53,4 @@ def _translated(error: SmtpError) -> MailError:
         answer=error.reply,
         reason=error.reply,
         file=error.file,
-        count=MAX_REFUSALS,
     )

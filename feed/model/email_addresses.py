@@ -74,6 +74,11 @@ def identity(address: str) -> str:
     return address.lower()  # casefold() would make one domain of straße.de and strasse.de
 
 
+def domain(address: str) -> str:
+    """The domain of an address, in lower case."""
+    return address.rpartition("@")[2].lower()
+
+
 def masked(address: str) -> str:
     """Hide all but the first character and the domain, for pages that others may see."""
     name, _, domain = address.rpartition("@")

@@ -18,8 +18,9 @@ from feed.i18n import translator
 from feed.model import TOKEN, Digest, Showing, Site, Week
 from feed.publish import markup, week_story
 
-# Notices to `person` at the desk: an invitation, a sign-in link, gaps in the plan (all need `url`).
-DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps")
+# Notices to `person` at the desk: an invitation, a sign-in link, gaps in the plan, trouble with
+# sending (all need `url`, the last one `alarms`, a text with one in each line).
+DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending")
 # The kinds of notices and their values: confirm a subscription (`url`, `choice`, `days`), already
 # subscribed (`url`), the page with one's data (`url`), confirm a new address (`url`, `days`), and
 # the information to the old one (`contact`). Defaults: `days` 7, `contact` that of the site.

@@ -118,7 +118,7 @@ class SmtpClient:
         self._ready: list[_ClientConnection] = []
         self._idle: list[_ClientConnection] = []
         self._now = self._check_at = monotonic()
-        self._limits = FailureLimits(self._server, timeout * _RETRY, self._now)
+        self._limits = FailureLimits(timeout * _RETRY, self._now)
 
     def run(self) -> None:
         """Send; raises the error that ended it, once messages in flight have their outcome."""
@@ -166,8 +166,7 @@ class SmtpClient:
 
     def _count_outcomes(self) -> None:
         for outcome in self._outcomes[self._counted :]:
-            if error := self._limits.count(outcome):
-                self._source.fail(error)
+            self._limits.count(outcome)
         self._counted = len(self._outcomes)
 
     def _read(self, connection: _ClientConnection) -> None:

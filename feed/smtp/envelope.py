@@ -25,12 +25,16 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The server's reply to one envelope; `code` is 0 where there was none."""
+    """The server's reply to one envelope; `code` is 0 where there was none.
+
+    `blames_sender` is set where a refusal is about the sender, or gives no reason.
+    """
 
     key: int
     result: Result
     code: int
     detail: str
+    blames_sender: bool = False
 
 
 def ascii_domain(address: str) -> str:

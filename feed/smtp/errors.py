@@ -11,7 +11,6 @@ SmtpProblem = Literal[
     "login",  # is refused
     "connection",  # is refused by the server
     "sender",  # MAIL FROM is refused
-    "messages",  # many in a row were refused
     "unreachable",  # temporary: no connection, or a temporary reply before the first message
     "busy",  # temporary: it takes no messages now
 ]

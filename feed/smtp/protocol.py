@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from feed.smtp.envelope import Envelope, Outcome, Result, ascii_domain
-from feed.smtp.reply_classifier import Stage, judge_reply
+from feed.smtp.reply_classifier import GUESS, Stage, judge_reply
 from feed.smtp.reply_text import sanitised
 
 TOO_LARGE = 552
@@ -155,14 +155,14 @@ class SmtpProtocol:
         if line[:1] == b"2":
             self.awaits_recipient = True
         elif line[:1] == b"5" and (self._needs_smtputf8 or line[:3] == b"%d" % TOO_LARGE):
-            self._refuse("failed", line)
+            self._refuse("failed", False, line)
         else:  # the sender is refused, or the server has no room: any other message would be, too
             self._close(line)
 
     def _on_recipient(self, line: bytes) -> None:
         self.awaits_recipient = False
         if line[:1] in (b"4", b"5"):
-            self._refuse(_result(line, "rcpt"), line)
+            self._refuse(*_judged(line, "rcpt"), line)
         elif line[:1] != b"2":
             self._close(line)
 
@@ -170,7 +170,7 @@ class SmtpProtocol:
         if line[:1] == b"3":
             self._may_send_body = True
         elif line[:1] in (b"4", b"5"):
-            self._refuse(_result(line, "data"), line)
+            self._refuse(*_judged(line, "data"), line)
         else:
             self._close(line)
 
@@ -179,9 +179,10 @@ class SmtpProtocol:
         if envelope is None or line[:1] not in (b"2", b"4", b"5") or not line[:3].isdigit():
             self._close(line)
             return
-        result: Result = "sent" if line[:1] == b"2" else _result(line, "data")
         self.in_doubt = None
-        self._outcomes.append(Outcome(envelope.key, result, int(line[:3]), sanitised(line[4:])))
+        accepted: tuple[Result, bool] = ("sent", False)
+        result, blames = accepted if line[:1] == b"2" else _judged(line, "data")
+        self._outcomes.append(_outcome(envelope, result, blames, line))
         self._deferrals = self._deferrals + 1 if line[:1] == b"4" else 0
         if self._deferrals == MAX_DEFERRALS:
             self._close(line)
@@ -189,7 +190,7 @@ class SmtpProtocol:
     def _ignore(self, line: bytes) -> None:
         """The reply to RSET or to a lone dot: whatever it is, the transaction is over."""
 
-    def _refuse(self, result: Result, line: bytes) -> None:
+    def _refuse(self, result: Result, blames_sender: bool, line: bytes) -> None:
         """End the current transaction; replies to commands sent with it are still outstanding."""
         envelope = self.current
         self._commands.clear()
@@ -198,7 +199,7 @@ class SmtpProtocol:
             self._close(line)
         elif envelope is not None:
             self.current = None
-            self._outcomes.append(Outcome(envelope.key, result, int(line[:3]), sanitised(line[4:])))
+            self._outcomes.append(_outcome(envelope, result, blames_sender, line))
 
     def _unsendable(self, envelope: Envelope, result: Result, code: int, detail: str) -> bytes:
         self._outcomes.append(Outcome(envelope.key, result, code, detail))
@@ -212,12 +213,23 @@ class SmtpProtocol:
         )
 
 
-def _result(line: bytes, stage: Stage) -> Result:
-    """The result of a 4xx or 5xx reply; a refusal of the sender is deferred, as it may end."""
-    if line[:1] == b"4" or not line[:3].isdigit():
-        return "deferred"
-    verdict = judge_reply(int(line[:3]), line[4:].decode("utf-8", "replace"), stage).verdict
-    return {"dead": "bounced", "us": "deferred"}.get(verdict, "failed")  # type: ignore[return-value]
+def _outcome(envelope: Envelope, result: Result, blames_sender: bool, line: bytes) -> Outcome:
+    return Outcome(envelope.key, result, int(line[:3]), sanitised(line[4:]), blames_sender)
+
+
+def _judged(line: bytes, stage: Stage) -> tuple[Result, bool]:
+    """The result of a 4xx or 5xx reply, and whether it blames the sender or gives no reason.
+
+    A refusal of the sender is deferred, as it may end.
+    """
+    if not line[:3].isdigit():
+        return "deferred", False
+    judged = judge_reply(int(line[:3]), line[4:].decode("utf-8", "replace"), stage)
+    if judged.verdict == "us" or line[:1] == b"4":
+        return "deferred", judged.verdict == "us"
+    if judged.verdict == "dead":
+        return "bounced", False
+    return "failed", judged.confidence == GUESS
 
 
 def _mailbox(address: str) -> tuple[bytes, bool]:

@@ -4,18 +4,23 @@ The table `letters` has the digests (a cadence and a date). A row of `runs` send
 subscribers of one timezone and hour, in the order of their ids; its progress (`reached`) is written
 in the same transaction as the deliveries it creates. A row of `deliveries` is created as `claimed`
 (about to be sent) or `skipped`; sending turns it into `sent`, `deferred`, `bounced` or `failed`.
+`delivery_retries` has what becomes of deferred ones.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
-from feed.model import Cadence, Day
+from feed.model import Cadence, Day, email_addresses
 from feed.store.connection import stamp
 from feed.store.subscribers import MOVES
+
+# accepted by the mail server; later: may pass, or is the recipient's fault; dead: there is no such
+# mailbox or domain; us: the sender is refused.
+Verdict = Literal["accepted", "later", "dead", "us"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,10 @@ class DigestRun:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that this process is about to send; `moves` counts changes of address so far.
+    """A delivery that this process is about to send.
 
-    `timezone` is the subscriber's.
+    `moves` counts changes of address so far, `timezone` is the subscriber's, and `verdict` is the
+    answer to the attempt before.
     """
 
     digest_id: int
@@ -50,16 +56,26 @@ class Claim:
     moves: int
     due: datetime
     attempts: int
+    verdict: Verdict | None
+
+    @property
+    def domain(self) -> str:
+        """The domain of the recipient."""
+        return email_addresses.domain(self.address)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """The new state of a claimed delivery; `retry` is the time of the next try if deferred."""
+    """The new state of a claimed delivery; `retry` is the time of the next try if deferred.
+
+    `verdict` is None where it was not tried.
+    """
 
     claim: Claim
     state: str
     reason: str | None = None
     retry: datetime | None = None
+    verdict: Verdict | None = None
 
 
 # The subscribers of a run, in a range of ids, who are to get its digest.
@@ -73,13 +89,13 @@ PAUSED = "(s.paused_until IS NOT NULL AND s.paused_until > local_date({due}, s.t
 # The columns of a Claim, for `as_claim`.
 CLAIM = (
     "SELECT d.letter, d.subscriber, l.cadence, l.date, d.language, s.address, s.timezone,"
-    " d.due, d.attempts,"
+    " d.due, d.attempts, d.verdict,"
     f" {MOVES.format('s.id')} AS moves"
     " FROM deliveries d JOIN letters l ON l.id = d.letter JOIN subscribers s ON s.id = d.subscriber"
 )
 # The same columns, of rows that a statement has just written, and their state.
-_RETURNING = (
-    " RETURNING letter, subscriber, language, due, attempts, state,"
+RETURNING = (
+    " RETURNING letter, subscriber, language, due, attempts, state, verdict,"
     " (SELECT cadence FROM letters WHERE id = deliveries.letter) AS cadence,"
     " (SELECT date FROM letters WHERE id = deliveries.letter) AS date,"
     " (SELECT address FROM subscribers WHERE id = deliveries.subscriber) AS address,"
@@ -137,11 +153,12 @@ def open_runs(db: Database) -> list[DigestRun]:
     ]
 
 
-def remaining(db: Database, run: DigestRun) -> list[tuple[str, int]]:
-    """The number of subscribers that a run has still to reach, by language."""
+def remaining(db: Database, run: DigestRun, domain: str = "") -> list[tuple[str, int]]:
+    """The number of subscribers that a run has still to reach, by language; `domain` narrows it."""
+    there = " AND address LIKE '%@' || :domain" if domain else ""
     rows = db.execute(
-        f"SELECT language, count(*) {_ELIGIBLE} GROUP BY language",
-        {**_parameters(run), "last": 2**62},
+        f"SELECT language, count(*) {_ELIGIBLE}{there} GROUP BY language",
+        {**_parameters(run), "last": 2**62, "domain": domain},
     )
     return [tuple(row) for row in rows]
 
@@ -173,36 +190,15 @@ def _advance(
     if last is None:
         db.execute("UPDATE runs SET finished = ? WHERE id = ?", [stamp(now), run.id])
         return []
-    rows = _written(
+    rows = written(
         db,
         "INSERT INTO deliveries (letter, subscriber, language, state, due, at, reason)"
         f" SELECT :letter, id, language, :state, :due, :now, :reason {_ELIGIBLE}"
-        f" ON CONFLICT DO NOTHING{_RETURNING}",
+        f" ON CONFLICT DO NOTHING{RETURNING}",
         {**_parameters(run), "last": last, "state": state, "now": stamp(now), "reason": reason},
     )
     db.execute("UPDATE runs SET reached = ? WHERE id = ?", [last, run.id])
     return rows
-
-
-def claim_retries(db: Database, now: datetime, limit: int) -> list[Claim]:
-    """Claim deferred deliveries whose next try is due, the oldest first.
-
-    Those of subscribers who left or paused meanwhile become skipped, and are not returned.
-    """
-    wanted = (
-        "EXISTS (SELECT 1 FROM subscribers s WHERE s.id = subscriber AND s.status = 'active'"
-        f" AND NOT {PAUSED.format(due='due')})"
-    )
-    rows = _written(
-        db,
-        "UPDATE deliveries SET next = NULL, at = :now,"
-        f" state = CASE WHEN {wanted} THEN 'claimed' ELSE 'skipped' END,"
-        f" reason = CASE WHEN {wanted} THEN NULL ELSE 'left' END"
-        " WHERE (letter, subscriber) IN (SELECT letter, subscriber FROM deliveries"
-        f" WHERE state = 'deferred' AND next <= :now ORDER BY next LIMIT :limit){_RETURNING}",
-        {"now": stamp(now), "limit": limit},
-    )
-    return [as_claim(row) for row in rows if row["state"] == "claimed"]
 
 
 def still_wanted(db: Database, claims: Sequence[Claim]) -> dict[tuple[int, int], Claim]:
@@ -219,38 +215,10 @@ def still_wanted(db: Database, claims: Sequence[Claim]) -> dict[tuple[int, int],
     return found
 
 
-def release_claims(db: Database, now: datetime) -> int:
-    """Defer what a sender left claimed when it ended; the number of deliveries.
-
-    Those in a batch of a mail worker stay claimed: the worker reports what became of them.
-    """
-    cursor = db.execute(
-        "UPDATE deliveries SET state = 'deferred', next = ? WHERE state = 'claimed'"
-        " AND batch IS NULL",
-        [stamp(now)],
-    )
-    return cursor.rowcount
-
-
 def delete_future(db: Database, now: datetime) -> None:
     """Delete runs and deliveries that are due after `now`: a clock that was ahead made them."""
     for table in ("runs", "deliveries"):
         db.execute(f"DELETE FROM {table} WHERE due > ?", [stamp(now)])
-
-
-def expire_deferred(db: Database, due_before: datetime, now: datetime) -> int:
-    """End deferred deliveries that were due before an instant; the number of them.
-
-    They become failed, or skipped as `late` if they were never tried.
-    """
-    cursor = db.execute(
-        "UPDATE deliveries SET next = NULL, at = :now,"
-        " state = CASE attempts WHEN 0 THEN 'skipped' ELSE 'failed' END,"
-        " reason = CASE attempts WHEN 0 THEN 'late' ELSE reason END"
-        " WHERE state = 'deferred' AND due < :before",
-        {"before": stamp(due_before), "now": stamp(now)},
-    )
-    return cursor.rowcount
 
 
 def record(db: Database, results: Iterable[DeliveryResult], now: datetime) -> None:
@@ -258,7 +226,7 @@ def record(db: Database, results: Iterable[DeliveryResult], now: datetime) -> No
     at = stamp(now)
     db.conn.executemany(
         "UPDATE deliveries SET state = ?, at = ?, attempts = attempts + ?, next = ?, reason = ?,"
-        " batch = NULL WHERE letter = ? AND subscriber = ?",
+        " verdict = ifnull(?, verdict), batch = NULL WHERE letter = ? AND subscriber = ?",
         [
             (
                 each.state,
@@ -266,6 +234,7 @@ def record(db: Database, results: Iterable[DeliveryResult], now: datetime) -> No
                 each.state != "skipped",
                 stamp(each.retry) if each.retry else None,
                 each.reason,
+                each.verdict,
                 each.claim.digest_id,
                 each.claim.subscriber,
             )
@@ -318,10 +287,11 @@ def as_claim(row: dict[str, Any]) -> Claim:
         moves=row["moves"],
         due=datetime.fromisoformat(row["due"]),
         attempts=row["attempts"],
+        verdict=row["verdict"],
     )
 
 
-def _written(db: Database, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def written(db: Database, statement: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
     """Execute a statement with RETURNING; the rows that it wrote, by column."""
     cursor = db.execute(statement, parameters)
     names = [column[0] for column in cursor.description]

@@ -41,6 +41,16 @@ def newest_of_subscriber(db: Database, subscriber: int, limit: int) -> list[dict
     )
 
 
+def last_accepted(db: Database, subscriber: int) -> date | None:
+    """The date of the newest digest that was accepted for a subscriber; None if there is none."""
+    row = db.execute(
+        "SELECT max(l.date) FROM letters l CROSS JOIN deliveries d ON d.letter = l.id"
+        " WHERE d.subscriber = ? AND d.state = 'sent'",
+        [subscriber],
+    ).fetchone()
+    return date.fromisoformat(row[0]) if row[0] else None
+
+
 def summary(db: Database, first: date, last: date) -> list[dict[str, Any]]:
     """The number of deliveries by date, cadence, language, state and reason, newest date first.
 

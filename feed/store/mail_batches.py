@@ -83,15 +83,11 @@ def outdated(db: Database) -> set[str]:
     return {batch for (batch,) in rows}
 
 
-def record_digest_sent(db: Database, digest_id: int, subscriber: int, now: datetime) -> bool:
-    """Record a delivery as sent after its batch has ended; False if it is not open any more."""
-    cursor = db.execute(
-        "UPDATE deliveries SET state = 'sent', at = ?, attempts = attempts + 1, next = NULL,"
-        " reason = NULL, batch = NULL WHERE letter = ? AND subscriber = ?"
-        " AND state IN ('claimed', 'deferred')",
-        [stamp(now), digest_id, subscriber],
-    )
-    return cursor.rowcount == 1
+def open_claim(db: Database, digest_id: int, subscriber: int) -> Claim | None:
+    """A delivery that is claimed or deferred, after its batch has ended; None if it is not open."""
+    where = "d.letter = ? AND d.subscriber = ? AND d.state IN ('claimed', 'deferred')"
+    rows = db.query(f"{CLAIM} WHERE {where}", [digest_id, subscriber])
+    return next(map(as_claim, rows), None)
 
 
 def record_notice_sent(db: Database, key: str, now: datetime) -> None:

@@ -79,6 +79,49 @@ CREATE INDEX outbox_curator ON outbox(curator, kind, created);
 CREATE INDEX outbox_batch ON outbox(batch) WHERE batch IS NOT NULL;
 """
 
+# What mail servers answer, by domain of the recipients: counts, refusals of the sender, and alarms
+# about many dead addresses at once.
+_ANSWERS = """
+-- what the last answer about it was; null until there is one
+ALTER TABLE deliveries ADD COLUMN verdict TEXT
+  CHECK (verdict IN ('accepted', 'later', 'dead', 'us'));
+-- the refusing domain that it waits for; null unless it is deferred for that reason
+ALTER TABLE deliveries ADD COLUMN waits_for TEXT;
+CREATE INDEX deliveries_waiting ON deliveries(waits_for, attempts, due)
+  WHERE waits_for IS NOT NULL;
+CREATE TABLE domain_answers (  -- deliveries by their last answer, and reports that came later
+  date TEXT NOT NULL,        -- of the digest
+  domain TEXT NOT NULL,      -- of the recipients; empty: all of them together
+  accepted INTEGER NOT NULL DEFAULT 0,
+  later INTEGER NOT NULL DEFAULT 0,
+  dead INTEGER NOT NULL DEFAULT 0,
+  us INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (date, domain)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE refusals (      -- of the sender, until a delivery is accepted
+  domain TEXT PRIMARY KEY,   -- of the recipients; empty: the mail server refuses for all of them
+  reply TEXT NOT NULL,       -- the last one; never holds an address
+  since TEXT NOT NULL,
+  next TEXT NOT NULL         -- when one delivery may be tried
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bounce_alarms ( -- many addresses that were reported dead at once
+  date TEXT NOT NULL,        -- of the digest
+  domain TEXT NOT NULL,      -- of the recipients; empty: all of them together
+  at TEXT NOT NULL,
+  dead INTEGER NOT NULL,
+  recipients INTEGER NOT NULL,
+  reply TEXT NOT NULL,       -- of the last report; never holds an address
+  decision TEXT CHECK (decision IN ('accepted', 'discarded')),  -- null until it is decided
+  PRIMARY KEY (date, domain)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bounce_alarms_open ON bounce_alarms(date) WHERE decision IS NULL;
+-- the date of the digest that a report is about; null when it is not known
+ALTER TABLE bounces ADD COLUMN date TEXT;
+-- 1: this report suspended the subscription
+ALTER TABLE bounces ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1));
+CREATE INDEX bounces_date ON bounces(date) WHERE date IS NOT NULL;
+"""
+
 
 def _execute_script(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
@@ -135,6 +178,12 @@ def one_outbox(db: Database) -> None:
     _execute_script(db, _OUTBOX)
 
 
+@migrations()
+def answers_of_mail_servers(db: Database) -> None:
+    """Answers by domain, refusals of the sender, and alarms about many dead addresses."""
+    _execute_script(db, _ANSWERS)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -143,6 +192,7 @@ NAMES = frozenset(
         "mail_workers",
         "subscriber_administration",
         "one_outbox",
+        "answers_of_mail_servers",
     }
 )
 

@@ -168,6 +168,12 @@ def count(
     return int(row[0])
 
 
+def newest(db: Database, kind: str, curator: int) -> OutboxItem | None:
+    """The newest e-mail of a kind to a person at the desk; None if there is none."""
+    query = f"SELECT {_COLUMNS} FROM outbox WHERE curator = ? AND kind = ? ORDER BY id DESC LIMIT 1"
+    return next(iter(_items(db, query, [curator, kind])), None)
+
+
 def is_mail_waiting(db: Database, now: datetime) -> bool:
     """Whether an e-mail is due, or left claimed by a process that has ended."""
     row = db.execute(

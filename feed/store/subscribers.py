@@ -141,11 +141,23 @@ def consents(db: Database, number: int) -> list[Row]:
     )
 
 
-def record_bounce(db: Database, number: int, kind: str, now: datetime) -> None:
-    """Store a bounce (`hard`, `soft`) or a `complaint`."""
-    db.execute(
-        "INSERT INTO bounces (subscriber, at, kind) VALUES (?, ?, ?)", [number, stamp(now), kind]
+def record_bounce(
+    db: Database, number: int, kind: str, now: datetime, day: date | None = None
+) -> bool:
+    """Store a bounce (`hard`) or a `complaint`, with the date of the digest that it is about.
+
+    Returns whether it is the first of its kind about that digest.
+    """
+    values = [number, kind, day and day.isoformat()]
+    cursor = db.execute(
+        "SELECT 1 FROM bounces WHERE subscriber = ? AND kind = ? AND date IS ?", values
     )
+    is_first = cursor.fetchone() is None
+    db.execute(
+        "INSERT INTO bounces (subscriber, kind, date, at) VALUES (?, ?, ?, ?)",
+        [*values, stamp(now)],
+    )
+    return is_first
 
 
 def bounces(db: Database, number: int, since: datetime) -> list[tuple[datetime, str]]:
@@ -167,12 +179,37 @@ def delete_bounces(db: Database, number: int) -> None:
     db.execute("DELETE FROM bounces WHERE subscriber = ?", [number])
 
 
+def reported_dead(db: Database, since: datetime) -> list[int]:
+    """The active subscribers whose addresses were reported dead since an instant."""
+    rows = db.execute(
+        "SELECT DISTINCT b.subscriber FROM bounces b JOIN subscribers s ON s.id = b.subscriber"
+        " WHERE b.kind = 'hard' AND b.at >= ? AND s.status = 'active' ORDER BY b.subscriber",
+        [stamp(since)],
+    )
+    return [number for (number,) in rows]
+
+
+def count_suspended(db: Database, since: datetime) -> int:
+    """The number of subscribers who were suspended since an instant, and still are."""
+    row = db.execute(
+        "SELECT count(*) FROM subscribers WHERE status = 'suspended' AND since >= ?",
+        [stamp(since)],
+    ).fetchone()
+    return int(row[0])
+
+
 def suspend(db: Database, number: int, now: datetime) -> bool:
-    """Suspend an active subscriber; False if they are not active."""
+    """Suspend an active subscriber because of their newest bounce; False if they are not active."""
     cursor = db.execute(
         "UPDATE subscribers SET status = 'suspended', since = ? WHERE id = ? AND status = 'active'",
         [stamp(now), number],
     )
+    if cursor.rowcount:
+        db.execute(
+            "UPDATE bounces SET suspended = 1 WHERE id ="
+            " (SELECT max(id) FROM bounces WHERE subscriber = ?)",
+            [number],
+        )
     return cursor.rowcount == 1
 
 

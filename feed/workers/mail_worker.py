@@ -16,8 +16,10 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.digests.smtp_errors import translated_errors
 from feed.errors import MailError, SettingError
+from feed.model import email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
+from feed.smtp.refusal_streaks import EVERY_DOMAIN, RefusalStreaks
 from feed.workers import batch as batches
 from feed.workers import celery_app
 from feed.workers.batch import Batch
@@ -137,6 +139,7 @@ class _LeasedBatch:
     ) -> None:
         self.batch = batch
         self.outcomes: list[tuple[str, Outcome]] = []
+        self._streaks, self._refusing = RefusalStreaks(), set[str | None]()
         self._leases, self._clock, self._stop = leases, clock, stop
         self._done = threading.Event()
         self._lost = self._report_failed = False
@@ -158,10 +161,12 @@ class _LeasedBatch:
         return None
 
     def envelopes(self) -> Iterator[Envelope]:
-        """The envelopes of the batch, while its lease is valid."""
+        """The envelopes of the batch, while its lease is valid and the sender is not refused."""
         for number in range(len(self.batch.messages)):
             if self._lost or time.monotonic() > self._valid_until:
                 return
+            if self._refusing & {self._domain(number), EVERY_DOMAIN}:
+                continue
             envelope = self.batch.envelope(number, self._clock())
             if envelope is None:
                 self.record([Outcome(number, "failed", 0, "malformed address")])
@@ -172,11 +177,16 @@ class _LeasedBatch:
         """Report outcomes at once, so that they outlive this process. Raises MailError."""
         reported = [(self.batch.messages[outcome.key].key, outcome) for outcome in outcomes]
         self.outcomes += reported
+        for outcome in outcomes:
+            self._refusing.add(self._streaks.count(self._domain(outcome.key), outcome))
         try:
             self._leases.report(self.batch.id, reported)
         except MailError:
             self._report_failed = True
             raise
+
+    def _domain(self, number: int) -> str:
+        return email_addresses.domain(self.batch.messages[number].to.address)
 
     def _renew(self) -> None:
         while not self._done.wait(RENEW_SECONDS):

@@ -22,7 +22,7 @@ from feed.digests.message import OutgoingMessage
 from feed.digests.queue import Progress, Queue
 from feed.errors import MailError, MailUnavailableError
 from feed.model import Site
-from feed.store import mail_batches, meta, signing_key
+from feed.store import mail_batches, meta, refusals, signing_key
 from feed.store.connection import transaction
 from feed.store.deliveries import Claim
 from feed.workers import batch as batches
@@ -92,6 +92,7 @@ class _Producer:
         while not stop.is_set():
             if self._collect():
                 last_report = time.monotonic()
+                queue.put_back()
             self._check()
             self._publish(_take(queue.next_notice), NOTICE_QUEUE)
             limit = BATCH_SIZE * BATCHES_PER_WORKER * max(1, self._workers)
@@ -167,6 +168,7 @@ class _Producer:
             self._release(batch)
         open_batches, now = self._leases.open_batches(), self._clock()
         version, outdated = meta.content_version(self._db), mail_batches.outdated(self._db)
+        refused = refusals.newest(self._db)
         for each in mail_batches.all_open(self._db):
             if each.back is not None and each.back <= now:
                 self._leases.revoke(each.id)
@@ -176,6 +178,7 @@ class _Producer:
             elif (
                 each.back is not None  # publishing it failed, so it may not have arrived
                 or each.version != version
+                or (refused is not None and each.at < refused)
                 or each.id in outdated
             ) and self._leases.revoke(each.id):
                 self._release(each.id)

@@ -187,12 +187,13 @@ def _trouble_key(batch: str) -> str:
 
 def _dump_outcome(reported: tuple[str, Outcome]) -> str:
     key, outcome = reported
-    return json.dumps([key, outcome.result, outcome.code, outcome.detail])
+    values = (outcome.result, outcome.code, outcome.detail, outcome.blames_sender)
+    return json.dumps([key, *values])
 
 
 def _load_outcome(line: str) -> tuple[str, Outcome]:
-    key, result, code, detail = json.loads(line)
-    return key, Outcome(0, result, code, detail)
+    key, *values = json.loads(line)  # a worker of an older version reports no `blames_sender`
+    return key, Outcome(0, *values)
 
 
 def _dump_error(error: MailError) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -13,7 +14,8 @@ from feed import editions, worker
 from feed.checks.machine import WORKER_LOCK
 from feed.library import editing
 from feed.library.workflow import Transition
-from feed.store import subscribers
+from feed.store import bounce_alarms, domain_answers, subscribers
+from feed.store.bounce_alarms import BounceAlarm
 from feed.store.connection import transaction
 from feed.store.subscribers import Share
 from tests import desk_server
@@ -235,3 +237,79 @@ def test_its_pages_are_sound(
         desk_server.assert_accessible(page, language, width, scheme)
         page.goto("/desk/")
         desk_server.assert_accessible(page, language, width, scheme)
+
+
+def test_answers_are_shown_by_domain_the_most_refused_first(desk: Desk) -> None:
+    answers = {
+        (TODAY, "a.example", "accepted"): 1200,
+        (TODAY - timedelta(days=1), "a.example", "later"): 2,
+        (TODAY, "b.example", "us"): 7,
+        (TODAY, "c.example", "dead"): 1,
+        (TODAY - timedelta(days=8), "old.example", "us"): 9,
+    }
+    more = {(TODAY, f"d{number}.example", "accepted"): 1 for number in range(30)}
+    with desk.installation.open() as db, transaction(db):
+        domain_answers.add(db, {**answers, **more})  # type: ignore[dict-item]
+    page = desk.sign_in("editor").get(BOARD).text
+    rows = cells(page, "By the recipients’ domain")
+    assert rows[:4] == [
+        ["Domain", "Accepted", "Deferred", "No such address", "Sender refused"],
+        ["b.example", "0", "0", "0", "7"],
+        ["a.example", "1,200", "2", "0", "0"],
+        ["c.example", "0", "0", "1", "0"],
+    ]
+    assert rows[-1] == ["Other domains", "13", "0", "0", "0"]
+    assert len(rows) == 22
+
+
+@pytest.mark.slow
+def test_the_numbers_of_200_000_deliveries_by_domain_are_read_in_50_ms(desk: Desk) -> None:
+    """A week, and 5 000 domains on every day of it."""
+    week = [TODAY - timedelta(days=number) for number in range(7)]
+    changes = {(day, f"d{n}.example", "accepted"): 6 for day in week for n in range(5000)}
+    with desk.installation.open() as db, transaction(db):
+        domain_answers.add(db, changes)  # type: ignore[arg-type]
+    with desk.installation.open() as db:
+        took = []
+        for _ in range(5):
+            began = time.process_time()
+            total, *_ = domain_answers.by_domain(db, week[-1], week[0], 20)
+            took.append(time.process_time() - began)
+        plan = db.execute(
+            "EXPLAIN QUERY PLAN SELECT domain FROM domain_answers WHERE date BETWEEN '' AND '9'"
+        ).fetchone()
+    assert total.accepted == 210_000
+    assert "SEARCH domain_answers USING PRIMARY KEY" in plan[3]
+    assert min(took) < 0.05
+
+
+def alarm(desk: Desk) -> None:
+    """Of 100 recipients 30 were reported dead at once, in words that a server chose."""
+    found = BounceAlarm(TODAY, "", NOON, 30, 100, "550 5.1.1 <script>no such user")
+    with desk.installation.open() as db, transaction(db):
+        bounce_alarms.add(db, found)
+
+
+def test_an_administrator_decides_an_alarm_with_one_button(desk: Desk) -> None:
+    alarm(desk)
+    assert "Are these addresses really gone?" not in desk.sign_in("editor").get(BOARD).text
+    refused = desk.sign_in("editor").post(f"{BOARD}bounces", {"decision": "accepted"})
+    assert refused.status_code == 403
+    user = desk.sign_in("administrator")
+    page = user.get(BOARD).text
+    assert "30 of 100 addresses that the email of 2026-11-22 went to were reported dead" in page
+    assert "550 5.1.1 &lt;script&gt;no such user" in page
+    assert "Are these addresses really gone?" in page
+    answer = user.post(f"{BOARD}bounces", {"decision": "discarded"}, follow_redirects=True)
+    assert "Decided: the reports are forgotten" in answer.text
+    assert "reported dead" not in answer.text
+
+
+def test_the_alarm_is_shown_in_swedish_too(desk: Desk) -> None:
+    alarm(desk)
+    user = desk.sign_in("administrator")
+    with desk.installation.open() as db, transaction(db):
+        db.execute("UPDATE curators SET language = 'sv'")
+    page = user.get(BOARD).text
+    assert "30 av 100 adresser som mejlet för 2026-11-22 gick till" in page
+    assert "Ja, stäng av dem" in page

@@ -428,42 +428,13 @@ def test_a_message_above_the_servers_size_limit_is_not_sent() -> None:
     assert len(there.mails) == 2
 
 
-def test_sending_ends_after_ten_refusals_in_a_row() -> None:
-    def answer(number: int, verb: str, text: str) -> str | None:
-        return "554 5.7.1 <anna.0@example.org> says spam" if verb == "." else None
-
-    ledger = Ledger()
-    match = r"10 emails in a row: 554 5.7.1 <…> says"
-    with (
-        scripted_server(AcceptingScript(answer)) as server,
-        pytest.raises(MailRefusedError, match=match),
-    ):
-        ledger.send(server.server, letters(1000))
-    assert list(ledger.outcomes.values()) == [("deferred", 554)] * 10
-    assert len(ledger.pulled) == 11
-
-
-def test_a_success_restarts_the_count_of_refusals() -> None:
-    def answer(number: int, verb: str, text: str) -> str | None:
-        return "554 5.7.1 no" if verb == "." and "person 9\r" not in text else None
-
-    with scripted_server(AcceptingScript(answer)) as server:
-        ledger = Ledger().send(server.server, letters(19))
-    assert [result for result, _ in ledger.outcomes.values()].count("deferred") == 18
-
-
 def test_relaying_denied_is_not_the_recipients_fault() -> None:
     def answer(number: int, verb: str, text: str) -> str | None:
         return "554 5.7.1 Relay access denied" if verb == "RCPT" else None
 
-    ledger = Ledger()
-    with (
-        scripted_server(AcceptingScript(answer)) as server,
-        pytest.raises(MailRefusedError, match="Relay access"),
-    ):
-        ledger.send(server.server, letters(1000), connections=4)
-    assert set(ledger.outcomes.values()) == {("deferred", 554)}
-    assert len(ledger.outcomes) < 20
+    with scripted_server(AcceptingScript(answer)) as server:
+        ledger = Ledger().send(server.server, letters(3))
+    assert list(ledger.outcomes.values()) == [("deferred", 554)] * 3
 
 
 def test_a_refused_sender_ends_sending_and_fails_no_message() -> None:

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feed import __version__
 from feed.config import Config
-from feed.digests import delivery_report
+from feed.digests import alarms, delivery_report
 from feed.errors import DevisError
 from feed.store import backups, ledger, subscribers
 from feed.store.connection import DriverError
@@ -152,7 +152,34 @@ def _delivery_metrics() -> "Iterator[Metric]":
     for kind, number in subscribers.count_bounces(db()).items():
         bounces.add_metric([kind], number)
     yield bounces
+    yield from _alarm_metrics()
     last = backups.last(db())
     if last is not None:
         at = last.at.timestamp()
         yield Gauge("devis_backup_last_timestamp_seconds", "When one was last made.", at)
+
+
+def _alarm_metrics() -> "Iterator[Metric]":
+    from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
+
+    found = alarms.current(db())
+    refused = Gauge(
+        "devis_mail_refused",
+        "Domains that refuse what is sent; an empty one is the mail server.",
+        labels=("domain", "reply"),
+    )
+    for refusal in found.refusals:
+        refused.add_metric([refusal.domain, refusal.reply], 1.0)
+    yield refused
+    dead = Gauge(
+        "devis_bounces_undecided",
+        "Addresses that were reported dead at once, and await a decision.",
+        labels=("date", "domain", "reply"),
+    )
+    for alarm in found.bounces:
+        dead.add_metric([alarm.date.isoformat(), alarm.domain, alarm.reply], alarm.dead)
+    yield dead
+    statuses = Gauge("devis_subscribers", "Subscribers by status.", labels=("status",))
+    for status, number in subscribers.count_by_status(db()).items():
+        statuses.add_metric([status], number)
+    yield statuses

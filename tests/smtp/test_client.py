@@ -836,7 +836,7 @@ def test_an_outbox_that_cannot_be_written_names_its_folder(tmp_path: Path) -> No
     ledger, folder = Ledger(), tmp_path / "outbox"
     folder.mkdir()
     (folder / "l1.eml").mkdir()
-    with pytest.raises(MailUnavailableError, match=f"written into {folder}: Is a directory"):
+    with pytest.raises(MailUnavailableError, match=f"written to {folder}: Is a directory"):
         outbox_folder.deliver(folder, iter(letters(3)), ledger.record, threading.Event())
     assert ledger.outcomes == {0: SENT}
     assert sorted(path.name for path in folder.iterdir()) == ["l0.eml", "l1.eml"]

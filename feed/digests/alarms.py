@@ -64,7 +64,7 @@ def current(db: Database) -> Alarms:
 def notify(db: Database, now: datetime) -> None:
     """Queue a notice to each administrator, once an hour at most; its text is made when it is sent.
 
-    An alarm within an hour of the last notice is told when the hour is over.
+    The notice of an alarm within an hour of the last one is due when the hour is over.
     """
     for person in curators.list_all(db):
         if not person.may("administrator") or person.disabled is not None:

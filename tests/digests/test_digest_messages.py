@@ -72,6 +72,8 @@ class Sample:
             "moved": {"contact": "help@example.org"},
             **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in digest.DESK_NOTICES},
         }
+        if kind == "desk-sending":
+            values[kind]["alarms"] = "example.org refuses all & more.\nNobody was suspended."
         return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 
     def welcome(self, language: str, showing: Showing | None) -> Digest:

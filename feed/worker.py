@@ -36,6 +36,7 @@ from feed.workers import dispatch
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 4
+SIGNAL_SECONDS = 1  # after which a signal to stop is noticed at the latest
 CLEAN_UP_SECONDS = 3600
 CLEAN_UP_PAUSE = 0.05  # seconds between two batches of deletions, for other writers
 BACKUP_PAUSE = 900  # seconds before a failed backup is retried
@@ -78,7 +79,10 @@ def run(config: Config, clock: Clock, stop: threading.Event) -> None:
     # A mail run may take longer than a tick: no warnings about skipped runs.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.start()
-    stop.wait()
+    # Python runs a signal's handler in the main thread alone, and a signal that the kernel gives to
+    # another thread does not wake it from a wait without end.
+    while not stop.wait(SIGNAL_SECONDS):
+        pass
     scheduler.shutdown(wait=True)
     lock.release()
 

@@ -1,6 +1,7 @@
 """`devis serve`, `web` and `worker` as real processes: they start, survive, take over and stop."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -382,3 +383,20 @@ def test_known_pages_are_served_while_the_database_fails(
     assert running.get("/sv/").status == 200
     said = running.stop()
     assert "Traceback" not in said
+
+
+@pytest.mark.served
+def test_a_worker_stops_although_another_thread_got_the_signal(command: Command) -> None:
+    """The kernel may give a signal for the process to any of its threads."""
+    command("init")
+    process = command.start("worker")
+    threads = Path(f"/proc/{process.pid}/task")
+    try:
+        wait_until(lambda: len([*threads.iterdir()]) > 1)
+        other = max(int(thread.name) for thread in threads.iterdir())
+        assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+        process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0

@@ -30,7 +30,7 @@ types:
 	$(BIN)/mypy
 
 tests-in-process:
-	$(BIN)/pytest -n 2 --dist worksteal -m "not served and not slow"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not served and not slow"
 
 tests:
 	$(BIN)/pytest -n 3 --dist loadfile

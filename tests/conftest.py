@@ -5,6 +5,7 @@ Three roles occur in the tests: a *curator* who fills the library, a *subscriber
 """
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -391,3 +392,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, processes: None) -> Iterator[
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the tests: a twentieth of their time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)

@@ -15,6 +15,7 @@ from feed.model import Subscriber
 from feed.store import subscribers
 from feed.store.connection import transaction
 from feed.subscribers.links import digest_token, notice_token
+from feed.web.middleware.content_version import POLL_SECONDS
 from feed.web.middleware.page_cache import PageCache
 from tests.conftest import Installation
 from tests.mail_harness import PREFERENCES, MailHarness, mail_harness
@@ -32,6 +33,7 @@ class SiteClient:
         self.harness.now = now
         object.__setattr__(self.clock, "origin", now)
         object.__setattr__(self.clock, "began", time.monotonic())
+        time.sleep(2 * POLL_SECONDS)  # until the page cache looks at the clock again
 
     def get(self, path: str, **headers: str) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

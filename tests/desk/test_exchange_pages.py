@@ -340,9 +340,9 @@ def test_a_file_with_too_many_rows_is_refused_before_the_work_is_done(
     desk: Desk, form: str, count: int
 ) -> None:
     user, content = desk.sign_in("curator"), too_many(form, count)
-    started = time.monotonic()
+    started = time.process_time()
     page = bring(user, f"a.{form}", content)
-    assert time.monotonic() - started < 5  # reading it all takes longer
+    assert time.process_time() - started < 5  # reading it all takes longer
     assert page.status_code == 422
     for words in (f"The file has {count} rows", "at most 10000", "Split it", "devis import"):
         assert words in plain(page.text)

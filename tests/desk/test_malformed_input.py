@@ -82,28 +82,28 @@ def test_a_file_with_broken_signs_is_refused_in_words(desk: Desk, content: objec
 
 def test_nothing_that_one_can_send_takes_minutes(desk: Desk) -> None:
     editor, translator = desk.sign_in("editor"), desk.sign_in("translator")
-    begun = time.monotonic()
+    begun = time.process_time()
     typed = {"act": "check", "sv.title": "[" * 100_000}
     assert translator.post(f"/desk/principles/{SLUG}/", typed).status_code == 200
-    assert time.monotonic() - begun < IN_TIME
-    begun = time.monotonic()
+    assert time.process_time() - begun < IN_TIME
+    begun = time.process_time()
     editor.post("/desk/calendar/pin", {"date": "2026-12-01", "principle": "ab " * 50_000})
-    assert time.monotonic() - begun < IN_TIME
+    assert time.process_time() - begun < IN_TIME
     names = ",".join(f'"name-{number}":1' for number in range(20_000))
-    begun = time.monotonic()
+    begun = time.process_time()
     examine({"a.json": f"{{{names}}}".encode()})
-    assert time.monotonic() - begun < IN_TIME
-    begun = time.monotonic()
+    assert time.process_time() - begun < IN_TIME
+    begun = time.process_time()
     _, problems = examine({"a.toml": " . ".join("a" * 20_000).encode() + b" = 1"})
     assert "50 parts" in str(problems[0].values["detail"])
-    assert time.monotonic() - begun < IN_TIME
+    assert time.process_time() - begun < IN_TIME
 
 
 def test_a_long_reordered_text_is_compared_in_time() -> None:
     old, new = "a b " * 2500, "b a " * 2500
-    begun = time.monotonic()
+    begun = time.process_time()
     found = diff.pieces(old, new)
-    assert time.monotonic() - begun < IN_TIME
+    assert time.process_time() - begun < IN_TIME
     assert "".join(piece.text for piece in found if piece.kind != "new") == old
     assert "".join(piece.text for piece in found if piece.kind != "old") == new
 

@@ -21,6 +21,7 @@ _MOST_RECIPIENTS = 100
 UNSUBSCRIBES = "X-Apple-Unsubscribe"  # a header of the messages by which Apple Mail unsubscribes
 _NO_COMPLAINT = {"not-spam"}  # RFC 6430
 _BY_SERVERS = {"auth-failure", "dmarc"}  # RFC 6591, 7489: about the sender, not by the recipient
+_SUCCESSES = ("delivered", "relayed", "expanded")
 _SEVERITY: tuple[Verdict, ...] = ("dead", "us", "later", "complaint", "none")
 
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'=@]{1,64}@[\w.-]{1,250}\.\w{2,63}", re.UNICODE)
@@ -36,7 +37,7 @@ _REFUSAL = re.compile(r"<(?:<<|--) ?[45]\d\d\b")
 _CONSEQUENCES = ("421", "503")  # replies to what follows a refusal
 _ACCEPTED = re.compile(r"\W*(?:out: )?[23]\d\d[ -]", re.IGNORECASE)
 _FAILURE = re.compile(
-    r"undeliver|not (?:be )?deliver|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
+    r"undeliver|not (?:be )?deliver|did not reach|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
     r"|fail(?:ed|ure)[^.\n]{0,20}(?:deliver|notice|mail)|returned (?:mail|to sender)|failure notice"
     r"|mail(?: system)? (?:delivery )?(?:error|fail)|could not (?:be )?(?:send|sent|deliver|reach)"
     r"|rejected|bounce|unable to deliver|wasn't able to deliver|permanent error|warning: message"
@@ -68,7 +69,7 @@ _SENDER_LINE = re.compile(r"^[^\n]{0,60}?\b(?:from|sender)\b[^\n]{0,200}@", re.M
 _BEFORE = r"(?:pipelined |the |final |our |sending |end of |\W){0,9}"
 _AT = r"(?:reply to|after|like our|following|command|>>>|-->|sent <<<|smtp:|smtp error,|\[)"
 _STAGE_WORDS: tuple[tuple[Stage, str, str], ...] = (
-    ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|\(state 14\)"),
+    ("rcpt", "rcpt", r"(?:like|but) (?:the )?recipient|progress was rcpt|\(state 14\)"),
     ("data", "data", r"\(state 1[78]\)"),
     ("mail", "(?:mail|helo|ehlo)", r"but (?:sender|my name)|\(state 13\)"),
 )
@@ -191,7 +192,7 @@ def _recipient(block: dict[str, str], notice: str) -> Judgement:
     addresses = _addresses(" ".join(named))
     action = (block.get("action") or "failed").split()[0].lower()
     status = codes(block.get("status", ""))[1]
-    if action in ("delivered", "relayed", "expanded"):
+    if action != "failed" and (action in _SUCCESSES or status.startswith("2.")):
         return Judgement("none", status, action, addresses)
     final = action == "failed"
     kind, diagnostic = _diagnostic(block)

@@ -24,6 +24,7 @@ _NO_MAILBOX = re.compile(r"5\.1\.(?:1|2|3|6|10|35[01])$|5\.4\.310$")
 _UNSPECIFIC = re.compile(r"[245]\.0\.\d+$|2\.|[45]\.1\.0$|[45]\.5\.0$")
 _SENDER_OR_CONTENT = re.compile(r"5\.1\.[78]$|[45]\.7\.\d+$|5\.6\.\d+$")
 _TEMPORARY = re.compile(r"4\.\d+\.\d+$|5\.2\.[234]$|5\.3\.4$|5\.4\.(?:6|7|3(?!10)\d\d)$|5\.7\.13$")
+_NAMES_RECIPIENT = re.compile(r"(?:@@ ?: )?5\d\d:? @@ ?:")
 _MAX_TEXT = 1000  # characters of a text in which to look for a reason
 # How specific the evidence is: a status code or an unmistakable phrase, a phrase, or neither.
 CERTAIN, LIKELY, GUESS = 3, 2, 1
@@ -72,7 +73,7 @@ def codes(text: str) -> tuple[int, str]:
 def _decide(code: int, status: str, text: str, stage: Stage, final: bool) -> tuple[Verdict, int]:
     gone = bool(phrases.MAILBOX.search(text) or phrases.DOMAIN.search(text))
     sender = bool(phrases.SENDER.search(text))
-    if phrases.EXPLICIT.search(text):
+    if phrases.EXPLICIT.search(text) or (code, status) == (521, "5.3.2"):
         return "dead", CERTAIN
     if _NO_MAILBOX.match(status):
         return _no_mailbox(text, gone, sender)
@@ -114,7 +115,8 @@ def _about_sender(
     status: str, text: str, gone: bool, sender: bool, stage: Stage
 ) -> tuple[Verdict, int]:
     """5.7.x and 5.6.x: some servers give them to mailboxes that are absent, full or disabled."""
-    if not sender and gone and stage in ("", "rcpt"):
+    no_domain = status.startswith("5.7.") and phrases.DOMAIN.search(text)
+    if not sender and (no_domain or (gone and stage in ("", "rcpt"))):
         return "dead", LIKELY
     if not sender and status.startswith("5.7.") and phrases.FULL.search(text):
         return "later", LIKELY
@@ -132,9 +134,11 @@ def _by_words(code: int, status: str, text: str, sender: bool, stage: Stage) -> 
         # After the message itself, "user unknown" is what filters of a recipient say.
         if stage == "rcpt":
             return "dead", CERTAIN
-        address = status == "5.1.0" and stage != "data"
-        return ("dead" if address or (stage == "" and not code) else "later"), LIKELY
-    refused = stage == "rcpt" or (code == 550 and stage != "data")
+        # A reply that begins with the recipient, without a stage, answers RCPT.
+        named = status == "5.1.0" or _NAMES_RECIPIENT.match(text)
+        dead = (named and stage != "data") or (stage == "" and not code)
+        return ("dead" if dead else "later"), LIKELY
+    refused = stage == "rcpt" or (code == 550 and stage == "unknown")
     may_be_absent = refused and not status.startswith("5.2.")
     if may_be_absent and phrases.UNAVAILABLE.search(text):
         return "dead", LIKELY

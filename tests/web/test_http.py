@@ -562,6 +562,7 @@ def test_a_withdrawn_edition_is_gone_at_once(site: Visited) -> None:
             NOON,
             replace=False,
         )
+    time.sleep(2 * POLL_SECONDS)
     answer = site.get("/en/2026-11-22/", If_None_Match=str(before.headers["etag"]))
     assert answer.status_code == 410
     assert answer.headers["Cache-Control"] == "no-cache"
@@ -574,6 +575,7 @@ def test_a_pin_invalidates_no_cached_response(site: Visited) -> None:
     assert site.rendered == 1
     with site.installation.open() as db:
         pins.pin(db, site.installation.site(), NOON.date() + timedelta(days=9), slug, NOON)
+    time.sleep(2 * POLL_SECONDS)
     site.get("/en/")
     assert site.rendered == 1
 

@@ -60,6 +60,7 @@ CONTENT: dict[str, content.Check] = {
     "languages": content.translations,
     "letters": email.deliveries_on_time,
     "sending": email.alarms_of_sending,
+    "sign-up": email.sign_ups,
     "suspended": email.suspended_subscribers,
     "backup": content.last_backup,
 }

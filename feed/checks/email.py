@@ -1,5 +1,6 @@
 """Checks of e-mail: sender, bounce address, mail server, broker, overdue deliveries."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -13,6 +14,7 @@ from feed.digests.smtp_errors import translated_errors
 from feed.i18n import translator
 from feed.smtp import client as smtp_client
 from feed.store import deliveries, delivery_stats, signing_key, subscribers
+from feed.subscribers import sign_up_limits
 from feed.workers import dispatch
 
 MAX_ALARMS = 3  # that a message lists
@@ -155,7 +157,7 @@ def deliveries_on_time(context: CheckContext) -> Finding:
 
 def alarms_of_sending(context: CheckContext) -> Finding:
     """No mail server refuses the sender, and no decision about dead addresses is open."""
-    texts = alarms.current(context.db).texts(translator("en"))
+    texts = replace(alarms.current(context.db, context.now), surge=None).texts(translator("en"))
     if not texts:
         return good("No mail server refuses what is sent.")
     shown = texts[:MAX_ALARMS]
@@ -166,6 +168,28 @@ def alarms_of_sending(context: CheckContext) -> Finding:
         "Ask who runs that server; decide about dead addresses with “devis digest bounces”.",
         alarms=" ".join(shown),
     )
+
+
+def sign_ups(context: CheckContext) -> Finding:
+    """Sign-up is open, and nobody is asked for patience."""
+    since = sign_up_limits.paused_since(context.db)
+    if since is not None:
+        return warn(
+            "Sign-up is paused since %(since)s UTC.",
+            "Open it again with “devis subscriber resume-sign-up”.",
+            since=f"{since:%Y-%m-%d %H:%M}",
+        )
+    surge = sign_up_limits.surge(context.db, context.now)
+    if surge is not None:
+        return warn(
+            "More people than usual%(at)s asked for emails on %(when)s UTC; the form asks them to"
+            " wait.",
+            "If that is an attack, run “devis subscriber pause-sign-up”; if not, raise"
+            " DEVIS_SIGNUP_LIMIT.",
+            at=surge.domain and f" at {surge.domain}",
+            when=f"{surge.at:%Y-%m-%d %H:%M}",
+        )
+    return good("Nobody who signed up lately had to wait.")
 
 
 def suspended_subscribers(context: CheckContext) -> Finding:

@@ -150,7 +150,9 @@ def bounces(base: Setup, decision: Decision | None) -> None:
     dead on DEVIS_BOUNCE_LIMIT days; with --discard, the reports count for nobody.
     """
     with base.library() as (db, _):
-        found = alarms.Alarms((), alarms.current(db).bounces).texts(translator("en"))
+        found = alarms.Alarms(bounces=alarms.current(db, base.clock()).bounces).texts(
+            translator("en")
+        )
         if decision is None or not found:
             click.echo("\n".join(found) or "There is no alarm.")
             return

@@ -18,7 +18,13 @@ from feed.errors import InputError, NotFoundError
 from feed.i18n import translator
 from feed.model import Subscriber, email_addresses
 from feed.store import signing_key
-from feed.subscribers import administration, consent_texts, subscriber_import, suppression
+from feed.subscribers import (
+    administration,
+    consent_texts,
+    sign_up_limits,
+    subscriber_import,
+    suppression,
+)
 from feed.subscribers.administration import SubscriberRecord, Suspension
 
 _PERSON = click.argument("person")
@@ -28,7 +34,7 @@ _YES = click.option("--yes", is_flag=True, help="Do it; without, only say what w
 
 @click.group("subscriber", cls=Commands)
 def group() -> None:
-    """Subscribers: find, show, stop, resume, export, erase, import, suppress.
+    """Subscribers: find, show, stop, resume, export, erase, import, suppress; pause sign-up.
 
     PERSON is an address, a number as “find” prints it, or “-” for an address on standard input.
     """
@@ -182,6 +188,24 @@ def import_(base: Setup, file: BinaryIO, vouch: str, yes: bool) -> None:
             return
         done = subscriber_import.apply(db, plan.accepted, by, now, vouch=vouch and by.reason)
     click.echo(f"{done} people {'get emails' if vouch else 'are asked by email to confirm'}.")
+
+
+@group.command("pause-sign-up")
+@setup
+def pause_sign_up(base: Setup) -> None:
+    """Close the sign-up form during a flood; who has asked already can still confirm."""
+    with base.library() as (db, _):
+        sign_up_limits.pause(db, base.clock())
+    click.echo("Nobody can sign up now. Open the form again: devis subscriber resume-sign-up")
+
+
+@group.command("resume-sign-up")
+@setup
+def resume_sign_up(base: Setup) -> None:
+    """Open the sign-up form again."""
+    with base.library() as (db, _):
+        sign_up_limits.resume(db)
+    click.echo("The sign-up form is open.")
 
 
 def _find(db: Database, config: Config, person: str) -> Subscriber:

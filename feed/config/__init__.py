@@ -49,6 +49,7 @@ class Config:
     embed_origins: tuple[str, ...]
     api_rate: int
     signup_rate: int
+    signup_limit: int
     trusted_proxies: tuple[Network, ...]
     rehearsal: datetime | None
     secret: str | None

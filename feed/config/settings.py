@@ -85,6 +85,7 @@ SETTINGS = (
     Setting("EMBED_ORIGINS", "embed_origins", "*", parsing.origins),
     Setting("API_RATE", "api_rate", "600", integer(1, 1_000_000)),
     Setting("SIGNUP_RATE", "signup_rate", "30", integer(1, 1_000_000)),
+    Setting("SIGNUP_LIMIT", "signup_limit", "1000", integer(1, 1_000_000)),
     Setting("TRUSTED_PROXIES", "trusted_proxies", "", parsing.networks),
     Setting("SECRET_KEY", "secret", "", parsing.secret_key, is_secret=True),
     Setting("MAIL_FROM", "mail_from", _sender, parsing.sender),

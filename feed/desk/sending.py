@@ -47,7 +47,7 @@ def board() -> str:
         earlier=last - WEEK - timedelta(days=1),
         later=min(last + WEEK + timedelta(days=1), today) if last < today else None,
         audience=found,
-        alarms=alarms.current(db()),
+        alarms=alarms.current(db(), now()),
         domains=domain_rows(domain_answers.by_domain(db(), last - WEEK, last, MAX_DOMAINS)),
         top=top,
         line=_line(found.growth, top),

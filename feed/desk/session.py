@@ -14,10 +14,9 @@ from itsdangerous import BadSignature, Signer
 
 from feed.accounts import authentication
 from feed.model.people import Curator, Session
-from feed.store.counters import RateCounters
+from feed.store.counters import RATES_FILE, RateCounters
 from feed.web.context import db, here, key, now
 from feed.web.middleware import client_ip
-from feed.web.middleware.rate_limits import FILE
 
 CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
@@ -158,4 +157,4 @@ def _attempts_key(account: str, device: str | None) -> str:
 
 
 def _counters() -> RateCounters:
-    return RateCounters(here().config.instance / FILE)
+    return RateCounters(here().config.instance / RATES_FILE)

@@ -1,4 +1,4 @@
-"""Alarms of sending: refusals of the sender, and many dead addresses at once.
+"""Alarms of sending: refusals of the sender, many dead addresses, a surge of sign-ups.
 
 `devis check`, /metrics, the sending board and a notice to administrators show them, with the words
 of the mail server.
@@ -13,7 +13,10 @@ from feed.errors import gettext_noop
 from feed.i18n import Translator
 from feed.store import bounce_alarms, curators, outbox, refusals
 from feed.store.bounce_alarms import BounceAlarm
+from feed.store.connection import transaction
 from feed.store.refusals import Refusal
+from feed.subscribers import sign_up_limits
+from feed.subscribers.sign_up_limits import SignUpSurge
 
 NOTICE = "sending"
 NOTICE_EVERY = timedelta(hours=1)
@@ -35,30 +38,52 @@ _DEAD_DOMAIN = gettext_noop(
     " reported dead at once, last with “%(reply)s”. Nobody is suspended until an administrator"
     " decides."
 )
+_SURGE = gettext_noop(
+    "More people than usual asked for emails on %(at)s UTC, and the form asks for patience. If that"
+    " is an attack, “devis subscriber pause-sign-up” closes the form for a while."
+)
+_SURGE_DOMAIN = gettext_noop(
+    "More people than usual at %(domain)s asked for emails on %(at)s UTC, and the form asks for"
+    " patience. If that is an attack, “devis subscriber pause-sign-up” closes the form for a while."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
     """The current alarms; `bounces` are those that wait for a decision."""
 
-    refusals: tuple[Refusal, ...]
-    bounces: tuple[BounceAlarm, ...]
+    refusals: tuple[Refusal, ...] = ()
+    bounces: tuple[BounceAlarm, ...] = ()
+    surge: SignUpSurge | None = None
 
     @property
     def are_over(self) -> bool:
         """Whether there is none."""
-        return not (self.refusals or self.bounces)
+        return not (self.refusals or self.bounces or self.surge)
 
     def texts(self, t: Translator) -> list[str]:
         """Each alarm as a text, in the language of `t`."""
-        return [_refusal_text(t, each) for each in self.refusals] + [
-            _bounce_text(t, each) for each in self.bounces
-        ]
+        return (
+            [_refusal_text(t, each) for each in self.refusals]
+            + [_bounce_text(t, each) for each in self.bounces]
+            + ([_surge_text(t, self.surge)] if self.surge else [])
+        )
 
 
-def current(db: Database) -> Alarms:
+def current(db: Database, now: datetime) -> Alarms:
     """The alarms now."""
-    return Alarms(tuple(refusals.all_current(db)), tuple(bounce_alarms.undecided(db)))
+    return Alarms(
+        tuple(refusals.all_current(db)),
+        tuple(bounce_alarms.undecided(db)),
+        sign_up_limits.surge(db, now),
+    )
+
+
+def report_surge(db: Database, domain: str, now: datetime) -> None:
+    """Begin the alarm about more sign-ups than a limit: of a domain, or in all (empty)."""
+    with transaction(db):
+        sign_up_limits.record_surge(db, domain, now)
+        notify(db, now)
 
 
 def notify(db: Database, now: datetime) -> None:
@@ -83,6 +108,14 @@ def _refusal_text(t: Translator, refusal: Refusal) -> str:
         domain=refusal.domain,
         since=f"{refusal.since:%Y-%m-%d %H:%M}",
         reply=refusal.reply,
+    )
+
+
+def _surge_text(t: Translator, surge: SignUpSurge) -> str:
+    return t.gettext(
+        _SURGE_DOMAIN if surge.domain else _SURGE,
+        domain=surge.domain,
+        at=f"{surge.at:%Y-%m-%d %H:%M}",
     )
 
 

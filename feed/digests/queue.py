@@ -240,7 +240,7 @@ class Queue(Iterator[Envelope]):
         if found is None or found.disabled or notice.used or expired:
             return None
         path = authentication.link(self._key, notice) if notice.expires else _PATHS[notice.kind]
-        trouble = alarms.current(self._db) if notice.kind == alarms.NOTICE else None
+        trouble = alarms.current(self._db, self._clock()) if notice.kind == alarms.NOTICE else None
         if trouble is not None and trouble.are_over:
             return None
         template = self._renderer.staff_notice(notice, found, path, trouble)

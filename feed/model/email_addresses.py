@@ -3,6 +3,11 @@
 from feed.errors import InputError, gettext_noop
 
 MAX_LENGTH = 254
+# Providers that ignore dots in names, with the domain that stands for all of one's.
+_WITHOUT_DOTS = {
+    **dict.fromkeys(("gmail.com", "googlemail.com"), "gmail.com"),
+    **dict.fromkeys(("proton.me", "protonmail.com", "pm.me"), "proton.me"),
+}
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u202a\u202c\u2060\ufeff"))
 _EXPECTED = gettext_noop(
     "“%(address)s” is no e-mail address: expected one such as name@example.org."
@@ -72,6 +77,18 @@ def _pasted(text: str) -> str:
 def identity(address: str) -> str:
     """The form by which addresses are compared: in lower case."""
     return address.lower()  # casefold() would make one domain of straße.de and strasse.de
+
+
+def mailbox(address: str) -> str:
+    """The mailbox that an address is delivered to, as far as the spelling shows.
+
+    Without a +tag; without dots, and at one domain, where the provider ignores them.
+    """
+    name, _, domain = identity(address).rpartition("@")
+    name = name.partition("+")[0] or name
+    if domain in _WITHOUT_DOTS:
+        name, domain = name.replace(".", ""), _WITHOUT_DOTS[domain]
+    return f"{name}@{domain}"
 
 
 def domain(address: str) -> str:

@@ -20,6 +20,7 @@ from feed.store.connection import connect
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "tally.sqlite3"
+RATES_FILE = "limits.sqlite3"
 FLUSH_SECONDS = 2.0
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)  # seconds
 _TABLE = (
@@ -148,6 +149,15 @@ class RateCounters:
                 [key, seconds],
             ).fetchone()
             return number, left
+
+    def get(self, key: str) -> tuple[int, float]:
+        """The value of a counter, and the seconds until it expires; zeros if there is none."""
+        with self._opened() as db:
+            row = db.execute(
+                f"SELECT number, expires - {_NOW} FROM counters WHERE key = ? AND expires > {_NOW}",
+                [key],
+            ).fetchone()
+            return row or (0, 0.0)
 
     def clear(self, key: str) -> None:
         """Reset a counter."""

@@ -24,6 +24,11 @@ def put(db: Database, key: str, value: str) -> None:
     db.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = ?2", [key, value])
 
 
+def delete(db: Database, key: str) -> None:
+    """Delete a key, if it is there."""
+    db.execute("DELETE FROM meta WHERE key = ?", [key])
+
+
 def is_real(db: Database) -> bool:
     """Whether the database was created on the real clock, not in a rehearsal."""
     return get(db, "since") is not None and get(db, REHEARSAL) is None

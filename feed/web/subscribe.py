@@ -4,6 +4,7 @@ Every address gets the same answer, so that nobody learns who subscribes.
 """
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -12,33 +13,39 @@ from itsdangerous import BadSignature, Signer
 from werkzeug.exceptions import RequestEntityTooLarge, TooManyRequests
 from werkzeug.wrappers import Response as AnyResponse
 
+from feed.digests import alarms
 from feed.errors import FormError, gettext_noop
 from feed.i18n import match
-from feed.subscribers import consent_texts, subscriptions
+from feed.subscribers import consent_texts, forms, sign_up_limits, subscriptions
 from feed.subscribers.links import CONFIRM_DAYS
 from feed.web import subscription_form
 from feed.web.context import accepted_languages, db, here, key, language, now, site, translate
+from feed.web.middleware import rate_limits
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
 from feed.web.subscription_form import FormState
 
 blueprint = Blueprint("subscribe", __name__, url_prefix="/<language:language>/subscribe")
 
 HONEYPOT = "comment"  # a form field that people do not see; bots fill it in
-STAMP = "stamp"  # a form field with the signed time at which the form was fetched
+STAMP = "stamp"  # a form field with the signed time at which the form was fetched, good for once
 STAMP_LIFETIME = timedelta(days=1)
-EXPIRED = gettext_noop("The form had been open for too long. Nothing is lost: send it again.")
+EXPIRED = gettext_noop(
+    "This form was used already, or open for too long. Nothing is lost: send it again."
+)
 TOO_MANY = gettext_noop(
-    "Many people are signing up from your network just now. Send it again in a minute."
+    "Many people are signing up just now. Nothing is lost: please send it again in a while."
 )
 
 
 @blueprint.before_request
 def check_sign_up_is_open() -> Response | None:
-    """Answer with a notice while no e-mail can be sent, so that no address is collected."""
-    if here().config.accepts_sign_ups:
+    """Answer with a notice while no e-mail can be sent, or sign-up is paused."""
+    is_set_up = here().config.accepts_sign_ups
+    is_over = request.endpoint == f"{blueprint.name}.sent"  # this one has signed up already
+    if is_set_up and (is_over or not sign_up_limits.paused_since(db())):
         return None
     status = 200 if request.method in ("GET", "HEAD") else 503
-    return make_response(render_template("subscribe_closed.html"), status)
+    return make_response(render_template("subscribe_closed.html", paused=is_set_up), status)
 
 
 @blueprint.get("/")
@@ -68,15 +75,28 @@ def sign_up() -> AnyResponse:
     given = request.form
     if given.get(HONEYPOT):
         return redirect(url_for(".sent"), 303)
-    if not stamp_is_valid(key(), given.get(STAMP, ""), now()):
-        return _page(subscription_form.with_errors(translate(), given, problem=EXPIRED), 422)
+    stamp = read_stamp(key(), given.get(STAMP, ""), now())
     try:
-        subscriptions.sign_up(
-            db(), site(), here().config, given, request.path, now(), shown_in=language()
-        )
+        outcome = _request(given, stamp) if stamp else "used"
     except FormError as error:
         return _page(subscription_form.with_errors(translate(), given, error.fields), 422)
+    if outcome == "used":
+        return _page(subscription_form.with_errors(translate(), given, problem=EXPIRED), 422)
     return redirect(url_for(".sent"), 303)
+
+
+def _request(given: Mapping[str, str], stamp: str) -> str:
+    """Request a subscription within the limits; returns what became of it. Raises FormError."""
+    config = here().config
+    address, _ = forms.read_sign_up(given, config.languages, config.mail_domains)
+    admission = sign_up_limits.admit(config, key(), address, stamp)
+    if admission.outcome == "delayed":
+        if admission.is_new:
+            alarms.report_surge(db(), admission.domain, now())
+        rate_limits.delay(admission.seconds)
+    if admission.outcome == "accepted":
+        subscriptions.sign_up(db(), site(), config, given, request.path, now(), shown_in=language())
+    return admission.outcome
 
 
 @blueprint.get("/sent/")
@@ -96,17 +116,18 @@ def too_many(error: TooManyRequests) -> Response:
 
 
 def new_stamp(key: bytes, now: datetime) -> str:
-    """A signed time stamp for the form."""
-    return _signer(key).sign(str(int(now.timestamp()))).decode()
+    """A signed time stamp for the form, unlike any other."""
+    return _signer(key).sign(f"{int(now.timestamp())}-{secrets.token_hex(8)}").decode()
 
 
-def stamp_is_valid(key: bytes, stamp: str, now: datetime) -> bool:
-    """Whether a stamp was signed here, STAMP_LIFETIME ago at most."""
+def read_stamp(key: bytes, stamp: str, now: datetime) -> str | None:
+    """What a stamp is known by; None unless it was signed here, STAMP_LIFETIME ago at most."""
     try:
-        fetched = int(_signer(key).unsign(stamp))
+        name = _signer(key).unsign(stamp).decode()
+        fetched = int(name.partition("-")[0])
     except (BadSignature, ValueError):
-        return False
-    return now.timestamp() - fetched <= STAMP_LIFETIME.total_seconds()
+        return None
+    return name if now.timestamp() - fetched <= STAMP_LIFETIME.total_seconds() else None
 
 
 def _signer(key: bytes) -> Signer:

@@ -42,7 +42,7 @@ def suspended(harness: MailHarness) -> int:
 
 def texts(harness: MailHarness) -> list[str]:
     with harness.open() as (db, _):
-        return alarms.current(db).texts(translator("en"))
+        return alarms.current(db, harness.now).texts(translator("en"))
 
 
 def decide(harness: MailHarness, decision: Decision) -> int:

@@ -413,7 +413,7 @@ def test_a_form_may_stay_open_for_a_day(client: SiteClient) -> None:
 def comes_back_filled(client: SiteClient, answer: TestResponse) -> None:
     """With what was typed, and a stamp that will do."""
     assert answer.status_code == 422
-    assert "The form had been open for too long" in words(answer)
+    assert "open for too long" in words(answer)
     assert 'value="anna@example.org"' in answer.text
     assert 'value="9" selected' in answer.text
     assert 'value="weekly" checked' in answer.text
@@ -865,14 +865,13 @@ def test_signing_up_too_often_is_rate_limited_and_keeps_the_form(
     install: Callable[..., Installation],
 ) -> None:
     client = site_client(install(SIGNUP_RATE="3"))
-    stamp = client.form_stamp()
     for number in range(3):
-        assert client.sign_up(f"a{number}@example.org", stamp=stamp).status_code == 303
+        assert client.sign_up(f"a{number}@example.org").status_code == 303
     before = dump(client)
-    answer = client.sign_up("anna@example.org", stamp=stamp, hour="9")
+    answer = client.sign_up("anna@example.org", hour="9")
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
-    assert "Send it again in a minute." in words(answer)
+    assert "Nothing is lost: please send it again in a while." in words(answer)
     assert 'value="anna@example.org"' in answer.text
     assert 'value="9" selected' in answer.text
     assert "RateLimit" not in answer.headers
@@ -1018,6 +1017,6 @@ def test_an_older_name_of_a_timezone_is_shown_as_what_it_is_called_today(
 def test_the_stamp_needs_the_key(client: SiteClient) -> None:
     key = client.harness.key
     stamp = subscribe.new_stamp(key, NOON)
-    assert subscribe.stamp_is_valid(key, stamp, NOON)
-    assert not subscribe.stamp_is_valid(b"another key, as long", stamp, NOON)
-    assert not subscribe.stamp_is_valid(key, "", NOON)
+    assert subscribe.read_stamp(key, stamp, NOON)
+    assert subscribe.read_stamp(b"another key, as long", stamp, NOON) is None
+    assert subscribe.read_stamp(key, "", NOON) is None

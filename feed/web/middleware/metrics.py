@@ -17,6 +17,7 @@ from feed.errors import DevisError
 from feed.store import backups, ledger, subscribers
 from feed.store.connection import DriverError
 from feed.store.counters import BUCKETS, METRICS_FILE, MetricCounters
+from feed.subscribers import sign_up_limits
 from feed.web.context import db, here, now, site
 from feed.web.middleware import client_ip
 from feed.web.middleware.page_cache import ROUTE, UNKNOWN
@@ -162,7 +163,7 @@ def _delivery_metrics() -> "Iterator[Metric]":
 def _alarm_metrics() -> "Iterator[Metric]":
     from prometheus_client.metrics_core import GaugeMetricFamily as Gauge
 
-    found = alarms.current(db())
+    found = alarms.current(db(), now())
     refused = Gauge(
         "devis_mail_refused",
         "Domains that refuse what is sent; an empty one is the mail server.",
@@ -179,6 +180,15 @@ def _alarm_metrics() -> "Iterator[Metric]":
     for alarm in found.bounces:
         dead.add_metric([alarm.date.isoformat(), alarm.domain, alarm.reply], alarm.dead)
     yield dead
+    yield Gauge(
+        "devis_sign_up_paused",
+        "Whether the operator has paused it.",
+        float(sign_up_limits.paused_since(db()) is not None),
+    )
+    asked = Gauge("devis_sign_ups", "Sign-ups of this hour.", labels=("outcome",))
+    for outcome, number in sign_up_limits.counts(here().config).items():
+        asked.add_metric([outcome], number)
+    yield asked
     statuses = Gauge("devis_subscribers", "Subscribers by status.", labels=("status",))
     for status, number in subscribers.count_by_status(db()).items():
         statuses.add_metric([status], number)

@@ -10,48 +10,59 @@ import math
 from flask import Blueprint, Flask, Response, abort, g, request
 
 from feed.errors import StoreError
-from feed.store.counters import Failure, RateCounters
+from feed.store.counters import RATES_FILE, Failure, RateCounters
 from feed.web.context import Context
 from feed.web.middleware import client_ip
 
 log = logging.getLogger(__name__)
 
-FILE = "limits.sqlite3"
-WINDOW_SECONDS = 60
+MINUTE, HOUR = 60, 3600  # windows in seconds
 
 
 def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> None:
     """Limit each IP address to DEVIS_API_RATE and DEVIS_SIGNUP_RATE requests per minute.
 
+    And to half of DEVIS_SIGNUP_LIMIT per hour: one address cannot use up the sign-ups of the site.
     If the counters fail, requests pass.
     """
-    rates = {api.name: context.config.api_rate, sign_up.name: context.config.signup_rate}
-    counters = RateCounters(context.config.instance / FILE)
+    config = context.config
+    windows = {
+        api.name: {MINUTE: config.api_rate},
+        sign_up.name: {MINUTE: config.signup_rate, HOUR: (config.signup_limit + 1) // 2},
+    }
+    counters = RateCounters(config.instance / RATES_FILE)
 
     @app.before_request
     def check() -> None:
         name = request.blueprint or ""
-        if name not in rates or (name == sign_up.name and request.method != "POST"):
+        if name not in windows or (name == sign_up.name and request.method != "POST"):
             return
-        try:
-            count, left = counters.add(f"{name} {client_ip.network()}", WINDOW_SECONDS)
-        except (StoreError, Failure) as error:
-            log.error("rate limits are off while counting fails: %s", error)
-            return
-        g.window = (max(0, rates[name] - count), max(1, math.ceil(left)))
-        if count > rates[name]:
-            abort(429)
+        for seconds, limit in windows[name].items():
+            try:
+                key = f"{name} {seconds} {client_ip.network()}"
+                number, left = counters.add(key, seconds)
+            except (StoreError, Failure) as error:
+                log.error("rate limits are off while counting fails: %s", error)
+                return
+            g.window = (max(0, limit - number), left)
+            if number > limit:
+                abort(429)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         """Add RateLimit headers (draft-ietf-httpapi-ratelimit-headers), but not where cacheable."""
         if "window" not in g or response.status_code == 200:
             return response
-        remaining, left = g.window
+        remaining, left = g.window[0], max(1, math.ceil(g.window[1]))
         if request.blueprint == api.name:
-            rate = rates[api.name]
-            response.headers["RateLimit-Policy"] = f'"api";q={rate};w={WINDOW_SECONDS}'
+            response.headers["RateLimit-Policy"] = f'"api";q={config.api_rate};w={MINUTE}'
             response.headers["RateLimit"] = f'"api";r={remaining};t={left}'
         if response.status_code == 429:
             response.headers["Retry-After"] = str(left)
         return response
+
+
+def delay(seconds: float) -> None:
+    """Refuse a request with 429, to be repeated after some seconds."""
+    g.window = (0, seconds)
+    abort(429)

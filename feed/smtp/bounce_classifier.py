@@ -37,7 +37,8 @@ _REFUSAL = re.compile(r"<(?:<<|--) ?[45]\d\d\b")
 _CONSEQUENCES = ("421", "503")  # replies to what follows a refusal
 _ACCEPTED = re.compile(r"\W*(?:out: )?[23]\d\d[ -]", re.IGNORECASE)
 _FAILURE = re.compile(
-    r"undeliver|not (?:be )?deliver|did not reach|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
+    r"undeliver|not (?:be )?deliver|did not reach"
+    r"|deliver(?:y|ing)[^.\n]{0,40}(?:fail|status|problem|error|delay)"
     r"|fail(?:ed|ure)[^.\n]{0,20}(?:deliver|notice|mail)|returned (?:mail|to sender)|failure notice"
     r"|mail(?: system)? (?:delivery )?(?:error|fail)|could not (?:be )?(?:send|sent|deliver|reach)"
     r"|rejected|bounce|unable to deliver|wasn't able to deliver|permanent error|warning: message"

@@ -185,7 +185,8 @@ SENDER = _any(
     r"|refus|unknown|invalid|not exist|does not|doesn't|verify|verif|block|not (?:found|valid|allow"
     r"|accept|local|resolve|permit))|(?:reject|invalid|unknown|bad|refus|den(?:y|ied))\w* "
     r"(?:(?:the|envelope|your) )?(?:sender|from|return path)",
-    r"\bvalid from:|(?:domain of|domain name of) (?:the )?sender|sender domain|sending domain|sender's domain",
+    r"\bvalid from:|(?:domain of|domain name of) (?:the )?sender|sender domain|sending domain"
+    r"|sender's domain",
     r"\byour (?:ip|server|mail server|domain|host|network|isp|reputation|smtp|sending|provider)\b",
     r"(?:sending|client|source|connecting) (?:ip|host|server|mta|address|mail server)",
     r"\bpolic(?:y|ies)\b|purported|policyviolation|invalid ip\b|for sending mail"

@@ -23,6 +23,7 @@ from feed.store import signing_key, subscribers
 from feed.store.connection import opened
 from feed.subscribers import subscriptions
 from feed.subscribers.links import digest_token, notice_token
+from feed.workers import dispatch
 from tests import mail_workers
 from tests.conftest import Installation
 
@@ -114,7 +115,7 @@ class MailHarness:
             assert alone
             if self.config.broker is not None:
                 return mail_workers.send_by_workers(db, site, self.config, self.clock())
-            return digests.send(db, site, self.config, self.clock(), threading.Event())
+            return dispatch.send(db, site, self.config, self.clock(), threading.Event())
 
     def new_messages(self, instant: str | None = None) -> list[EmailMessage]:
         """Send, and return the messages that this added to the outbox folder."""

@@ -12,9 +12,11 @@ from datetime import date, datetime, timedelta
 from sqlite_utils import Database
 
 from feed.digests import alarms
+from feed.errors import MailRefusedError
 from feed.smtp import Outcome
 from feed.smtp.refusal_streaks import EVERY_DOMAIN, RefusalStreaks, is_refusal
 from feed.store import deliveries, delivery_retries, domain_answers, refusals
+from feed.store.connection import transaction
 from feed.store.deliveries import Claim
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,15 @@ class RefusalTracker:
         delivery_retries.resume_domain(self._db, domain, now)
         self._current.discard(domain)
         log.info("mail: %s accepts what is sent again", domain or "the mail server")
+
+
+def save_server_refusal(db: Database, error: MailRefusedError, now: datetime) -> None:
+    """Alarm that the mail server refuses the login or the sender; the next try may be at once."""
+    words = str(error.values.get("answer") or error.values.get("reason") or error)
+    with transaction(db):
+        if refusals.save(db, EVERY_DOMAIN, words, now, now):
+            alarms.notify(db, now)
+        refusals.postpone(db, EVERY_DOMAIN, now)
 
 
 class ClaimFilter:

@@ -8,7 +8,9 @@ from feed import digests
 from feed.clock import Clock
 from feed.config import Config
 from feed.config.brokers import Broker
+from feed.digests import refusals
 from feed.digests.queue import Progress
+from feed.errors import MailRefusedError
 from feed.model import Site
 
 
@@ -23,8 +25,24 @@ def send(
     """Send what is due, or publish it to the mail workers; within `digests.sending_lock`.
 
     Returns how many digests were sent, bounced and so on, and how many were published (`handed`).
-    Raises MailError where nothing can be sent: it is sent by a later call.
+    Raises MailError where nothing can be sent: it is sent by a later call. A mail server that
+    refuses the login or the sender is also an alarm.
     """
+    try:
+        return _send(db, site, config, clock, stop, progress)
+    except MailRefusedError as error:
+        refusals.save_server_refusal(db, error, clock())
+        raise
+
+
+def _send(
+    db: Database,
+    site: Site,
+    config: Config,
+    clock: Clock,
+    stop: threading.Event,
+    progress: Progress,
+) -> dict[str, int]:
     if config.broker is None:
         return digests.send(db, site, config, clock, stop, progress)
     from feed.workers import producer  # importing Celery is slow

@@ -219,7 +219,8 @@ def test_a_server_that_refuses_the_sender_stops_the_run_and_bounces_nobody(
     assert "p0@" not in str(told.value)
     assert harness.rows("SELECT * FROM bounces") == []
     with mail_server() as box:
-        to(harness, box.server).send(later(SEVEN, minutes=5))
+        for _ in range(2):  # a probe may come first
+            to(harness, box.server).send(later(SEVEN, minutes=5))
     assert len(box.mails) == 6
     assert states(harness) == {"sent": 6}
 

@@ -1,5 +1,6 @@
 """Refusals of the sender: nobody is marked, the rest waits, and one delivery at a time is tried."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,10 +8,12 @@ from datetime import datetime
 
 import pytest
 
+from feed.errors import MailRefusedError
 from feed.smtp import Outcome
 from feed.smtp.refusal_streaks import EVERY_DOMAIN, MAX_REFUSALS, RefusalStreaks
 from feed.store import refusals
 from tests.conftest import Installation
+from tests.desk_client import Desk
 from tests.mail_harness import MailHarness, later, mail_harness
 from tests.smtp_servers import AcceptingScript, ReceivedMail, scripted_server
 
@@ -244,3 +247,28 @@ def test_a_row_over_two_domains_is_the_mail_servers() -> None:
     for number in range(MAX_REFUSALS - 1):
         assert streaks.count(f"d{number % 2}.example", outcome("us")) is None
     assert streaks.count("d1.example", outcome("us")) == EVERY_DOMAIN
+
+
+def test_a_server_that_refuses_the_sender_is_an_alarm_until_a_message_is_accepted(
+    devis: Installation,
+) -> None:
+    harness = mail_harness(devis)
+    Desk(devis).account("administrator")
+    addresses = subscribe(harness, "a.example", "b.example")
+
+    def send(reply: str | None) -> set[str]:
+        script = AcceptingScript(lambda number, verb, text: reply if verb == "MAIL" else None)
+        with scripted_server(script) as there, contextlib.suppress(MailRefusedError):
+            harness.config = replace(harness.config, smtp=there.server)
+            harness.send(SEVEN)
+        return {mail.recipient for mail in script.mails}
+
+    refused = "550 5.7.60 Client does not have permissions to send as this sender"
+    assert send(refused) == send(refused) == set()
+    assert refusing(harness) == {EVERY_DOMAIN: refused}
+    # As soon as the setting is corrected, one is tried, and then the rest and the notice.
+    probed = send(None)
+    assert refusing(harness) == {}
+    rest = send(None)
+    assert {*addresses} < probed | rest
+    assert "administrator@example.org" in probed | rest

@@ -4,7 +4,7 @@ A *cycle* shows every eligible principle once, in an order of its own. Equal inp
 output on any machine. With n eligible principles, one shown within ⌊n/2⌋ days is held back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -59,11 +59,13 @@ def plan(
     history = _History()
     for shown in sorted(ledger, key=lambda entry: (entry.date, entry.standing)):
         history.add(shown)
+    queue = _Queue(candidates, history)
     for day in days:
-        choice = _choose(candidates, history, pins.get(day), day)
+        choice = _choose(candidates, queue, history, pins.get(day), day)
         if choice is None:
             continue
         chosen = candidates[choice.slug]
+        queue.take(choice.slug)
         history.add(Shown(day, choice.cycle, True, chosen.slug, chosen.source, chosen.themes))
         yield choice
 
@@ -87,42 +89,79 @@ class _History:
             self.standing = shown
 
 
+class _Queue:
+    """What the running cycle has yet to show, in its order: sorted once in a cycle, not daily."""
+
+    def __init__(self, candidates: Mapping[str, Candidate], history: _History) -> None:
+        self._candidates = candidates
+        self._fill(history.cycle, history.in_cycle)
+
+    def take(self, slug: str) -> None:
+        """Take out what was chosen."""
+        self.left.pop(slug, None)
+        if not self.left:
+            self._fill(self.cycle + 1, ())
+
+    def _fill(self, cycle: int, shown: Collection[str]) -> None:
+        slugs = [slug for slug in self._candidates if slug not in shown]
+        if not slugs:
+            cycle, slugs = cycle + 1, list(self._candidates)
+        self.cycle = cycle
+        self.left = {
+            slug: self._candidates[slug] for slug in sorted(slugs, key=lambda s: _rank(s, cycle))
+        }
+
+
 def _choose(
-    candidates: Mapping[str, Candidate], history: _History, pin: str | None, day: date
+    candidates: Mapping[str, Candidate],
+    queue: _Queue,
+    history: _History,
+    pin: str | None,
+    day: date,
 ) -> Choice | None:
-    left = [c for slug, c in candidates.items() if slug not in history.in_cycle]
-    cycle = history.cycle if left else history.cycle + 1
     if pin is not None and pin in candidates and history.last.get(pin) != day:
-        return Choice(day, cycle, pin, "pin")
-    rested = _rested(left or list(candidates.values()), history, len(candidates), day)
-    if not rested:
-        return None
-    best = min(_unlike(rested, history.standing), key=lambda c: _rank(c.slug, cycle))
-    return Choice(day, cycle, best.slug, "rotation")
+        return Choice(day, queue.cycle, pin, "pin")
+    left, last = queue.left.values(), history.last
+    border = day - timedelta(days=len(candidates) // 2)
+    rested = (c for c in left if last.get(c.slug, date.min) < border)
+    best = _most_unlike(rested, history.standing) or _most_unlike(
+        _longest_ago(left, last, day), history.standing
+    )
+    return Choice(day, queue.cycle, best.slug, "rotation") if best else None
 
 
-def _rested(
-    candidates: Sequence[Candidate], history: _History, size: int, day: date
+def _longest_ago(
+    candidates: Iterable[Candidate], last: Mapping[str, date], day: date
 ) -> list[Candidate]:
-    """Candidates not shown within ⌊size/2⌋ days; without any, those shown longest ago."""
-    border, last = day - timedelta(days=size // 2), history.last
-    rested = [c for c in candidates if last.get(c.slug, date.min) < border]
-    known = [] if rested else [(last[c.slug], c) for c in candidates if last[c.slug] != day]
-    if not known:
-        return rested
-    longest = min(shown for shown, _ in known)
+    """Those shown longest ago, all on the same date; not on `day`."""
+    known = [(last[c.slug], c) for c in candidates if last[c.slug] != day]
+    longest = min((shown for shown, _ in known), default=None)
     return [c for shown, c in known if shown == longest]
 
 
-def _unlike(candidates: Sequence[Candidate], before: Shown | None) -> Sequence[Candidate]:
-    """Candidates whose source, then themes differ from the last edition's, where possible."""
+def _most_unlike(candidates: Iterable[Candidate], before: Shown | None) -> Candidate | None:
+    """The first whose source and themes differ from the last edition's.
+
+    Without any, the first whose source differs, else the first whose themes do, else the first.
+    """
+    best, least = None, 4
+    for candidate in candidates:
+        likeness = _likeness(candidate, before)
+        if likeness < least:
+            best, least = candidate, likeness
+        if not least:
+            break
+    return best
+
+
+def _likeness(candidate: Candidate, before: Shown | None) -> int:
     if before is None:
-        return candidates
-    elsewhere = [c for c in candidates if c.source != before.source] or candidates
-    return [c for c in elsewhere if c.themes.isdisjoint(before.themes)] or elsewhere
+        return 0
+    shares_themes = not candidate.themes.isdisjoint(before.themes)
+    return 2 * (candidate.source == before.source) + shares_themes
 
 
-@lru_cache(maxsize=20_000)  # a plan asks for each of a large library every day
+@lru_cache(maxsize=20_000)  # every plan asks for each of the library
 def _rank(slug: str, cycle: int) -> bytes:
     """A sort key that gives a stable order of slugs, different in each cycle."""
     return sha256(f"{cycle}:{slug}".encode()).digest()

@@ -62,9 +62,20 @@ class Translator:
         """Format a date briefly, with its weekday: `Sun 22 Nov`."""
         return format_date(day, "E d MMM", locale=self.locale)
 
+    def near(self, day: datetime.date, today: datetime.date) -> str:
+        """Format a date briefly, with its year where that is not this year: `Sun 5 Dec 2027`."""
+        pattern = "E d MMM" if day.year == today.year else "E d MMM y"
+        return format_date(day, pattern, locale=self.locale)
+
     def moment(self, instant: datetime.datetime) -> str:
         """Format an aware datetime in its own timezone: `22 Nov 2026, 12:00`."""
         return format_datetime(instant, "d MMM y, HH:mm", instant.tzinfo, locale=self.locale)
+
+    def weekday_names(self) -> list[str]:
+        """The names of the weekdays, from Monday, in the stand-alone form."""
+        monday = datetime.date(2024, 1, 1)
+        days = [monday + datetime.timedelta(days=n) for n in range(7)]
+        return [format_date(day, "cccc", locale=self.locale) for day in days]
 
     def month(self, day: datetime.date) -> str:
         """Format a month and its year, in the stand-alone form: `November 2026`."""

@@ -1,8 +1,8 @@
-"""The calendar board: planned days with gaps, pins, and withdrawals of editions."""
+"""The calendar, a month at a time: why each day has what it has, pins, and withdrawals."""
 
 import logging
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.digests import delivery_report
-from feed.editions import pins, publishing, withdrawals
+from feed.editions import calendar_month, pins, publishing, withdrawals
+from feed.editions.calendar_month import Month
 from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
 from feed.store import ledger, library
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("calendar", __name__, url_prefix="/calendar")
 
-PAST_DAYS = timedelta(days=14)
 MAX_WITHDRAWN = 50
 
 Page = AnyResponse | str | tuple[str, int]
@@ -29,22 +29,23 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/")
 @requires("translator")
 def board() -> str:
-    """Planned days with what they lack, past days, and withdrawn editions."""
-    today = site().today(now())
-    days = publishing.upcoming_days(db(), site(), here().config, now())
-    past = ledger.between(db(), today - PAST_DAYS, today)
-    withdrawn = ledger.withdrawn(db(), MAX_WITHDRAWN)
-    used = {each.principle for each in (*past, *(edition for edition, _ in withdrawn))}
+    """The month of a date, today's if none is given, and what is missing in the coming days."""
+    today, given = site().today(now()), request.args
+    done, day = _date(given.get("done", "")), _date(given.get("date", ""))
+    month = Month((day or done or today).replace(day=1))
+    current, withdrawn = ledger.on(db(), today), ledger.withdrawn(db(), MAX_WITHDRAWN)
+    used = {each.principle for each in (current, *(each for each, _ in withdrawn)) if each}
     return render_template(
         "desk/calendar.html",
+        view=calendar_month.view(db(), site(), here().config, now(), month),
         today=today,
-        days=days,
-        urgent=publishing.urgent_days(days, site(), now()),
+        current=current,
+        began=site().today(site().since),
         near=publishing.URGENT_DAYS,
-        past=past[::-1],
+        planned=publishing.PLANNED_DAYS,
         withdrawn=withdrawn,
         principles=library.principles(db(), used),
-        done=_date(request.args.get("done", "")),
+        done=done,
     )
 
 
@@ -67,7 +68,7 @@ def ask_pin() -> str:
 def pin() -> Page:
     """Pin a principle to a date, or move its pin to another date."""
     try:
-        day = pins.pin_from_form(db(), site(), request.form, language(), now())
+        day = pins.pin_from_form(db(), site(), session.me(), request.form, language(), now())
     except FormError as error:
         return _pin(request.form, translate().error_messages(error.fields)), 422
     log.info("desk: person %s pinned a principle to %s", session.me().id, day)

@@ -14,8 +14,8 @@ from feed.errors import ConflictError, FormError, NotFoundError, StoreError, get
 from feed.library import diff, editing, style_checks
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
-from feed.store import library, revisions
-from feed.web.context import db, here, language, now, translate
+from feed.store import ledger, library, revisions
+from feed.web.context import db, here, language, now, site, translate
 
 log = logging.getLogger(__name__)
 
@@ -159,6 +159,7 @@ def _form(form: PrincipleForm, reason: str = "") -> str:
         labelled=principle_form.labelled(t, form.wrong),
         translated_from={code: diff.original_translated(steps, code) for code in form.languages},
         newest=revisions.newest(db(), form.slug) if form.found else None,
+        pins=ledger.pins_of(db(), form.slug, site().today(now())) if form.found else [],
         **_helpers(),
     )
 

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import Principle, Site
+from feed.model.people import Curator
 from feed.store import ledger, library
 from feed.store.connection import transaction
 from feed.store.library import Query
@@ -31,10 +32,12 @@ def pin(
     slug: str | None,
     now: datetime,
     moved_from: date | None = None,
+    by: int | None = None,
 ) -> None:
     """Pin a principle to a date to come (`slug` None: remove the pin), or move it `moved_from`.
 
-    Raises NotFoundError for an unknown principle, InputError for a date that has its edition.
+    `by` is the id of the person. Raises NotFoundError for an unknown principle, InputError for a
+    date that has its edition.
     """
     if slug is not None and library.principle(db, slug) is None:
         raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
@@ -44,13 +47,13 @@ def pin(
             raise InputError(_PAST, date=day.isoformat())
         if moved_from is not None:
             ledger.pin(db, moved_from, None)
-        ledger.pin(db, day, slug)
+        ledger.pin(db, day, slug, by, now)
 
 
 def pin_from_form(
-    db: Database, site: Site, form: Mapping[str, str], language: str, now: datetime
+    db: Database, site: Site, me: Curator, form: Mapping[str, str], language: str, now: datetime
 ) -> date:
-    """Set or move a pin as a form asks; returns the date. Raises FormError.
+    """Set or move a pin as a form of `me` asks; returns the date. Raises FormError.
 
     `form` has `date`; `principle`, a search in `language`, or `chosen`, a slug offered for the
     search `asked`; and `pinned`, the date from which a pin is moved.
@@ -65,7 +68,7 @@ def pin_from_form(
             errors["date"] = InputError(_TAKEN, slug=taken)
         if errors or day is None or slug is None:
             raise FormError(errors)
-        pin(db, site, day, slug, now, moved_from=before)
+        pin(db, site, day, slug, now, moved_from=before, by=me.id)
     return day
 
 

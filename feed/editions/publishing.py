@@ -15,7 +15,7 @@ from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
 
 LONGEST_PLAN = timedelta(days=36_600)
-CALENDAR_DAYS = 60  # days that the calendar shows
+PLANNED_DAYS = 730  # days that the rotation is run forward for the calendar
 URGENT_DAYS = 30  # days within which a gap is urgent
 NOTICE = "gaps"
 
@@ -124,18 +124,32 @@ class UpcomingDay:
 
 
 def upcoming_days(
-    db: Database, site: Site, config: Config, now: datetime, number: int = CALENDAR_DAYS
+    db: Database, site: Site, config: Config, now: datetime, number: int
 ) -> list[UpcomingDay]:
     """The next `number` dates from tomorrow, as the rotation plans them now."""
     first = site.today(now) + timedelta(days=1)
-    planned = {each.date: each for each in plan(db, site, config, now, number, first)}
-    pins = ledger.pins(db)
+    days = site.days(first, first + timedelta(days=number - 1))
+    return planned_days(db, site, config, now, days)
+
+
+def planned_days(
+    db: Database, site: Site, config: Config, now: datetime, days: Sequence[date]
+) -> list[UpcomingDay]:
+    """These dates to come (ascending), as the rotation plans them now.
+
+    Later than PLANNED_DAYS from today it is not run forward: only pins are planned.
+    """
+    today, asked = site.today(now), set(days)
+    near = [day for day in days if (day - today).days <= PLANNED_DAYS]
+    found = plan(db, site, config, now, (near[-1] - today).days) if near else []
+    planned = {each.date: each for each in found if each.date in asked}
+    pins = {day: slug for day, slug in ledger.pins(db).items() if day in asked}
+    if distant := pins.keys() - near:
+        slugs = {candidate.slug for candidate in eligible(db, config)}
+        planned |= {day: Planned(day, pins[day], "pin") for day in distant if pins[day] in slugs}
     wanted = {each.principle for each in planned.values()} | set(pins.values())
     principles = library.principles(db, wanted)
-    return [
-        _day(day, planned.get(day), pins.get(day), principles, site.languages)
-        for day in site.days(first, first + timedelta(days=number - 1))
-    ]
+    return [_day(day, planned.get(day), pins.get(day), principles, site.languages) for day in days]
 
 
 def upcoming_gaps(db: Database, site: Site, config: Config, now: datetime) -> list[UpcomingDay]:
@@ -177,10 +191,11 @@ def _day(
     if planned is None:
         return UpcomingDay(day, None, None, (), idle)
     principle = principles[planned.principle]
-    return UpcomingDay(day, principle, planned.why, _lacks(principle, languages), idle)
+    return UpcomingDay(day, principle, planned.why, lacks(principle, languages), idle)
 
 
-def _lacks(principle: Principle, languages: tuple[str, ...]) -> tuple[Gap, ...]:
+def lacks(principle: Principle, languages: tuple[str, ...]) -> tuple[Gap, ...]:
+    """The languages without an approved, up-to-date text of a principle."""
     states = [(code, principle.texts.get(code)) for code in languages]
     found = [Gap(code, text.state if text else "missing") for code, text in states]
     return tuple(each for each in found if each.state != "approved")

@@ -1,13 +1,13 @@
 """The ledger of editions, and the pins: queries, adding, withdrawing."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlite_utils import Database
 
-from feed.model import SHOWABLE, TEXT_FIELDS, Edition, Principle, Showing, Text
+from feed.model import SHOWABLE, TEXT_FIELDS, Day, Edition, Principle, Showing, Text
 from feed.rotation import Choice, Shown
 from feed.store import library, revisions
 from feed.store.connection import fetch_rows, instant, stamp
@@ -36,17 +36,51 @@ def shown(db: Database) -> list[Shown]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A pin of a date; `by` is the name of who set it, None if that is not known."""
+
+    date: Day
+    principle: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """An edition, when it was made, and the name of who withdrew it, None if that is not known."""
+
+    edition: Edition
+    made: datetime
+    by: str | None
+
+
 def pins(db: Database) -> dict[date, str]:
     """All pins: date to slug."""
     rows = db.execute("SELECT date, principle FROM pins")
     return {date.fromisoformat(day): slug for day, slug in rows}
 
 
-def pin(db: Database, day: date, slug: str | None) -> None:
-    """Pin a principle to a date; None removes the pin."""
+def pins_between(db: Database, first: date, last: date) -> dict[date, Pin]:
+    """The pins from `first` to `last`, both included, by date."""
+    span = [first.isoformat(), last.isoformat()]
+    return {pin.date: pin for pin in _pins(db, "p.date BETWEEN ? AND ?", span)}
+
+
+def pins_of(db: Database, slug: str, first: date) -> list[Pin]:
+    """The pins of a principle from the date `first` on, in order."""
+    return _pins(db, "p.principle = ? AND p.date >= ?", [slug, first.isoformat()])
+
+
+def pin(
+    db: Database, day: date, slug: str | None, by: int | None = None, at: datetime | None = None
+) -> None:
+    """Pin a principle to a date, by the person with an id; None removes the pin."""
     db.execute("DELETE FROM pins WHERE date = ?", [day.isoformat()])
     if slug is not None:
-        db.execute("INSERT INTO pins VALUES (?, ?)", [day.isoformat(), slug])
+        db.execute(
+            "INSERT INTO pins (date, principle, curator, at) VALUES (?, ?, ?, ?)",
+            [day.isoformat(), slug, by, at and stamp(at)],
+        )
 
 
 def last_date(db: Database) -> date | None:
@@ -107,6 +141,19 @@ def withdrawn(db: Database, limit: int) -> list[tuple[Edition, str | None]]:
         [limit],
     )
     return [(_edition(row), row["name"]) for row in rows]
+
+
+def entries(db: Database, first: date, last: date) -> list[LedgerEntry]:
+    """Every edition from `first` to `last`, both included, withdrawn ones too, oldest first."""
+    rows = fetch_rows(
+        db,
+        "SELECT e.*, c.name FROM editions e LEFT JOIN curators c ON c.id = e.withdrawn_by"
+        " WHERE e.date BETWEEN ? AND ? ORDER BY e.date, e.number",
+        [first.isoformat(), last.isoformat()],
+    )
+    return [
+        LedgerEntry(_edition(row), datetime.fromisoformat(row["made"]), row["name"]) for row in rows
+    ]
 
 
 def latest(db: Database, day: date) -> Edition | None:
@@ -241,6 +288,15 @@ def _as_shown(db: Database, principle: Principle) -> Principle:
     # Still no approved text: it has no page of its own, and is not eligible.
     text = Text(language, **parts, state=original.state, corrected=original.corrected)
     return replace(principle, texts={**principle.texts, principle.original_language: text})
+
+
+def _pins(db: Database, where: str, values: Sequence[str]) -> list[Pin]:
+    rows = db.execute(
+        "SELECT p.date, p.principle, c.name FROM pins p LEFT JOIN curators c ON c.id = p.curator"
+        f" WHERE {where} ORDER BY p.date",
+        values,
+    )
+    return [Pin(date.fromisoformat(day), slug, by) for day, slug, by in rows]
 
 
 def _one(db: Database, condition: str, day: date) -> Edition | None:

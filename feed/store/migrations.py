@@ -122,6 +122,14 @@ ALTER TABLE bounces ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspe
 CREATE INDEX bounces_date ON bounces(date) WHERE date IS NOT NULL;
 """
 
+# Who pinned a date, and when.
+_PINNED_BY = """
+-- null: it was pinned from the command line, or before this was recorded
+ALTER TABLE pins ADD COLUMN curator INTEGER REFERENCES curators(id);
+-- null: it was pinned before this was recorded
+ALTER TABLE pins ADD COLUMN at TEXT;
+"""
+
 
 def _execute_script(db: Database, script: str) -> None:
     for statement in script.split(";\n"):
@@ -184,6 +192,12 @@ def answers_of_mail_servers(db: Database) -> None:
     _execute_script(db, _ANSWERS)
 
 
+@migrations()
+def who_pinned(db: Database) -> None:
+    """Who pinned a date, and when."""
+    _execute_script(db, _PINNED_BY)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -193,6 +207,7 @@ NAMES = frozenset(
         "subscriber_administration",
         "one_outbox",
         "answers_of_mail_servers",
+        "who_pinned",
     }
 )
 

@@ -4,7 +4,7 @@ Every request has one database connection, one `now` and one language.
 """
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +134,7 @@ def init_templates(app: Flask, context: Context) -> None:
         day=lambda value: translate().day(value),
         date=lambda value: translate().date(value),
         short=lambda value: translate().short(value),
+        near=lambda value: _near(value, context),
         moment=lambda value: translate().moment(value.astimezone(context.config.timezone)),
         month=lambda value: translate().month(value),
         month_name=lambda value: translate().month_name(value),
@@ -154,6 +155,13 @@ def init_templates(app: Flask, context: Context) -> None:
             "sign_up": config.accepts_sign_ups and FROZEN not in request.environ,
             "t": translator(code),
         }
+
+
+def _near(value: date | datetime, context: Context) -> str:
+    """A date, or that of an instant in the site's timezone; with its year unless it is this one."""
+    zone = context.config.timezone
+    day = value.astimezone(zone).date() if isinstance(value, datetime) else value
+    return translate().near(day, now().astimezone(zone).date())
 
 
 def _localised(item: Principle | Theme | Source) -> Text | tuple[str, Any]:

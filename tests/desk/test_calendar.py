@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
+from html import unescape
 
 import pytest
 from filelock import FileLock
@@ -19,7 +20,7 @@ from feed.store import curators, ledger, library, outbox
 from feed.store.connection import transaction
 from tests import desk_server
 from tests.conftest import NOON, Installation, fetch
-from tests.desk_client import Desk, field_errors
+from tests.desk_client import Desk, DeskUser, field_errors
 from tests.desk_server import DeskServer
 from tests.mail_harness import MailHarness, links, recipients
 from tests.mail_harness import mail_harness as mail_harness
@@ -47,7 +48,7 @@ def after(days: int) -> date:
 def plan(desk: Desk) -> list[publishing.UpcomingDay]:
     with desk.installation.open() as db:
         return publishing.upcoming_days(
-            db, desk.installation.site(), desk.installation.config, desk.installation.now
+            db, desk.installation.site(), desk.installation.config, desk.installation.now, 60
         )
 
 
@@ -77,7 +78,7 @@ def change(desk: Desk, query: str, *values: str) -> None:
 
 def row(page: str, day: date) -> str:
     """What the board says of a day."""
-    found = re.search(rf'<li id="d{day.isoformat()}"(.*?)</li>\s*(?=<li id|</ol>)', page, re.DOTALL)
+    found = re.search(rf'<td [^>]*id="d{day.isoformat()}"(.*?)</td>', page, re.DOTALL)
     assert found
     return found[1]
 
@@ -88,18 +89,94 @@ def today(desk: Desk) -> str | None:
     return found.principle if found and not found.withdrawn else None
 
 
-def test_the_board_shows_sixty_days_of_the_real_rotation(desk: Desk) -> None:
-    page = desk.sign_in("translator").get(BOARD).text
+def month_of(user: DeskUser, day: date) -> str:
+    """The page of the month that a day is in."""
+    answer = user.get(f"{BOARD}?date={day.isoformat()}")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def words(page: str) -> str:
+    """The text of a piece of a page."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
+
+
+def test_a_month_shows_the_ledger_up_to_today_and_then_the_real_rotation(desk: Desk) -> None:
+    user = desk.sign_in("translator")
+    page, december = user.get(BOARD).text, month_of(user, date(2026, 12, 31))
     assert re.findall(r'id="d(\d{4}-\d\d-\d\d)"', page) == [
-        after(n).isoformat() for n in range(1, 61)
+        f"2026-11-{day:02}" for day in range(1, 31)
     ]
     with desk.installation.open() as db:
-        planned = editions.plan(db, desk.installation.site(), desk.installation.config, NOON, 60)
-    for each in planned:
-        assert f"/desk/principles/{each.principle}/" in row(page, each.date)
+        site, config = desk.installation.site(), desk.installation.config
+        shown = ledger.between(db, after(-14), TODAY)
+        planned = editions.plan(db, site, config, NOON, 39)
+    assert len(shown) == 15
+    expected = {each.date: each.principle for each in shown}
+    for day, slug in (expected | {each.date: each.principle for each in planned}).items():
+        cell = row(page if day.month == 11 else december, day)
+        assert f"/desk/principles/{slug}/" in cell
+    assert "Filled in when the site began" in row(page, after(-1))
+    assert "Next in the rotation" in row(page, TODAY)
+    assert "Next in the rotation" in row(december, date(2026, 12, 24))
     assert "Nothing is missing" in page
     assert PIN not in page
     assert WITHDRAW not in page
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "2030-12-05", "9999-12-31", "soon"])
+def test_every_month_of_the_calendar_has_a_page(desk: Desk, day: str) -> None:
+    page = desk.sign_in("editor").get(f"{BOARD}?date={day}").text
+    assert f'id="d{"2026-11-30" if day == "soon" else day}"' in page
+    assert ('rel="prev"' in page, 'rel="next"' in page) == (day[0] != "0", day[0] != "9")
+
+
+def test_a_day_years_ahead_is_pinned_and_says_its_year(desk: Desk) -> None:
+    user, day = desk.sign_in("editor"), date(2030, 12, 5)
+    answer = user.post(PIN, {"date": day.isoformat(), "principle": "leave-a-space"})
+    assert answer.location == f"{BOARD}?done=2030-12-05#d2030-12-05"
+    page = user.get(answer.location).text
+    assert "the plan from Thu 5 Dec 2030 on" in page
+    assert "Pinned Editor Åström" in words(row(page, day))
+    assert "This far ahead only pins are shown." in page
+    assert "Nothing can be shown" not in page
+    assert "leave-a-space" not in row(page, date(2030, 12, 6))
+
+
+def test_a_principle_is_pinned_from_its_own_page(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    page = user.get("/desk/principles/leave-a-space/").text
+    (form,) = re.findall(rf'(?s)<form[^>]*action="{PIN}">.*?</form>', page)
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    hidden.pop("mark")
+    assert user.post(PIN, {**hidden, "date": "2027-03-08"}).status_code == 303
+    page = user.get("/desk/principles/leave-a-space/").text
+    assert "Monday 8 March 2027" in page
+    assert PIN not in desk.sign_in("curator").get("/desk/principles/leave-a-space/").text
+
+
+def test_every_day_says_why_it_has_what_it_has(desk: Desk) -> None:
+    user, pinned = desk.sign_in("editor"), slug_on(desk, 20)
+    user.post(PIN, {"date": after(1).isoformat(), "principle": pinned})
+    desk.installation.now = NOON + timedelta(days=3)  # two days were missed
+    desk.installation.publish()
+    user = desk.sign_in("editor")
+    form = {"edition": after(3).isoformat(), "reason": "Wrong author", "sure": "1"}
+    user.post(WITHDRAW, {**form, "instead": "rotation"})
+    chosen = {"edition": f"{after(3)}.2", "instead": "chosen", "principle": slug_on(desk, 20)}
+    page = user.get(BOARD).text
+    assert "Pinned Editor Åström Made late, 25 Nov 2026, 12:00" in words(row(page, after(1)))
+    assert "Next in the rotation Made late" in words(row(page, after(2)))
+    replaced = words(row(page, after(3)))
+    assert "Withdrawn by Editor Åström: Wrong author" in replaced
+    assert "Replacement: next in the rotation" in replaced
+    user.post(WITHDRAW, {**form, **chosen})
+    page = user.get(BOARD).text
+    assert "Replacement: chosen by Editor Åström" in words(row(page, after(3)))
+    user.post(WITHDRAW, {"edition": after(2).isoformat(), "reason": "Too late", "sure": "1"})
+    gone = words(row(user.get(BOARD).text, after(2)))
+    assert "Withdrawn by Editor Åström: Too late" in gone
+    assert "Nothing was shown" not in gone
 
 
 def test_what_is_missing_within_thirty_days_is_flagged(desk: Desk) -> None:
@@ -117,18 +194,21 @@ def test_what_is_missing_within_thirty_days_is_flagged(desk: Desk) -> None:
         lacking[12],
     )
     change(desk, "DELETE FROM texts WHERE principle = ? AND language = 'sv'", lacking[40])
-    page = desk.sign_in("editor").get(BOARD).text
+    user = desk.sign_in("editor")
+    page = user.get(BOARD).text
     for n, said in ((5, "Draft"), (10, "Missing"), (12, "Outdated"), (40, "Missing")):
-        assert said in row(page, after(n))
-        assert ('class="lacking"' in row(page, after(n))) == (n < 31)
-    assert re.findall(r'href="#d([\d-]+)"', page) == [after(n).isoformat() for n in (5, 10, 12)]
+        cell = row(month_of(user, after(n)), after(n))
+        assert said in cell
+        assert ("lacking" in cell) == (n < 31)
+    jumps = re.findall(rf'href="{BOARD}\?date=([\d-]+)#d\1"', page)
+    assert jumps == [after(n).isoformat() for n in (5, 10, 12)]
     assert "On 3 days something is missing" in page
 
 
 def test_a_library_that_has_run_dry_shows_as_gaps(desk: Desk) -> None:
     change(desk, "UPDATE principles SET status = 'retired'")
     page = desk.sign_in("curator").get(BOARD).text
-    assert page.count("Nothing can be shown.") == 60
+    assert page.count("Nothing can be shown.") == 8
     assert "On 30 days something is missing" in page
 
 
@@ -150,7 +230,7 @@ def test_a_pin_is_set_moved_and_removed(desk: Desk) -> None:
 
     user.post(f"{BOARD}unpin", {"pinned": after(8).isoformat()})
     assert pins(desk) == {}
-    assert "Pinned" not in user.get(BOARD).text
+    assert 'class="chip"' not in user.get(BOARD).text
 
 
 @pytest.mark.parametrize(
@@ -201,9 +281,9 @@ def test_an_idle_pin_is_shown_with_the_reason(desk: Desk) -> None:
     user.post(PIN, {"date": after(3).isoformat(), "principle": slug})
     change(desk, "UPDATE principles SET status = 'draft' WHERE slug = ?", slug)
     said = row(user.get(BOARD).text, after(3))
-    assert "The pin does not hold" in said
+    assert "Pinned, but it can’t be shown:" in said
     assert slug in said
-    assert "Pinned" not in said
+    assert 'class="chip"' not in said
 
 
 def test_editors_are_mailed_once_a_day_while_something_is_missing(desk: Desk) -> None:

@@ -127,7 +127,9 @@ def test_the_content_version_grows_with_what_is_public_only(
 ) -> None:
     """For updates, deletions and insertions; pins and revisions flush no cache."""
     with devis.open() as db, loose(db):
-        db.execute("INSERT INTO pins SELECT '2030-01-01', slug FROM principles LIMIT 1")
+        db.execute(
+            "INSERT INTO pins (date, principle) SELECT '2030-01-01', slug FROM principles LIMIT 1"
+        )
         chosen = "rowid = (SELECT rowid FROM {} WHERE {} LIMIT 1)".format(
             table, "key = 'since'" if table == "meta" else "true"
         )

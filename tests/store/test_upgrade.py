@@ -31,7 +31,7 @@ LASTING = (
     " FROM principles ORDER BY slug",
     "SELECT * FROM texts ORDER BY rowid",
     "SELECT id, principle, at, origin, body FROM revisions ORDER BY id",
-    "SELECT * FROM pins",
+    "SELECT date, principle FROM pins",
     "SELECT key, value FROM meta WHERE key IN ('authority', 'since') ORDER BY key",
 )
 LETTERS = (

@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feed.accounts import totp
 from feed.desk import resume, session
-from feed.errors import ForbiddenError, gettext_noop
+from feed.errors import ForbiddenError, InputError, gettext_noop
 from feed.i18n import match, negotiate
 from feed.model.people import Role
 from feed.web.context import accepted_languages, db, here
+from feed.web.middleware import client_ip
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ _FORGED = gettext_noop(
     "The form did not come from a page of this desk, or the browser has forgotten its cookie since:"
     " go back, reload the page, and send it again."
 )
+_WRONG_HOST = gettext_noop("The editors’ desk has another address: open %(url)s.")
 _ROLE_TOO_LOW = gettext_noop("Your role does not reach that far: an administrator can change it.")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -51,11 +53,14 @@ def required_role(view: Callable[..., Any]) -> Role | None:
 
 
 def check() -> AnyResponse | tuple[str, int] | None:
-    """Check CSRF token, session, role and second factor before a request of the desk.
+    """Check host, CSRF token, session, role and second factor before a request of the desk.
 
-    Returns None to let it pass, or a response that asks to sign in. Raises ForbiddenError.
+    Returns None to let it pass, or a response that asks to sign in. Raises ForbiddenError, and
+    InputError for a host name that may be a stranger's.
     """
     g.language = _language(None)  # for the error page, if reading the session fails
+    if not client_ip.is_known_host():
+        raise InputError(_WRONG_HOST, url=f"{here().config.base_url}/desk/")
     current = session.session()
     g.language = _language(current.curator.language if current else None)
     if request.method not in ("GET", "HEAD", "OPTIONS") and not session.csrf_token_is_valid():

@@ -36,6 +36,7 @@ STOP_SECONDS = 8.0  # a child that has not stopped by then is killed
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # back-off before a child that ended is restarted
 STEADY_SECONDS = 30.0  # a child that ran this long is restarted after the first pause again
 WORKER_DELAY_SECONDS = 1.0  # the worker starts this much later, so that web is up first
+MAX_BUFFER_BYTES = 64 * 1024  # of a connection: request line and headers must fit, else 431
 HEADER_SECONDS = 20  # timeout for the headers of a request, and for an idle connection
 
 
@@ -71,7 +72,9 @@ def serve_web(config: Config, clock: Clock, app_factory: AppFactory) -> None:
         workers=config.web_workers,
         websockets=False,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=HEADER_SECONDS * 1000),
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADER_SECONDS * 1000, max_buffer_size=MAX_BUFFER_BYTES
+        ),
         log_level=LogLevels.warning,
         # Granian's log goes through our handlers and formatters.
         log_dictconfig={"formatters": {}, "handlers": {}, "loggers": {}},

@@ -62,9 +62,17 @@ TEXTS = {
         gettext_noop("That is too much at once"),
         gettext_noop("What was sent is larger than can be taken."),
     ),
+    414: (
+        gettext_noop("That address is too long"),
+        gettext_noop("Shorten it, or begin at the front page."),
+    ),
     429: (
         gettext_noop("Too many requests"),
         gettext_noop("More was asked for than this address may have."),
+    ),
+    431: (
+        gettext_noop("Your browser sent too much"),
+        gettext_noop("Delete this site’s cookies, and try again."),
     ),
     500: (
         gettext_noop("Something went wrong"),

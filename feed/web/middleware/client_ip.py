@@ -1,11 +1,13 @@
-"""The client: its IP address behind trusted proxies, and whether it is the operator."""
+"""The client: its address behind trusted proxies, the host it asks, whether it is the operator."""
 
 import hmac
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
 
 from flask import request
 from werkzeug.wrappers import Response
 
+from feed.config import identity
 from feed.web.context import here
 
 NETWORK_BITS = 64  # prefix of an IPv6 address that one household or host gets
@@ -26,6 +28,19 @@ def is_local() -> bool:
     client = _address(request.remote_addr or "")
     forwarded = FORWARDING_HEADERS & set(request.headers.keys())
     return client is not None and client.is_loopback and not forwarded
+
+
+def is_known_host() -> bool:
+    """Whether the Host header names this site or this machine, or is an IP address.
+
+    Any other name may be one that a stranger has pointed at this machine (DNS rebinding).
+    """
+    try:
+        host = (urlsplit(f"//{request.headers.get('Host', '')}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    own = urlsplit(here().config.base_url).hostname
+    return host == own or identity.is_loopback(host) or _address(host) is not None
 
 
 def network() -> str:
@@ -60,11 +75,12 @@ def _address(text: str) -> Address | None:
 def is_operator() -> bool:
     """Whether the request carries the operator's token.
 
-    Without DEVIS_OPERATOR_TOKEN: whether it comes from this machine to a site that is not public.
+    Without DEVIS_OPERATOR_TOKEN: whether it comes from this machine, under a host name that is no
+    stranger's, to a site that is not public.
     """
     config = here().config
     if config.operator_token is None:
-        return not config.is_public and is_local()
+        return not config.is_public and is_local() and is_known_host()
     given = request.headers.get("Authorization", "").encode()
     return hmac.compare_digest(given, f"Bearer {config.operator_token}".encode())
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from werkzeug.http import parse_accept_header, parse_date, parse_etags
 
+MAX_DATE_LENGTH = 64  # characters; the longest of the three formats has 33
 CODINGS = ("identity", "gzip", "br")
 
 
@@ -17,7 +18,7 @@ def unchanged(environ: Mapping[str, Any], etag: str, changed: datetime | None) -
     if wanted is not None:
         return wanted == etag or parse_etags(wanted).contains_weak(etag.strip('"'))
     since = environ.get("HTTP_IF_MODIFIED_SINCE")
-    if since is None or changed is None:
+    if since is None or len(since) > MAX_DATE_LENGTH or changed is None:
         return False
     instant = _instant(since)
     return instant is not None and changed <= instant

@@ -12,6 +12,7 @@ from feed.config.logs import DESK, REQUEST_ID, SUBSCRIPTION
 from feed.web.context import Context
 from feed.web.middleware import client_ip
 from feed.web.middleware.page_cache import CACHEABLE, Cacheable
+from feed.web.middleware.request_limits import excess
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none';"
@@ -43,8 +44,8 @@ STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 PRIVATE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 PRIVATE_PATHS = re.compile(rf"{SUBSCRIPTION}|{DESK}|/[^/]+/subscribe/")
 UNSHARED_PATHS = re.compile(rf"{PRIVATE_PATHS.pattern}|/metrics")
-MAX_URL_LENGTH = 8000
 MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_FORM_BYTES = 64 * 1024  # of a body outside the desk
 _DAY_SECONDS = 86_400
 _QUERY_NAMES = "devis_query_names"  # attribute of a cacheable view
 _REDIRECT_PAGE = Markup('<!doctype html>\n<title>Devis</title>\n<p><a href="{0}">{0}</a></p>\n')
@@ -81,8 +82,10 @@ def init(app: Flask, context: Context) -> None:
 
     @app.before_request
     def check_size() -> None:
-        if len(request.path) + len(request.query_string) > MAX_URL_LENGTH:
-            abort(414)
+        if status := excess(request.environ):
+            abort(status)
+        if not request.path.startswith(DESK):
+            request.max_content_length = MAX_FORM_BYTES
         if (request.content_length or 0) > MAX_BODY_BYTES:
             abort(413)
         if not request.path.isprintable():

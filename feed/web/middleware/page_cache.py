@@ -23,6 +23,7 @@ from feed.config.logs import redacted
 from feed.store.counters import Cell, MetricCounters
 from feed.web.middleware.conditional import coding, normalised_query, unchanged
 from feed.web.middleware.content_version import POLL_SECONDS, WAITING_MAX_AGE, Content, State
+from feed.web.middleware.request_limits import excess
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ CACHE_BYTES = 26 * 1024 * 1024
 ENTRY_BYTES = 2000  # estimated size of an entry besides its bodies
 MAX_PATHS = CACHE_BYTES // ENTRY_BYTES  # as many as there can be entries
 MAX_PREPARED = 256
-MAX_FAST_LENGTH = 256  # characters of a query or an Accept-Encoding that are parsed on a hit
+MAX_KEY_LENGTH = 256  # characters of a query or an Accept-Encoding in a cache key
 MIN_COMPRESSED_BYTES = 1400  # what fits one packet is not compressed
 TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript")
 OWN_HEADERS = {"etag", "content-length", "cache-control", "last-modified", "date", "vary"}
@@ -160,6 +161,8 @@ class PageCache:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return self._write(environ, start_response)
+        if excess(environ):  # the application refuses it
+            return self._pass(environ, start_response)
         status, headers, body = self.hit(environ) or self._miss(environ)
         start_response(status, headers)
         return [body]
@@ -173,7 +176,7 @@ class PageCache:
         key = path, query, accepted = _key(environ)
         prepared = self._prepared.get(key)
         if prepared is None or time.monotonic() >= prepared.due:
-            if len(query) > MAX_FAST_LENGTH or len(accepted) > MAX_FAST_LENGTH:
+            if len(query) > MAX_KEY_LENGTH:
                 return None
             due = time.monotonic() + POLL_SECONDS
             now = self.content.clock()
@@ -212,12 +215,17 @@ class PageCache:
         if self._counters is not None:
             self._counters.add(("requests", route, status[:3], "app"))
 
-    def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def _pass(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """The application's response, counted and not cached."""
+
         def start(status: str, headers: list[Header], exc_info: Any = None) -> Any:
             self.count(environ.get(ROUTE, UNKNOWN), status)
             return start_response(status, headers, exc_info)
 
-        parts = self.app(environ, start)
+        return self.app(environ, start)
+
+    def _write(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        parts = self._pass(environ, start_response)
         if environ["REQUEST_METHOD"] != "OPTIONS":
             self.content.expect_change()
             self._prepared.clear()
@@ -253,15 +261,18 @@ class PageCache:
         return prepared
 
     def _remember(self, address: tuple[str, str, str], prepared: _Prepared) -> None:
+        if len(address[1]) > MAX_KEY_LENGTH:
+            return
         if len(self._prepared) >= MAX_PREPARED:
             self._prepared.clear()
         self._prepared[address] = prepared
 
     def _store(self, path: str, query: str, cacheable: Cacheable, entry: _Entry) -> None:
+        query = normalised_query(query, cacheable.query_names)
         with self._lock:
             self._query_names[path] = cacheable.query_names
-            query = normalised_query(query, cacheable.query_names)
-            self._entries[path, query] = entry
+            if len(query) <= MAX_KEY_LENGTH:
+                self._entries[path, query] = entry
 
     def _render(
         self,
@@ -315,7 +326,10 @@ class _Response:
 
 
 def _key(environ: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Path, query and Accept-Encoding; one that is too long counts as none."""
     accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+    if len(accepted) > MAX_KEY_LENGTH:
+        accepted = ""
     return environ["PATH_INFO"], environ["QUERY_STRING"], accepted
 
 
@@ -327,10 +341,8 @@ def _reply(environ: Mapping[str, Any], prepared: _Prepared, is_unchanged: bool) 
 
 
 def _compressed(name: str, body: bytes) -> bytes:
-    if name == "gzip":
-        return gzip.compress(body, 9, mtime=0)
-    compressed: bytes = brotli.compress(body, quality=6)
-    return compressed
+    packed = gzip.compress(body, 9, mtime=0) if name == "gzip" else brotli.compress(body, quality=6)
+    return bytes(packed)
 
 
 def _is_textual(content_type: str) -> bool:

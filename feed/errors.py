@@ -100,7 +100,8 @@ class InstanceError(DevisError):
 class Problem:
     """An error in an exchange file: its location, and what was expected.
 
-    `row` is the row of a table, None if the problem is not in a single row.
+    `row` is the row of a table, None if the problem is not in a single row, and `heading` that of
+    the column there, which `field` names.
     """
 
     file: str
@@ -109,9 +110,12 @@ class Problem:
     message: str
     values: dict[str, object]
     row: int | None = None
+    heading: str = ""
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.file, self.entry, self.field) if part)
+        row = f"row {self.row}" if self.row else ""
+        parts = (self.file, row, self.entry, self.heading or self.field)
+        where = ": ".join(part for part in parts if part)
         return f"{where}: {self.message % self.values}"
 
 

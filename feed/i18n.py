@@ -168,6 +168,17 @@ def is_language(code: str) -> bool:
     return True
 
 
+@lru_cache
+def language_codes() -> Mapping[str, str]:
+    """The code of each language by its names in English and Swedish, in lower case."""
+    locales = [_locale(code) for code in ("en", "sv")]
+    return {
+        name.casefold(): code.replace("_", "-")
+        for locale in locales
+        for code, name in locale.languages.items()
+    }
+
+
 def _locale(language: str) -> Locale:
     try:
         return Locale.parse(_LOCALES.get(language, language.replace("-", "_")))

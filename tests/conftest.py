@@ -138,13 +138,13 @@ class Installation:
         with self.open() as db:
             return editions.settle(db, self.config, self.now)
 
-    def load(self, files: Mapping[str, str | bytes], **options: bool) -> Any:
+    def load(self, files: Mapping[str, str | bytes], *, overwrite: bool = False) -> Any:
         """Import files: name to content."""
         contents = {
             name: text.encode() if isinstance(text, str) else text for name, text in files.items()
         }
         with self.open() as db:
-            return exchange.import_files(db, contents, self.now, **options)
+            return exchange.import_files(db, contents, self.now, overwrite=overwrite)
 
     def publish(self) -> list[str]:
         """Make what is due; the slugs, oldest first."""

@@ -50,6 +50,7 @@ HOMES: dict[str, set[str]] = {
     "pyotp": {"accounts"},
     "segno": {"accounts"},
     "rapidfuzz": {"library"},
+    "python_calamine": {"files"},
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
 

@@ -9,6 +9,7 @@ from feed import editions
 from feed import files as exchange_files
 from feed.cli.base import Reading, Setup, print_reports, reading, setup
 from feed.errors import InstanceError
+from feed.files import Table
 from feed.library import exchange
 from feed.server import database_setup
 from feed.store.connection import exists, opened
@@ -53,12 +54,15 @@ def migrate(base: Setup, backup: bool, new_ids: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace also what was edited at the desk.")
 @setup
 def import_(base: Setup, files: tuple[Path, ...], overwrite: bool) -> None:
-    """Import TOML, JSON or CSV files: all of them, or nothing at all."""
+    """Import spreadsheets (CSV, .xlsx, .ods), TOML or JSON: all of them, or nothing at all."""
     contents = {str(path): _content(path) for path in files}
     if not exists(base.config.database):
         database_setup.create(base.config, base.clock)
     with base.library() as (db, _):
-        print_reports(exchange.import_files(db, contents, base.clock(), overwrite=overwrite))
+        reports = exchange.import_files(
+            db, contents, base.clock(), overwrite=overwrite, on_table=_print_guesses
+        )
+        print_reports(reports)
 
 
 @click.command()
@@ -78,6 +82,18 @@ def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
         text = exchange_files.write(exchange.export(db, languages or None), form)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
+
+
+def _print_guesses(name: str, table: Table) -> None:
+    """Print in one line how a spreadsheet was read."""
+    grid = table.grid
+    separator = {"\t": "tab"}.get(grid.separator, f"“{grid.separator}”")
+    where = f"sheet “{grid.sheet}”" if grid.sheet else f"{grid.encoding}, separator {separator}"
+    pairs = zip(grid.headings, table.columns, strict=True)
+    columns = ", ".join(f"{heading} = {column}" for heading, column in pairs if column)
+    line = f"{name}: {where}, headings in row {grid.heading_row}: {columns}"
+    line += f"; language {table.language}" if table.language else ""
+    click.echo(f"{line}; not read: {', '.join(table.ignored)}" if table.ignored else line)
 
 
 def _content(path: Path) -> bytes:

@@ -1,62 +1,28 @@
-"""Reading and writing exchange files: TOML and JSON documents, and tables by `csv_table`."""
+"""Reading and writing exchange files: TOML and JSON documents, and tables by `tables`."""
 
-import codecs
-import csv
 import json
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import tomli_w
 
 from feed.errors import ExchangeError, Problem, gettext_noop
-from feed.files import csv_table
+from feed.files import csv_table, grids, tables, workbooks
+from feed.files.decoding import decode
 from feed.files.entries import LANGUAGE, Entry, Exchange, ExpectedError, without_controls
+from feed.files.tables import Names, Table, TableChoices
 
 FORMATS = ("json", "toml", "csv")
 LISTS = ("themes", "sources", "principles")
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_SNIFFED = 8  # bytes that tell UTF-16 from other text: the name of a column has four letters
 _MAX_KEY_PARTS = 50  # with a dot between; those of an entry have three at most
 _DOT = re.compile(r"(?<![ \t])[ \t]*+\.[ \t]*+")
 _RUN = re.compile(r"[^\s=,{}\[\]]+")
 _TEXT_HEADING = re.compile(r"^[ \t]*\[[ \t]*\w+[ \t]*\.[ \t]*\"?texts\"?[ \t]*\.", re.MULTILINE)
-_WORKBOOK = b"PK\x03\x04"  # how .xlsx and .ods begin
-
-
-def decode(content: bytes, *, is_table: bool = False) -> str:
-    """The text of a file: UTF-8, or UTF-16 with a byte order mark; a table may be Windows-1252.
-
-    Raises UnicodeDecodeError where it is none of these.
-    """
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if content.startswith(mark):
-            return content.decode(encoding)
-    if is_table and (unmarked := _utf_16(content[:_SNIFFED])):
-        return content.decode(unmarked)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        if not is_table or b"\0" in content:
-            raise
-    return content.decode("windows-1252")
-
-
-def _utf_16(start: bytes) -> str:
-    """Detect UTF-16 without a byte order mark: column names have a zero in every other byte."""
-    high, low = start[0::2], start[1::2]
-    if low and not any(low) and all(high):
-        return "utf-16-le"
-    if low and not any(high[: len(low)]) and all(low):
-        return "utf-16-be"
-    return ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -115,23 +81,35 @@ def _texts_in(entry: Any) -> int:
     return max(1, len(texts)) if isinstance(texts, dict) else 1
 
 
-def read(files: Mapping[str, bytes]) -> Exchange:
+def read(files: Mapping[str, bytes], names: Names | None = None) -> Exchange:
     """Read exchange files, name to content; the name's ending tells the format.
 
     All files together are one exchange, in any order. Raises ExchangeError with every problem.
     """
-    found, problems = examine(files)
+    found, problems = examine(files, names)
     if problems:
         raise ExchangeError(problems)
     return found
 
 
-def examine(files: Mapping[str, bytes]) -> tuple[Exchange, list[Problem]]:
-    """The valid entries and fields of exchange files, and every problem in them."""
+def examine(
+    files: Mapping[str, bytes], names: Names | None = None, choices: TableChoices | None = None
+) -> tuple[Exchange, list[Problem]]:
+    """The valid entries and fields of exchange files, and every problem in them.
+
+    Cells of tables may name what is in `names`, and in the other files.
+    """
     reader = _Reader()
-    for name, content in files.items():
-        reader.read(name, content)
+    for is_last in (False, True):  # tables name what the other files have
+        for name, content in files.items():
+            if is_table(name, content) is is_last:
+                reader.read(name, content, names or Names(), choices)
     return reader.exchange, reader.problems
+
+
+def is_table(name: str, content: bytes) -> bool:
+    """Whether a file is a spreadsheet, not a TOML or JSON document."""
+    return ending(name) in grids.ENDINGS or workbooks.is_workbook(content)
 
 
 def rows(name: str, content: bytes, limit: int) -> int:
@@ -139,17 +117,17 @@ def rows(name: str, content: bytes, limit: int) -> int:
 
     Above `limit` it may be an estimate.
     """
-    ending = _ending(name)
     try:
-        text = decode(content, is_table=ending in csv_table.ENDINGS)
-        if ending in csv_table.ENDINGS:
-            return csv_table.count(text)
-        return count_texts(ending, text, limit) if ending in PARSERS else 0
-    except (ValueError, RecursionError, csv.Error):
+        if is_table(name, content):
+            return tables.count(content)
+        form = ending(name)
+        return count_texts(form, decode(content), limit) if form in PARSERS else 0
+    except (ValueError, RecursionError):
         return 0
 
 
-def _ending(name: str) -> str:
+def ending(name: str) -> str:
+    """The ending of a file's name, in lower case."""
     return name.rpartition(".")[2].lower()
 
 
@@ -160,42 +138,47 @@ class _Reader:
         self.exchange = Exchange()
         self.problems: list[Problem] = []
 
-    def read(self, file: str, content: bytes) -> None:
+    def read(
+        self, file: str, content: bytes, names: Names, choices: TableChoices | None = None
+    ) -> None:
         try:
-            document = self._parse(file, content)
+            if is_table(file, content):
+                known = self.exchange.sources.values(), self.exchange.themes.values()
+                self._table(file, tables.read(content, tables.with_names(names, *known), choices))
+            else:
+                self._document(file, self._parse(file, content))
         except ExpectedError as error:
             self._refuse(file, "", "", error)
-        else:
-            self._document(file, document)
 
     def _parse(self, file: str, content: bytes) -> Any:
-        ending = _ending(file)
-        if content.startswith(_WORKBOOK):
-            raise ExpectedError(gettext_noop("expected text, not a workbook: save it as CSV"))
-        if ending not in (*PARSERS, *csv_table.ENDINGS):
-            raise ExpectedError(gettext_noop("expected a file that ends in .toml, .json or .csv"))
+        form = ending(file)
+        if form not in PARSERS:
+            message = gettext_noop("Choose a file that ends in %(endings)s.")
+            endings = ", ".join(f".{each}" for each in (*grids.ENDINGS, *PARSERS))
+            raise ExpectedError(message, endings=endings)
         try:
-            text = decode(content, is_table=ending in csv_table.ENDINGS)
-            return self._table(file, text) if ending in csv_table.ENDINGS else PARSERS[ending](text)
+            return PARSERS[form](decode(content))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
             message = gettext_noop("line %(line)s: expected UTF-8 text")
             raise ExpectedError(message, line=line) from None
-        except ExpectedError:
-            raise
-        except (ValueError, RecursionError, csv.Error) as error:
+        except (ValueError, RecursionError) as error:
             message = gettext_noop("expected %(format)s, but: %(detail)s")
-            raise ExpectedError(message, format=ending.upper(), detail=error) from None
+            raise ExpectedError(message, format=form.upper(), detail=error) from None
 
-    def _table(self, file: str, text: str) -> dict[str, Any]:
-        """The document that a table stands for."""
-        found = csv_table.read(text)
-        self.exchange.rows.update(found.rows)
-        for row, column, error in found.problems:
-            self.problems.append(
-                Problem(file, f"row {row}", column, error.message, error.values, row)
-            )
-        return {"principles": [{"slug": slug, **entry} for slug, entry in found.entries.items()]}
+    def _table(self, file: str, table: Table) -> None:
+        self.exchange.tables[file] = table
+        for row, column, error in table.problems:
+            heading = without_controls(table.heading(column)) if column else ""
+            place = (file, "", column, error.message, _printable(error.values))
+            self.problems.append(Problem(*place, row or None, heading))
+        first = len(self.problems)
+        entries = [{"slug": slug, **entry} for slug, entry in table.entries.items()]
+        self._document(file, {"principles": entries})
+        slugs = {f"principles “{slug[:80]}”": slug for slug in table.entries}
+        for number, problem in enumerate(self.problems[first:], first):
+            cell = self.exchange.cell(file, slugs.get(problem.entry, ""), problem.field)
+            self.problems[number] = replace(problem, row=cell[0], heading=cell[1])
 
     def _document(self, file: str, document: Any) -> None:
         from feed.files.models import ENTRIES, expected_list, unknown  # pydantic is slow to load
@@ -263,10 +246,12 @@ class _Reader:
 
     def _refuse(self, file: str, entry: str, name: str, error: ExpectedError) -> None:
         # A file can name what no page can carry: half a pair of surrogates.
-        values = {key: _printable(value) for key, value in error.values.items()}
         where = (file, without_controls(entry), without_controls(name))
-        self.problems.append(Problem(*where, error.message, values))
+        self.problems.append(Problem(*where, error.message, _printable(error.values)))
 
 
-def _printable(value: object) -> object:
-    return value if isinstance(value, int) else without_controls(str(value))
+def _printable(values: Mapping[str, object]) -> dict[str, object]:
+    return {
+        key: value if isinstance(value, int) else without_controls(str(value))
+        for key, value in values.items()
+    }

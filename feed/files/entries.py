@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feed.model import TEXT_FIELDS, Principle, Source, Theme
+
+if TYPE_CHECKING:
+    from feed.files.tables import Table
 
 Entry = dict[str, Any]
 PRINCIPLE_COLUMNS = (
@@ -32,15 +35,31 @@ class ExpectedError(ValueError):
 class Exchange:
     """Entries by slug, in the order of their files.
 
-    `files` has the file of each entry, by its list and slug; `rows` the rows of a table that a
-    principle came from, by its slug.
+    `files` has the file of each entry, by its list and slug; `tables` the tables, by their files.
     """
 
     themes: dict[str, Entry] = field(default_factory=dict)
     sources: dict[str, Entry] = field(default_factory=dict)
     principles: dict[str, Entry] = field(default_factory=dict)
     files: dict[tuple[str, str], str] = field(default_factory=dict)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    tables: dict[str, "Table"] = field(default_factory=dict)
+
+    def rows(self, file: str, slug: str) -> dict[str, int]:
+        """The row of each language of a principle that a table has; empty for another file."""
+        return self.tables[file].rows.get(slug, {}) if file in self.tables else {}
+
+    def cell(self, file: str, slug: str, name: str) -> tuple[int | None, str]:
+        """The row and the heading of a principle’s field in its table; None for another file.
+
+        A field of several rows is in the first.
+        """
+        rows = self.rows(file, slug)
+        if not rows:
+            return None, ""
+        first, _, rest = name.partition(".")
+        language, _, part = rest.partition(".")
+        column = (part or "language") if first == "texts" else name
+        return rows.get(language, min(rows.values())), self.tables[file].heading(column)
 
 
 def find_control_character(text: str) -> str | None:

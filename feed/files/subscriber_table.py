@@ -1,11 +1,9 @@
 """Tables of subscribers: one row per person, with the consent that they have given."""
 
-import csv
 from dataclasses import dataclass
 
 from feed.errors import gettext_noop
-from feed.files import csv_table
-from feed.files.documents import decode
+from feed.files import csv_table, grids
 from feed.files.entries import ExpectedError
 
 COLUMNS = (
@@ -28,22 +26,22 @@ class SubscriberTable:
 
 
 def read(content: bytes) -> SubscriberTable:
-    """Read a CSV file; headings may have any case and order. Raises ExpectedError."""
-    try:
-        header, rows = csv_table.read_cells(decode(content, is_table=True))
-        names = [_column(name) for name in header]
-        _check(names)
-        return SubscriberTable(
-            [(number, _row(names, cells)) for number, cells in rows],
-            tuple(name for name in header if name and _column(name) not in COLUMNS),
-        )
-    except (UnicodeDecodeError, csv.Error) as error:
-        message = gettext_noop("expected %(format)s, but: %(detail)s")
-        raise ExpectedError(message, format="CSV", detail=error) from None
+    """Read a spreadsheet; headings may have any case and order. Raises ExpectedError."""
+    grid = grids.read(content, _recognise)
+    names = [_column(heading) for heading in grid.headings]
+    _check(names)
+    return SubscriberTable(
+        [(number, _row(names, cells)) for number, cells in grid.rows],
+        tuple(heading for heading in grid.headings if heading and _column(heading) not in COLUMNS),
+    )
+
+
+def _recognise(headings: list[str]) -> int:
+    return sum(_column(heading) in COLUMNS for heading in headings)
 
 
 def _column(heading: str) -> str:
-    name = heading.replace(" ", "_").replace("-", "_")
+    name = heading.strip().casefold().replace(" ", "_").replace("-", "_")
     return _ALIASES.get(name, name)
 
 

@@ -3,9 +3,7 @@
 Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
-import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,14 +22,13 @@ from feed.files.models import (
 from feed.library import workflow
 from feed.library.workflow import Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS, Source
+from feed.model.slugs import slugify, unused
 from feed.store import ledger, library, library_writes, revisions
 from feed.store.connection import transaction
 
 LONGEST_REASON = 500
 _DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
 _CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
-LONGEST_SLUG = 60
-_LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ð": "d", "þ": "th", "ł": "l", "œ": "oe"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,33 +258,13 @@ def _reason(typed: str) -> str:
     return reason
 
 
-def slugify(title: str) -> str:
-    """Slugify a title: `Släpp in det nya` gives `slapp-in-det-nya`. Empty without any letter."""
-    plain = unicodedata.normalize("NFKD", title.casefold().translate(_LETTERS))
-    words = re.findall("[a-z0-9]+", re.sub("[\u0300-\u036f’']", "", plain))
-    made = ""
-    for word in words:
-        if len(made) + len(word) > LONGEST_SLUG:
-            break
-        made += f"-{word}" if made else word
-    return made or "".join(words)[:LONGEST_SLUG]
-
-
 def unused_slug(db: Database, title: str) -> str:
     """An unused slug for a principle of that title."""
-    return _unused_slug(title, "principle", lambda made: library.principle(db, made) is None)
+    start = slugify(title) or "principle"
+    return unused(start, lambda made: library.principle(db, made) is not None)
 
 
 def unused_source_slug(db: Database, title: str) -> str:
     """An unused slug for a source of that title."""
     known = library.sources(db)
-    return _unused_slug(title, "source", lambda made: made not in known)
-
-
-def _unused_slug(title: str, default: str, is_unused: Callable[[str], bool]) -> str:
-    made = start = slugify(title) or default
-    number = 1
-    while not is_unused(made):
-        number += 1
-        made = f"{start}-{number}"
-    return made
+    return unused(slugify(title) or "source", known.__contains__)

@@ -4,7 +4,7 @@ An import makes a plan first, without writing, and then carries it out: a previe
 exactly what the import does.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,8 @@ from feed.errors import (
     Problem,
     gettext_noop,
 )
-from feed.files import Exchange
+from feed.files import Exchange, Names, Table
+from feed.files.tables import names_by_key
 from feed.library.import_plan import Plan, PlannedEntry, plan
 from feed.model.people import Curator
 from feed.store import library, library_writes, revisions, uploads
@@ -78,6 +79,23 @@ def export(
     )
 
 
+def known_names(db: Database) -> Names:
+    """The names of sources, themes and principles in the library, for tables that use them."""
+    sources = [(item.title, slug) for slug, item in library.sources(db).items()]
+    themes = [
+        (text.name, slug)
+        for slug, item in library.themes(db).items()
+        for text in item.texts.values()
+    ]
+    titles = library.titles(db)
+    return Names(
+        sources=names_by_key(sources),
+        themes=names_by_key(themes),
+        titles={(language, title): slug for slug, language, title in reversed(titles)},
+        taken={slug for slug, _, _ in titles},
+    )
+
+
 @dataclass
 class ImportReport:
     """The slugs of an import, by outcome."""
@@ -89,15 +107,24 @@ class ImportReport:
 
 
 def import_files(
-    db: Database, contents: Mapping[str, bytes], now: datetime, *, overwrite: bool = False
+    db: Database,
+    contents: Mapping[str, bytes],
+    now: datetime,
+    *,
+    overwrite: bool = False,
+    on_table: Callable[[str, Table], None] = lambda _name, _table: None,
 ) -> dict[str, ImportReport]:
     """Import exchange files in one transaction; a report each for themes, sources, principles.
 
     `contents` are the files by name. Entries are added or updated by slug; fields that a file omits
-    stay. A principle last edited at the desk is left alone unless `overwrite`. Raises
-    ExchangeError, and then changes nothing.
+    stay. A principle last edited at the desk is left alone unless `overwrite`. `on_table` gets each
+    table as it was read. Raises ExchangeError, and then changes nothing.
     """
-    incoming = files.read(contents)
+    incoming, problems = files.examine(contents, known_names(db))
+    for name, table in incoming.tables.items():
+        on_table(name, table)
+    if problems:
+        raise ExchangeError(problems)
     with transaction(db):
         found = plan(db, incoming, overwrite=overwrite)
         apply_plan(db, found, now)

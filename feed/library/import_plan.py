@@ -121,7 +121,8 @@ class _Planner:
             outcome = "refused"
         else:
             outcome = "changed" if old else "new"
-        rows = tuple(self.incoming.rows.get(slug, ())) if kind == "principles" else ()
+        file = self.incoming.files[kind, slug]
+        rows = tuple(sorted(self.incoming.rows(file, slug).values()))
         return PlannedEntry(kind, slug, outcome, new, old, changes if old else (), rows)
 
     def _completed(self, kind: str, entry: Entry, old: Entry | None) -> Entry:
@@ -132,7 +133,8 @@ class _Planner:
         texts = {code: {"state": "draft", **text} for code, text in new["texts"].items()}
         new = {**_DEFAULTS, **new, "texts": texts}
         if language := self.languages.get(new.get("source", "")):
-            new.setdefault("original_language", language)
+            first = next(iter(texts), language)
+            new.setdefault("original_language", language if language in texts else first)
         return new
 
     def _edited_at_desk(self, slug: str) -> bool:
@@ -197,7 +199,8 @@ class _Planner:
 
     def _add_problem(self, kind: str, slug: str, name: str, message: str, **values: object) -> None:
         file = self.incoming.files.get((kind, slug), "")
-        self.problems.append(Problem(file, label(kind, slug), name, message, values))
+        cell = self.incoming.cell(file, slug, name)
+        self.problems.append(Problem(file, label(kind, slug), name, message, values, *cell))
 
 
 def label(kind: str, slug: str) -> str:

@@ -148,6 +148,12 @@ def listed(db: Database) -> list[str]:
     ]
 
 
+def titles(db: Database) -> list[tuple[str, str, str]]:
+    """The title of every text of every principle, as slug, language and title, by slug."""
+    rows = db.execute("SELECT principle, language, title FROM texts ORDER BY principle")
+    return [(slug, language, title) for slug, language, title in rows]
+
+
 def passages(
     db: Database, language: str, bounds: Mapping[str, tuple[int, int]], except_slug: str
 ) -> dict[str, dict[str, str]]:

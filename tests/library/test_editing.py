@@ -15,7 +15,7 @@ from feed.files import Entry
 from feed.library import diff, editing, exchange
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition, WorkingCopy
-from feed.model import Principle
+from feed.model import Principle, slugs
 from feed.store import library, meta, revisions
 from feed.store.revisions import Revision
 from tests.conftest import Installation
@@ -581,7 +581,7 @@ def test_what_does_not_exist_cannot_be_saved(bench: Bench) -> None:
     ],
 )
 def test_slugs_are_made_of_titles(title: str, slug: str) -> None:
-    assert editing.slugify(title) == slug
+    assert slugs.slugify(title) == slug
 
 
 def test_a_form_names_one_step_only(bench: Bench) -> None:

@@ -138,7 +138,7 @@ def test_a_table_is_read_as_spreadsheets_save_it(
 ) -> None:
     said = bring(table.encode(encoding), "--yes")
     assert said[-1] == "1 people are asked by email to confirm."
-    assert ("ignored columns: department" in said) == ("Department" in table)
+    assert ("ignored columns: Department" in said) == ("Department" in table)
     assert client.notices() == [("å@example.org", "confirm")]
 
 

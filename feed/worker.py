@@ -21,7 +21,7 @@ from feed.accounts import authentication
 from feed.checks.machine import WORKER_LOCK
 from feed.clock import Clock
 from feed.config import Config
-from feed.config.imap import ImapFolder
+from feed.config.mail_servers import ImapFolder
 from feed.digests.bounce_folder import BounceFolder
 from feed.editions import publishing
 from feed.errors import DevisError, MailError, StoreError

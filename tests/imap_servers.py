@@ -14,7 +14,7 @@ from pathlib import Path
 import trustme
 from imap_tools.mailbox import BaseMailBox
 
-from feed.config.imap import ImapFolder, imap_folder
+from feed.config.mail_servers import ImapFolder, imap_folder
 from feed.digests import bounce_folder
 from tests.conftest import free_port
 from tests.required_programs import program

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from feed.config import extras, identity, logs
 from feed.config.brokers import Broker
-from feed.config.imap import ImapFolder
+from feed.config.mail_servers import ImapFolder
 from feed.config.parsing import Network, Webhook
 from feed.config.settings import PREFIX, SETTINGS
 from feed.errors import SettingError

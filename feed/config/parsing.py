@@ -8,12 +8,11 @@ from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from feed.config.logs import LogFormat
 from feed.i18n import is_language
-from feed.smtp import SmtpServer
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
@@ -240,46 +239,6 @@ def secret_key(text: str) -> str | None:
     if text and len(text) < SHORTEST_KEY:
         raise ValueError(f"at least {SHORTEST_KEY} random characters")
     return text or None
-
-
-def smtp(text: str) -> SmtpServer | None:
-    if not text:
-        return None
-    expected = (
-        "smtp://user:password@host:587 (STARTTLS) or smtps://host:465; add ?tls=off for a server"
-        " without TLS, or ?ca=/path/to/file.pem for one with a certificate authority of its own"
-    )
-    try:
-        parts = urlsplit(text)
-        options = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
-        port = parts.port
-    except ValueError:
-        raise ValueError(expected) from None
-    wanted = options.get("tls", "on")
-    if (
-        parts.scheme not in ("smtp", "smtps")
-        or not parts.hostname
-        or parts.path not in ("", "/")
-        or parts.fragment
-        or set(options) - {"tls", "ca"}
-        or wanted not in ("on", "off")
-        or (parts.scheme, wanted) == ("smtps", "off")
-    ):
-        raise ValueError(expected)
-    local = parts.hostname == "localhost" or parts.hostname.startswith(("127.", "::1"))
-    plain = wanted == "off" or (local and "tls" not in options)
-    authorities = Path(options["ca"]) if "ca" in options else None
-    if authorities is not None and not authorities.is_file():
-        raise ValueError(f"{expected}; there is no file {authorities}")
-    implicit = parts.scheme == "smtps"
-    return SmtpServer(
-        host=parts.hostname,
-        port=port or (465 if implicit else 25 if plain else 587),
-        tls="implicit" if implicit else "none" if plain else "starttls",
-        user=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password) if parts.password else None,
-        authorities=authorities,
-    )
 
 
 def mail_host(base_url: str) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from feed.config import brokers, identity, imap, parsing
+from feed.config import brokers, identity, mail_servers, parsing
 from feed.config.parsing import integer, optional
 from feed.errors import SettingError
 
@@ -70,7 +70,7 @@ SETTINGS = (
     Setting("LANGUAGES", "languages", "en,sv", parsing.languages),
     Setting("BASE_URL", "base_url", _base_url, parsing.base_url),
     Setting("NOW", "rehearsal", "", parsing.instant),
-    Setting("SMTP_URL", "smtp", "", parsing.smtp, is_secret=True),
+    Setting("SMTP_URL", "smtp", "", mail_servers.smtp, is_secret=True),
     Setting("BROKER_URL", "broker", "", brokers.broker, is_secret=True),
     Setting("REPORTS_URL", "reports", "", brokers.store, is_secret=True),
     Setting("WEBSUB_HUBS", "websub_hubs", "", parsing.hubs),
@@ -92,7 +92,7 @@ SETTINGS = (
     Setting("REPLY_TO", "reply_to", "", optional(parsing.address)),
     Setting("BOUNCE_ADDRESS", "bounce_address", "", optional(parsing.bounce_address)),
     Setting("DKIM_SELECTOR", "dkim_selector", "", optional(parsing.dkim_selector)),
-    Setting("BOUNCE_IMAP", "bounce_imap", "", imap.imap_folder),
+    Setting("BOUNCE_IMAP", "bounce_imap", "", mail_servers.imap_folder),
     Setting("BOUNCE_IMAP_PASSWORD", "bounce_imap_password", "", str, is_secret=True),
     Setting("POSTAL", "postal", "", parsing.single_line),
     Setting("DIGEST_HOUR", "digest_hour", "7", integer(0, 23)),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from feed.config import Config
-from feed.config.imap import ImapFolder
+from feed.config.mail_servers import ImapFolder
 from feed.digests import bounces
 from feed.errors import DevisError, MailError
 from feed.model import Site

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from feed import worker
 from feed.checks.bounces import bounce_folder as check
-from feed.config.imap import ImapFolder
+from feed.config.mail_servers import ImapFolder
 from feed.digests import bounce_folder, bounces
 from feed.digests.bounce_folder import BounceFolder
 from feed.errors import MailError, StoreError

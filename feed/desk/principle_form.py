@@ -1,7 +1,7 @@
 """The principle form: its fields as shown and as submitted, labels, errors and conflicts."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -21,7 +21,7 @@ ONLY_NEW = ("slug", "original_language")
 SOURCE = ("title", "author", "year", "language", "url", "rights")
 LABELS: Mapping[str, str] = {
     "title": gettext_noop("Title"),
-    "statement": gettext_noop("Statement"),
+    "statement": gettext_noop("Main text"),
     "reflection": gettext_noop("To think about"),
     "practice": gettext_noop("To do today"),
     "commentary": gettext_noop("Why it matters"),
@@ -93,6 +93,20 @@ class PrincipleForm:
         """The principle's status; empty for a new one."""
         return str(self.found.entry["status"]) if self.found else ""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it awaits an editor's approval."""
+        return bool(self.found and self.found.waiting)
+
+    def is_marked(self, names: Collection[str]) -> bool:
+        """Whether one of these fields has an error, or a change by another person."""
+        marked = {*self.wrong, *self.clashes, *self.taken}
+        return any(name in marked for name in names)
+
+    def is_open(self, names: Collection[str]) -> bool:
+        """Whether the part of the form with these fields starts unfolded."""
+        return self.is_marked(names) or any(self.values.get(name) for name in names)
+
     def public(self, language: str) -> Entry | None:
         """The public text in a language while a change of it is pending; else None."""
         live = self.found.live["texts"].get(language) if self.found else None
@@ -134,6 +148,8 @@ def submitted(before: PrincipleForm, me: Curator) -> PrincipleForm:
     codes = before.languages
     if values["original_language"] not in codes:
         values["original_language"] = before.original
+    if is_new:
+        _move_text(values, given.get("written_in", ""))
     return replace(
         before,
         values=values,
@@ -207,6 +223,16 @@ def labelled(t: Translator, wrong: Mapping[str, str]) -> dict[str, str]:
         name: words if name == "problem" else f"{label(t, name)}: {words}"
         for name, words in wrong.items()
     }
+
+
+def _move_text(values: dict[str, str], written_in: str) -> None:
+    """Move a text to the chosen original language if it was typed before that was chosen."""
+    old, new = (
+        {part: f"{code}.{part}" for part in TEXT_FIELDS}
+        for code in (written_in, values["original_language"])
+    )
+    if old != new and not any(values.get(name) for name in new.values()):
+        values.update({new[part]: values.pop(old[part], "") for part in TEXT_FIELDS})
 
 
 def _ordered(codes: Sequence[str], original: str) -> tuple[str, ...]:

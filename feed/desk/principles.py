@@ -7,13 +7,14 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import principle_form, session
+from feed.desk import actions, principle_form, remarks, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import ConflictError, FormError, NotFoundError, StoreError, gettext_noop
 from feed.library import diff, editing, style_checks
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
+from feed.model import TEXT_FIELDS
 from feed.store import ledger, library, revisions
 from feed.web.context import db, here, language, now, site, translate
 
@@ -145,6 +146,7 @@ def _blank() -> PrincipleForm:
 def _form(form: PrincipleForm, reason: str = "") -> str:
     t, known, themes = translate(), library.sources(db()), library.themes(db())
     steps = revisions.history(db(), form.slug) if "outdated" in form.states else []
+    live = form.found.live if form.found else None
     return render_template(
         "desk/principle.html",
         form=form,
@@ -153,9 +155,8 @@ def _form(form: PrincipleForm, reason: str = "") -> str:
         sources=sorted(known.values(), key=lambda source: source.title.casefold()),
         themes=themes.values(),
         pending=principle_form.pending_fields(t, form.found, known, themes),
-        hints=style_checks.form_hints(
-            db(), form.values, known, form.found.live if form.found else None
-        ),
+        remarks=remarks.by_field(style_checks.form_hints(db(), form.values, known, live), t),
+        actions=actions.of_form(form, session.me()),
         labelled=principle_form.labelled(t, form.wrong),
         translated_from={code: diff.original_translated(steps, code) for code in form.languages},
         newest=revisions.newest(db(), form.slug) if form.found else None,
@@ -170,4 +171,6 @@ def _helpers() -> dict[str, Any]:
         "label": lambda name: principle_form.label(t, name),
         "pieces": diff.pieces,
         "LENGTHS": style_checks.LENGTHS,
+        "TEXT_FIELDS": TEXT_FIELDS,
+        "MORE_PARTS": TEXT_FIELDS[2:],
     }

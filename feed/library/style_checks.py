@@ -266,9 +266,6 @@ def form_hints(
 def _text(text: Text) -> Iterator[Hint]:
     for name, message, values in of_text(text):
         yield Hint(f"{text.language}.{name}", message, values)
-    if len(text.statement) > STATEMENT[1]:
-        message = gettext_noop("is too long for the widget, which has room for %(most)s characters")
-        yield Hint(f"{text.language}.statement", message, {"most": STATEMENT[1]})
     for name in TEXT_FIELDS:
         if _LINK.search(getattr(text, name)):
             message = gettext_noop(

@@ -33,9 +33,9 @@ PAGES = {
     "people": ("administrator", "/desk/people/?invited=1"),
     "person": ("administrator", "/desk/people/1/"),
     "new": ("curator", "/desk/principles/new"),
-    "principle": ("editor", "/desk/principles/start-with-yourself/"),
-    "translation": ("translator", "/desk/principles/start-with-yourself/"),
-    "history": ("editor", "/desk/principles/start-with-yourself/history/"),
+    "principle": ("editor", "/desk/principles/lead-what-lies-in-front/"),
+    "translation": ("translator", "/desk/principles/lead-what-lies-in-front/"),
+    "history": ("editor", "/desk/principles/lead-what-lies-in-front/history/"),
 }
 
 

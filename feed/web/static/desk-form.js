@@ -33,15 +33,20 @@
     const answer = await fetch(form.action, { method: "POST", body: given });
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const hints = page.getElementById("hints");
-    if (hints) document.getElementById("hints").replaceWith(document.adoptNode(hints));
+    for (const remark of form.querySelectorAll("[data-remark]")) {
+      const newer = page.getElementById(remark.id);
+      if (newer && newer.textContent !== remark.textContent) remark.replaceChildren(...newer.childNodes);
+    }
   }
 
   form.addEventListener("input", ({ target }) => {
     changed = true;
     counts.filter(({ dataset }) => dataset.count === target.name).forEach(count);
     later("preview", 700, () => asked && preview());
-    later("check", 1800, () => check().catch(() => {}));
+    later("check", 1200, () => check().catch(() => {}));
+  });
+  form.elements.original_language?.addEventListener("change", () => {
+    form.requestSubmit(document.getElementById("change-language"));
   });
   form.addEventListener("submit", ({ submitter }) => {
     if (submitter?.formTarget) {

@@ -1,0 +1,64 @@
+"""Remarks on what is written in the principle form: the style checks in kind words, by field."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from feed.errors import gettext_noop
+from feed.i18n import Translator
+from feed.library.style_checks import Hint
+
+_SHORT = gettext_noop("A bit short: %(count)s characters, where %(least)s or more work best.")
+_LONG = gettext_noop("A bit long: %(count)s characters, where at most %(most)s fit everywhere.")
+# By message of the style check; what is missing in a text needs no words: its field is empty.
+_KIND_WORDS: Mapping[str, str] = {
+    "has straight quotes: expected typographic ones": gettext_noop(
+        "Curly quotation marks and apostrophes look better: “ ” ’"
+    ),
+    "has a hyphen for a dash: expected –": gettext_noop("Use a dash here: –"),
+    "has a space too many": gettext_noop("There is a space too many."),
+    "has unbalanced quotes": gettext_noop(
+        "A quotation mark lacks its partner, or is of the wrong kind."
+    ),
+    "has a line break": gettext_noop("Try it as one paragraph, without a line break."),
+    "ends with a full stop": gettext_noop("A title does without its full stop."),
+    "is not exactly one question": gettext_noop("Try it as one question, with a question mark."),
+    "gives no credit: %(source)s has neither author nor publisher": gettext_noop(
+        "%(source)s has no author yet, so readers can’t see who to thank."
+    ),
+    "are %(count)s: expected %(least)s to %(most)s": gettext_noop("One theme or two is best."),
+    "looks like a link, but is shown as typed: name the source instead": gettext_noop(
+        "This looks like a link, but readers see it as you typed it: name the source instead."
+    ),
+    "is nearly that of “%(other)s” (%(score)s %%)": gettext_noop(
+        "Nearly the same as “%(other)s” (%(score)s %%)."
+    ),
+}
+_LENGTH = "has %(count)s characters: expected %(least)s to %(most)s"
+_NO_LOCATOR = gettext_noop("A chapter or page helps whoever wants to read on.")
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A remark in the reader's language, and the slug of the principle it refers to, if any."""
+
+    text: str
+    slug: str | None
+
+
+def by_field(hints: Iterable[Hint], t: Translator) -> dict[str, list[Remark]]:
+    """The remarks on each field of the form."""
+    found: dict[str, list[Remark]] = {}
+    for hint in hints:
+        if words := _words(hint):
+            remark = Remark(t.gettext(words, **hint.values), hint.slug)
+            found.setdefault(hint.field, []).append(remark)
+    return found
+
+
+def _words(hint: Hint) -> str:
+    if hint.message == "is missing":
+        return _NO_LOCATOR if hint.field == "locator" else ""
+    if hint.message == _LENGTH:
+        count, least = hint.values["count"], hint.values["least"]
+        return _SHORT if isinstance(count, int) and count < int(str(least)) else _LONG
+    return _KIND_WORDS[hint.message]

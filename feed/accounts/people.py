@@ -10,7 +10,7 @@ from feed.accounts import totp
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import ROLES, Curator, Role
-from feed.store import curators, outbox, sessions
+from feed.store import curators, desk_events, outbox, sessions
 from feed.store.connection import transaction
 from feed.store.outbox import OutboxItem
 
@@ -38,15 +38,18 @@ def invite(
     languages: tuple[str, ...],
     now: datetime,
     *,
+    by: Curator | None = None,
     mailed: bool = True,
 ) -> OutboxItem:
     """Add an account and its invitation, sent by e-mail if `mailed`. Raises FormError.
+
+    `by` is the administrator who invites, None at the command line.
 
     `form` has `address`, `name`, `role`, `languages` (those of a translator, separated by spaces),
     and `language`, that of the desk's interface for the person.
     """
     with transaction(db):
-        return _invite(db, create(db, form, languages, now), now, mailed)
+        return _invite(db, create(db, form, languages, now), by, now, mailed)
 
 
 def change(
@@ -73,6 +76,12 @@ def set_language(db: Database, curator: Curator, language: str) -> None:
     """Set the language of the desk's interface for a person."""
     with transaction(db):
         curators.change(db, curator.id, language=language)
+
+
+def set_emails(db: Database, curator: Curator, wanted: bool) -> None:
+    """Set whether a person gets e-mails about what happens at the desk."""
+    with transaction(db):
+        curators.change(db, curator.id, emails=int(wanted))
 
 
 def set_name(db: Database, curator: Curator, name: str) -> None:
@@ -104,7 +113,9 @@ def enable(db: Database, number: int, now: datetime) -> Curator:
         return found
 
 
-def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> OutboxItem:
+def reset(
+    db: Database, number: int, now: datetime, *, by: Curator | None = None, mailed: bool = True
+) -> OutboxItem:
     """Remove an account's password and second factor, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
@@ -116,7 +127,7 @@ def reset(db: Database, number: int, now: datetime, *, mailed: bool = True) -> O
         totp.forget(db, number)
         sessions.end_all(db, number)
         outbox.void_links(db, number, now)
-        return _invite(db, number, now, mailed)
+        return _invite(db, number, by, now, mailed)
 
 
 def get(db: Database, number: int) -> Curator:
@@ -155,9 +166,13 @@ def create(db: Database, form: Mapping[str, str], languages: tuple[str, ...], no
     return curators.add(db, new, email_addresses.identity(address))
 
 
-def _invite(db: Database, number: int, now: datetime, mailed: bool) -> OutboxItem:
+def _invite(
+    db: Database, number: int, by: Curator | None, now: datetime, mailed: bool
+) -> OutboxItem:
     expires = now + INVITATION_TIME
-    return outbox.add(db, "invitation", now, curator=number, expires=expires, mailed=mailed)
+    item = outbox.add(db, "invitation", now, curator=number, expires=expires, mailed=mailed)
+    desk_events.add_invitation(db, item.id, by.id if by else None, now)
+    return item
 
 
 def _require_other_administrator(db: Database, found: Curator) -> None:

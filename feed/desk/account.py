@@ -50,6 +50,14 @@ def speak() -> AnyResponse:
     return redirect(url_for(".home"), 303)
 
 
+@blueprint.post("/emails")
+@requires("translator", even_without_factor=True)
+def choose_emails() -> AnyResponse:
+    """Switch the e-mails about what happens at the desk on or off."""
+    people.set_emails(db(), session.me(), "wanted" in request.form)
+    return _saved()
+
+
 @blueprint.post("/password")
 @requires("translator", even_without_factor=True)
 def choose_password() -> Page:

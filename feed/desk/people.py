@@ -32,7 +32,7 @@ def invite() -> Page:
     """Create an account and e-mail its invitation."""
     given = _given({"language": request.form.get("language", language())})
     try:
-        notice = people.invite(db(), given, here().config.languages, now())
+        notice = people.invite(db(), given, here().config.languages, now(), by=session.me())
     except FormError as error:
         return _page(given, translate().error_messages(error.fields)), 422
     log.info("desk: person %s invited person %s", session.me().id, notice.curator)
@@ -74,7 +74,10 @@ def change(number: int) -> Page:
 def act(number: int, act: str) -> Page:
     """Disable, enable or reset an account; a reset e-mails a new invitation."""
     try:
-        getattr(people, act)(db(), number, now())
+        if act == "reset":
+            people.reset(db(), number, now(), by=session.me())
+        else:
+            getattr(people, act)(db(), number, now())
     except InputError as error:
         return _one(number, {"act": translate().gettext(error.message, **error.values)}), 422
     log.info("desk: person %s: %s person %s", session.me().id, act, number)

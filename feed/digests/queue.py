@@ -28,6 +28,7 @@ from feed.store import (
     curators,
     deliveries,
     delivery_retries,
+    desk_events,
     meta,
     outbox,
     refusals,
@@ -44,7 +45,11 @@ NOTICE_BATCH = 50
 # Which of a subscriber's addresses a kind of notice is sent to, if not `address`.
 NOTICE_ADDRESSES = {"move": "new_address", "moved": "old_address"}
 REFRESH_SECONDS = 0.01  # a check costs microseconds
-_PATHS = {"gaps": "/desk/calendar/", alarms.NOTICE: "/desk/sending/"}  # of kinds without a link
+_PATHS = {  # of kinds without a link
+    "gaps": "/desk/calendar/",
+    alarms.NOTICE: "/desk/sending/",
+    desk_events.NOTICE: "/desk/",
+}
 
 Progress = Callable[[int], None]
 
@@ -232,18 +237,17 @@ class Queue(Iterator[Envelope]):
         return self._addressed(notice, address, token, template, unsubscribe)
 
     def _staff_message(self, notice: OutboxItem) -> OutgoingMessage | None:
-        """The message of a notice to staff; None if its link is used, its alarm over, or the person
-        disabled.
+        """The message of a notice to staff; None if its link is used, the person disabled, or there
+        is nothing left to tell.
         """
         found = curators.by_id(self._db, notice.curator or 0)
         expired = notice.expires is not None and notice.expires <= self._clock()
         if found is None or found.disabled or notice.used or expired:
             return None
         path = authentication.link(self._key, notice) if notice.expires else _PATHS[notice.kind]
-        trouble = alarms.current(self._db, self._clock()) if notice.kind == alarms.NOTICE else None
-        if trouble is not None and trouble.are_over:
+        template = self._renderer.staff_notice(notice, found, path, self._clock())
+        if template is None:
             return None
-        template = self._renderer.staff_notice(notice, found, path, trouble)
         return self._addressed(notice, found.address, "desk", template)
 
     def _addressed(

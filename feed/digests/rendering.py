@@ -5,14 +5,13 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed.digests import schedule
-from feed.digests.alarms import Alarms
+from feed.digests import activity, alarms, schedule
 from feed.digests.mime import MessageTemplate, Sender
-from feed.i18n import translator
+from feed.i18n import Translator, translator
 from feed.model import TOKEN, Cadence, Digest, Edition, Preferences, Site, Subscriber, Week
 from feed.model.people import Curator
 from feed.publish import digest
-from feed.store import ledger, meta
+from feed.store import desk_events, ledger, meta
 from feed.store.outbox import OutboxItem
 from feed.subscribers import consent_texts
 from feed.subscribers.links import CONFIRM_DAYS
@@ -104,16 +103,37 @@ class DigestRenderer:
         return self._welcomes[key]
 
     def staff_notice(
-        self, notice: OutboxItem, found: Curator, path: str, trouble: Alarms | None = None
-    ) -> MessageTemplate:
-        """The template of a notice to a person at the desk, with a link to a path, and alarms."""
+        self, notice: OutboxItem, found: Curator, path: str, now: datetime
+    ) -> MessageTemplate | None:
+        """The template of a notice to a person at the desk, with a link to a path.
+
+        None where there is nothing left to tell.
+        """
         site = self._site
         language = found.language if found.language in site.languages else site.languages[0]
-        values = {"url": site.url(path), "person": found.name}
-        if trouble is not None:
-            values["alarms"] = "\n".join(trouble.texts(translator(language)))
+        more = self._staff_values(notice, found, translator(language), now)
+        if more is None:
+            return None
+        values = {"url": site.url(path), "person": found.name, **more}
         made = digest.notice(site, language, f"desk-{notice.kind}", **values)
         return MessageTemplate(made, self._sender)
+
+    def _staff_values(
+        self, notice: OutboxItem, found: Curator, t: Translator, now: datetime
+    ) -> dict[str, object] | None:
+        """What a kind of notice needs besides `url` and `person`; None if there is none left."""
+        if notice.kind == alarms.NOTICE:
+            trouble = alarms.current(self._db, now)
+            return None if trouble.are_over else {"alarms": trouble.texts(t)}
+        if notice.kind == desk_events.NOTICE:
+            items = activity.items(self._db, notice.id, found, t)
+            return activity.values(items, t) if items else None
+        if notice.kind == "invitation":
+            events = desk_events.of_notice(self._db, notice.id)
+            inviter = events[0].actor if events else None
+            names = t.listed([t.language_name(code) for code in found.languages])
+            return {"inviter": inviter, "role": found.role, "languages": names}
+        return {}
 
 
 def _make_room(cache: dict[Any, MessageTemplate]) -> None:

@@ -173,6 +173,7 @@ def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
             for each in curators.list_all(db)
             if each.may("editor")
             and each.disabled is None
+            and each.wants_emails
             and not outbox.count(db, NOTICE, site.start(site.today(now)), curator=each.id)
         ]
         for number in recipients:

@@ -19,7 +19,7 @@ from feed.files.models import (
     SourceEntryText,
     validated,
 )
-from feed.library import workflow
+from feed.library import activity, workflow
 from feed.library.workflow import Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS, Source
 from feed.model.slugs import slugify, unused
@@ -145,6 +145,7 @@ def _write(
             minor_parts=made.minor_parts,
             renewed=made.renewed,
         )
+    activity.tell(db, old, made, step, now)
     number = revisions.add(
         db,
         made.entry,

@@ -58,6 +58,16 @@ class WorkingCopy:
         return Decision(self.entry, self.live).waiting
 
     @property
+    def fields_wait(self) -> bool:
+        """Whether a change of the fields that are not texts awaits an editor's approval."""
+        return fields(self.entry) != fields(self.live)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has a page on the site."""
+        return bool(self.live["status"] != "draft")
+
+    @property
     def pending_minor(self) -> bool | None:
         """Whether the pending changes of the original are all minor; None without such changes."""
         original = self.live["original_language"]

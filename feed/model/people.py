@@ -17,7 +17,8 @@ class Curator:
     """An account of the desk.
 
     `languages` are those that a translator may write, `language` is that of the person's interface.
-    `disabled` is the time when the account was disabled, None while it is enabled.
+    `disabled` is the time when the account was disabled, None while it is enabled. Without
+    `wants_emails` they get no e-mails about what happens at the desk.
     """
 
     id: int
@@ -30,6 +31,7 @@ class Curator:
     disabled: datetime | None = None
     has_password: bool = False
     has_factor: bool = False
+    wants_emails: bool = True
 
     def may(self, role: Role) -> bool:
         """Whether the account has the permissions of `role`."""

@@ -18,9 +18,11 @@ from feed.i18n import translator
 from feed.model import TOKEN, Digest, Showing, Site, Week
 from feed.publish import markup, week_story
 
-# Notices to `person` at the desk: an invitation, a sign-in link, gaps in the plan, trouble with
-# sending (all need `url`, the last one `alarms`, a text with one in each line).
-DESK_NOTICES = ("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending")
+# Notices to `person` at the desk, all with `url`: an invitation (`inviter`, a name or None, `role`,
+# `languages`, the names of a translator's), a sign-in link, gaps in the plan, trouble with sending
+# (`alarms`, texts), and what happened at the desk (`about`, the subject, `items`, each with
+# `sentence`, `quote`, `note` and `path`, and the number of `more`).
+DESK_NOTICES = (*("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending", "desk-activity"),)
 # The kinds of notices and their values: confirm a subscription (`url`, `choice`, `days`), already
 # subscribed (`url`), the page with one's data (`url`), confirm a new address (`url`, `days`), and
 # the information to the old one (`contact`). Defaults: `days` 7, `contact` that of the site.
@@ -68,7 +70,7 @@ def welcome(
     return replace(_render(site, language, "welcome", **values), unsubscribe=True)
 
 
-def notice(site: Site, language: str, kind: str, **values: str) -> Digest:
+def notice(site: Site, language: str, kind: str, **values: object) -> Digest:
     """A notice to one person, of a kind in NOTICES; see there for its values.
 
     `choice` describes the subscription in words of the recipient's language.

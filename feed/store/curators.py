@@ -14,7 +14,7 @@ Row = dict[str, Any]
 _COLUMNS = (
     "c.id AS curator_id, c.address, c.name, c.role, c.languages, c.language,"
     " c.made AS curator_made, c.disabled, c.password IS NOT NULL AS has_password,"
-    " c.factor IS NOT NULL AS has_factor"
+    " c.factor IS NOT NULL AS has_factor, c.emails"
 )
 SELECT = f"SELECT {_COLUMNS}"
 
@@ -32,6 +32,7 @@ def curator(row: Row) -> Curator:
         disabled=instant(row["disabled"]),
         has_password=bool(row["has_password"]),
         has_factor=bool(row["has_factor"]),
+        wants_emails=bool(row["emails"]),
     )
 
 

@@ -3,7 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError
-from feed.store import tables
+from feed.store import conversation_tables, tables
 
 migrations = Migrations("devis")
 
@@ -198,6 +198,12 @@ def who_pinned(db: Database) -> None:
     _execute_script(db, _PINNED_BY)
 
 
+@migrations()
+def conversation_at_the_desk(db: Database) -> None:
+    """Comments on principles, events that people get e-mails about, and whether they want them."""
+    _execute_script(db, conversation_tables.CONVERSATION)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -208,6 +214,7 @@ NAMES = frozenset(
         "one_outbox",
         "answers_of_mail_servers",
         "who_pinned",
+        "conversation_at_the_desk",
     }
 )
 

@@ -218,7 +218,7 @@ def use_link(db: Database, number: int, now: datetime) -> bool:
 def void_links(db: Database, curator: int | None, now: datetime) -> None:
     """Make the unused links of a person void."""
     db.execute(
-        "UPDATE outbox SET used = ? WHERE channel = 'desk' AND curator IS ? AND used IS NULL",
+        "UPDATE outbox SET used = ? WHERE curator IS ? AND expires NOTNULL AND used IS NULL",
         [stamp(now), curator],
     )
 

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser
 
 from feed import editions
 from feed.clock import Clock
+from feed.digests.activity import ActivityItem
 from feed.digests.mime import MessageTemplate, Recipient, Sender, sender
 from feed.errors import InputError
 from feed.i18n import translator
@@ -67,13 +68,20 @@ class Sample:
             return digest.weekly(self.site, language, self.week)
         if kind == "welcome":
             return self.welcome(language, self.showing)
-        values = {
+        values: dict[str, dict[str, object]] = {
             "confirm": {"url": PRIVATE, "choice": "every day at 07:00, in English", "days": "7"},
             "moved": {"contact": "help@example.org"},
             **{kind: {"url": PRIVATE, "person": "Åsa Öst"} for kind in digest.DESK_NOTICES},
         }
         if kind == "desk-sending":
-            values[kind]["alarms"] = "example.org refuses all & more.\nNobody was suspended."
+            values[kind]["alarms"] = ["example.org refuses all & more.", "Nobody was suspended."]
+        if kind == "desk-invitation":
+            values[kind] |= {"inviter": "Kim Ek", "role": "translator", "languages": "Swedish"}
+        if kind == "desk-activity":
+            item = ActivityItem(
+                "decline", "A", "Kim sent it back:", "Too long.\n& dull", "", "/desk/"
+            )
+            values[kind] |= {"about": "Sent back", "items": [item, item], "more": 3}
         return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 
     def welcome(self, language: str, showing: Showing | None) -> Digest:
@@ -299,7 +307,10 @@ def test_the_html_is_sound_small_and_loads_nothing(
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in links)
     assert not [link for link in links if "utm_" in link or urlsplit(link).fragment]
     assert not [link for link in links if link.startswith(ADDRESS) and "?" in link]
-    if kind in digest.NOTICES:
+    if kind == "desk-activity":
+        assert PRIVATE in links
+        assert f"{ADDRESS}/desk/account/" in links
+    elif kind in digest.NOTICES:
         wanted = "mailto:help@example.org" if kind == "moved" else PRIVATE
         assert links == [wanted]
     else:

@@ -1,0 +1,135 @@
+"""The e-mail to a person at the desk about what happened there within ten minutes.
+
+Its text is made when it is sent, and leaves out what is no longer asked of the person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from feed.errors import gettext_noop
+from feed.i18n import Translator
+from feed.library import editing, workflow
+from feed.library.workflow import WorkingCopy
+from feed.model.people import Curator
+from feed.store import desk_events, ledger
+from feed.store.desk_events import DeskEvent, EventKind
+from feed.store.library_writes import SHARED
+
+MAX_ITEMS = 20  # in one e-mail; the desk shows them all
+# The most pressing kinds first: the order in an e-mail.
+_ORDER: tuple[EventKind, ...] = (
+    *("decline", "review", "translate", "outdated", "comment", "publish", "approve"),
+)
+_SUBJECTS: dict[EventKind, str] = {
+    "review": gettext_noop("To review: “%(title)s”"),
+    "translate": gettext_noop("To translate: “%(title)s”"),
+    "outdated": gettext_noop("Translation to update: “%(title)s”"),
+    "approve": gettext_noop("Approved: “%(title)s”"),
+    "decline": gettext_noop("Sent back: “%(title)s”"),
+    "publish": gettext_noop("Published: “%(title)s”"),
+    "comment": gettext_noop("New comment on “%(title)s”"),
+}
+_SENTENCES: dict[EventKind, str] = {
+    "review": gettext_noop("%(name)s asks you to review “%(title)s” (%(parts)s)."),
+    "translate": gettext_noop("“%(title)s” is approved: please translate it into %(parts)s."),
+    "outdated": gettext_noop(
+        "The original of “%(title)s” has changed: please check the translation into %(parts)s."
+    ),
+    "approve": gettext_noop("%(name)s approved “%(title)s” (%(parts)s)."),
+    "decline": gettext_noop("%(name)s sent back “%(title)s” (%(parts)s), because:"),
+    "publish": gettext_noop("%(name)s published “%(title)s”."),
+    "comment": gettext_noop("%(name)s commented on “%(title)s” (%(parts)s):"),
+}
+_ABOUT_WHOLE = gettext_noop("%(name)s commented on “%(title)s”:")
+_FIELDS = gettext_noop("details")
+_UNCHANGED = gettext_noop("Until it is approved, readers see what they saw before.")
+_NOT_YET = gettext_noop("Readers don’t see it yet.")
+_SHOWN = gettext_noop("Readers see it now.")
+_GONE = gettext_noop("It has been taken off the site since.")
+_KEPT = gettext_noop("The text is kept as a draft, to be changed and sent again.")
+
+
+_FRAGMENTS: dict[EventKind, str] = {"comment": "#conversation"}
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityItem:
+    """One thing that happened: a sentence, a quoted text, what readers see, and a path."""
+
+    kind: EventKind
+    title: str
+    sentence: str
+    quote: str
+    note: str
+    path: str
+
+
+def items(db: Database, notice: int, person: Curator, t: Translator) -> list[ActivityItem]:
+    """The contents of an e-mail to a person, the most pressing first; empty if nothing is left."""
+    events = dict.fromkeys(desk_events.of_notice(db, notice) if person.wants_emails else [])
+    found = []
+    for event in sorted(events, key=lambda each: _ORDER.index(each.kind)):
+        copy = editing.working(db, event.principle or "")
+        if _still_applies(event, copy, person):
+            was_shown = ledger.was_shown(db, copy.entry["slug"])
+            found.append(_item(event, copy, t, is_public=copy.is_public or was_shown))
+    return found
+
+
+def values(found: Sequence[ActivityItem], t: Translator) -> dict[str, object]:
+    """The values of the e-mail's templates: at most MAX_ITEMS, and the number of `more`."""
+    more = max(0, len(found) - MAX_ITEMS)
+    return {"about": _subject(found, t), "items": found[:MAX_ITEMS], "more": more}
+
+
+def _subject(found: Sequence[ActivityItem], t: Translator) -> str:
+    first = t.gettext(_SUBJECTS[found[0].kind], title=found[0].title)
+    others = len(found) - 1
+    if not others:
+        return first
+    more = t.ngettext("%(first)s, and %(num)s more", "%(first)s, and %(num)s more", others)
+    return more % {"first": first, "num": others}
+
+
+def _still_applies(event: DeskEvent, copy: WorkingCopy, person: Curator) -> bool:
+    """Whether an event still belongs in the e-mail: what was asked may be done by now."""
+    texts = copy.entry["texts"]
+    states = {part: texts[part]["state"] if part in texts else None for part in event.languages}
+    if event.kind == "review":
+        is_waiting = "review" in states.values() or (SHARED in states and copy.fields_wait)
+        return person.may("editor") and is_waiting
+    if event.kind == "translate":
+        return None in states.values()
+    return event.kind != "outdated" or "outdated" in states.values()
+
+
+def _item(event: DeskEvent, copy: WorkingCopy, t: Translator, *, is_public: bool) -> ActivityItem:
+    texts, slug = copy.entry["texts"], copy.entry["slug"]
+    title = workflow.words(texts.get(t.language))[0]
+    title = title or texts[copy.entry["original_language"]]["title"]
+    parts = [t.language_name(part) if part else t.gettext(_FIELDS) for part in event.languages]
+    is_about_whole = event.kind == "comment" and event.languages == (SHARED,)
+    sentence = t.gettext(
+        _ABOUT_WHOLE if is_about_whole else _SENTENCES[event.kind],
+        name=event.actor,
+        title=title,
+        parts=t.listed(parts),
+    )
+    note = _note(event, copy.live["status"], is_public=is_public)
+    path = f"/desk/principles/{slug}/{_FRAGMENTS.get(event.kind, '')}"
+    return ActivityItem(event.kind, title, sentence, event.quote, note and t.gettext(note), path)
+
+
+def _note(event: DeskEvent, status: str, *, is_public: bool) -> str:
+    """What readers see now, or what became of the text, as a message id; empty for nothing."""
+    if event.kind == "review":
+        return _UNCHANGED if is_public else _NOT_YET
+    if event.kind == "decline":
+        return _KEPT if event.languages != (SHARED,) else ""
+    if event.kind == "publish":
+        return _GONE if status == "draft" else _SHOWN
+    if event.kind == "approve":
+        return _SHOWN if is_public else _NOT_YET
+    return ""

@@ -26,6 +26,7 @@ HALF = timedelta(minutes=10)  # to give the second factor after the first
 TOUCH = timedelta(minutes=1)  # between two updates of a session's last use
 LINK_TIME = timedelta(minutes=30)
 MOST_LINKS = 3  # mailed to one person in LINK_TIME
+DAY, MOST_DAILY = timedelta(days=1), 10  # unless a device of theirs asks
 
 
 def new_token() -> str:
@@ -117,13 +118,14 @@ def choose_password(
         sessions.end_all(db, curator.id, _digest(token))
 
 
-def ask_link(db: Database, address: str, now: datetime) -> None:
-    """E-mail a sign-in link to the account with that address, if there is one."""
+def ask_link(db: Database, found: Curator, now: datetime, *, known_device: bool = False) -> None:
+    """E-mail a sign-in link to a person; from a device of theirs, however many there were today."""
+    limits = {LINK_TIME: MOST_LINKS} if known_device else {LINK_TIME: MOST_LINKS, DAY: MOST_DAILY}
     with transaction(db):
-        found = curators.by_identity(db, email_addresses.identity(address.strip()))
-        if found is None or found.disabled:
-            return
-        if outbox.count(db, "sign-in", now - LINK_TIME, curator=found.id) < MOST_LINKS:
+        if found.disabled is None and all(
+            outbox.count(db, "sign-in", now - period, curator=found.id) < most
+            for period, most in limits.items()
+        ):
             outbox.add(db, "sign-in", now, curator=found.id, expires=now + LINK_TIME)
 
 

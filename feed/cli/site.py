@@ -72,7 +72,8 @@ def _prepare(base: Setup) -> None:
     print_reports(database_setup.prepare(base.config, base.clock))
     with base.library() as (db, site):
         editions.publish_due(db, site, base.config, base.clock())
-        first = people.first_link(db, base.clock())
+        # Only for a terminal: anything else, such as systemd's journal, keeps what it shows.
+        first = people.first_link(db, base.clock()) if sys.stdout.isatty() else None
         has_administrator = people.has_administrator(db)
     _addresses(site)
     _kind(base.config)

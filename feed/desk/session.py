@@ -22,6 +22,7 @@ CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
 WINDOW_SECONDS = 600
 MAX_BY_ACCOUNT, MAX_BY_NETWORK = 10, 60
+LINK_SECONDS, MAX_LINKS = 3600, 30
 PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
 
 
@@ -133,6 +134,12 @@ def attempts_exceeded(account: str, curator_id: int | None = None) -> bool:
     network, _ = counters.add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
     attempts, _ = counters.add(_attempts_key(account, device), WINDOW_SECONDS)
     return attempts > MAX_BY_ACCOUNT or (network > MAX_BY_NETWORK and device is None)
+
+
+def links_exceeded() -> bool:
+    """Count a request for a sign-in link and return whether this network exceeds the limit."""
+    asked, _ = _counters().add(f"desk-link {client_ip.network()}", LINK_SECONDS)
+    return asked > MAX_LINKS
 
 
 def previews_exceeded() -> bool:

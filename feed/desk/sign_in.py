@@ -14,6 +14,7 @@ from feed.model import email_addresses
 from feed.model.people import Curator
 from feed.store import curators
 from feed.web.context import db, here, key, language, now, translate
+from feed.web.middleware import client_ip
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,9 @@ _WRONG_PASSWORD = gettext_noop("The address or the password is not right.")
 _TOO_MANY = gettext_noop(
     "Too many tries: wait ten minutes, or have a link sent to your mailbox instead."
 )
-
+_TOO_MANY_LINKS = gettext_noop(
+    "Many links were asked for from your network: wait an hour, and look in your mailbox meanwhile."
+)
 _TOO_LATE = gettext_noop("The code came too late, or you have signed out meanwhile: sign in again.")
 
 Page = AnyResponse | str | tuple[str, int]
@@ -49,11 +52,11 @@ def sign_in() -> Page:
     account = email_addresses.identity(address)
     known = curators.by_identity(db(), account)
     if session.attempts_exceeded(account, known.id if known else None):
-        log.warning("desk: too many sign-in attempts for one account or from one network")
+        log.warning("desk: too many sign-in attempts, from %s", client_ip.prefix())
         return _form(resume.read(), address, _TOO_MANY, 429)
     found = authentication.by_password(db(), address, request.form.get("password", ""))
     if found is None:
-        log.warning("desk: wrong password for person %s", known.id if known else "nobody")
+        _log_failure("wrong password", known)
         return _form(resume.read(), address, _WRONG_PASSWORD, 422)
     session.reset_attempts(account, found.id)
     return _begin(found, "password")
@@ -74,7 +77,7 @@ def ask_link(token: str) -> Page:
     try:
         notice, name = authentication.read_link(db(), key(), token, now())
     except LinkError:
-        return render_template("desk/lost.html"), 404
+        return _dead_link()
     page = "desk/first.html" if notice.kind == "first" else "desk/link.html"
     return render_template(page, name=name, given={}, wrong={}, resumed=resume.read())
 
@@ -89,7 +92,12 @@ def follow_link(token: str) -> Page:
             return _follow_first(token)
         return _begin(authentication.follow(db(), key(), token, now()), "link")
     except LinkError:
-        return render_template("desk/lost.html"), 404
+        return _dead_link()
+
+
+def _dead_link() -> Page:
+    log.warning("desk: a link that is void was opened, from %s", client_ip.prefix())
+    return render_template("desk/lost.html"), 404
 
 
 def _follow_first(token: str) -> Page:
@@ -129,11 +137,11 @@ def give_factor() -> Page:
     try:
         token = authentication.complete(db(), found, session.token(), code, now())
     except FormError as error:
-        log.warning("desk: wrong second factor for person %s", found.curator.id)
+        _log_failure("wrong second factor", found.curator)
         return _factor(translate().error_messages(error.fields)["code"]), 422
     session.reset_attempts(account, found.curator.id)
     session.replace_token(token)
-    log.info("desk: person %s completed sign-in with the second factor", found.curator.id)
+    _log_success(found.curator, "second factor")
     return _go_on(found.curator)
 
 
@@ -141,6 +149,8 @@ def give_factor() -> Page:
 @requires(None)
 def sign_out() -> AnyResponse:
     """End the session and replace its token."""
+    if found := session.session():
+        log.info("desk: person %s signed out, from %s", found.curator.id, client_ip.prefix())
     authentication.end(db(), session.token())
     session.replace_token(authentication.new_token())
     return redirect(url_for(".ask"), 303)
@@ -150,7 +160,7 @@ def _begin(found: Curator, how: str) -> Page:
     """Start a session, then ask for the second factor or go on to the requested page."""
     authentication.end(db(), session.token())
     session.replace_token(authentication.begin(db(), found, now()))
-    log.info("desk: person %s signed in by %s", found.id, how)
+    _log_success(found, how)
     return _factor() if found.has_factor else _go_on(found)
 
 
@@ -164,9 +174,30 @@ def _factor(problem: str = "") -> str:
     return render_template("desk/factor.html", resumed=resume.read(), wrong=wrong)
 
 
-def _mail_link(address: str) -> AnyResponse:
-    authentication.ask_link(db(), address, now())  # limited to a few e-mails
+def _mail_link(address: str) -> Page:
+    if session.links_exceeded():
+        log.warning("desk: too many links were asked for, from %s", client_ip.prefix())
+        return _form(resume.read(), address, _TOO_MANY_LINKS, 429)
+    found = curators.by_identity(db(), email_addresses.identity(address))
+    if found is not None:
+        known = session.device(found.id) is not None
+        authentication.ask_link(db(), found, now(), known_device=known)
+    log.info(
+        "desk: a link for person %s was asked for, from %s", _number(found), client_ip.prefix()
+    )
     return redirect(url_for(".sent"), 303)
+
+
+def _log_success(person: Curator, how: str) -> None:
+    log.info("desk: person %s signed in by %s, from %s", person.id, how, client_ip.prefix())
+
+
+def _log_failure(what: str, person: Curator | None) -> None:
+    log.warning("desk: %s for person %s, from %s", what, _number(person), client_ip.prefix())
+
+
+def _number(person: Curator | None) -> int | str:
+    return person.id if person else "nobody"
 
 
 def _form(resumed: ResumedForm, address: str = "", problem: str = "", status: int = 200) -> Page:

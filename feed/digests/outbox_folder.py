@@ -1,5 +1,6 @@
 """Write e-mails as .eml files into a folder, for an installation without a mail server."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -48,11 +49,13 @@ def _name(envelope: Envelope) -> str:
 
 
 def _write(folder: Path, name: str, message: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically, for its owner only."""
     draft = folder / f"{name}.part"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_bytes(message)
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(message)
         draft.replace(folder / name)
     except OSError as error:
         with suppress(OSError):

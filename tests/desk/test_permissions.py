@@ -152,13 +152,15 @@ def test_the_log_has_numbers_of_people_but_no_address_and_no_secret(
     for word in (password, "wrong one here"):
         given = {"address": "logged@example.org", "password": word}
         stranger.post("/desk/sign-in", given)
+    stranger.get("/desk/link/x")
     desk.sign_in("translator").get("/desk/people/")
     user.client.post("/desk/account/name", data={"name": "\n2026 forged"})
     text = caplog.text
     assert user.me is not None
     for told in (
-        "signed in by password",
-        "wrong password for person",
+        "signed in by password, from 127.0.0.0/24",
+        f"wrong password for person {user.me.id}, from 127.0.0.0/24",
+        "a link that is void was opened, from 127.0.0.0/24",
         "refused desk.people.everybody",
         "set a password",
     ):

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import html
+import logging
 import re
 import threading
 import time
@@ -15,9 +16,11 @@ import pytest
 
 from feed import clock, digests
 from feed.accounts import authentication, passwords, people
+from feed.desk import session
 from feed.store import curators, sessions
 from tests.conftest import NOON, Command, Installation, free_port
 from tests.desk_client import CSRF_FIELD, Desk, DeskUser, field_errors
+from tests.terminal import served_on_terminal
 
 PASSWORD = "a horse, a staple and 4 cows"
 Install = Callable[..., Installation]
@@ -213,6 +216,35 @@ def test_a_sign_in_link_is_emailed_and_does_not_reveal_accounts(desk: Desk) -> N
     for _ in range(5):
         desk.anonymous().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
     assert len(mail(desk)) == authentication.MOST_LINKS - 1
+
+
+def test_links_are_limited_by_day_and_network_but_not_for_a_device_of_the_person(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    given = {"address": "curator@example.org", "link": "1"}
+    with desk.installation.open() as db:
+        for number in range(12):
+            later = NOON - timedelta(minutes=31 * (11 - number))
+            authentication.ask_link(db, desk.account("curator"), later)
+        (sent,) = db.execute("SELECT count(*) FROM outbox WHERE kind = 'sign-in'").fetchone()
+    assert sent == authentication.MOST_DAILY
+    known = desk.anonymous()
+    known.post(desk.link(desk.account("curator")))
+    known.post("/desk/sign-out")
+    for user, number in ((desk.anonymous(), sent), (known, sent + 1)):
+        assert user.post("/desk/sign-in", given).location == "/desk/sign-in/sent"
+        with desk.installation.open() as db:
+            found = db.execute("SELECT count(*) FROM outbox WHERE kind = 'sign-in'").fetchone()
+        assert found == (number,)
+    monkeypatch.setattr(session, "MAX_LINKS", 3)
+    nobody = {"address": "nobody@example.org", "link": "1"}
+    answers = [desk.anonymous().post("/desk/sign-in", nobody) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 429]
+    assert "from your network" in answers[1].text
+    for told in ("signed out", "a link for person nobody was asked for", "too many links"):
+        assert told in caplog.text
+    assert caplog.text.count("from 127.0.0.0/24") >= 5
 
 
 def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) -> None:
@@ -480,23 +512,19 @@ def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> Non
 
 
 @pytest.mark.served
-def test_a_running_site_prints_the_first_link_once(command: Command) -> None:
-    port = str(free_port())
-    said = []
+def test_a_running_site_prints_the_first_link_once_and_on_a_terminal(command: Command) -> None:
+    values = {"PORT": str(free_port()), "WEB_WORKERS": "1"}
+    process = command.start("serve", **values)  # into a pipe, as into the journal
+    assert process.stdout is not None
+    said = ["".join(iter(process.stdout.readline, "Stop with Ctrl-C.\n"))]
+    process.terminate()
+    process.communicate(timeout=30)
     for _ in range(2):
-        process = command.start("serve", PORT=port, WEB_WORKERS="1")
-        lines: list[str] = []
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if "Stop with" in line:
-                break
-        process.terminate()
-        rest, _ = process.communicate(timeout=20)
-        said.append("".join(lines) + rest)
+        with served_on_terminal(command, **values) as printed:
+            said.append(printed)
     links = [re.findall(r"/desk/link/[a-z2-7]{42}", text) for text in said]
-    assert [len(found) for found in links] == [1, 0]
-    assert ["devis curator add ADDRESS" in text for text in said] == [False, True]
+    assert [len(found) for found in links] == [0, 1, 0]
+    assert ["devis curator add ADDRESS" in text for text in said] == [True, False, True]
 
 
 def test_the_command_line_administers_accounts(command: Command) -> None:

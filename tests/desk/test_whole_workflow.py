@@ -4,8 +4,6 @@ is: by keyboard alone, and with scripts off.
 
 import json
 import re
-import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.conftest import Command, answers, fetch, free_port, wait_until
+from tests.terminal import served_on_terminal
 
 TEXTS = {
     "sv.title": "Fråga den som kom sist",
@@ -31,23 +30,10 @@ OTHER = {**TEXTS, "sv.title": "Börja med det lilla", "en.title": "Begin with wh
 def serving(command: Command, now: str, port: str) -> Iterator[tuple[str, str]]:
     """A running site, and what it printed at its start."""
     address = f"http://127.0.0.1:{port}"
-    process = command.start("serve", PORT=port, BASE_URL=address, WEB_WORKERS="1", NOW=now)
-    said = ""
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said += line
-            if "Stop with" in line:
-                break
+    values = {"PORT": port, "BASE_URL": address, "WEB_WORKERS": "1", "NOW": now}
+    with served_on_terminal(command, **values) as said:
         wait_until(lambda: answers(f"{address}/healthz"), 30)
         yield address, said
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
 
 
 class Person:

@@ -67,6 +67,15 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     assert not [line for line in done.stderr.splitlines() if "devis" in line]
 
 
+@pytest.mark.needs("systemd")
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_a_unit_is_exposed_no_more_than_it_must_be(name: str) -> None:
+    analyze = program("systemd-analyze") or "systemd-analyze"
+    command = [analyze, "security", "--offline=true", "--threshold=25", str(DEPLOY / name)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
 def test_the_settings_of_the_examples_are_well_formed(command: Command) -> None:
     given: dict[str, str] = {}
     for name in ("devis.service", "devis.env"):

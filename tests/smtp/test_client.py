@@ -816,6 +816,7 @@ def test_the_outbox_has_one_file_per_message_however_often_it_is_written(
         "l1.eml",
     ]
     assert (folder / "l1.eml").read_bytes() == letter(1).message
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
 def test_the_outbox_stops_on_request(tmp_path: Path) -> None:

@@ -46,6 +46,20 @@ def test_a_proxy_is_believed_if_it_is_trusted(
         assert client_ip.network() == counted
 
 
+@pytest.mark.parametrize(
+    ("peer", "named"),
+    [
+        ("198.51.100.77", "198.51.100.0/24"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
+        ("", "nowhere"),
+    ],
+)
+def test_the_log_names_a_network_and_no_address(install: Install, peer: str, named: str) -> None:
+    app = create_app(install().config, clock.Clock(install().now, 0))
+    with app.test_request_context(environ_base={"REMOTE_ADDR": peer}):
+        assert client_ip.prefix() == named
+
+
 def test_limits_count_people_behind_a_trusted_proxy(install: Install) -> None:
     """Each of them has a limit of their own; and who is no proxy cannot get round theirs."""
 

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from feed.config import identity
 from feed.web.context import here
 
+LOG_BITS = (24, 48)  # of an IPv4 and of an IPv6 address
 NETWORK_BITS = 64  # prefix of an IPv6 address that one household or host gets
 
 FORWARDING_HEADERS = {"X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"}
@@ -46,8 +47,28 @@ def is_known_host() -> bool:
 def network() -> str:
     """The client's address as rate limits count it: an IPv6 address by its /64 network.
 
+    "nowhere" if there is no valid address.
+    """
+    return _network(_client(), (32, NETWORK_BITS))
+
+
+def prefix() -> str:
+    """The network of the client as the log names it: too wide to be one household."""
+    return _network(_client(), LOG_BITS)
+
+
+def _network(client: Address | None, bits: tuple[int, int]) -> str:
+    if client is None:
+        return "nowhere"
+    wide = bits[isinstance(client, IPv6Address)]
+    return str(client if wide == client.max_prefixlen else ip_network((client, wide), strict=False))
+
+
+def _client() -> Address | None:
+    """The client's address.
+
     X-Forwarded-For is read from the right, while each address is a trusted proxy: other clients
-    can write anything into it. "nowhere" if there is no valid address.
+    can write anything into it.
     """
     client = _address(request.remote_addr or "")
     for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
@@ -55,9 +76,7 @@ def network() -> str:
         if client is None or previous is None or not _is_trusted(client):
             break
         client = previous
-    if isinstance(client, IPv6Address):
-        return str(ip_network((client, NETWORK_BITS), strict=False))
-    return str(client or "nowhere")
+    return client
 
 
 def _is_trusted(address: Address) -> bool:

@@ -1,23 +1,18 @@
 """Import with a preview before it is confirmed, and export of any filter."""
 
 import logging
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed import files
-from feed.desk import library_board, session
+from feed.desk import library_board, session, table_choices
+from feed.desk.import_table import KINDS, OUTCOMES, ImportTable
 from feed.desk.permissions import requires
-from feed.desk.principle_form import LABELS
-from feed.errors import ConflictError, ExchangeError, FormError, Problem, gettext_noop
-from feed.files import Entry
-from feed.i18n import Translator
+from feed.errors import ConflictError, ExchangeError, FormError
+from feed.files import TableChoices
 from feed.library import exchange
-from feed.library.import_plan import Plan, PlannedEntry, label
 from feed.store import desk_queries, library
 from feed.store import uploads as stored
 from feed.web.context import db, here, now, translate
@@ -28,33 +23,6 @@ blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
 
 Page = AnyResponse | str | tuple[str, int]
 _TYPES = {"json": "application/json", "toml": "application/toml", "csv": "text/csv"}
-OUTCOMES: Mapping[str, str] = {
-    "refused": gettext_noop("Refused"),
-    "new": gettext_noop("New"),
-    "changed": gettext_noop("Changed"),
-    "left_alone": gettext_noop("Left alone"),
-    "unchanged": gettext_noop("Unchanged"),
-}
-KINDS: Mapping[str, str] = {
-    "themes": gettext_noop("Theme"),
-    "sources": gettext_noop("Source"),
-    "principles": gettext_noop("Principle"),
-}
-_FIELDS: Mapping[str, str] = {
-    **LABELS,
-    "status": gettext_noop("Status"),
-    "state": gettext_noop("State"),
-    "language": gettext_noop("Language"),
-    "author": gettext_noop("Author"),
-    "publisher": gettext_noop("Publisher"),
-    "year": gettext_noop("Year"),
-    "url": gettext_noop("Address on the web"),
-    "rights": gettext_noop("Right to use it"),
-    "introduction": gettext_noop("Introduction"),
-    "name": gettext_noop("Name"),
-    "description": gettext_noop("Description"),
-}
-PAGE_LENGTH = 100
 
 
 @blueprint.get("/")
@@ -99,6 +67,30 @@ def confirm(number: int) -> Page:
     }
     log.info("desk: person %s imported: %s new, %s changed", session.me().id, *counts.values())
     return redirect(url_for(".home", **counts), 303)
+
+
+@blueprint.post("/<int:number>/reading")
+@requires("curator")
+def choose_reading(number: int) -> AnyResponse:
+    """Change how a table is read: its encoding, separator, sheet, headings or columns."""
+    form = request.form
+    exchange.change_choices(
+        db(), session.me(), number, lambda choices: table_choices.reading(choices, form)
+    )
+    return redirect(url_for(".look", number=number), 303)
+
+
+@blueprint.post("/<int:number>/rows")
+@requires("curator")
+def mend(number: int) -> AnyResponse:
+    """Change cells of a table that are wrong, or leave their rows out."""
+    table, form = exchange.preview_upload(db(), session.me(), number).table, request.form
+
+    def mended(choices: TableChoices) -> TableChoices:
+        return table_choices.mended(choices, table.cells if table else {}, form)
+
+    exchange.change_choices(db(), session.me(), number, mended)
+    return redirect(url_for(".look", number=number, _anchor="mend"), 303)
 
 
 @blueprint.post("/<int:number>/forget")
@@ -160,108 +152,5 @@ def _dry_run(number: int, overwrite: bool, problem: str = "") -> str:
         problem=problem,
         OUTCOMES=OUTCOMES,
         KIND_NAMES=KINDS,
+        **table_choices.view(found, translate(), here().config.languages),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One entry of a file, or an error of the file as a whole (`kind` is empty).
-
-    `where` is its row numbers in the file, `fields` the fields that change, `reasons` the errors.
-    """
-
-    outcome: str
-    kind: str
-    slug: str
-    title: str
-    where: str
-    fields: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TablePage:
-    """A page of the table: rows of one outcome, or of all (`outcome` is empty)."""
-
-    rows: tuple[Row, ...]
-    outcome: str
-    number: int
-    pages: int
-
-
-class ImportTable:
-    """The rows of an import plan, refused entries first."""
-
-    def __init__(self, t: Translator, plan: Plan) -> None:
-        self._t = t
-        reasons: dict[str, list[Problem]] = {}
-        for problem in plan.problems:
-            reasons.setdefault(problem.entry, []).append(problem)
-        known = {label(item.kind, item.slug): item for item in plan.items}
-        general = [p for entry, found in reasons.items() if entry not in known for p in found]
-        order = list(OUTCOMES)
-        items = sorted(plan.items, key=lambda item: order.index(item.outcome))
-        self._rows: list[Problem | PlannedEntry] = [*general, *items]
-        self._reasons = reasons
-        self.counts = Counter(item.outcome for item in plan.items)
-        self.counts["refused"] += len(general)
-
-    def page(self, outcome: str, number: int) -> TablePage:
-        """A page of the rows of one outcome, or of all if `outcome` is empty."""
-        chosen = [row for row in self._rows if outcome in ("", _fate(row))]
-        pages = max(1, -(-len(chosen) // PAGE_LENGTH))
-        number = min(number, pages)
-        part = chosen[(number - 1) * PAGE_LENGTH : number * PAGE_LENGTH]
-        return TablePage(tuple(map(self._row, part)), outcome, number, pages)
-
-    def _row(self, given: Problem | PlannedEntry) -> Row:
-        if isinstance(given, Problem):
-            where = "" if given.row is None else str(given.row)
-            title = given.entry if given.row is None else ""
-            return Row("refused", "", "", title, where, (), (self._message(given),))
-        texts = given.entry["texts"]
-        text: Entry = texts.get(given.entry.get("original_language")) or next(
-            iter(texts.values()), {}
-        )
-        title = given.entry.get("title") or text.get("title") or text.get("name") or ""
-        problems = self._reasons.get(label(given.kind, given.slug), ())
-        return Row(
-            given.outcome,
-            given.kind,
-            given.slug,
-            title,
-            _spans(given.rows),
-            tuple(map(self._field_name, given.fields)),
-            tuple(map(self._message, problems)),
-        )
-
-    def _message(self, problem: Problem) -> str:
-        words = self._t.gettext(problem.message, **problem.values)
-        return f"{self._field_name(problem.field)}: {words}" if problem.field else words
-
-    def _field_name(self, name: str) -> str:
-        """`Title (Swedish)` for `texts.sv.title`."""
-        first, _, rest = name.partition(".")
-        if first != "texts" or not rest:
-            return self._label(name)
-        language, _, field = rest.partition(".")
-        code = self._t.language_name(language)
-        return f"{self._label(field)} ({code})" if field else code
-
-    def _label(self, name: str) -> str:
-        return self._t.gettext(_FIELDS[name]) if name in _FIELDS else name
-
-
-def _fate(row: Problem | PlannedEntry) -> str:
-    return row.outcome if isinstance(row, PlannedEntry) else "refused"
-
-
-def _spans(rows: tuple[int, ...]) -> str:
-    """`2–4, 9` for 2, 3, 4 and 9."""
-    spans: list[list[int]] = []
-    for row in rows:
-        if spans and row == spans[-1][1] + 1:
-            spans[-1][1] = row
-        else:
-            spans.append([row, row])
-    return ", ".join(f"{a}–{b}" if b > a else f"{a}" for a, b in spans)

@@ -205,7 +205,7 @@ def _expected(error: ValidationError, value: Any) -> ExpectedError:
             message = gettext_noop("expected at most %(most)s characters, not %(count)s")
             return ExpectedError(message, most=most, count=count)
         case "too_short":
-            return ExpectedError(gettext_noop("expected some text, but it is empty"))
+            return ExpectedError(gettext_noop("Fill this in: it is empty."))
         case "list_type":
             return expected_list(value)
         case _:

@@ -3,9 +3,10 @@
 Sources and themes may be named by their titles, and a row without a slug gets one from its title.
 """
 
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from feed.errors import gettext_noop
@@ -36,6 +37,20 @@ class TableChoices:
     columns: tuple[str, ...] = ()
     cells: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     left_out: Collection[int] = ()
+
+    def to_json(self) -> str:
+        """The choices as JSON."""
+        return json.dumps({**asdict(self), "left_out": sorted(self.left_out)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "TableChoices":
+        """Choices from `to_json`; none from an empty text."""
+        if not text:
+            return cls()
+        given = json.loads(text)
+        cells = {int(row): values for row, values in given["cells"].items()}
+        grid, columns = GridChoices(**given["grid"]), tuple(given["columns"])
+        return cls(grid, given["language"], columns, cells, frozenset(given["left_out"]))
 
 
 @dataclass(frozen=True, slots=True)

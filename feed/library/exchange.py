@@ -21,7 +21,7 @@ from feed.errors import (
     Problem,
     gettext_noop,
 )
-from feed.files import Exchange, Names, Table
+from feed.files import Exchange, Names, Table, TableChoices
 from feed.files.tables import names_by_key
 from feed.library.import_plan import Plan, PlannedEntry, plan
 from feed.model.people import Curator
@@ -127,6 +127,8 @@ def import_files(
         raise ExchangeError(problems)
     with transaction(db):
         found = plan(db, incoming, overwrite=overwrite)
+        if found.problems:
+            raise ExchangeError(list(found.problems))
         apply_plan(db, found, now)
     reports = {kind: ImportReport() for kind in ("themes", "sources", "principles")}
     for item in found.items:
@@ -135,9 +137,7 @@ def import_files(
 
 
 def apply_plan(db: Database, found: Plan, now: datetime, me: Curator | None = None) -> None:
-    """Carry out a plan, inside a transaction. Raises ExchangeError if it has problems."""
-    if found.problems:
-        raise ExchangeError(list(found.problems))
+    """Carry out a plan, inside a transaction; entries that it refuses are left out."""
     for item in found.items:
         if item.outcome in ("new", "changed"):
             _write(db, item, now, me)
@@ -156,10 +156,16 @@ def _write(db: Database, item: PlannedEntry, now: datetime, me: Curator | None) 
 
 @dataclass(frozen=True, slots=True)
 class UploadPreview:
-    """An uploaded file, and the plan of importing it."""
+    """An uploaded file, the plan of importing it, and the table that it is, if it is one."""
 
     upload: Upload
     plan: Plan
+    table: Table | None
+
+    @property
+    def choices(self) -> TableChoices:
+        """How the table is to be read."""
+        return TableChoices.from_json(self.upload.choices)
 
 
 def add_upload(db: Database, me: Curator, name: str, body: bytes, now: datetime) -> int:
@@ -183,23 +189,36 @@ def preview_upload(
 ) -> UploadPreview:
     """Plan the import of one's own uploaded file, writing nothing. Raises NotFoundError."""
     found = _own_upload(db, me, number)
-    return UploadPreview(found, plan(db, *_read_upload(found), overwrite=overwrite, me=me))
+    incoming, problems = _read_upload(db, found)
+    made = plan(db, incoming, problems, overwrite=overwrite, me=me)
+    return UploadPreview(found, made, incoming.tables.get(found.name))
+
+
+def change_choices(
+    db: Database, me: Curator, number: int, change: Callable[[TableChoices], TableChoices]
+) -> None:
+    """Change how one's own uploaded table is to be read. Raises NotFoundError."""
+    with transaction(db):
+        choices = TableChoices.from_json(_own_upload(db, me, number).choices)
+        uploads.set_choices(db, number, me.id, change(choices).to_json())
 
 
 def confirm_upload(
     db: Database, me: Curator, number: int, seen: str, now: datetime, *, overwrite: bool = False
 ) -> Plan:
-    """Import one's own uploaded file, and delete it.
+    """Import what is valid in one's own uploaded file, and delete the file.
 
-    `seen` is the fingerprint of the previewed plan. Raises NotFoundError, ExchangeError, and
-    ConflictError where the library has changed so that the plan would differ.
+    `seen` is the fingerprint of the previewed plan. Raises NotFoundError, ExchangeError where
+    nothing is valid, and ConflictError where the library has changed so that the plan would differ.
     """
-    read = _read_upload(_own_upload(db, me, number))  # slow: outside the transaction
+    read = _read_upload(db, _own_upload(db, me, number))  # slow: outside the transaction
     with transaction(db):
         _own_upload(db, me, number)  # unless the form was submitted twice
         found = plan(db, *read, overwrite=overwrite, me=me)
         if found.fingerprint != seen:
             raise ConflictError(_CHANGED)
+        if found.problems and not found.changes:
+            raise ExchangeError(list(found.problems))
         apply_plan(db, found, now, me)
         uploads.remove(db, number, me.id)
     return found
@@ -224,5 +243,6 @@ def _own_upload(db: Database, me: Curator, number: int) -> Upload:
     return found
 
 
-def _read_upload(found: Upload) -> tuple[Exchange, list[Problem]]:
-    return files.examine({found.name: found.body})
+def _read_upload(db: Database, found: Upload) -> tuple[Exchange, list[Problem]]:
+    choices = TableChoices.from_json(found.choices)
+    return files.examine({found.name: found.body}, known_names(db), choices)

@@ -52,10 +52,16 @@ class Plan:
     problems: tuple[Problem, ...]
 
     @property
+    def changes(self) -> int:
+        """How many entries an import would write."""
+        return sum(item.outcome in ("new", "changed") for item in self.items)
+
+    @property
     def fingerprint(self) -> str:
         """A hash over all changes: equal plans have the same one."""
         changes = [
-            (item.kind, item.slug, item.outcome, item.fields, item.old) for item in self.items
+            (item.kind, item.slug, item.outcome, item.fields, item.old, item.entry)
+            for item in self.items
         ]
         return hashlib.sha256(json.dumps(changes).encode()).hexdigest()
 
@@ -103,7 +109,10 @@ class _Planner:
                 stored = known[kind].get(slug)
                 old = None if stored is None else files.entry_of(stored)
                 where = (self.incoming.files[kind, slug], label(kind, slug))
-                items.append(self._item(kind, entry, old, where in malformed))
+                item = self._item(kind, entry, old, where in malformed)
+                if item.outcome == "refused" and old is None:
+                    self._forget(kind, slug)  # nothing can refer to it
+                items.append(item)
         return Plan(tuple(items), tuple(self.problems))
 
     def _item(self, kind: str, entry: Entry, old: Entry | None, is_malformed: bool) -> PlannedEntry:
@@ -124,6 +133,12 @@ class _Planner:
         file = self.incoming.files[kind, slug]
         rows = tuple(sorted(self.incoming.rows(file, slug).values()))
         return PlannedEntry(kind, slug, outcome, new, old, changes if old else (), rows)
+
+    def _forget(self, kind: str, slug: str) -> None:
+        if kind == "themes":
+            self.themes.discard(slug)
+        elif kind == "sources":
+            self.languages.pop(slug, None)
 
     def _completed(self, kind: str, entry: Entry, old: Entry | None) -> Entry:
         """The complete entry as the library has it after the import."""
@@ -167,9 +182,7 @@ class _Planner:
             if not text.get(name)
         ]
         for name in missing:
-            self._add_problem(
-                kind, entry["slug"], name, gettext_noop("expected a value, but there is none")
-            )
+            self._add_problem(kind, entry["slug"], name, gettext_noop("Fill this in: it is empty."))
 
     def _check_references(self, entry: Entry) -> None:
         if "source" in entry and entry["source"] not in self.languages:

@@ -204,6 +204,12 @@ def conversation_at_the_desk(db: Database) -> None:
     _execute_script(db, conversation_tables.CONVERSATION)
 
 
+@migrations()
+def choices_of_uploads(db: Database) -> None:
+    """How a person says that an uploaded table is to be read, as JSON; empty: as guessed."""
+    db.execute("ALTER TABLE uploads ADD COLUMN choices TEXT NOT NULL DEFAULT ''")
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -215,6 +221,7 @@ NAMES = frozenset(
         "answers_of_mail_servers",
         "who_pinned",
         "conversation_at_the_desk",
+        "choices_of_uploads",
     }
 )
 

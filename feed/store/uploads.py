@@ -14,12 +14,13 @@ MAX_UPLOADS = 5  # per person; the oldest are deleted
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An uploaded file; `body` is its content."""
+    """An uploaded file; `body` is its content, `choices` how to read it, in JSON or empty."""
 
     id: int
     at: datetime
     name: str
     body: bytes
+    choices: str
 
 
 def add(
@@ -50,13 +51,21 @@ def get(db: Database, number: int, curator: int, kind: UploadKind = "library") -
         iter(
             fetch_rows(
                 db,
-                "SELECT id, at, name, body FROM uploads WHERE id = ? AND curator = ? AND kind = ?",
+                "SELECT id, at, name, body, choices FROM uploads"
+                " WHERE id = ? AND curator = ? AND kind = ?",
                 [number, curator, kind],
             )
         ),
         None,
     )
     return Upload(**{**row, "at": datetime.fromisoformat(row["at"])}) if row else None
+
+
+def set_choices(db: Database, number: int, curator: int, choices: str) -> None:
+    """Store how a person's upload is to be read."""
+    db.execute(
+        "UPDATE uploads SET choices = ? WHERE id = ? AND curator = ?", [choices, number, curator]
+    )
 
 
 def names(db: Database, curator: int) -> dict[int, str]:

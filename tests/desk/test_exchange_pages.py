@@ -1,4 +1,4 @@
-"""Files in and out at the desk: looked at row by row, then imported as they were, or not at all."""
+"""Files in and out at the desk: looked at row by row, mended, then imported as they were shown."""
 
 import csv
 import io
@@ -27,6 +27,7 @@ from tests.conftest import NOON, Installation, settings
 from tests.desk_client import Desk, DeskUser
 from tests.files.test_exchange import ODD, contents
 
+SPREADSHEETS = Path(__file__).parent.parent / "files" / "spreadsheets"
 HEAD = "slug,source,language,title,statement\n"
 SLUG = "listen-first"
 CODES = ("sv", "en")
@@ -69,7 +70,8 @@ def plain(html: str) -> str:
 
 def rows(page: TestResponse) -> list[list[str]]:
     """The rows of the table of a page, as what they say."""
-    body = page.text.partition("<tbody")[2].partition("</tbody>")[0]
+    body = page.text.partition('<table class="rows"')[2].partition("</tbody>")[0]
+    body = body.partition("<tbody")[2]
     cells = re.compile(r"<t[dh] [^>]*>(.*?)</t[dh]>", re.DOTALL)
     found = [[plain(cell) for cell in cells.findall(row)] for row in body.split("</tr>")]
     return [row for row in found if row]
@@ -159,7 +161,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
     "a NUL": ("a.csv", HEAD + "new-one,handbook,sv,T,a\0b", ["Row 2", "control character U+0000"]),
     "a cell of 100 KB": ("a.csv", HEAD + f"new-one,handbook,sv,T,{'x' * 10**5}", ["at most 2000"]),
     "a direction override": ("a.csv", HEAD + "new-one,handbook,sv,T,\u202egnp", ["U+202E"]),
-    "an unknown source": ("a.csv", HEAD + "new-one,nowhere,sv,T,S", ["Source: expected a source"]),
+    "an unknown source": ("a.csv", HEAD + "new-one,nowhere,sv,T,S", ["source: expected a source"]),
     "a short row": (
         "a.csv",
         HEAD + "new-one,handbook\n",
@@ -172,7 +174,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
     "a script": (
         "<script>alert(1)</script>.json",
         json.dumps({"sources": [{"slug": "s", "title": "<script>alert(1)</script>"}]}),
-        ["<script>alert(1)</script>", "Language: expected a value"],
+        ["<script>alert(1)</script>", "Language: Fill this in"],
     ),
     "a script for an address": (
         "a.json",
@@ -323,6 +325,133 @@ def test_ten_thousand_rows_are_previewed_page_by_page(desk: Desk) -> None:
     assert len(page.data) < 100_000
     last = rows(user.get(page.request.path + "?page=50"))
     assert last[-1][:2] == ["Row 10000–10001", "T 9998 Principle row-4999"]
+
+
+def send(user: DeskUser, page: TestResponse, part: str, **fields: str) -> TestResponse:
+    """Submit a form of an import’s page; the page after it."""
+    answer = user.post(page.request.path + part, {k.replace("__", "."): fields[k] for k in fields})
+    assert answer.status_code == 303, answer.text
+    return user.get(answer.location)
+
+
+def samples(page: TestResponse) -> list[list[str]]:
+    """The first rows of a table as the page shows them, the headings first."""
+    body = page.text.partition('<table class="samples">')[2].partition("</table>")[0]
+    cells = re.compile(r"<t[dh][^>]*>(.*?)(?:<select.*?)?</t[dh]>", re.DOTALL)
+    return [[plain(cell) for cell in cells.findall(row)] for row in body.split("</tr>")[:-1]]
+
+
+def test_what_was_guessed_is_shown_with_three_rows_and_can_be_chosen_instead(desk: Desk) -> None:
+    """From a Mac: the guess is right, another makes it wrong, and one more is undone."""
+    user = desk.sign_in("editor")
+    table = (
+        "Rubrik;Text;Källa;Om\rVåga;Sä;handbook;1\rÖva;På;handbook;2\rÄta;Allt;handbook;3\rD;D;D;4"
+    )
+    page = bring(user, "a.csv", table.encode("mac-roman"))
+    told = plain(page.text)
+    assert "Macintosh (Mac Roman) text, separated by semicolons, with its headings in row 1" in told
+    assert "Not read: Om." in told
+    assert samples(page) == [
+        ["Row", "Rubrik", "Text", "Källa", "Om"],
+        ["2", "Våga", "Sä", "handbook", "1"],
+        ["3", "Öva", "På", "handbook", "2"],
+        ["4", "Äta", "Allt", "handbook", "3"],
+    ]
+    wrong = send(user, page, "reading", encoding="windows-1252", separator=";", heading_row="2")
+    assert samples(wrong)[:2] == [
+        ["Row", "VŒga", "SŠ", "handbook", "1"],
+        ["3", "…va", "PŒ", "handbook", "2"],
+    ]
+    assert "No row has the headings" in plain(wrong.text)
+    columns = {"column__0": "title", "column__1": "statement", "column__2": "source"}
+    mine = send(user, wrong, "reading", **columns, column__3="nonsense", language="en")
+    assert [row[:3] for row in rows(mine)] == [
+        ["Row 5", "–", "Refused"],
+        ["Row 3", "…va Principle va", "New"],
+        ["Row 4", "€ta Principle ta", "New"],
+    ]
+    again = send(user, mine, "reading", again="1")
+    assert samples(again) == samples(page)
+    unreadable = send(user, page, "reading", encoding="utf-8")
+    assert "these bytes are no text in UTF-8" in plain(unreadable.text)
+    assert samples(send(user, unreadable, "reading", again="1")) == samples(page)
+    ignored = send(user, page, "reading", encoding="klingon", separator="x", heading_row="١")
+    assert samples(ignored) == samples(page)
+
+
+def test_bad_rows_are_mended_on_the_page_or_left_out(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    table = "Rubrik;Huvudtext;Källa\nA;Så.;handbook\n;Det.;handbook\nC;Så.;Okänd\nD;;handbook\n"
+    page = bring(user, "a.csv", table)
+    for words in (
+        "Row 3 Rubrik Write a title.",
+        "Row 4 Källa There is no source “Okänd”. Write the title of one.",
+        "Row 5 Huvudtext Fill this in: it is empty.",
+    ):
+        assert words in plain(page.text)
+    assert 'value="Okänd" autocomplete="off" aria-describedby="cell.source.4-wrong"' in page.text
+    assert "Import 1 entry" in page.text
+    changes = {"cell__title__3": "B", "cell__statement__5": "", "leave__row__5": "1"}
+    page = send(user, page, "rows", **changes, cell__source__99="x", cell__status__x="published")
+    assert "Left out: row 5." in plain(page.text)
+    assert [row[:3] for row in rows(page)] == [
+        ["Row 4", "–", "Refused"],
+        ["Row 2", "A Principle a", "New"],
+        ["Row 3", "B Principle b", "New"],
+    ]
+    page = send(user, page, "rows", back="1")
+    assert "Row 5 Huvudtext Fill this in: it is empty." in plain(page.text)
+    page = send(user, page, "rows", cell__statement__5="På.\r\nallvar")
+    assert "Import 3 entries" in page.text
+    assert "What is refused is left out." in page.text
+    answer = confirm(user, page)
+    assert "new=3" in (answer.location or "")
+    with desk.installation.open() as db:
+        assert {"a", "b", "d"} <= set(library.principles(db))
+        assert library.principles(db)["d"].texts["sv"].statement == "På.\nallvar"
+        assert "c" not in library.principles(db)
+
+
+def test_what_an_entry_refers_to_must_come_in_with_it(desk: Desk) -> None:
+    """A source that is refused takes its principles with it, and the others go on."""
+    texts = {"sv": {"title": "T", "statement": "S"}}
+    content = {
+        "sources": [{"slug": "bad", "title": "T"}],
+        "principles": [
+            {"slug": "one", "source": "bad", "texts": texts},
+            {"slug": "two", "source": "handbook", "texts": texts},
+        ],
+    }
+    user = desk.sign_in("editor")
+    page = bring(user, "a.json", json.dumps(content))
+    assert [(row[1], row[2]) for row in rows(page)] == [
+        ("T Source bad", "Refused"),
+        ("T Principle one", "Refused"),
+        ("T Principle two", "New"),
+    ]
+    assert confirm(user, page).status_code == 303
+    assert title(desk, "two") == "T"
+
+
+def test_an_upload_is_changed_by_its_owner_only(desk: Desk) -> None:
+    page = bring(desk.sign_in("editor"), "a.csv", HEAD + "a,handbook,sv,T,S")
+    other = desk.sign_in("editor", "Second Editor")
+    for part in ("reading", "rows"):
+        assert other.post(page.request.path + part, {"again": "1"}).status_code == 404
+
+
+@pytest.mark.served
+def test_a_workbook_is_imported_like_any_file(desk: Desk) -> None:
+    content = (SPREADSHEETS / "excel-several-sheets.xlsx").read_bytes()
+    user = desk.sign_in("editor")
+    desk.installation.load(
+        {"a.json": json.dumps({"sources": [{"slug": "handbook", "title": "Handboken"}]})}
+    )
+    page = bring(user, "principer.xlsx", content)
+    assert "The sheet “Principer”, with its headings in row 1." in plain(page.text)
+    other = send(user, page, "reading", sheet="Anvisning")
+    assert samples(other)[0] == ["Row", "Läs detta först"]
+    assert "vaga-fraga-pa-allvar" in send(user, other, "reading", sheet="Principer").text
 
 
 def too_many(form: str, rows: int) -> str:

@@ -1,0 +1,147 @@
+"""The table of an import plan: what happens to each entry of a file, and why."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from feed.desk.principle_form import LABELS
+from feed.errors import Problem, gettext_noop
+from feed.files import Entry
+from feed.i18n import Translator
+from feed.library.import_plan import Plan, PlannedEntry, label
+
+OUTCOMES: Mapping[str, str] = {
+    "refused": gettext_noop("Refused"),
+    "new": gettext_noop("New"),
+    "changed": gettext_noop("Changed"),
+    "left_alone": gettext_noop("Left alone"),
+    "unchanged": gettext_noop("Unchanged"),
+}
+KINDS: Mapping[str, str] = {
+    "themes": gettext_noop("Theme"),
+    "sources": gettext_noop("Source"),
+    "principles": gettext_noop("Principle"),
+}
+_FIELDS: Mapping[str, str] = {
+    **LABELS,
+    "status": gettext_noop("Status"),
+    "state": gettext_noop("State"),
+    "language": gettext_noop("Language"),
+    "author": gettext_noop("Author"),
+    "publisher": gettext_noop("Publisher"),
+    "year": gettext_noop("Year"),
+    "url": gettext_noop("Address on the web"),
+    "rights": gettext_noop("Right to use it"),
+    "introduction": gettext_noop("Introduction"),
+    "name": gettext_noop("Name"),
+    "description": gettext_noop("Description"),
+}
+PAGE_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of a file, or an error of the file as a whole (`kind` is empty).
+
+    `where` is its row numbers in the file, `fields` the fields that change, `reasons` the errors.
+    """
+
+    outcome: str
+    kind: str
+    slug: str
+    title: str
+    where: str
+    fields: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TablePage:
+    """A page of the table: rows of one outcome, or of all (`outcome` is empty)."""
+
+    rows: tuple[Row, ...]
+    outcome: str
+    number: int
+    pages: int
+
+
+class ImportTable:
+    """The rows of an import plan, refused entries first."""
+
+    def __init__(self, t: Translator, plan: Plan) -> None:
+        self._t = t
+        reasons: dict[str, list[Problem]] = {}
+        for problem in plan.problems:
+            reasons.setdefault(problem.entry, []).append(problem)
+        known = {label(item.kind, item.slug): item for item in plan.items}
+        general = [p for entry, found in reasons.items() if entry not in known for p in found]
+        order = list(OUTCOMES)
+        items = sorted(plan.items, key=lambda item: order.index(item.outcome))
+        self._rows: list[Problem | PlannedEntry] = [*general, *items]
+        self._reasons = reasons
+        self.counts = Counter(item.outcome for item in plan.items)
+        self.counts["refused"] += len(general)
+
+    def page(self, outcome: str, number: int) -> TablePage:
+        """A page of the rows of one outcome, or of all if `outcome` is empty."""
+        chosen = [row for row in self._rows if outcome in ("", _fate(row))]
+        pages = max(1, -(-len(chosen) // PAGE_LENGTH))
+        number = min(number, pages)
+        part = chosen[(number - 1) * PAGE_LENGTH : number * PAGE_LENGTH]
+        return TablePage(tuple(map(self._row, part)), outcome, number, pages)
+
+    def _row(self, given: Problem | PlannedEntry) -> Row:
+        if isinstance(given, Problem):
+            where = "" if given.row is None else str(given.row)
+            title = given.entry if given.row is None else ""
+            return Row("refused", "", "", title, where, (), (self._message(given),))
+        texts = given.entry["texts"]
+        text: Entry = texts.get(given.entry.get("original_language")) or next(
+            iter(texts.values()), {}
+        )
+        title = given.entry.get("title") or text.get("title") or text.get("name") or ""
+        problems = self._reasons.get(label(given.kind, given.slug), ())
+        return Row(
+            given.outcome,
+            given.kind,
+            given.slug,
+            title,
+            _spans(given.rows),
+            tuple(field_name(self._t, name) for name in given.fields),
+            tuple(map(self._message, problems)),
+        )
+
+    def _message(self, problem: Problem) -> str:
+        words = self._t.gettext(problem.message, **problem.values)
+        name = problem.heading or field_name(self._t, problem.field)
+        return f"{name}: {words}" if name else words
+
+
+def _fate(row: Problem | PlannedEntry) -> str:
+    return row.outcome if isinstance(row, PlannedEntry) else "refused"
+
+
+def _spans(rows: tuple[int, ...]) -> str:
+    """`2–4, 9` for 2, 3, 4 and 9."""
+    spans: list[list[int]] = []
+    for row in rows:
+        if spans and row == spans[-1][1] + 1:
+            spans[-1][1] = row
+        else:
+            spans.append([row, row])
+    return ", ".join(f"{a}–{b}" if b > a else f"{a}" for a, b in spans)
+
+
+def field_name(t: Translator, name: str) -> str:
+    """The name of a field of an entry: `Title (Swedish)` for `texts.sv.title`."""
+    first, _, rest = name.partition(".")
+    if first != "texts" or not rest:
+        return column_name(t, name)
+    language, _, field = rest.partition(".")
+    code = t.language_name(language)
+    return f"{column_name(t, field)} ({code})" if field else code
+
+
+def column_name(t: Translator, name: str) -> str:
+    """The name of a field, or of a column of a table."""
+    return t.gettext(_FIELDS[name]) if name in _FIELDS else name

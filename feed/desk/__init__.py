@@ -26,6 +26,7 @@ from feed.desk import (
     sign_in,
     subscriber_import,
     subscribers,
+    translations,
 )
 from feed.errors import StoreError, gettext_noop
 from feed.model.people import ROLES, Role
@@ -54,10 +55,17 @@ def init(app: Flask) -> None:
     """
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
-    boards = (library_board, calendar, sending, subscribers, subscriber_import, exchange)
+    boards = (
+        library_board,
+        translations,
+        calendar,
+        sending,
+        subscribers,
+        subscriber_import,
+        exchange,
+    )
     for module in (sign_in, overview, account, people, principles, preview, *boards):
         blueprint.register_blueprint(module.blueprint)
-    blueprint.register_blueprint(library_board.translations_blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(_template_variables)
     app.after_request(_finish)

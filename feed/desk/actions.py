@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import gettext_noop
-from feed.library.workflow import Act
 from feed.model import SHOWABLE
 from feed.model.people import Curator
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button: its workflow action, and a label that says what pressing it does."""
+    """A button: its workflow action, for one text as in `review.sv`, and what pressing it does."""
 
-    act: Act
+    act: str
     label: str
 
 
@@ -25,6 +24,16 @@ SEND = Action("review", gettext_noop("Send to the editor"))
 def of_form(form: PrincipleForm, me: Curator) -> list[Action]:
     """The actions a person can take on a principle, the main one first."""
     return _of_editor(form, me) if me.may("editor") else _of_writer(form, me)
+
+
+def of_text(form: PrincipleForm, me: Curator, code: str) -> list[Action]:
+    """The actions a person can take on one translation before the next, the main one first."""
+    save = Action("save", gettext_noop("Save, and next"))
+    if me.may("editor"):
+        return [Action(f"approve.{code}", gettext_noop("Approve, and next")), save]
+    if form.state(code) == "review":
+        return [save]
+    return [Action(f"review.{code}", gettext_noop("Send to the editor, and next")), save]
 
 
 def _of_editor(form: PrincipleForm, me: Curator) -> list[Action]:

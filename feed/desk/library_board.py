@@ -1,4 +1,4 @@
-"""Boards of the library: search, filters and bulk actions on principles; translations."""
+"""The board of the library: search, filters and bulk actions on principles."""
 
 import logging
 import re
@@ -27,7 +27,6 @@ _NUMBER = re.compile(r"[0-9]{1,15}")
 Page = AnyResponse | str | tuple[str, int]
 MAX_QUERY_LENGTH = 200
 FILTER_NAMES = ("q", "status", "theme", "source", "language", "state", "waiting", "sort", "page")
-translations_blueprint = Blueprint("translations", __name__, url_prefix="/translations")
 
 
 @blueprint.get("/")
@@ -171,41 +170,3 @@ def page_count(total: int) -> int:
 
 def _one_of(value: str | None, choices: tuple[str, ...]) -> str:
     return value if value in choices else ""
-
-
-@translations_blueprint.get("/", endpoint="board")
-@requires("translator")
-def translations() -> str:
-    """Texts that need work in the person's own languages, and counts of every language."""
-    codes, page = here().config.languages, page_number(request.args)
-    mine = tuple(code for code in codes if session.me().may_write(code))
-    wanted = [code for code in mine if code == request.args.get("language")]
-    tasks, total = desk_queries.translation_tasks(db(), wanted or mine, page)
-    return render_template(
-        "desk/translations.html",
-        tasks=tasks,
-        total=total,
-        mine=mine,
-        wanted="".join(wanted),
-        counts=desk_queries.translation_counts(db(), codes),
-        page=page,
-        pages=page_count(total),
-        now=now(),
-    )
-
-
-@translations_blueprint.get("/all", endpoint="everything")
-@requires("translator")
-def translation_grid() -> str:
-    """A grid of all principles and languages, with state and age."""
-    codes, page = here().config.languages, page_number(request.args)
-    found, total = desk_queries.search(db(), Filter(), codes, language(), page=page)
-    return render_template(
-        "desk/translations_all.html",
-        found=found,
-        cells=desk_queries.translation_grid(db(), [row.slug for row in found], codes),
-        total=total,
-        page=page,
-        pages=page_count(total),
-        now=now(),
-    )

@@ -1,6 +1,7 @@
 """Edit a principle: the form, saving, workflow actions, history and restore."""
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from feed.errors import ConflictError, FormError, NotFoundError, StoreError, get
 from feed.library import diff, editing, style_checks
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
-from feed.model import TEXT_FIELDS
+from feed.model import TEXT_FIELDS, Source
 from feed.store import ledger, library, revisions
 from feed.web.context import db, here, language, now, site, translate
 
@@ -36,21 +37,21 @@ def new() -> str:
 @requires("curator")
 def add() -> Page:
     """Save a new principle, or show the form again with style hints."""
-    return _save(principle_form.submitted(_blank(), session.me()))
+    return save(principle_form.submitted(_blank(), session.me()), _form, _done)
 
 
 @blueprint.get("/<slug:slug>/")
 @requires("translator")
 def edit(slug: str) -> str:
     """The form of a principle, with its newest revision."""
-    return _form(_stored(slug))
+    return _form(stored(slug))
 
 
 @blueprint.post("/<slug:slug>/")
 @requires("translator")
 def change(slug: str) -> Page:
     """Save a principle, with the workflow action of the button pressed."""
-    return _save(principle_form.submitted(_stored(slug), session.me()))
+    return save(principle_form.submitted(stored(slug), session.me()), _form, _done)
 
 
 @blueprint.post("/<slug:slug>/<any(decline, retire, draft):act>")
@@ -61,7 +62,8 @@ def act(slug: str, act: Act) -> Page:
     try:
         saved = editing.act(db(), Transition(session.me(), act, reason=reason), slug, now())
     except FormError as error:
-        return _form(principle_form.refused(_stored(slug), error, translate()), reason), 422
+        return _form(principle_form.refused(stored(slug), error, translate()), reason), 422
+    log.info("desk: person %s: %s %s", session.me().id, act, slug)
     return _done(saved, act)
 
 
@@ -92,13 +94,19 @@ def restore(slug: str, number: int) -> Page:
         )
     transition = Transition(session.me(), "restore")
     saved = editing.save(db(), transition, step.entry, editing.working(db(), slug), now())
+    log.info("desk: person %s: restore %s", session.me().id, slug)
     return _done(saved, "restore")
 
 
-def _save(form: PrincipleForm) -> Page:
+def save(
+    form: PrincipleForm,
+    show: Callable[[PrincipleForm], str],
+    done: Callable[[Saved, str], AnyResponse],
+) -> Page:
+    """Save a submitted form and answer with `done`, or `show` it again with what is wrong."""
     step, source = principle_form.transition(form, session.me()), principle_form.new_source(form)
     if step is None:
-        return _form(form)
+        return show(form)
     try:
         saved = editing.save(
             db(),
@@ -111,14 +119,15 @@ def _save(form: PrincipleForm) -> Page:
             form=form.form_id,
         )
     except FormError as error:
-        return _form(principle_form.refused(form, error, translate())), 422
+        return show(principle_form.refused(form, error, translate())), 422
     except ConflictError:
-        return _form(_merged(form)), 409
+        return show(_merged(form)), 409
     except StoreError as error:  # the form keeps what was typed
         log.error("desk: saving failed for person %s: %s", session.me().id, error)
         problem = translate().gettext(gettext_noop("It could not be saved right now: try again."))
-        return _form(replace(form, wrong={"problem": problem})), 503
-    return _done(saved, step.act)
+        return show(replace(form, wrong={"problem": problem})), 503
+    log.info("desk: person %s: %s %s", session.me().id, step.act, saved.slug)
+    return done(saved, step.act)
 
 
 def _merged(form: PrincipleForm) -> PrincipleForm:
@@ -130,11 +139,11 @@ def _merged(form: PrincipleForm) -> PrincipleForm:
 
 
 def _done(saved: Saved, act: str) -> AnyResponse:
-    log.info("desk: person %s: %s %s", session.me().id, act, saved.slug)
     return redirect(url_for("desk.principles.edit", slug=saved.slug, done=act), 303)
 
 
-def _stored(slug: str) -> PrincipleForm:
+def stored(slug: str) -> PrincipleForm:
+    """The form of a principle as it is stored. Raises NotFoundError."""
     return principle_form.of(editing.working(db(), slug), here().config.languages)
 
 
@@ -145,32 +154,35 @@ def _blank() -> PrincipleForm:
 
 def _form(form: PrincipleForm, reason: str = "") -> str:
     t, known, themes = translate(), library.sources(db()), library.themes(db())
-    steps = revisions.history(db(), form.slug) if "outdated" in form.states else []
-    live = form.found.live if form.found else None
     return render_template(
         "desk/principle.html",
-        form=form,
-        slug=form.slug,
         reason=reason,
         sources=sorted(known.values(), key=lambda source: source.title.casefold()),
         themes=themes.values(),
         pending=principle_form.pending_fields(t, form.found, known, themes),
-        remarks=remarks.by_field(style_checks.form_hints(db(), form.values, known, live), t),
         actions=actions.of_form(form, session.me()),
-        labelled=principle_form.labelled(t, form.wrong),
-        translated_from={code: diff.original_translated(steps, code) for code in form.languages},
-        newest=revisions.newest(db(), form.slug) if form.found else None,
         pins=ledger.pins_of(db(), form.slug, site().today(now())) if form.found else [],
-        **_helpers(),
+        **form_context(form, known),
     )
+
+
+def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, Any]:
+    """The template variables of a form with the texts of a principle; `known` are all sources."""
+    t, live = translate(), form.found.live if form.found else None
+    steps = revisions.history(db(), form.slug) if "outdated" in form.states else []
+    return {
+        "form": form,
+        "slug": form.slug,
+        "remarks": remarks.by_field(style_checks.form_hints(db(), form.values, known, live), t),
+        "labelled": principle_form.labelled(t, form.wrong),
+        "translated_from": {code: diff.original_translated(steps, code) for code in form.languages},
+        "newest": revisions.newest(db(), form.slug) if form.found else None,
+        "TEXT_FIELDS": TEXT_FIELDS,
+        "LENGTHS": style_checks.LENGTHS,
+        **_helpers(),
+    }
 
 
 def _helpers() -> dict[str, Any]:
     t = translate()
-    return {
-        "label": lambda name: principle_form.label(t, name),
-        "pieces": diff.pieces,
-        "LENGTHS": style_checks.LENGTHS,
-        "TEXT_FIELDS": TEXT_FIELDS,
-        "MORE_PARTS": TEXT_FIELDS[2:],
-    }
+    return {"label": lambda name: principle_form.label(t, name), "pieces": diff.pieces}

@@ -35,6 +35,7 @@ PAGES = {
     "new": ("curator", "/desk/principles/new"),
     "principle": ("editor", "/desk/principles/lead-what-lies-in-front/"),
     "translation": ("translator", "/desk/principles/lead-what-lies-in-front/"),
+    "beside the original": ("translator", "/desk/translations/lead-what-lies-in-front/sv/"),
     "history": ("editor", "/desk/principles/lead-what-lies-in-front/history/"),
 }
 

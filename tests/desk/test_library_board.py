@@ -369,7 +369,7 @@ def test_a_translator_sees_what_waits_in_their_languages(desk: Desk) -> None:
     user = desk.sign_in("translator")
     assert "Nothing: every approved original is translated." in user.get("/desk/translations/").text
     page = desk.sign_in("editor").get("/desk/translations/")
-    assert re.findall(r'href="/desk/principles/(\w+)/#en"', page.text) == ["alone", "old"]
+    assert re.findall(r'href="/desk/translations/(\w+)/en/"', page.text) == ["alone", "old"]
     counts = re.findall(r'language=(\w\w)&amp;state=(\w+)">(\d+)<', page.text)
     assert ("en", "missing", "2") in counts
     assert ("en", "outdated", "1") in counts
@@ -387,7 +387,11 @@ def test_a_third_language_is_missing_everywhere_at_once(desk: Desk) -> None:
         len(found(user, state="missing", language="de")) == len(found(user, state="missing")) == 6
     )
     page = user.get("/desk/translations/?language=de")
-    assert re.findall(r'href="/desk/principles/(\w+)/#de"', page.text) == ["alone", "change", "old"]
+    assert re.findall(r'href="/desk/translations/(\w+)/de/"', page.text) == [
+        "alone",
+        "change",
+        "old",
+    ]
     assert "Deutsch" in page.text
     assert user.get("/desk/translations/all").text.count('<span class="code">de</span>') == 6
     assert 'name="de.title"' in user.get(f"{BOARD}alone/").text

@@ -30,6 +30,7 @@ HOMES: dict[str, set[str]] = {
     "PIL": {"publish"},
     "babel": {"i18n"},
     "sqlite3": {"store"},
+    "Stemmer": {"store"},
     "granian": {"server"},
     "celery": {"workers"},
     "kombu": {"workers"},

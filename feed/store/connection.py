@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlite_utils import Database
 
 from feed.errors import StoreError
+from feed.store.search_index import indexed_words
 
 BUSY_SECONDS = 5.0
 RETRY_SECONDS = 0.01
@@ -101,6 +102,9 @@ def connect(
             _enable_wal(connection)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # The index of texts is made by a function of this program.
+        connection.execute("PRAGMA trusted_schema = ON")
+        connection.create_function("indexed_words", -1, indexed_words, deterministic=True)
         connection.create_function("local_date", 2, _local_date, deterministic=True)
         if read_only:
             connection.execute("PRAGMA query_only = ON")

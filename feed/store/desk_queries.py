@@ -9,7 +9,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.store.connection import fetch_rows
-from feed.store.library import fts
+from feed.store.search_index import fts_query
 
 PAGE_LENGTH = 50
 
@@ -277,7 +277,7 @@ def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, An
     for name in ("status", "theme", "source", "language", "state"):
         values[name] = getattr(query, name)
     if query.words:
-        values["words"] = fts(query.words)
+        values["words"] = fts_query(query.words, languages)
         parts.append(
             "p.slug IN (SELECT t.principle FROM texts_fts f JOIN texts t ON t.rowid = f.rowid"
             " WHERE texts_fts MATCH :words)"

@@ -1,7 +1,7 @@
 """Queries of principles, sources and themes: by slug, full-text search, counts."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from feed.model import (
 )
 from feed.rotation import Candidate
 from feed.store.connection import fetch_rows, instant
+from feed.store.search_index import fts_query
 
 Row = dict[str, Any]
 
@@ -83,11 +84,12 @@ def principles(db: Database, slugs: Collection[str] | None = None) -> dict[str, 
 def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Principle], int]:
     """A page of the matching published principles, by rank or title, and the total number."""
     where = [_LISTED]
-    values: dict[str, Any] = {"language": query.language, "words": fts(query.words)}
+    words = fts_query(query.words, [query.language])
+    values: dict[str, Any] = {"language": query.language, "words": words}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
     where.append(f"t.language = {_SHOWN_LANGUAGE}")
-    if query.words and not values["words"]:  # punctuation only
+    if query.words and not words:  # punctuation only
         return [], 0
     if query.words:
         matching += " JOIN texts_fts f ON f.rowid = t.rowid"
@@ -298,15 +300,3 @@ def _in(column: str, values: Collection[str] | None) -> str:
 
 def _json(values: Collection[str] | None) -> dict[str, str]:
     return {} if values is None else {"values": json.dumps(list(values))}
-
-
-def fts(words: str) -> str:
-    """An FTS5 query of quoted word prefixes, so that no input is read as query syntax."""
-    return " ".join(f'"{word}"*' for word in _words(words))
-
-
-def _words(text: str) -> Iterator[str]:
-    for word in text.replace("\0", " ").split():
-        cleaned = word.replace('"', "")
-        if any(character.isalnum() for character in cleaned):
-            yield cleaned

@@ -3,7 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError
-from feed.store import conversation_tables, tables
+from feed.store import conversation_tables, search_index, tables
 
 migrations = Migrations("devis")
 
@@ -210,6 +210,12 @@ def choices_of_uploads(db: Database) -> None:
     db.execute("ALTER TABLE uploads ADD COLUMN choices TEXT NOT NULL DEFAULT ''")
 
 
+@migrations()
+def stems_in_search(db: Database) -> None:
+    """Full-text search that knows the forms of a word, in each language."""
+    _execute_script(db, search_index.INDEX)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -222,6 +228,7 @@ NAMES = frozenset(
         "who_pinned",
         "conversation_at_the_desk",
         "choices_of_uploads",
+        "stems_in_search",
     }
 )
 

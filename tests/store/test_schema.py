@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 from feed.clock import Clock
 from feed.errors import DevisError, SchemaError
 from feed.server import database_setup
-from feed.store import library, meta, migrations
+from feed.store import desk_queries, library, meta, migrations, search_index
 from feed.store.connection import connect
 from feed.store.library import Query
 from tests.conftest import NOON, Command, Installation
@@ -231,6 +232,36 @@ def test_search_follows_what_is_revised(searched: Installation) -> None:
     assert (hits(searched, "forandring"), hits(searched, "stillhet")) == (0, 1)
     with searched.open() as db:
         db.execute("INSERT INTO texts_fts (texts_fts, rank) VALUES ('integrity-check', 1)")
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "words"),
+    [
+        ("sv", "En chef lyssnar", "chefer chefens chef chefernas lyssna lyssnade"),
+        ("sv", "Ledarskapets förändringar", "ledarskap förändring förändringen forandringen"),
+        ("en", "Leaders who trusted a meeting", "leader trusting meet Meetings"),
+        ("en-GB", "Meetings", "meeting"),
+        ("xx", "Foo", "foo"),
+    ],
+)
+def test_search_finds_the_other_forms_of_a_word(
+    install: Install, language: str, title: str, words: str
+) -> None:
+    made = install()
+    texts = f'original_language = "{language}"\n[principles.texts.{language}]'
+    text = LIBRARY.replace("[principles.texts.sv]", texts)
+    made.load({"library.toml": text.replace("Förändring på Ångströms café", title)})
+    with made.open() as db:
+        for word in words.split():
+            assert library.search(db, Query(language, word), 10, 0)[1] == 1, word
+            both = desk_queries.Filter(words=f"{word} börja")
+            assert desk_queries.search(db, both, ["en", "sv", language], "sv")[1] == 1, word
+        assert library.search(db, Query(language, "chefredaktör"), 10, 0)[1] == 0
+
+
+def test_the_index_was_made_by_the_stemmer_that_asks() -> None:
+    """Another release may stem otherwise: add a migration that rebuilds the index."""
+    assert metadata.version("pystemmer") == search_index.STEMMER_VERSION
 
 
 def test_the_database_remembers_its_first_start(install: Install) -> None:

@@ -14,7 +14,7 @@ import pytest
 from feed.accounts import authentication
 from feed.errors import LinkError
 from feed.model import tokens
-from feed.store import ledger, migrations, outbox
+from feed.store import ledger, library, migrations, outbox
 from feed.store.connection import opened
 from tests.cli.test_cli import DATABASE, failed, refused, rows, stop
 from tests.conftest import Command, answers, fetch, free_port, wait_until
@@ -131,6 +131,15 @@ def test_subscribers_of_an_upgraded_database_can_be_administered(command: Comman
     assert rows(command, "SELECT act, subscriber FROM subscriber_audit ORDER BY id") == [
         *(("resume", 6), ("suppress", None), ("stop", 2), ("erase", 1))
     ]
+
+
+def test_search_in_an_upgraded_database_knows_the_forms_of_a_word(command: Command) -> None:
+    take_out("mail_workers", command.folder / DATABASE)
+    command("migrate", **THEN)
+    with opened(command.folder / DATABASE) as db:
+        for word in ("förändring", "förändringens", "forandringen"):
+            assert library.search(db, library.Query("sv", word), 50, 0)[1] > 1, word
+        db.execute("INSERT INTO texts_fts (texts_fts, rank) VALUES ('integrity-check', 1)")
 
 
 @pytest.mark.served

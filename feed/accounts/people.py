@@ -216,7 +216,7 @@ def _role(
     role = form.get("role", "")
     if role not in ROLES:
         errors["role"] = InputError(
-            gettext_noop("Choose a role: expected one of %(roles)s."), roles=", ".join(ROLES)
+            gettext_noop("Choose a role: translator, curator, editor or administrator.")
         )
     codes = tuple(dict.fromkeys(form.get("languages", "").split()))
     if unknown := [code for code in codes if code not in languages]:

@@ -84,6 +84,7 @@ def _template_variables() -> dict[str, Any]:
         "DESK_PAGES": PAGES,
         "ROLES": ROLES,
         "role_name": lambda role: translate().gettext(labels.ROLES[role]),
+        "role_permissions": lambda role: translate().gettext(labels.ROLE_PERMISSIONS[role]),
         "state_name": lambda state: translate().gettext(labels.STATES[state]),
         "button_name": lambda act: translate().gettext(labels.BUTTONS[act]),
         "act_name": lambda act: translate().gettext(labels.ACTS[act]),

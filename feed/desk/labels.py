@@ -8,10 +8,17 @@ ROLES = {
     "editor": gettext_noop("Editor"),
     "administrator": gettext_noop("Administrator"),
 }
+# What each role may do, said where it is chosen.
+ROLE_PERMISSIONS = {
+    "translator": gettext_noop("writes texts in the languages chosen below; an editor approves"),
+    "curator": gettext_noop("writes in every language, adds sources; an editor approves"),
+    "editor": gettext_noop("also approves, publishes, and decides what is shown when"),
+    "administrator": gettext_noop("also invites people, and looks after subscribers"),
+}
 KINDS = {"principle": gettext_noop("Principle"), "quote": gettext_noop("Quote")}
 STATES = {
     "draft": gettext_noop("Draft"),
-    "review": gettext_noop("In review"),
+    "review": gettext_noop("With the editor"),
     "approved": gettext_noop("Approved"),
     "outdated": gettext_noop("Outdated"),
     "missing": gettext_noop("Missing"),
@@ -21,7 +28,7 @@ STATES = {
 SAVED = gettext_noop("Saved.")
 DONE = {
     "approve": gettext_noop("Approved."),
-    "decline": gettext_noop("Declined."),
+    "decline": gettext_noop("Sent back."),
     "publish": gettext_noop("Published."),
     "retire": gettext_noop("Retired."),
     "draft": gettext_noop("Taken off the site."),
@@ -29,9 +36,9 @@ DONE = {
 ACTS = {
     "import": gettext_noop("imported"),
     "save": gettext_noop("saved"),
-    "review": gettext_noop("sent for review"),
+    "review": gettext_noop("sent to the editor"),
     "approve": gettext_noop("approved"),
-    "decline": gettext_noop("declined"),
+    "decline": gettext_noop("sent back"),
     "publish": gettext_noop("published"),
     "retire": gettext_noop("retired"),
     "draft": gettext_noop("taken back to a draft"),
@@ -82,7 +89,7 @@ AUDIT_ACTS = {
 }
 # Buttons of bulk actions.
 BUTTONS = {
-    "review": gettext_noop("Send for review"),
+    "review": gettext_noop("Send to the editor"),
     "approve": gettext_noop("Approve what waits"),
     "publish": gettext_noop("Approve and publish"),
     "retire": gettext_noop("Retire"),

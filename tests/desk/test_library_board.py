@@ -210,7 +210,7 @@ def test_a_bulk_action_does_exactly_what_its_preview_showed(desk: Desk) -> None:
     text = " ".join(re.sub(r"<[^>]+>", " ", unescape(page.text)).split())
     assert "This happens to 1 principle. 1 is refused." in text
     assert "Principle: Draft → becomes Published" in text
-    assert "Swedish: In review → becomes Approved" in text
+    assert "Swedish: With the editor → becomes Approved" in text
     assert "Refused Dag sv A quote needs an author" in text
     assert "Nothing to do Förändring en" in text
     assert {slug: states(desk, slug) for slug in before} == before

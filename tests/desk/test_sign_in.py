@@ -443,6 +443,20 @@ def test_guessing_in_an_unattended_session_is_rate_limited(desk: Desk) -> None:
     assert words == [422] * 10 + [429]
 
 
+def test_a_missing_role_is_asked_for_in_words(desk: Desk) -> None:
+    user = desk.sign_in("administrator")
+    assert 'aria-describedby="role-editor"> Editor</label>' in user.get("/desk/people/").text
+    given = {"name": "Anna", "address": "anna@example.org"}
+    page = user.post("/desk/people/", given)
+    assert "Choose a role: translator, curator, editor or administrator." in field_errors(page)
+    with desk.installation.open() as db:
+        people.set_language(db, desk.account("administrator"), "sv")
+    page = user.post("/desk/people/", given)
+    assert "Välj en roll: översättare, skribent, redaktör eller administratör." in (
+        field_errors(page)
+    )
+
+
 def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
     choose(desk.sign_in("administrator"))
     user = desk.anonymous()

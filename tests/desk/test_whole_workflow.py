@@ -75,6 +75,15 @@ class Person:
         )
         self.page.keyboard.press("Enter")
 
+    def follow(self, words: str) -> None:
+        """Follow the link that says so."""
+        if self.mouse:
+            self.page.get_by_role("link", name=words, exact=True).click()
+        else:
+            self._reach(f"e => e.tagName === 'A' && e.innerText.trim() === {words!r}")
+            self.page.keyboard.press("Enter")
+        self.page.wait_for_url("**/principles/new")
+
     def press(self, words: str) -> None:
         """Press the button that says so."""
         before = self.page.url
@@ -109,7 +118,7 @@ def a_way_through_the_desk(
         person.press("Begin")
     else:
         person.press("Sign in")
-    person.page.goto("/desk/principles/new")
+    person.follow("Write a principle")  # the third page: the link's, the overview, the form
     person.choose("original_language", "Svenska")
     if not mouse:  # a script brings the fields of that language to the front
         person.page.locator(".writing > #sv").wait_for()

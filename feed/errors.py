@@ -30,6 +30,14 @@ class NotFoundError(DevisError):
     """The requested object does not exist (HTTP 404)."""
 
 
+class MovedError(NotFoundError):
+    """A source or theme was merged into another one, whose slug is `target` (HTTP 301)."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        super().__init__(gettext_noop("There is nothing called “%(slug)s”."), slug=target)
+
+
 class InputError(DevisError):
     """Invalid input; the message says what was expected (HTTP 400)."""
 

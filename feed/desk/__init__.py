@@ -27,6 +27,7 @@ from feed.desk import (
     subscriber_import,
     subscribers,
     translations,
+    vocabulary,
 )
 from feed.errors import StoreError, gettext_noop
 from feed.model.people import ROLES, Role
@@ -55,16 +56,9 @@ def init(app: Flask) -> None:
     """
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
-    boards = (
-        library_board,
-        translations,
-        calendar,
-        sending,
-        subscribers,
-        subscriber_import,
-        exchange,
-    )
-    for module in (sign_in, overview, account, people, principles, preview, *boards):
+    boards = (library_board, vocabulary, translations, calendar, sending, subscribers)
+    imports = (subscriber_import, exchange)
+    for module in (sign_in, overview, account, people, principles, preview, *boards, *imports):
         blueprint.register_blueprint(module.blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(_template_variables)

@@ -32,6 +32,8 @@ DONE = {
     "publish": gettext_noop("Published."),
     "retire": gettext_noop("Retired."),
     "draft": gettext_noop("Taken off the site."),
+    "offer": gettext_noop("Offered again."),
+    "merge": gettext_noop("Merged."),
 }
 ACTS = {
     "import": gettext_noop("imported"),
@@ -45,6 +47,8 @@ ACTS = {
     "restore": gettext_noop("restored an earlier version"),
     "theme": gettext_noop("given a theme"),
     "untheme": gettext_noop("relieved of a theme"),
+    "offer": gettext_noop("offered again"),
+    "merge": gettext_noop("merged a source or theme"),
 }
 # Why a digest was not sent.
 REASONS = {

@@ -17,6 +17,7 @@ from feed.errors import InputError
 from feed.files import Entry, without_controls
 from feed.files.models import PrincipleEntry, PrincipleEntryText, SourceEntry, SourceEntryText
 from feed.library import editing
+from feed.library.form_values import checked
 from feed.model import TEXT_FIELDS, Edition, Principle, Showing, Source, SourceText, Text, Theme
 from feed.publish import channel, digest
 from feed.publish.api_query import request_locale
@@ -161,4 +162,4 @@ def _checked(
     """The filled fields, validated as on saving."""
     at = "" if prefix == "source_" else prefix
     given = {name: values[at + name] for name in names if values.get(at + name)}
-    return editing.checked(given, model, prefix, wrong)
+    return checked(given, model, prefix, wrong)

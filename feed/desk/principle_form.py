@@ -19,6 +19,7 @@ from feed.model.people import Curator
 PLAIN = ("kind", "source", "locator", "notes")
 ONLY_NEW = ("slug", "original_language")
 SOURCE = ("title", "author", "year", "language", "url", "rights")
+OTHER = "-"  # the answer that a new source is none of the similar ones; no slug
 LABELS: Mapping[str, str] = {
     "title": gettext_noop("Title"),
     "statement": gettext_noop("Main text"),
@@ -141,10 +142,14 @@ def submitted(before: PrincipleForm, me: Curator) -> PrincipleForm:
     names = [name for name in names if me.may_write(name.rpartition(".")[0])]
     if me.may("curator"):
         names += [*PLAIN, *(f"source_{name}" for name in SOURCE), *(ONLY_NEW if is_new else ())]
+        names.append("source_similar")
     values = dict(before.values)
     values |= {name: _with_line_feeds(given[name]) for name in names if name in given}
     if me.may("curator") and "kind" in given:  # browsers send nothing for an unchecked box
         values["themes"] = _theme_order(values.get("themes", "").split(), given.getlist("themes"))
+    if values.get("source_similar", "") not in ("", OTHER):  # the one to use in place of a new one
+        values |= {f"source_{name}": "" for name in SOURCE}
+        values["source"] = values.pop("source_similar")
     codes = before.languages
     if values["original_language"] not in codes:
         values["original_language"] = before.original
@@ -185,7 +190,9 @@ def new_source(form: PrincipleForm) -> Entry | None:
     year = given["year"]
     is_number = year.removeprefix("-").isascii() and year.removeprefix("-").isdigit()
     number = int(year) if is_number and len(year) < 9 else year
-    return {**given, "language": given["language"] or form.original, "year": number}
+    is_other = form.values.get("source_similar") == OTHER
+    language = given["language"] or form.original
+    return {**given, "language": language, "year": number, "is_other": is_other}
 
 
 def refused(form: PrincipleForm, error: FormError, t: Translator) -> PrincipleForm:

@@ -1,7 +1,7 @@
 """Edit a principle: the form, saving, workflow actions, history and restore."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,10 @@ from feed.desk import actions, principle_form, remarks, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import ConflictError, FormError, NotFoundError, StoreError, gettext_noop
-from feed.library import diff, editing, style_checks
+from feed.library import diff, editing, style_checks, vocabulary
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
-from feed.model import TEXT_FIELDS, Source
+from feed.model import TEXT_FIELDS, Source, Theme
 from feed.store import ledger, library, revisions
 from feed.web.context import db, here, language, now, site, translate
 
@@ -154,11 +154,14 @@ def _blank() -> PrincipleForm:
 
 def _form(form: PrincipleForm, reason: str = "") -> str:
     t, known, themes = translate(), library.sources(db()), library.themes(db())
+    source, chosen = principle_form.new_source(form), form.values.get("themes", "").split()
+    offered = [each for each in known.values() if _is_offered(each, [form.values.get("source")])]
     return render_template(
         "desk/principle.html",
         reason=reason,
-        sources=sorted(known.values(), key=lambda source: source.title.casefold()),
-        themes=themes.values(),
+        sources=sorted(offered, key=lambda source: source.title.casefold()),
+        similar=vocabulary.similar_to(db(), "sources", source) if source else [],
+        themes=[each for each in themes.values() if _is_offered(each, chosen)],
         pending=principle_form.pending_fields(t, form.found, known, themes),
         actions=actions.of_form(form, session.me()),
         pins=ledger.pins_of(db(), form.slug, site().today(now())) if form.found else [],
@@ -181,6 +184,11 @@ def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, 
         "LENGTHS": style_checks.LENGTHS,
         **_helpers(),
     }
+
+
+def _is_offered(item: Source | Theme, chosen: Collection[str | None]) -> bool:
+    """Whether a source or theme can be chosen: a retired one only where it is chosen already."""
+    return not item.is_retired or item.slug in chosen
 
 
 def _helpers() -> dict[str, Any]:

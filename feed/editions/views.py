@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
-from feed.errors import NotFoundError, WithdrawnError, gettext_noop
+from feed.errors import MovedError, NotFoundError, WithdrawnError, gettext_noop
 from feed.model import Edition, Principle, Showing, Site, Source, Theme, Week
 from feed.publish import channel
 from feed.publish.channel import Channel
@@ -142,8 +142,19 @@ def principle(db: Database, site: Site, slug: str, now: datetime) -> PrincipleVi
     )
 
 
-def named(items: dict[str, _Named], slug: str) -> _Named:
-    """The item with that slug. Raises NotFoundError."""
+def theme(db: Database, slug: str) -> Theme:
+    """The theme with that slug. Raises NotFoundError; MovedError where it was merged."""
+    return _named(library.themes(db, [slug]), library.current_slug(db, "themes", slug), slug)
+
+
+def source(db: Database, slug: str) -> Source:
+    """The public source with that slug. Raises NotFoundError; MovedError where it was merged."""
+    return _named(library.public_sources(db), library.current_slug(db, "sources", slug), slug)
+
+
+def _named(items: dict[str, _Named], current: str, slug: str) -> _Named:
+    if current != slug:
+        raise MovedError(current)
     if slug not in items:
         raise NotFoundError(gettext_noop("There is nothing called “%(slug)s”."), slug=slug)
     return items[slug]
@@ -163,7 +174,7 @@ def weekly_feed(db: Database, site: Site, language: str, now: datetime) -> Chann
 
 def theme_feed(db: Database, site: Site, language: str, slug: str, now: datetime) -> Channel:
     """The feed of the newest editions of a theme. Raises NotFoundError."""
-    theme = named(library.themes(db), slug)
+    name = theme(db, slug).text(language)[1].name
     recent = ledger.recent(db, site.today(now), FEED_LENGTH, theme=slug)
     return channel.daily(
         site,
@@ -171,20 +182,20 @@ def theme_feed(db: Database, site: Site, language: str, slug: str, now: datetime
         ledger.showings(db, recent),
         path=f"themes/{slug}/feed",
         home=f"themes/{slug}/",
-        about=theme.text(language)[1].name,
+        about=name,
     )
 
 
 def source_feed(db: Database, site: Site, language: str, slug: str, now: datetime) -> Channel:
     """The feed of the newest editions from a source. Raises NotFoundError."""
-    source = named(library.public_sources(db), slug)
+    title = source(db, slug).title
     recent = ledger.recent(db, site.today(now), FEED_LENGTH, source=slug)
-    return channel.by_source(site, language, ledger.showings(db, recent), slug, source.title)
+    return channel.by_source(site, language, ledger.showings(db, recent), slug, title)
 
 
 def changing_feeds(db: Database, site: Site, now: datetime) -> Iterator[Channel]:
     """Every feed of the site but the month archives, in each language."""
-    themes, sources = library.themes(db), library.public_sources(db)
+    themes, sources = library.public_themes(db), library.public_sources(db)
     for language in site.languages:
         yield daily_feed(db, site, language, now)
         yield weekly_feed(db, site, language, now)

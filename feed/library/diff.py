@@ -70,10 +70,15 @@ def changed(old: Entry | None, new: Entry) -> list[tuple[str, list[Piece]]]:
 
     Without `old`, all fields of `new` that are not empty.
     """
-    after = flat(new)
-    if old is None:
+    return changed_fields(None if old is None else flat(old), flat(new))
+
+
+def changed_fields(
+    before: Mapping[str, str] | None, after: Mapping[str, str]
+) -> list[tuple[str, list[Piece]]]:
+    """The same for form fields."""
+    if before is None:
         return [(name, [Piece("same", text)]) for name, text in after.items() if text]
-    before = flat(old)
     return [
         (name, pieces(before.get(name, ""), after.get(name, "")))
         for name in dict.fromkeys((*after, *before))

@@ -3,7 +3,6 @@
 Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,16 +11,11 @@ from sqlite_utils import Database
 from feed import files
 from feed.errors import ConflictError, FormError, InputError, NotFoundError, gettext_noop
 from feed.files import Entry
-from feed.files.models import (
-    PrincipleEntry,
-    PrincipleEntryText,
-    SourceEntry,
-    SourceEntryText,
-    validated,
-)
-from feed.library import activity, workflow
+from feed.files.models import PrincipleEntry, PrincipleEntryText
+from feed.library import activity, vocabulary, vocabulary_merge, workflow
+from feed.library.form_values import checked
 from feed.library.workflow import Transition, WorkingCopy
-from feed.model import SHOWABLE, TEXT_FIELDS, Source
+from feed.model import SHOWABLE, TEXT_FIELDS
 from feed.model.slugs import slugify, unused
 from feed.store import ledger, library, library_writes, revisions
 from feed.store.connection import transaction
@@ -88,8 +82,9 @@ def save(
             entry = {**entry, "slug": old.entry["slug"]}
         errors: dict[str, InputError] = {}
         if source is not None:
-            entry = {**entry, "source": _source(db, source, errors, now)}
-        entry = _checked(db, entry, old, errors)
+            entry = {**entry, "source": vocabulary.add_source(db, step.me, source, errors, now)}
+        entry = vocabulary_merge.current(db, entry)
+        entry = _checked(db, entry, old, errors, step)
         if errors:
             raise FormError(errors)
         return _write(db, entry, old, base, step, now, form)
@@ -169,7 +164,11 @@ def _as_live(text: Entry, live: Entry | None) -> Entry:
 
 
 def _checked(
-    db: Database, entry: Entry, old: WorkingCopy | None, errors: dict[str, InputError]
+    db: Database,
+    entry: Entry,
+    old: WorkingCopy | None,
+    errors: dict[str, InputError],
+    step: Transition,
 ) -> Entry:
     """Validate the submitted entry; errors go into `errors`, by field."""
     fields = {name: entry[name] for name in PrincipleEntry.__annotations__ if name in entry}
@@ -190,43 +189,9 @@ def _checked(
         errors["slug"] = InputError(
             gettext_noop("There is a principle “%(slug)s” already."), slug=given["slug"]
         )
-    known = library.themes(db, typed.get("themes", []))
-    if unknown := [theme for theme in typed.get("themes", []) if theme not in known]:
-        errors["themes"] = InputError(
-            gettext_noop("There is no theme “%(slug)s”."), slug=unknown[0]
-        )
-    if not any(name.startswith("source_") for name in errors) and not library.sources(
-        db, [given["source"]]
-    ):
-        errors["source"] = InputError(gettext_noop("Choose a source, or add a new one."))
+    before = entry if step.act == "restore" else old.entry if old else {}
+    errors |= vocabulary.unusable(db, given["source"], typed.get("themes", []), before, errors)
     return typed
-
-
-def checked(
-    given: Mapping[str, object], model: type, prefix: str, errors: dict[str, InputError]
-) -> Entry:
-    """The valid values, cleaned; errors of the others go into `errors`."""
-    clean, wrong = validated(model, given)
-    for name, error in wrong.items():
-        errors[prefix + name] = InputError(error.message, **error.values)
-    return clean
-
-
-def _source(db: Database, given: Entry, errors: dict[str, InputError], now: datetime) -> str:
-    """Find a source of that title, author and year, or add one; returns its slug."""
-    wrong: dict[str, InputError] = {}
-    parts = {name: given[name] for name in SourceEntry.__annotations__ if given.get(name)}
-    clean = checked({"title": "", "language": "", **parts}, SourceEntry, "", wrong)
-    rights = checked({"rights": given.get("rights", "")}, SourceEntryText, "", wrong)
-    errors |= {f"source_{name}": error for name, error in wrong.items()}
-    if wrong:
-        return ""
-    for known in library.sources(db).values():
-        if all(getattr(known, n) == clean.get(n) for n in ("title", "author", "year")):
-            return known.slug
-    clean["slug"] = unused_source_slug(db, clean["title"])
-    library_writes.put_source(db, {**clean, "texts": {clean["language"]: rights}}, now)
-    return str(clean["slug"])
 
 
 def _uncredited(db: Database, entry: Entry, step: Transition) -> dict[str, InputError]:
@@ -234,16 +199,12 @@ def _uncredited(db: Database, entry: Entry, step: Transition) -> dict[str, Input
     if entry["kind"] != "quote" or step.act not in ("review", "approve", "publish"):
         return {}
     source = library.sources(db, [entry["source"]])[entry["source"]]
-    if source.author and source.year and _has_rights(source):
+    if source.author and source.year and source.has_rights:
         return {}
     message = gettext_noop(
         "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
     )
     return {"source": InputError(message, title=source.title)}
-
-
-def _has_rights(source: Source) -> bool:
-    return any(text.rights for text in source.texts.values())
 
 
 def _reason(typed: str) -> str:
@@ -263,9 +224,3 @@ def unused_slug(db: Database, title: str) -> str:
     """An unused slug for a principle of that title."""
     start = slugify(title) or "principle"
     return unused(start, lambda made: library.principle(db, made) is not None)
-
-
-def unused_source_slug(db: Database, title: str) -> str:
-    """An unused slug for a source of that title."""
-    known = library.sources(db)
-    return unused(slugify(title) or "source", known.__contains__)

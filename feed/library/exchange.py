@@ -23,10 +23,12 @@ from feed.errors import (
 )
 from feed.files import Exchange, Names, Table, TableChoices
 from feed.files.tables import names_by_key
+from feed.library import vocabulary
 from feed.library.import_plan import Plan, PlannedEntry, plan
 from feed.model.people import Curator
 from feed.store import library, library_writes, revisions, uploads
 from feed.store.connection import transaction
+from feed.store.library import Vocabulary
 from feed.store.uploads import Upload
 
 RETENTION = timedelta(days=1)
@@ -144,13 +146,12 @@ def apply_plan(db: Database, found: Plan, now: datetime, me: Curator | None = No
 
 
 def _write(db: Database, item: PlannedEntry, now: datetime, me: Curator | None) -> None:
-    if item.kind == "themes":
-        library_writes.put_theme(db, item.entry, now)
-    elif item.kind == "sources":
-        library_writes.put_source(db, item.entry, now)
+    by = me.id if me else None
+    if item.kind != "principles":
+        kind: Vocabulary = "themes" if item.kind == "themes" else "sources"
+        vocabulary.write(db, kind, item.entry, now, curator=by, action="import")
     else:
         library_writes.put_principle(db, item.entry, item.old, now)
-        by = me.id if me else None
         revisions.add(db, item.entry, now, origin="import", action="import", curator=by)
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlite_utils import Database
 
@@ -13,7 +13,8 @@ from feed.errors import Problem, gettext_noop
 from feed.files import Entry, Exchange
 from feed.model import SHOWABLE
 from feed.model.people import Curator
-from feed.store import ledger, library, revisions
+from feed.store import ledger, library, revisions, vocabulary
+from feed.store.library import Vocabulary
 
 Outcome = Literal["new", "changed", "unchanged", "left_alone", "refused"]
 KINDS = ("themes", "sources", "principles")
@@ -76,7 +77,7 @@ def plan(
 ) -> Plan:
     """Decide the outcome of every entry; `problems` are those of reading the files.
 
-    A principle last edited at the desk is left alone unless `overwrite`. With `me`, entries that
+    What was last edited at the desk is left alone unless `overwrite`. With `me`, entries that
     change public content are refused unless that person is an editor.
     """
     return _Planner(db, incoming, list(problems), overwrite, me).run()
@@ -91,8 +92,13 @@ class _Planner:
     me: Curator | None
     languages: dict[str, str] = field(default_factory=dict)  # of every source
     themes: set[str] = field(default_factory=set)
+    merged: dict[Vocabulary, dict[str, str]] = field(default_factory=dict)
+    edited: dict[str, set[str]] = field(default_factory=dict)  # sources and themes, at the desk
 
     def run(self) -> Plan:
+        for name in get_args(Vocabulary):
+            self.merged[name] = library.merged(self.db, name)
+            self.edited[name] = vocabulary.edited_at_desk(self.db, name)
         known: dict[str, dict[str, Any]] = {
             "themes": dict(library.themes(self.db)),
             "sources": dict(library.sources(self.db)),
@@ -123,7 +129,7 @@ class _Planner:
             outcome: Outcome = "refused"
         elif old is not None and not changes:
             outcome = "unchanged"
-        elif kind == "principles" and old and self._edited_at_desk(slug):
+        elif self._is_merged(kind, slug) or (old and self._edited_at_desk(kind, slug)):
             outcome = "left_alone"
         elif self._is_forbidden(kind, old, new, changes):
             self._add_problem(kind, slug, "", _PUBLIC)
@@ -145,6 +151,8 @@ class _Planner:
         new = files.merged(old, entry)
         if kind != "principles":
             return new
+        for name, slugs in self.merged.items():
+            new = vocabulary.renamed(name, new, slugs)
         texts = {code: {"state": "draft", **text} for code, text in new["texts"].items()}
         new = {**_DEFAULTS, **new, "texts": texts}
         if language := self.languages.get(new.get("source", "")):
@@ -152,8 +160,16 @@ class _Planner:
             new.setdefault("original_language", language if language in texts else first)
         return new
 
-    def _edited_at_desk(self, slug: str) -> bool:
-        return not self.overwrite and revisions.last_origin(self.db, slug) == "desk"
+    def _is_merged(self, kind: str, slug: str) -> bool:
+        """Whether it was merged into another one, which stays as it is."""
+        return any(name == kind and slug in slugs for name, slugs in self.merged.items())
+
+    def _edited_at_desk(self, kind: str, slug: str) -> bool:
+        if self.overwrite:
+            return False
+        if kind == "principles":
+            return revisions.last_origin(self.db, slug) == "desk"
+        return slug in self.edited[kind]
 
     def _is_forbidden(
         self, kind: str, old: Entry | None, new: Entry, changes: tuple[str, ...]

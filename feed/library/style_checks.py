@@ -204,7 +204,7 @@ def _theme(
         for message, values in typography(named.description, language):
             yield StyleFinding(entry, f"{language}.description", message, values)
     count = sum(theme.slug in principle.themes for principle in published)
-    if count < FEWEST_OF_A_THEME:
+    if count < FEWEST_OF_A_THEME and not theme.is_retired:
         message = "has %(count)s principles: expected at least %(least)s"
         yield StyleFinding(entry, "", message, {"count": count, "least": FEWEST_OF_A_THEME})
 

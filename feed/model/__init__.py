@@ -50,7 +50,10 @@ class SourceText:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The work that a principle comes from; unknown fields are None."""
+    """The work that a principle comes from; unknown fields are None.
+
+    A retired one is not offered for further principles.
+    """
 
     slug: str
     title: str
@@ -61,6 +64,7 @@ class Source:
     url: str | None = None
     texts: Mapping[str, SourceText] = field(default_factory=dict)
     corrected: datetime | None = None
+    is_retired: bool = False
 
     def text(self, language: str) -> tuple[str, SourceText]:
         """The text in `language`, else in any language: (language, text)."""
@@ -68,6 +72,11 @@ class Source:
             if candidate in self.texts:
                 return candidate, self.texts[candidate]
         return language, SourceText()
+
+    @property
+    def has_rights(self) -> bool:
+        """Whether it has a note on the right to use it, in any language."""
+        return any(text.rights for text in self.texts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +89,15 @@ class ThemeText:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A theme of the library, named in every language."""
+    """A theme of the library, named in every language.
+
+    A retired one is not offered for further principles. `corrected` is the last change of a name.
+    """
 
     slug: str
     texts: Mapping[str, ThemeText] = field(default_factory=dict)
+    corrected: datetime | None = None
+    is_retired: bool = False
 
     def text(self, language: str) -> tuple[str, ThemeText]:
         """The text in `language`, else in any language, else the slug: (language, text)."""
@@ -163,6 +177,7 @@ class Showing:
             wanted.corrected if wanted else None,  # also when its approval was revoked
             self.principle.corrected,
             self.source.corrected,
+            *(theme.corrected for theme in self.themes),
         )
         return max(change for change in changes if change)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sqlite_utils import Database
 
@@ -32,6 +32,9 @@ _LISTED = (
     "p.status = 'published' AND EXISTS (SELECT 1 FROM texts o WHERE o.principle = p.slug"
     " AND o.language = p.original_language AND o.state = 'approved')"
 )
+_HAS_PAGE = "(p.status <> 'draft' OR EXISTS (SELECT 1 FROM editions e WHERE e.principle = p.slug))"
+
+Vocabulary = Literal["sources", "themes"]  # as in exchange files; the names of the tables, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,32 +207,33 @@ def language_counts(db: Database) -> dict[str, int]:
 
 
 def themes(db: Database, slugs: Collection[str] | None = None) -> dict[str, Theme]:
-    """Themes by slug, ordered by slug: those of `slugs`, or all."""
+    """Themes by slug, ordered by slug: those of `slugs`, or all; merged ones have no entry."""
     rows = fetch_rows(
         db,
-        "SELECT slug, language, name, description FROM themes LEFT JOIN theme_texts x"
-        f" ON x.theme = slug {_in('slug', slugs)} ORDER BY slug, x.rowid",
+        "SELECT t.*, language, name, description FROM themes t LEFT JOIN theme_texts x"
+        f" ON x.theme = slug WHERE merged_into IS NULL {_in('slug', slugs, 'AND')}"
+        " ORDER BY slug, x.rowid",
         _json(slugs),
     )
-    return {
-        slug: Theme(
-            slug,
-            {
-                row["language"]: ThemeText(row["name"], row["description"])
-                for row in texts
-                if row["language"]
-            },
-        )
-        for slug, texts in _grouped(rows, "slug").items()
-    }
+    return {slug: _theme(texts) for slug, texts in _grouped(rows, "slug").items()}
+
+
+def public_themes(db: Database) -> dict[str, Theme]:
+    """All themes but the retired ones that no public principle has."""
+    rows = db.execute(
+        "SELECT slug FROM themes t WHERE retired IS NULL OR EXISTS (SELECT 1 FROM principle_themes"
+        f" x JOIN principles p ON p.slug = x.principle WHERE x.theme = t.slug AND {_HAS_PAGE})"
+    )
+    return themes(db, [slug for (slug,) in rows])
 
 
 def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Source]:
-    """Sources by slug, ordered by slug: those of `slugs`, or all."""
+    """Sources by slug, ordered by slug: those of `slugs`, or all; merged ones have no entry."""
     rows = fetch_rows(
         db,
         "SELECT s.*, x.language AS text_language, introduction, rights FROM sources s"
-        f" LEFT JOIN source_texts x ON x.source = slug {_in('slug', slugs)} ORDER BY slug, x.rowid",
+        " LEFT JOIN source_texts x ON x.source = slug WHERE merged_into IS NULL"
+        f" {_in('slug', slugs, 'AND')} ORDER BY slug, x.rowid",
         _json(slugs),
     )
     return {slug: _source(texts) for slug, texts in _grouped(rows, "slug").items()}
@@ -237,11 +241,19 @@ def sources(db: Database, slugs: Collection[str] | None = None) -> dict[str, Sou
 
 def public_sources(db: Database) -> dict[str, Source]:
     """The sources of principles that have a page or an edition."""
-    rows = db.execute(
-        "SELECT DISTINCT source FROM principles p WHERE p.status <> 'draft'"
-        " OR EXISTS (SELECT 1 FROM editions e WHERE e.principle = p.slug)"
-    )
+    rows = db.execute(f"SELECT DISTINCT source FROM principles p WHERE {_HAS_PAGE}")
     return sources(db, [slug for (slug,) in rows])
+
+
+def merged(db: Database, kind: Vocabulary) -> dict[str, str]:
+    """The slugs of merged sources or themes, each with the one that it stands for now."""
+    rows = db.execute(f"SELECT slug, merged_into FROM {kind} WHERE merged_into IS NOT NULL")
+    return dict(rows.fetchall())
+
+
+def current_slug(db: Database, kind: Vocabulary, slug: str) -> str:
+    """The slug that a source or theme has after merges; the same where there is none."""
+    return merged(db, kind).get(slug, slug)
 
 
 def _principle(row: Row, texts: list[Row]) -> Principle:
@@ -268,6 +280,20 @@ def _text(row: Row) -> Text:
     return Text(row["language"], **parts, state=state, corrected=instant(row["corrected"]))
 
 
+def _theme(rows: list[Row]) -> Theme:
+    row = rows[0]
+    return Theme(
+        row["slug"],
+        {
+            each["language"]: ThemeText(each["name"], each["description"])
+            for each in rows
+            if each["language"]
+        },
+        corrected=instant(row["corrected"]),
+        is_retired=row["retired"] is not None,
+    )
+
+
 def _source(rows: list[Row]) -> Source:
     row = rows[0]
     return Source(
@@ -284,6 +310,7 @@ def _source(rows: list[Row]) -> Source:
             if each["text_language"]
         },
         corrected=instant(row["corrected"]),
+        is_retired=row["retired"] is not None,
     )
 
 
@@ -294,8 +321,8 @@ def _grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
     return groups
 
 
-def _in(column: str, values: Collection[str] | None) -> str:
-    return "" if values is None else f"WHERE {column} IN (SELECT value FROM json_each(:values))"
+def _in(column: str, values: Collection[str] | None, start: str = "WHERE") -> str:
+    return "" if values is None else f"{start} {column} IN (SELECT value FROM json_each(:values))"
 
 
 def _json(values: Collection[str] | None) -> dict[str, str]:

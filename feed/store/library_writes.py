@@ -16,16 +16,21 @@ _SIGNIFICANT = ("kind", "source", "themes")
 
 
 def put_theme(db: Database, entry: Entry, now: datetime) -> None:
-    """Add or replace a theme."""
+    """Add or replace a theme; another name counts as a correction."""
+    slug, texts = entry["slug"], entry["texts"]
+    names = {language: text["name"] for language, text in texts.items()}
+    old = dict(db.execute("SELECT language, name FROM theme_texts WHERE theme = ?", [slug]))
     db.execute(
         "INSERT INTO themes (slug, changed) VALUES (:slug, :now)"
-        " ON CONFLICT (slug) DO UPDATE SET changed = :now",
-        {"slug": entry["slug"], "now": stamp(now)},
+        " ON CONFLICT (slug) DO UPDATE SET changed = :now,"
+        " corrected = CASE WHEN :is_renamed THEN :now ELSE corrected END",
+        {"slug": slug, "now": stamp(now), "is_renamed": names != old},
     )
-    for language, text in entry["texts"].items():
+    db.execute("DELETE FROM theme_texts WHERE theme = ?", [slug])
+    for language, name in names.items():
+        description = texts[language].get("description", "")
         db.execute(
-            "INSERT OR REPLACE INTO theme_texts VALUES (?, ?, ?, ?)",
-            [entry["slug"], language, text["name"], text.get("description", "")],
+            "INSERT INTO theme_texts VALUES (?, ?, ?, ?)", [slug, language, name, description]
         )
 
 
@@ -40,9 +45,10 @@ def put_source(db: Database, entry: Entry, now: datetime) -> None:
         " url = excluded.url, changed = :now, corrected = :now",
         {name: entry.get(name) or None for name in fields} | {"now": stamp(now)},
     )
+    db.execute("DELETE FROM source_texts WHERE source = ?", [entry["slug"]])
     for language, text in entry["texts"].items():
         db.execute(
-            "INSERT OR REPLACE INTO source_texts VALUES (?, ?, ?, ?)",
+            "INSERT INTO source_texts VALUES (?, ?, ?, ?)",
             [entry["slug"], language, text.get("introduction", ""), text.get("rights", "")],
         )
 

@@ -3,7 +3,7 @@
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError
-from feed.store import conversation_tables, search_index, tables
+from feed.store import conversation_tables, search_index, tables, vocabulary_tables
 
 migrations = Migrations("devis")
 
@@ -216,6 +216,12 @@ def stems_in_search(db: Database) -> None:
     _execute_script(db, search_index.INDEX)
 
 
+@migrations()
+def vocabulary_at_the_desk(db: Database) -> None:
+    """Sources and themes that are edited, retired and merged at the desk, with their history."""
+    _execute_script(db, vocabulary_tables.VOCABULARY)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -229,6 +235,7 @@ NAMES = frozenset(
         "conversation_at_the_desk",
         "choices_of_uploads",
         "stems_in_search",
+        "vocabulary_at_the_desk",
     }
 )
 

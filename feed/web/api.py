@@ -6,7 +6,6 @@ from typing import TypedDict
 from flask import Blueprint, Response, render_template, request
 
 from feed import editions
-from feed.editions import named
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import api_models, api_query, openapi
 from feed.publish.api_query import RequestLocale, request_locale
@@ -90,7 +89,9 @@ def themes() -> Response:
     """Every theme."""
     query = _locale(_query(api_query.LanguagesQuery))
     return _answer(
-        api_models.themes(query, list(library.themes(db()).values()), library.theme_counts(db()))
+        api_models.themes(
+            query, list(library.public_themes(db()).values()), library.theme_counts(db())
+        )
     )
 
 
@@ -144,15 +145,16 @@ def _locale(query: api_query.LanguagesQuery) -> RequestLocale:
 
 
 def _search(query: api_query.PrinciplesQuery) -> Query:
-    if query.theme is not None:
-        named(library.themes(db()), query.theme)
-    if query.source is not None:
-        named(library.public_sources(db()), query.source)
+    theme, source = query.theme, query.source
+    if theme is not None:
+        theme = editions.theme(db(), library.current_slug(db(), "themes", theme)).slug
+    if source is not None:
+        source = editions.source(db(), library.current_slug(db(), "sources", source)).slug
     return Query(
         _locale(query).interface,
         query.q.strip(),
-        query.theme or "",
-        query.source or "",
+        theme or "",
+        source or "",
         query.kind or "",
         query.min_length,
         query.max_length,

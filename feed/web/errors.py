@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Flask, Response, make_response, redirect, render_template, request
+from flask import Flask, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as AnyResponse
 
 from feed.config.logs import DESK, redacted
 from feed.errors import (
@@ -13,6 +14,7 @@ from feed.errors import (
     ForbiddenError,
     InputError,
     LinkError,
+    MovedError,
     NotFoundError,
     ParameterError,
     StoreError,
@@ -96,6 +98,12 @@ def init(app: Flask, context: Context) -> None:
         if isinstance(error, ParameterError):
             error.values["expected"] = translate().gettext(error.expected)
         return _page(status, translate().gettext(error.message, **error.values), error.values)
+
+    @app.errorhandler(MovedError)
+    def handle_moved(error: MovedError) -> AnyResponse:
+        # 301, as some feed readers do not know 308.
+        values = {**(request.view_args or {}), "slug": error.target}
+        return redirect(url_for(request.endpoint or "", **values), 301)
 
     @app.errorhandler(LinkError)
     def handle_link(error: LinkError) -> Response:

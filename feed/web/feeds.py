@@ -60,7 +60,7 @@ def for_people() -> str:
     """The page that lists the feeds and explains them."""
     return render_template(
         "feeds.html",
-        themes=library.themes(db()).values(),
+        themes=library.public_themes(db()).values(),
         sources=library.public_sources(db()).values(),
     )
 
@@ -89,7 +89,7 @@ def _outlines(code: str) -> Iterator[feeds.Outline]:
     yield outline("", url("pages.today"), url("feeds.everything", form="atom"))
     weekly_url = url("feeds.weekly", form="atom")
     yield outline(t.gettext("Week by week"), url("pages.archive"), weekly_url)
-    for slug, item in library.themes(db()).items():
+    for slug, item in library.public_themes(db()).items():
         home = url("library.theme", slug=slug)
         yield outline(item.text(code)[1].name, home, url("feeds.theme", slug=slug, form="atom"))
     for slug, origin in library.public_sources(db()).items():

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from flask import Flask
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from feed.errors import InstanceError
 from feed.i18n import own_name
 from feed.store import ledger, library
 from feed.store.connection import opened
+from feed.store.library import Vocabulary
 from feed.web.context import FROZEN
 from feed.web.middleware.headers import OPENER, PUBLIC, STRICT_TRANSPORT, cacheable_endpoints
 
@@ -60,9 +61,8 @@ class FrozenSite:
         before = self._previous_files()
         names = [name for address in addresses for name in self._page(address)]
         names += [self._file("index.html", self._front_page().encode())]
-        names += [
-            self._file("_redirects", "\n".join([*self._front_redirects(), *self._rewrites, ""]))
-        ]
+        redirects = [*self._front_redirects(), *self._moved(), *self._rewrites, ""]
+        names += [self._file("_redirects", "\n".join(redirects))]
         names += [self._file("_headers", "\n".join([*self._headers(), ""]))]
         for name in before - set(names):
             (self._folder / name).unlink(missing_ok=True)
@@ -153,6 +153,14 @@ class FrozenSite:
         first, *others = self._config.languages
         return [*(f"/ /{code}/ 302 Language={code}" for code in others), f"/ /{first}/ 302"]
 
+    def _moved(self) -> Iterator[str]:
+        """Redirects of merged themes and sources, with all below their addresses."""
+        with opened(self._config.database, read_only=True) as db:
+            for kind in get_args(Vocabulary):
+                for slug, target in library.merged(db, kind).items():
+                    for code in self._config.languages:
+                        yield f"/{code}/{kind}/{slug}/* /{code}/{kind}/{target}/:splat 301"
+
     def _headers(self) -> Iterator[str]:
         """The site's own headers, in the `_headers` format of Netlify and Cloudflare Pages.
 
@@ -197,7 +205,7 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
             "day": ledger.dates(db, today),
             "first": [first for first, _ in ledger.months(db, today)],
             "principles": [slug for slug, item in principles.items() if item.is_public],
-            "themes": list(library.themes(db)),
+            "themes": list(library.public_themes(db)),
             "sources": list(library.public_sources(db)),
         }
 

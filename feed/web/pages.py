@@ -6,11 +6,10 @@ from itertools import groupby
 from flask import Blueprint, Response, abort, render_template, request
 
 from feed import editions
-from feed.editions import named
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import markup
 from feed.store import ledger, library
-from feed.store.library import Query
+from feed.store.library import Query, Vocabulary
 from feed.web.context import FROZEN, db, language, now, site
 from feed.web.middleware.headers import cacheable, cacheable_by
 
@@ -108,15 +107,20 @@ def principles() -> str:
         total=total,
         page=page,
         pages=-(-total // length),
-        themes=library.themes(db()),
+        themes=library.public_themes(db()),
         sources=library.public_sources(db()),
     )
 
 
 def _query() -> Query:
-    given = request.args
-    words = _printable(given.get("q", ""))[:MAX_QUERY_LENGTH].strip()
-    return Query(language(), words, given.get("theme", ""), given.get("source", ""))
+    words = _printable(request.args.get("q", ""))[:MAX_QUERY_LENGTH].strip()
+    return Query(language(), words, _current("themes", "theme"), _current("sources", "source"))
+
+
+def _current(kind: Vocabulary, parameter: str) -> str:
+    """The slug in a parameter; of a merged theme or source, that of the other one."""
+    slug = request.args.get(parameter, "")
+    return library.current_slug(db(), kind, slug) if slug else ""
 
 
 def _page_length() -> int:
@@ -139,14 +143,16 @@ def principle(slug: str) -> str:
 def themes() -> str:
     """All themes, with the number of their principles."""
     counts = library.theme_counts(db())
-    return render_template("themes.html", themes=library.themes(db()).values(), counts=counts)
+    return render_template(
+        "themes.html", themes=library.public_themes(db()).values(), counts=counts
+    )
 
 
 @library_blueprint.get("/<language:language>/themes/<slug:slug>/")
 @cacheable
 def theme(slug: str) -> str:
     """One theme, with its principles."""
-    found = named(library.themes(db()), slug)
+    found = editions.theme(db(), slug)
     items, total = library.search(db(), Query(language(), theme=slug), _page_length(), 0)
     return render_template("theme.html", theme=found, found=items, total=total)
 
@@ -166,6 +172,6 @@ def sources() -> str:
 @cacheable
 def source(slug: str) -> str:
     """One source, with its principles."""
-    found = named(library.public_sources(db()), slug)
+    found = editions.source(db(), slug)
     items, total = library.search(db(), Query(language(), source=slug), _page_length(), 0)
     return render_template("source.html", source=found, found=items, total=total)

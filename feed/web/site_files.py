@@ -69,7 +69,7 @@ def _public_paths() -> Iterator[str]:
     yield from (f"{day.isoformat()}/" for day in ledger.dates(db(), today))
     yield from (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today))
     yield from (f"principles/{slug}/" for slug in library.listed(db()))
-    yield from (f"themes/{slug}/" for slug in library.themes(db()))
+    yield from (f"themes/{slug}/" for slug in library.public_themes(db()))
     yield from (f"sources/{slug}/" for slug in library.public_sources(db()))
 
 

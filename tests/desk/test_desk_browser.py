@@ -37,6 +37,10 @@ PAGES = {
     "translation": ("translator", "/desk/principles/lead-what-lies-in-front/"),
     "beside the original": ("translator", "/desk/translations/lead-what-lies-in-front/sv/"),
     "history": ("editor", "/desk/principles/lead-what-lies-in-front/history/"),
+    "sources": ("editor", "/desk/sources/"),
+    "source": ("editor", "/desk/sources/leaderful/"),
+    "theme": ("editor", "/desk/themes/trust/"),
+    "merge": ("editor", "/desk/sources/leaderful/merge?into=fem-deviser"),
 }
 
 
@@ -162,4 +166,22 @@ def test_an_error_takes_the_focus_and_leads_to_its_field(room: Room, browser: Br
     assert page.locator("#address").get_attribute("aria-invalid") == "true"
     assert page.get_by_label("Name", exact=True).input_value() == "Anna"
     assert page.get_by_label("Editor").is_checked()
+    context.close()
+
+
+def test_the_credit_and_near_duplicates_follow_while_one_types(
+    room: Room, browser: Browser
+) -> None:
+    context = room.enter(browser, "editor", "en")
+    page = context.new_page()
+    page.goto("/desk/sources/new")
+    page.locator("#title").fill("Social business leadership frameworks")
+    page.get_by_label("Use this one: Social Business Leadership Framework").wait_for()
+    assert "Efter ”Social business leadership frameworks”" in page.locator("#credit").inner_text()
+    assert page.evaluate("document.activeElement.id") == "title"
+    page.goto("/desk/principles/new")
+    page.get_by_text("New source", exact=True).click()
+    page.locator("#source_title").fill("Social business leadership frameworks")
+    page.get_by_label("Use this one: Social Business Leadership Framework").wait_for()
+    assert page.evaluate("document.activeElement.id") == "source_title"
     context.close()

@@ -43,6 +43,8 @@ def filled(path: str) -> str:
         "<any(disable, enable, reset):act>": "enable",
         "<any(stop, resume, export, erase):act>": "stop",
         "<any(decline, retire, draft):act>": "retire",
+        "<any(sources, themes):kind>": "sources",
+        "<any(retire, offer):act>": "retire",
         "<any(page, feed, widget, card, letter):variant>": "feed",
         "<code>": "sv",
     }

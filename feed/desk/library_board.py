@@ -26,7 +26,9 @@ blueprint = Blueprint("library", __name__, url_prefix="/principles")
 _NUMBER = re.compile(r"[0-9]{1,15}")
 Page = AnyResponse | str | tuple[str, int]
 MAX_QUERY_LENGTH = 200
-FILTER_NAMES = ("q", "status", "theme", "source", "language", "state", "waiting", "sort", "page")
+FILTER_NAMES = (
+    *("q", "status", "theme", "source", "language", "state", "waiting", "mine", "sort", "page"),
+)
 
 
 @blueprint.get("/")
@@ -129,6 +131,7 @@ def read_filter(given: MultiDict[str, str]) -> Filter:
         language=_one_of(given.get("language"), here().config.languages),
         state=_one_of(given.get("state"), (*STATES, "missing")),
         is_waiting="waiting" in given,
+        saved_by=session.me().id if "mine" in given else None,
     )
 
 
@@ -148,6 +151,7 @@ def filter_arguments(query: Filter) -> dict[str, str]:
         "language": query.language,
         "state": query.state,
         "waiting": "1" if query.is_waiting else "",
+        "mine": "1" if query.saved_by is not None else "",
     }
     return {name: value for name, value in parts.items() if value}
 

@@ -1,6 +1,7 @@
 """The staff of the desk: accounts, password hashes, second factors and recovery codes."""
 
 import json
+import unicodedata
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,19 @@ def list_all(db: Database) -> list[Curator]:
     """All accounts, disabled ones included, by name."""
     rows = fetch_rows(db, f"{SELECT} FROM curators c ORDER BY c.name COLLATE NOCASE, c.id")
     return [curator(row) for row in rows]
+
+
+def named(db: Database, words: str) -> list[int]:
+    """The ids of the people with every word at the start of a part of their name.
+
+    Case and accents do not matter; a word of one or two letters must be a whole part.
+    """
+    wanted = _folded(words).split()
+    return [
+        number
+        for number, name in db.execute("SELECT id, name FROM curators")
+        if wanted and all(_is_part(word, _folded(name).split()) for word in wanted)
+    ]
 
 
 def by_id(db: Database, number: int) -> Curator | None:
@@ -122,6 +136,16 @@ def use_recovery_code(db: Database, number: int, digest: str) -> bool:
     """Use up a recovery code, given as its hash; False if there is no such code."""
     done = db.execute("DELETE FROM recovery_codes WHERE curator = ? AND code = ?", [number, digest])
     return done.rowcount == 1
+
+
+def _folded(text: str) -> str:
+    """The text in lower case, without accents."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def _is_part(word: str, parts: list[str]) -> bool:
+    return word in parts or (len(word) > 2 and any(part.startswith(word) for part in parts))
 
 
 def _stored(value: object) -> object:

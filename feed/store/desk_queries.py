@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from feed.store import curators
 from feed.store.connection import fetch_rows
 from feed.store.search_index import fts_query
 
@@ -169,8 +170,9 @@ def translation_grid(
 class Filter:
     """A filter of principles; empty fields match everything.
 
-    `state` is that of the text in `language`, or in any language: a state, or `missing`. With
-    `is_waiting`, only principles that await approval.
+    `words` are those of a text, of the slug, or of the name of a person who has saved it. `state`
+    is that of the text in `language`, or in any language: a state, or `missing`. With `is_waiting`,
+    only principles that await approval; with `saved_by`, only those that this person has saved.
     """
 
     words: str = ""
@@ -180,6 +182,7 @@ class Filter:
     language: str = ""
     state: str = ""
     is_waiting: bool = False
+    saved_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +219,7 @@ def search(
     Titles are in the language `shown`, where there is one. `languages` are those of the site.
     `sort` is a key of SORTS, with a hyphen in front to reverse the usual order.
     """
-    where, values = _where(query, languages)
+    where, values = _where(db, query, languages)
     values["shown"] = shown
     key, by_default = SORTS[sort.removeprefix("-")]
     order = f"{key} {'DESC' if sort.startswith('-') != by_default else 'ASC'}, {_BY_TITLE}, p.slug"
@@ -230,7 +233,7 @@ def search(
 
 def slugs(db: Database, query: Filter, languages: Collection[str]) -> list[str]:
     """The slugs of all matching principles, in order."""
-    where, values = _where(query, languages)
+    where, values = _where(db, query, languages)
     found = db.execute(
         f"{CELLS} SELECT p.slug {_FROM} WHERE {where} ORDER BY p.slug", {**values, "shown": ""}
     )
@@ -270,20 +273,14 @@ def _row(row: dict[str, Any]) -> LibraryRow:
     )
 
 
-def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, Any]]:
+def _where(db: Database, query: Filter, languages: Collection[str]) -> tuple[str, dict[str, Any]]:
     """The SQL condition of a filter, and its parameters."""
     parts = ["1"]
     values: dict[str, Any] = {"languages": json.dumps(list(languages))}
     for name in ("status", "theme", "source", "language", "state"):
         values[name] = getattr(query, name)
     if query.words:
-        values["words"] = fts_query(query.words, languages)
-        parts.append(
-            "p.slug IN (SELECT t.principle FROM texts_fts f JOIN texts t ON t.rowid = f.rowid"
-            " WHERE texts_fts MATCH :words)"
-            if values["words"]
-            else "0"  # punctuation only
-        )
+        parts.append(_words_condition(db, query.words, languages, values))
     if query.status:
         parts.append("p.status = :status")
     if query.source:
@@ -294,7 +291,30 @@ def _where(query: Filter, languages: Collection[str]) -> tuple[str, dict[str, An
         parts.append(_state_condition(query))
     if query.is_waiting:
         parts.append(f"p.slug IN ({AWAITING_APPROVAL})")
+    if query.saved_by is not None:
+        values["saved_by"] = query.saved_by
+        parts.append("p.slug IN (SELECT principle FROM revisions WHERE curator = :saved_by)")
     return " AND ".join(parts), values
+
+
+def _words_condition(
+    db: Database, words: str, languages: Collection[str], values: dict[str, Any]
+) -> str:
+    """The SQL condition of a search, whose parameters go into `values`."""
+    values["slug"] = "-".join(words.casefold().split())
+    values["people"] = json.dumps(curators.named(db, words))
+    values["words"] = fts_query(words, languages)
+    parts = [
+        "instr(p.slug, :slug)",
+        "p.slug IN (SELECT principle FROM revisions"
+        " WHERE curator IN (SELECT value FROM json_each(:people)))",
+    ]
+    if values["words"]:  # not punctuation only
+        parts.append(
+            "p.slug IN (SELECT t.principle FROM texts_fts f JOIN texts t ON t.rowid = f.rowid"
+            " WHERE texts_fts MATCH :words)"
+        )
+    return f"({' OR '.join(parts)})"
 
 
 def _state_condition(query: Filter) -> str:

@@ -76,6 +76,18 @@ class ConflictError(DevisError):
     """Edit conflict: another person has saved since; nothing was overwritten (HTTP 409)."""
 
 
+class UnconfirmedError(ConflictError):
+    """An approval that needs confirmation: the original has changed since the review (HTTP 409)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext_noop(
+                "The original has changed since a translation was sent for review. Open its review,"
+                " compare them and confirm."
+            )
+        )
+
+
 class ForbiddenError(DevisError):
     """The user lacks the permission, or the CSRF token is invalid (HTTP 403)."""
 

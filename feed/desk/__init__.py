@@ -12,6 +12,7 @@ from markupsafe import Markup
 from feed.config.logs import DESK
 from feed.desk import (
     account,
+    approval,
     calendar,
     exchange,
     labels,
@@ -58,7 +59,17 @@ def init(app: Flask) -> None:
     blueprint.before_request(permissions.check)
     boards = (library_board, vocabulary, translations, calendar, sending, subscribers)
     imports = (subscriber_import, exchange)
-    for module in (sign_in, overview, account, people, principles, preview, *boards, *imports):
+    for module in (
+        sign_in,
+        overview,
+        account,
+        people,
+        principles,
+        approval,
+        preview,
+        *boards,
+        *imports,
+    ):
         blueprint.register_blueprint(module.blueprint)
     app.register_blueprint(blueprint)
     app.context_processor(_template_variables)

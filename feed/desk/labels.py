@@ -27,6 +27,7 @@ STATES = {
 }
 SAVED = gettext_noop("Saved.")
 DONE = {
+    "review": gettext_noop("Sent for review."),
     "approve": gettext_noop("Approved."),
     "decline": gettext_noop("Sent back."),
     "publish": gettext_noop("Published."),

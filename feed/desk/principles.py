@@ -8,10 +8,17 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import actions, principle_form, remarks, session
+from feed.desk import act_messages, actions, principle_form, remarks, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
-from feed.errors import ConflictError, FormError, NotFoundError, StoreError, gettext_noop
+from feed.errors import (
+    ConflictError,
+    FormError,
+    NotFoundError,
+    StoreError,
+    UnconfirmedError,
+    gettext_noop,
+)
 from feed.library import diff, editing, style_checks, vocabulary
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
@@ -104,20 +111,15 @@ def save(
     done: Callable[[Saved, str], AnyResponse],
 ) -> Page:
     """Save a submitted form and answer with `done`, or `show` it again with what is wrong."""
-    step, source = principle_form.transition(form, session.me()), principle_form.new_source(form)
+    step = principle_form.transition(form, session.me())
     if step is None:
         return show(form)
     try:
-        saved = editing.save(
-            db(),
-            step,
-            principle_form.entry(form),
-            form.found,
-            now(),
-            base=form.base,
-            source=source,
-            form=form.form_id,
-        )
+        try:
+            saved = _write(form, step)
+        except UnconfirmedError:
+            saved = _write(form, replace(step, act="save", languages=None))
+            return redirect(url_for("desk.approval.show", slug=saved.slug, saved=1), 303)
     except FormError as error:
         return show(principle_form.refused(form, error, translate())), 422
     except ConflictError:
@@ -128,6 +130,19 @@ def save(
         return show(replace(form, wrong={"problem": problem})), 503
     log.info("desk: person %s: %s %s", session.me().id, step.act, saved.slug)
     return done(saved, step.act)
+
+
+def _write(form: PrincipleForm, step: Transition) -> Saved:
+    return editing.save(
+        db(),
+        step,
+        principle_form.entry(form),
+        form.found,
+        now(),
+        base=form.base,
+        source=principle_form.new_source(form),
+        form=form.form_id,
+    )
 
 
 def _merged(form: PrincipleForm) -> PrincipleForm:
@@ -165,6 +180,7 @@ def _form(form: PrincipleForm, reason: str = "") -> str:
         pending=principle_form.pending_fields(t, form.found, known, themes),
         actions=actions.of_form(form, session.me()),
         pins=ledger.pins_of(db(), form.slug, site().today(now())) if form.found else [],
+        said=_said(form),
         **form_context(form, known),
     )
 
@@ -189,6 +205,21 @@ def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, 
 def _is_offered(item: Source | Theme, chosen: Collection[str | None]) -> bool:
     """Whether a source or theme can be chosen: a retired one only where it is chosen already."""
     return not item.is_retired or item.slug in chosen
+
+
+def _said(form: PrincipleForm) -> list[str]:
+    """What the page says after an act; nothing else than after one."""
+    act = request.args.get("done")
+    if act is None or form.found is None or form.wrong:
+        return []
+    todays = ledger.on(db(), site().today(now()))
+    return act_messages.sentences(
+        translate(),
+        form.found,
+        act,
+        is_shown=ledger.is_shown(db(), form.slug),
+        is_today=todays is not None and todays.principle == form.slug and todays.withdrawn is None,
+    )
 
 
 def _helpers() -> dict[str, Any]:

@@ -51,7 +51,7 @@ _GONE = gettext_noop("It has been taken off the site since.")
 _KEPT = gettext_noop("The text is kept as a draft, to be changed and sent again.")
 
 
-_FRAGMENTS: dict[EventKind, str] = {"comment": "#conversation"}
+_PAGES: dict[EventKind, str] = {"review": "review", "comment": "#conversation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _item(event: DeskEvent, copy: WorkingCopy, t: Translator, *, is_public: bool
         parts=t.listed(parts),
     )
     note = _note(event, copy.live["status"], is_public=is_public)
-    path = f"/desk/principles/{slug}/{_FRAGMENTS.get(event.kind, '')}"
+    path = f"/desk/principles/{slug}/{_PAGES.get(event.kind, '')}"
     return ActivityItem(event.kind, title, sentence, event.quote, note and t.gettext(note), path)
 
 

@@ -9,12 +9,20 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from feed import files
-from feed.errors import ConflictError, FormError, InputError, NotFoundError, gettext_noop
+from feed.errors import (
+    ConflictError,
+    FormError,
+    InputError,
+    NotFoundError,
+    UnconfirmedError,
+    gettext_noop,
+)
 from feed.files import Entry
 from feed.files.models import PrincipleEntry, PrincipleEntryText
-from feed.library import activity, vocabulary, vocabulary_merge, workflow
+from feed.library import activity, approval, vocabulary, vocabulary_merge, workflow
+from feed.library.approval import StaleTranslation
 from feed.library.form_values import checked
-from feed.library.workflow import Transition, WorkingCopy
+from feed.library.workflow import Decision, Transition, WorkingCopy
 from feed.model import SHOWABLE, TEXT_FIELDS
 from feed.model.slugs import slugify, unused
 from feed.store import ledger, library, library_writes, revisions
@@ -90,11 +98,14 @@ def save(
         return _write(db, entry, old, base, step, now, form)
 
 
-def act(db: Database, step: Transition, slug: str, now: datetime) -> Saved:
-    """Apply a transition to a principle as it was saved last.
+def act(
+    db: Database, step: Transition, slug: str, now: datetime, *, base: int | None = None
+) -> Saved:
+    """Apply a transition to a principle as it was saved last, in revision `base` if given.
 
     `step.act` is review, approve, decline (needs a reason), publish, retire or draft (the last two
-    of the whole principle). Raises FormError, ForbiddenError and NotFoundError.
+    of the whole principle). Raises FormError, ForbiddenError, NotFoundError, ConflictError where
+    `base` is not the newest revision, and UnconfirmedError.
     """
     with transaction(db):
         old = working(db, slug)
@@ -102,7 +113,24 @@ def act(db: Database, step: Transition, slug: str, now: datetime) -> Saved:
         if step.act == "decline":
             step = replace(step, reason=_reason(step.reason or ""))
             entry = {**entry, **(workflow.fields(old.live) if step.languages is None else {})}
-        return _write(db, entry, old, old.revision, step, now)
+        return _write(db, entry, old, old.revision if base is None else base, step, now)
+
+
+def preview(db: Database, step: Transition, slug: str) -> tuple[Decision, list[StaleTranslation]]:
+    """The result of a transition of a principle as it was saved last, without writing it."""
+    old = working(db, slug)
+    made = workflow.decide(old, old.entry, step, was_shown=ledger.was_shown(db, slug))
+    return made, _stale_translations(db, old, made, step)
+
+
+def _stale_translations(
+    db: Database, old: WorkingCopy, made: Decision, step: Transition
+) -> list[StaleTranslation]:
+    """As in `approval`; the history is read only where a translation is approved."""
+    if not set(made.renewed) - {made.live["original_language"]}:
+        return []
+    slug = made.entry["slug"]
+    return approval.stale_translations(old, made, step, revisions.history(db, slug))
 
 
 def _current(db: Database, old: WorkingCopy) -> WorkingCopy:
@@ -129,6 +157,8 @@ def _write(
         return Saved(slug, old.revision, old.waiting)
     if old is not None and base != old.revision:
         raise ConflictError(_CONFLICT, slug=slug)
+    if old and not step.confirmed and _stale_translations(db, old, made, step):
+        raise UnconfirmedError
     if wrong := workflow.incomplete(made.entry) | _uncredited(db, made.entry, step):
         raise FormError(wrong)
     if not live_stays:

@@ -28,7 +28,8 @@ class Transition:
 
     `languages` are the texts it applies to, None for all that it fits. With `minor`, its changes
     leave translations current; `pending_minor` sets the same for changes that were pending, None
-    leaves their own flags.
+    leaves their own flags. `confirmed` approves translations whose original has changed since
+    their review.
     """
 
     me: Curator
@@ -37,6 +38,7 @@ class Transition:
     minor: bool = False
     pending_minor: bool | None = None
     reason: str | None = None
+    confirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,12 @@ def was_shown(db: Database, slug: str) -> bool:
     return db.execute(query, [slug]).fetchone() is not None
 
 
+def is_shown(db: Database, slug: str) -> bool:
+    """Whether a principle has an edition that stands."""
+    query = "SELECT 1 FROM editions WHERE principle = ? AND withdrawn IS NULL LIMIT 1"
+    return db.execute(query, [slug]).fetchone() is not None
+
+
 def showings(db: Database, editions: Sequence[Edition]) -> list[Showing]:
     """The editions with their principle, source and themes, in the same order.
 

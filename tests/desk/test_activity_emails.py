@@ -100,7 +100,7 @@ def test_from_the_writer_to_the_site_everybody_hears_what_waits_for_them_and_wha
     assert "Karin Ek vill att du granskar ”Fråga den nya” (svenska)." in text(asked[0])
     assert "Läsarna ser den inte än." in text(asked[0])
     assert "Karin Ek asks you to review “Fråga den nya” (Swedish)." in text(asked[1])
-    assert "http://127.0.0.1:8000/desk/principles/fraga-den-nya/" in text(asked[1])
+    assert "http://127.0.0.1:8000/desk/principles/fraga-den-nya/review" in text(asked[1])
 
     newsroom.act(erik, slug, "decline", "Mer <b>konkret</b>, tack.")
     (declined,) = newsroom.emails()

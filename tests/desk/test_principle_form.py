@@ -197,7 +197,7 @@ def test_a_change_of_what_is_public_waits_until_an_editor_approves(desk: Desk) -
     before = desk.installation.client().get("/sv/").data
     curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     answer = send(curator, PATH, opened(curator), sv__statement="Lyssna länge.", themes="trust")
-    assert "waits for an editor" in curator.get(answer.location).text
+    assert "Until an editor approves" in curator.get(answer.location).text
     assert desk.installation.client().get("/sv/").data == before
     page = editor.get(PATH)
     assert "readers still see the old words" in page.text
@@ -225,7 +225,7 @@ def test_pending_changes_of_shared_fields_are_shown_to_the_approver(desk: Desk) 
             assert f"</span>{new}<span" in told
     send(curator, PATH, opened(curator), en__title="Listen now", themes="change")
     answer = send(editor, PATH, fields(editor.get(PATH)), act="approve.en", themes="change")
-    assert "Something else in it still waits" in editor.get(answer.location).text
+    assert "readers see what they saw before (details)" in editor.get(answer.location).text
     assert (stored(desk).texts["en"].title, stored(desk).themes) == ("Listen now", ("trust",))
     send(editor, PATH, fields(editor.get(PATH)), act="approve", themes="change")
     assert stored(desk).themes == ("change",)

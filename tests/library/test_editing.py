@@ -359,7 +359,7 @@ def test_what_an_editor_saves_leaves_the_waiting_text_of_another_language_waitin
     assert saved.waiting
     assert bench.stored().texts["sv"].statement == "Nu."
     assert bench.stored().texts["en"].statement == ENGLISH["statement"]
-    bench.act("editor", "approve", languages=("en",))
+    bench.act("editor", "approve", languages=("en",), confirmed=True)
     assert bench.stored().texts["en"].statement == "Waiting."
 
 

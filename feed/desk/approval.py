@@ -1,0 +1,79 @@
+"""The review of a principle: all that its approval publishes, to be approved or sent back."""
+
+import logging
+from typing import cast
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from feed.desk import principle_form, session
+from feed.desk.permissions import requires
+from feed.errors import ConflictError, FormError, UnconfirmedError, gettext_noop
+from feed.library import diff, editing
+from feed.library.workflow import Act, Transition
+from feed.model import TEXT_FIELDS
+from feed.store import ledger, library
+from feed.web.context import db, here, now, translate
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("approval", __name__, url_prefix="/principles")
+
+_CONFIRM = gettext_noop("Compare the texts, and tick that the translation still fits.")
+_NEWER = gettext_noop("It was saved while you looked: this is how it stands now.")
+Page = AnyResponse | str | tuple[str, int]
+
+
+@blueprint.get("/<slug:slug>/review")
+@requires("editor")
+def show(slug: str) -> str:
+    """What waits, whole, with the other languages beside it."""
+    return _page(slug, {})
+
+
+@blueprint.post("/<slug:slug>/review")
+@requires("editor")
+def decide(slug: str) -> Page:
+    """Approve what waits, publish the principle too, or send it back with a reason."""
+    given, act = request.form, request.form.get("act")
+    if act not in ("approve", "publish", "decline"):
+        act = "approve"
+    base = given.get("base", 0, type=int)
+    reason, confirmed = given.get("reason", ""), "confirmed" in given
+    step = Transition(session.me(), cast(Act, act), reason=reason, confirmed=confirmed)
+    try:
+        saved = editing.act(db(), step, slug, now(), base=base)
+    except UnconfirmedError:
+        return _page(slug, {"confirmed": translate().gettext(_CONFIRM)}), 422
+    except ConflictError:
+        return _page(slug, {"problem": translate().gettext(_NEWER)}), 409
+    except FormError as error:
+        return _page(slug, translate().error_messages(error.fields)), 422
+    log.info("desk: person %s: %s %s", session.me().id, act, saved.slug)
+    return redirect(url_for("desk.principles.edit", slug=saved.slug, done=act), 303)
+
+
+def _page(slug: str, wrong: dict[str, str]) -> str:
+    t, found = translate(), editing.working(db(), slug)
+    is_new = found.entry["status"] != "published"
+    step = Transition(session.me(), "publish" if is_new else "approve")
+    made, stale = editing.preview(db(), step, slug)
+    codes = (*here().config.languages, *found.entry["texts"])
+    original = found.entry["original_language"]
+    return render_template(
+        "desk/approval.html",
+        found=found,
+        made=made,
+        stale={each.language: each for each in stale},
+        languages_shown=tuple(dict.fromkeys((original, *codes))),
+        parts=TEXT_FIELDS,
+        pending=principle_form.pending_fields(
+            t, found, library.sources(db()), library.themes(db())
+        ),
+        is_new=is_new,
+        was_shown=ledger.was_shown(db(), slug),
+        reason=request.form.get("reason", ""),
+        wrong=wrong,
+        label=lambda name: principle_form.label(t, name),
+        pieces=diff.pieces,
+    )

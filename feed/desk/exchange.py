@@ -13,6 +13,7 @@ from feed.desk.permissions import requires
 from feed.errors import ConflictError, ExchangeError, FormError
 from feed.files import TableChoices
 from feed.library import exchange
+from feed.library.import_plan import WRITTEN
 from feed.store import desk_queries, library
 from feed.store import uploads as stored
 from feed.web.context import db, here, now, translate
@@ -62,10 +63,12 @@ def confirm(number: int) -> Page:
     except (ConflictError, ExchangeError) as error:
         return _dry_run(number, overwrite, translate().gettext(error.message, **error.values)), 409
     counts: dict[str, Any] = {
-        outcome: sum(item.outcome == outcome for item in plan.items)
-        for outcome in ("new", "changed")
+        outcome: sum(item.outcome == outcome for item in plan.items) for outcome in WRITTEN
     }
-    log.info("desk: person %s imported: %s new, %s changed", session.me().id, *counts.values())
+    log.info(
+        "desk: person %s imported: %s new, %s changed, %s waiting",
+        *(session.me().id, *counts.values()),
+    )
     return redirect(url_for(".home", **counts), 303)
 
 
@@ -126,7 +129,7 @@ def _home(wrong: dict[str, str]) -> str:
         chosen=library_board.filter_arguments(query),
         matching=len(desk_queries.slugs(db(), query, here().config.languages)),
         waiting=stored.names(db(), session.me().id),
-        done={outcome: request.args.get(outcome, type=int) for outcome in ("new", "changed")},
+        done={outcome: request.args.get(outcome, type=int) for outcome in WRITTEN},
         themes=library.themes(db()),
         sources=library.sources(db()),
         FORMATS=files.FORMATS,

@@ -3,15 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from feed.desk.labels import STATES
 from feed.desk.principle_form import LABELS
 from feed.errors import Problem, gettext_noop
 from feed.files import Entry
 from feed.i18n import Translator
+from feed.library import diff
+from feed.library.diff import Piece
 from feed.library.import_plan import Plan, PlannedEntry, label
 
 OUTCOMES: Mapping[str, str] = {
     "refused": gettext_noop("Refused"),
+    "pending": gettext_noop("Waits for an editor"),
     "new": gettext_noop("New"),
     "changed": gettext_noop("Changed"),
     "left_alone": gettext_noop("Left alone"),
@@ -40,10 +45,20 @@ PAGE_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field that changes: its name, and its words before and after, in `language` if in one."""
+
+    name: str
+    language: str
+    before: list[Piece]
+    after: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One entry of a file, or an error of the file as a whole (`kind` is empty).
 
-    `where` is its row numbers in the file, `fields` the fields that change, `reasons` the errors.
+    `where` is its row numbers in the file, `changes` the fields that change, `reasons` the errors.
     """
 
     outcome: str
@@ -51,7 +66,7 @@ class Row:
     slug: str
     title: str
     where: str
-    fields: tuple[str, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     reasons: tuple[str, ...] = ()
 
 
@@ -107,9 +122,27 @@ class ImportTable:
             given.slug,
             title,
             _spans(given.rows),
-            tuple(field_name(self._t, name) for name in given.fields),
+            tuple(self._change(given, name) for name in given.fields),
             tuple(map(self._message, problems)),
         )
+
+    def _change(self, item: PlannedEntry, name: str) -> FieldChange:
+        pieces = diff.pieces(self._value(item.old or {}, name), self._value(item.entry, name))
+        return FieldChange(
+            field_name(self._t, name),
+            name.split(".")[1] if name.startswith("texts.") else "",
+            [piece for piece in pieces if piece.kind != "new"],
+            [piece for piece in pieces if piece.kind != "old"],
+        )
+
+    def _value(self, entry: Entry, name: str) -> str:
+        """The value of a field such as `texts.sv.title`, as text."""
+        found: Any = entry
+        for part in name.split("."):
+            found = found.get(part, "") if isinstance(found, dict) else ""
+        if name == "status" or name.endswith(".state"):
+            return self._t.gettext(STATES[found]) if found in STATES else ""
+        return ", ".join(found) if isinstance(found, list) else str(found or "")
 
     def _message(self, problem: Problem) -> str:
         words = self._t.gettext(problem.message, **problem.values)

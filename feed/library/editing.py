@@ -3,6 +3,7 @@
 Changes that need an editor's approval are pending: in the newest revision, not in the library.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -159,7 +160,7 @@ def _write(
         raise ConflictError(_CONFLICT, slug=slug)
     if old and not step.confirmed and _stale_translations(db, old, made, step):
         raise UnconfirmedError
-    if wrong := workflow.incomplete(made.entry) | _uncredited(db, made.entry, step):
+    if wrong := check(db, made.entry, step):
         raise FormError(wrong)
     if not live_stays:
         library_writes.put_principle(
@@ -224,17 +225,28 @@ def _checked(
     return typed
 
 
-def _uncredited(db: Database, entry: Entry, step: Transition) -> dict[str, InputError]:
+def check(
+    db: Database, entry: Entry, step: Transition, more_sources: Mapping[str, Entry] | None = None
+) -> dict[str, InputError]:
+    """What a principle lacks for a transition, by field; its source may be in `more_sources`."""
+    return workflow.incomplete(entry) | _uncredited(db, entry, step, more_sources or {})
+
+
+def _uncredited(
+    db: Database, entry: Entry, step: Transition, more_sources: Mapping[str, Entry]
+) -> dict[str, InputError]:
     """The error of a quote without author, year or rights: it must stay a draft."""
     if entry["kind"] != "quote" or step.act not in ("review", "approve", "publish"):
         return {}
-    source = library.sources(db, [entry["source"]])[entry["source"]]
-    if source.author and source.year and source.has_rights:
+    known = library.sources(db, [entry["source"]]).get(entry["source"])
+    source = {**(files.entry_of(known) if known else {}), **more_sources.get(entry["source"], {})}
+    rights = any(text.get("rights") for text in source["texts"].values())
+    if source.get("author") and source.get("year") and rights:
         return {}
     message = gettext_noop(
         "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
     )
-    return {"source": InputError(message, title=source.title)}
+    return {"source": InputError(message, title=source["title"])}
 
 
 def _reason(typed: str) -> str:

@@ -23,7 +23,7 @@ from feed.errors import (
 )
 from feed.files import Exchange, Names, Table, TableChoices
 from feed.files.tables import names_by_key
-from feed.library import vocabulary
+from feed.library import editing, vocabulary
 from feed.library.import_plan import Plan, PlannedEntry, plan
 from feed.model.people import Curator
 from feed.store import library, library_writes, revisions, uploads
@@ -141,7 +141,10 @@ def import_files(
 def apply_plan(db: Database, found: Plan, now: datetime, me: Curator | None = None) -> None:
     """Carry out a plan, inside a transaction; entries that it refuses are left out."""
     for item in found.items:
-        if item.outcome in ("new", "changed"):
+        if item.step is not None and item.outcome == "pending":
+            copy = editing.working(db, item.slug) if item.old else None
+            editing.save(db, item.step, item.entry, copy, now)
+        elif item.outcome in ("new", "changed"):
             _write(db, item, now, me)
 
 

@@ -9,14 +9,17 @@ from typing import Any, Literal, get_args
 from sqlite_utils import Database
 
 from feed import files
-from feed.errors import Problem, gettext_noop
+from feed.errors import InputError, Problem, gettext_noop
 from feed.files import Entry, Exchange
+from feed.library import editing, workflow
+from feed.library.workflow import Transition
 from feed.model import SHOWABLE
 from feed.model.people import Curator
 from feed.store import ledger, library, revisions, vocabulary
 from feed.store.library import Vocabulary
 
-Outcome = Literal["new", "changed", "unchanged", "left_alone", "refused"]
+Outcome = Literal["new", "changed", "pending", "unchanged", "left_alone", "refused"]
+WRITTEN = ("new", "changed", "pending")
 KINDS = ("themes", "sources", "principles")
 _DEFAULTS = {"kind": "principle", "locator": "", "themes": [], "status": "draft"}
 _REQUIRED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -24,7 +27,7 @@ _REQUIRED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sources": (("slug", "title", "language"), ()),
     "principles": (("slug", "source"), ("title", "statement")),
 }
-_PUBLIC = gettext_noop("only an editor may import this: it is public, or would become so")
+_PUBLIC = gettext_noop("Only an editor can import this: it is public, or would be.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class PlannedEntry:
 
     `entry` is the complete entry after the import, `old` the one in the library; `fields` are the
     names of the fields that differ, such as `status` and `texts.sv.title`. A `refused` entry has
-    problems in the plan.
+    problems in the plan. One that is `pending` is saved by the transition `step`, and awaits an
+    editor’s approval; its `old` is the working copy.
     """
 
     kind: str
@@ -43,6 +47,7 @@ class PlannedEntry:
     old: Entry | None
     fields: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
+    step: Transition | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class Plan:
     @property
     def changes(self) -> int:
         """How many entries an import would write."""
-        return sum(item.outcome in ("new", "changed") for item in self.items)
+        return sum(item.outcome in WRITTEN for item in self.items)
 
     @property
     def fingerprint(self) -> str:
@@ -77,8 +82,9 @@ def plan(
 ) -> Plan:
     """Decide the outcome of every entry; `problems` are those of reading the files.
 
-    What was last edited at the desk is left alone unless `overwrite`. With `me`, entries that
-    change public content are refused unless that person is an editor.
+    What was last edited at the desk is left alone unless `overwrite`. With `me`, principles that
+    change public content wait for an editor unless that person is one; themes and sources that do
+    are refused.
     """
     return _Planner(db, incoming, list(problems), overwrite, me).run()
 
@@ -131,14 +137,45 @@ class _Planner:
             outcome = "unchanged"
         elif self._is_merged(kind, slug) or (old and self._edited_at_desk(kind, slug)):
             outcome = "left_alone"
-        elif self._is_forbidden(kind, old, new, changes):
-            self._add_problem(kind, slug, "", _PUBLIC)
-            outcome = "refused"
+        elif self.me is not None and self._is_forbidden(kind, old, new, changes):
+            return self._pending(self.me, kind, entry, old)
         else:
             outcome = "changed" if old else "new"
+        return PlannedEntry(
+            kind, slug, outcome, new, old, changes if old else (), self._rows(kind, slug)
+        )
+
+    def _rows(self, kind: str, slug: str) -> tuple[int, ...]:
         file = self.incoming.files[kind, slug]
-        rows = tuple(sorted(self.incoming.rows(file, slug).values()))
-        return PlannedEntry(kind, slug, outcome, new, old, changes if old else (), rows)
+        return tuple(sorted(self.incoming.rows(file, slug).values()))
+
+    def _pending(self, me: Curator, kind: str, given: Entry, old: Entry | None) -> PlannedEntry:
+        """A principle whose changes await an editor’s approval; refused where none can."""
+        slug, rows = given["slug"], self._rows(kind, given["slug"])
+        if kind != "principles":
+            self._add_problem(kind, slug, "", _PUBLIC)
+            return PlannedEntry(kind, slug, "refused", given, old, rows=rows)
+        copy = editing.working(self.db, slug) if old else None
+        before = copy.entry if copy else None
+        new = self._completed(kind, given, before)
+        step = _asked(me, given, new)
+        was_shown = ledger.was_shown(self.db, slug)
+        made = workflow.decide(copy, new, step, was_shown=was_shown).entry
+        changes = tuple(
+            name
+            for name in _differences(before or {"texts": {}}, made)
+            if name != "status" and not name.endswith(".state")
+        )
+        is_same = before is not None and workflow.is_same(made, before)
+        outcome: Outcome = "unchanged" if is_same else "pending"
+        wrong = editing.check(self.db, made, step, self.incoming.sources)
+        if is_same and new["status"] not in (made["status"], "published"):
+            wrong = {"": InputError(_PUBLIC)}  # nobody can be asked to retire a principle
+        for name, error in wrong.items():
+            path = f"texts.{name}" if "." in name else name
+            self._add_problem(kind, slug, path, error.message, **error.values)
+            outcome = "refused"
+        return PlannedEntry(kind, slug, outcome, new, before, changes if before else (), rows, step)
 
     def _forget(self, kind: str, slug: str) -> None:
         if kind == "themes":
@@ -230,6 +267,18 @@ class _Planner:
         file = self.incoming.files.get((kind, slug), "")
         cell = self.incoming.cell(file, slug, name)
         self.problems.append(Problem(file, label(kind, slug), name, message, values, *cell))
+
+
+def _asked(me: Curator, given: Entry, new: Entry) -> Transition:
+    """The transition that asks for approval of the texts that a file calls more than drafts."""
+    asked = [
+        language
+        for language, text in given["texts"].items()
+        if text.get("state", "draft") != "draft"
+    ]
+    if given.get("status") == "published":
+        asked.append(new["original_language"])
+    return Transition(me, "review", tuple(asked)) if asked else Transition(me)
 
 
 def label(kind: str, slug: str) -> str:

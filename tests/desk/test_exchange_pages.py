@@ -113,8 +113,18 @@ def test_a_file_changes_nothing_until_it_is_confirmed(desk: Desk) -> None:
     page = bring(user, "blad.csv", table)
     assert rows(page) == [
         ["Row 2–3", "Ny Principle brand-new", "New", "–"],
-        ["Row 4–5", f"Annan rubrik Principle {SLUG}", "Changed", "Title (Swedish)"],
-        ["Row 6", "1e5 Principle 007", "Left alone", "Place in the source"],
+        [
+            "Row 4–5",
+            f"Annan rubrik Principle {SLUG}",
+            "Changed",
+            "Title (Swedish) Before Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧 After Annan rubrik",
+        ],
+        [
+            "Row 6",
+            "1e5 Principle 007",
+            "Left alone",
+            "Place in the source Before by hand After another",
+        ],
     ]
     assert "uploads" in before
     assert (title(desk, "brand-new"), title(desk, SLUG)) == (
@@ -151,7 +161,7 @@ def test_entries_edited_at_the_desk_are_replaced_only_with_the_overwrite_box(des
     assert rows(page)[0][2] == "Left alone"
     assert "Import 1 entry" not in page.text
     again = user.get(page.request.path + "?overwrite=1")
-    assert rows(again)[0][2:] == ["Changed", "Place in the source"]
+    assert rows(again)[0][2:] == ["Changed", "Place in the source Before desk After file"]
     confirm(user, again, overwrite="1")
     with desk.installation.open() as db:
         assert editing.working(db, SLUG).entry["locator"] == "file"
@@ -213,31 +223,83 @@ def test_one_bad_row_is_shown_beside_the_good_ones(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "is_taken"),
+    ("content", "outcome"),
     [
-        ({"principles": [{"slug": SLUG, "texts": {"de": {"title": "T", "statement": "S"}}}]}, True),
-        ({"principles": [{"slug": "007", "locator": "9"}]}, True),
-        ({"sources": [{"slug": "new-book", "title": "T", "language": "sv"}]}, True),
-        ({"principles": [{"slug": SLUG, "locator": "9"}]}, False),
-        ({"principles": [{"slug": SLUG, "texts": {"sv": {"title": "X"}}}]}, False),
-        ({"principles": [{"slug": SLUG, "texts": {"pt-BR": {"state": "approved"}}}]}, False),
-        ({"principles": [{"slug": "007", "status": "published"}]}, False),
-        ({"sources": [{"slug": "handbook", "title": "T"}]}, False),
-        ({"themes": [{"slug": "new-theme", "texts": {"en": {"name": "N"}}}]}, False),
+        ({"principles": [{"slug": SLUG, "texts": {"de": {"title": "T", "statement": "S"}}}]}, "C"),
+        ({"principles": [{"slug": "007", "locator": "9"}]}, "Changed"),
+        ({"sources": [{"slug": "new-book", "title": "T", "language": "sv"}]}, "New"),
+        ({"principles": [{"slug": SLUG, "locator": "9"}]}, "Waits for an editor"),
+        ({"principles": [{"slug": SLUG, "texts": {"sv": {"title": "X"}}}]}, "Waits for an editor"),
+        ({"principles": [{"slug": SLUG, "texts": {"pt-BR": {"state": "approved"}}}]}, "Unchanged"),
+        ({"principles": [{"slug": "007", "status": "published"}]}, "Waits for an editor"),
+        ({"principles": [{"slug": SLUG, "status": "retired"}]}, "Refused"),
+        ({"sources": [{"slug": "handbook", "title": "T"}]}, "Refused"),
+        ({"themes": [{"slug": "new-theme", "texts": {"en": {"name": "N"}}}]}, "Refused"),
     ],
 )
 def test_a_curator_brings_in_nothing_that_readers_would_see(
-    desk: Desk, content: dict[str, Any], is_taken: bool
+    desk: Desk, content: dict[str, Any], outcome: str
 ) -> None:
+    """What touches published text waits for an editor; only what cannot wait is refused."""
     text = json.dumps(content)
     user = desk.sign_in("curator")
     page = bring(user, "a.json", text)
-    assert ("only an editor may import this" not in page.text) == is_taken
-    before = contents(desk.installation)
-    assert confirm(user, page).status_code == (303 if is_taken else 409)
-    assert (contents(desk.installation) != before) == is_taken
+    assert rows(page)[0][2].startswith(outcome)
+    assert ("Only an editor can import this" in page.text) == (outcome == "Refused")
+    before, seen = contents(desk.installation), public(desk)
+    assert confirm(user, page).status_code == (409 if outcome == "Refused" else 303)
+    assert (contents(desk.installation) != before) == (outcome != "Refused")
+    assert public(desk) == seen
+    if outcome.startswith("Waits"):
+        with desk.installation.open() as db:
+            assert editing.working(db, content["principles"][0]["slug"]).waiting
     editors = bring(desk.sign_in("editor"), "a.json", text)
-    assert "only an editor" not in editors.text
+    assert "Only an editor" not in editors.text
+
+
+def public(desk: Desk) -> list[str]:
+    """What readers see of the two principles."""
+    reader = desk.installation.client()
+    paths = [f"/{code}/principles/{slug}/" for code in CODES for slug in (SLUG, "007")]
+    return [re.sub(r'"tag:[^"]*"', "", reader.get(path).text) for path in paths]
+
+
+def test_an_editor_approves_what_a_curator_imported(desk: Desk) -> None:
+    """A new principle that the file calls published, and new words for an old one, in one table."""
+    table = (
+        HEAD.strip() + ",state,status\n"
+        f"{SLUG},handbook,sv,Lyssna länge,Så.,approved,published\n"
+        "brand-new,handbook,sv,Ny,Först,approved,published\n"
+        "broken,nowhere,sv,T,S,,\n"
+    )
+    user = desk.sign_in("curator")
+    page = bring(user, "a.csv", table)
+    assert [(row[0], row[2]) for row in rows(page)] == [
+        ("Row 4", "Refused"),
+        ("Row 2", "Waits for an editor"),
+        ("Row 3", "Waits for an editor"),
+    ]
+    assert "Title (Swedish) Before Lyssna först" in rows(page)[1][3]
+    assert "After Lyssna länge" in rows(page)[1][3]
+    answer = confirm(user, page)
+    assert "2 wait for an editor." in user.get(answer.location or "").text
+    assert title(desk, SLUG) == "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧"
+    again = bring(user, "a.csv", table)
+    assert rows(again)[1][2] == "Left alone"
+    assert "Unchanged" in user.get(again.request.path + "?overwrite=1").text
+    with desk.installation.open() as db:
+        step = Transition(desk.account("editor"), "publish")
+        for slug in (SLUG, "brand-new"):
+            assert editing.working(db, slug).waiting
+            editing.act(db, step, slug, NOON)
+    assert (title(desk, SLUG), title(desk, "brand-new")) == ("Lyssna länge", "Ny")
+
+
+def test_a_quote_without_its_credit_cannot_wait_for_an_editor(desk: Desk) -> None:
+    text = entry(kind="quote", source="nameless", texts={"sv": {"state": "approved", "title": "X"}})
+    page = bring(desk.sign_in("curator"), "a.json", text)
+    assert rows(page)[0][2] == "Refused"
+    assert "A quote needs an author" in page.text
 
 
 def test_an_import_is_confirmed_once_by_its_uploader_and_as_it_was_shown(desk: Desk) -> None:

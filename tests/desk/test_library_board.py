@@ -445,15 +445,21 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, st
         yield made, url
 
 
-TABLE = "slug,source,language,title,statement\none,book,sv,Ett,S\nalone,paper,sv,E,S\n,,,x,\n"
+# From a Mac: a new principle, one that changes, a row to mend, and a column without a meaning.
+TABLE = (
+    "Kortnamn;Källa;Rubrik;Huvudtext;Ansvarig\rone;book;Ett;Så.;Åsa\r"
+    "alone;paper;Ensam är stark;Något annat.;\r;Okänd bok;;En text utan rubrik.;\r"
+).encode("mac-roman")
 
 
 def look_at_an_import(page: Page, url: str) -> None:
     page.goto(f"{url}/desk/exchange/")
-    sheet: FilePayload = {"name": "a.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+    sheet: FilePayload = {"name": "a.csv", "mimeType": "text/csv", "buffer": TABLE}
     page.locator("#file").set_input_files(sheet)
     page.locator("main form.deed button").press("Enter")
-    page.wait_for_selector(".fates")
+    page.wait_for_selector(".sides del")
+    for details in page.locator("main summary").all():
+        details.press("Enter")
 
 
 def ask_for_many(page: Page, url: str) -> None:

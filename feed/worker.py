@@ -22,6 +22,7 @@ from feed.checks.machine import WORKER_LOCK
 from feed.clock import Clock
 from feed.config import Config
 from feed.config.mail_servers import ImapFolder
+from feed.digests import week_ahead
 from feed.digests.bounce_folder import BounceFolder
 from feed.editions import publishing
 from feed.errors import DevisError, MailError, StoreError
@@ -238,7 +239,7 @@ def _summary(numbers: Mapping[str, int]) -> str:
 
 def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event) -> None:
     """Hourly, if this worker is active: delete expired data, count subscribers, and notify editors
-    of gaps in the calendar.
+    of gaps in the calendar and, on Fridays, of the coming week.
     """
     if not lock.is_locked:
         return
@@ -251,6 +252,7 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
             exchange.delete_expired_uploads(db, now)
             statistics.save(db, site, now)
             publishing.notify(db, site, config, now)
+            week_ahead.notify(db, site, now)
             while digests.delete_old_deliveries(db, config, clock()) and not stop.wait(
                 CLEAN_UP_PAUSE
             ):

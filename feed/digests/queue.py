@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from feed.accounts import authentication
 from feed.clock import Clock
 from feed.config import Config
-from feed.digests import alarms, mime, schedule
+from feed.digests import alarms, mime, schedule, week_ahead
 from feed.digests.message import OutgoingMessage, QueueItem
 from feed.digests.mime import MessageTemplate
 from feed.digests.outcomes import DeliveryRecorder
@@ -47,6 +47,7 @@ NOTICE_ADDRESSES = {"move": "new_address", "moved": "old_address"}
 REFRESH_SECONDS = 0.01  # a check costs microseconds
 _PATHS = {  # of kinds without a link
     "gaps": "/desk/calendar/",
+    week_ahead.NOTICE: "/desk/calendar/",
     alarms.NOTICE: "/desk/sending/",
     desk_events.NOTICE: "/desk/",
 }
@@ -71,7 +72,7 @@ class Queue(Iterator[Envelope]):
     ) -> None:
         self._db, self._config, self._key, self._clock = db, config, key, clock
         self._sender = mime.sender(site, config)
-        self._renderer = DigestRenderer(db, site, self._sender)
+        self._renderer = DigestRenderer(db, site, config, self._sender)
         self._recorder = DeliveryRecorder(db, config, clock)
         self._progress = progress
         self._envelope_keys = count(1)

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from feed.digests import activity, alarms, schedule
+from feed.config import Config
+from feed.digests import activity, alarms, schedule, week_ahead
 from feed.digests.mime import MessageTemplate, Sender
 from feed.i18n import Translator, translator
 from feed.model import TOKEN, Cadence, Digest, Edition, Preferences, Site, Subscriber, Week
@@ -27,8 +28,8 @@ MAX_CACHED_NOTICES = 200
 class DigestRenderer:
     """Renders digests and notices into message templates, with a cache per content version."""
 
-    def __init__(self, db: Database, site: Site, sender: Sender) -> None:
-        self._db, self._site, self._sender = db, site, sender
+    def __init__(self, db: Database, site: Site, config: Config, sender: Sender) -> None:
+        self._db, self._site, self._config, self._sender = db, site, config, sender
         self._digests: dict[tuple[Cadence, date, str, date | None], MessageTemplate] = {}
         self._obstacles: dict[tuple[Cadence, date], str | None] = {}
         self._notices: dict[tuple[str, str, str], MessageTemplate] = {}
@@ -128,6 +129,8 @@ class DigestRenderer:
         if notice.kind == desk_events.NOTICE:
             items = activity.items(self._db, notice.id, found, t)
             return activity.values(items, t) if items else None
+        if notice.kind == week_ahead.NOTICE:
+            return week_ahead.values(self._db, self._site, self._config, t, notice.created, now)
         if notice.kind == "invitation":
             events = desk_events.of_notice(self._db, notice.id)
             inviter = events[0].actor if events else None

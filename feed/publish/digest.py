@@ -20,9 +20,12 @@ from feed.publish import markup, week_story
 
 # Notices to `person` at the desk, all with `url`: an invitation (`inviter`, a name or None, `role`,
 # `languages`, the names of a translator's), a sign-in link, gaps in the plan, trouble with sending
-# (`alarms`, texts), and what happened at the desk (`about`, the subject, `items`, each with
-# `sentence`, `quote`, `note` and `path`, and the number of `more`).
-DESK_NOTICES = (*("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending", "desk-activity"),)
+# (`alarms`, texts), what happened at the desk (`about`, the subject, `items`, each with `sentence`,
+# `quote`, `note` and `path`, and the number of `more`), and the coming week (the number `week`, and
+# `days`, each with `day`, `title` and `notes`).
+DESK_NOTICES = (
+    *("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending", "desk-activity", "desk-week"),
+)
 # The kinds of notices and their values: confirm a subscription (`url`, `choice`, `days`), already
 # subscribed (`url`), the page with one's data (`url`), confirm a new address (`url`, `days`), and
 # the information to the old one (`contact`). Defaults: `days` 7, `contact` that of the site.

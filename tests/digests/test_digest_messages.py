@@ -23,6 +23,7 @@ from feed import editions
 from feed.clock import Clock
 from feed.digests.activity import ActivityItem
 from feed.digests.mime import MessageTemplate, Recipient, Sender, sender
+from feed.digests.week_ahead import WeekDay
 from feed.errors import InputError
 from feed.i18n import translator
 from feed.library import exchange
@@ -82,6 +83,9 @@ class Sample:
                 "decline", "A", "Kim sent it back:", "Too long.\n& dull", "", "/desk/"
             )
             values[kind] |= {"about": "Sent back", "items": [item, item], "more": 3}
+        if kind == "desk-week":
+            day = WeekDay("mån 30 nov.", "A & B", ("Pinned", "Swedish: missing"))
+            values[kind] |= {"week": 48, "days": [day, day]}
         return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 
     def welcome(self, language: str, showing: Showing | None) -> Digest:
@@ -307,7 +311,7 @@ def test_the_html_is_sound_small_and_loads_nothing(
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in links)
     assert not [link for link in links if "utm_" in link or urlsplit(link).fragment]
     assert not [link for link in links if link.startswith(ADDRESS) and "?" in link]
-    if kind == "desk-activity":
+    if kind in ("desk-activity", "desk-week"):
         assert PRIVATE in links
         assert f"{ADDRESS}/desk/account/" in links
     elif kind in digest.NOTICES:

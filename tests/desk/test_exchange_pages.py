@@ -288,7 +288,7 @@ def test_an_editor_approves_what_a_curator_imported(desk: Desk) -> None:
     assert rows(again)[1][2] == "Left alone"
     assert "Unchanged" in user.get(again.request.path + "?overwrite=1").text
     with desk.installation.open() as db:
-        step = Transition(desk.account("editor"), "publish")
+        step = Transition(desk.account("editor"), "publish", confirmed=True)
         for slug in (SLUG, "brand-new"):
             assert editing.working(db, slug).waiting
             editing.act(db, step, slug, NOON)

@@ -116,4 +116,4 @@ def wsgi(settings: Config, clock: Clock) -> PageCache:
 
 def rsgi(settings: Config, clock: Clock) -> Gateway:
     """The RSGI application that a web process serves: the gateway in front of the page cache."""
-    return Gateway(wsgi(settings, clock))
+    return Gateway(wsgi(settings, clock), settings.trusted_proxies)

@@ -18,6 +18,7 @@ from feed.store.search_index import indexed_words
 
 BUSY_SECONDS = 5.0
 RETRY_SECONDS = 0.01
+_STEPS = 10_000  # of SQLite's virtual machine, between two looks at a time limit
 _DAMAGED = "The database file is damaged: move it away, and restore a backup with “devis restore”."
 _FOREIGN = (
     "The file is not a database of Devis, or is damaged: move it away, and run “devis restore” if"
@@ -112,6 +113,17 @@ def connect(
     except BaseException:
         connection.close()
         raise
+
+
+@contextmanager
+def time_limit(db: Database, seconds: float) -> Iterator[None]:
+    """Interrupt queries after so many seconds of processor time. Raises StoreError."""
+    end = time.thread_time() + seconds
+    db.conn.set_progress_handler(lambda: time.thread_time() > end, _STEPS)
+    try:
+        yield
+    finally:
+        db.conn.set_progress_handler(None, 0)
 
 
 def _read_only_uri(path: Path) -> str:

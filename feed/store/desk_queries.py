@@ -9,7 +9,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.store import curators
-from feed.store.connection import fetch_rows
+from feed.store.connection import fetch_rows, time_limit
+from feed.store.library import SEARCH_SECONDS
 from feed.store.search_index import fts_query
 
 PAGE_LENGTH = 50
@@ -223,11 +224,12 @@ def search(
     values["shown"] = shown
     key, by_default = SORTS[sort.removeprefix("-")]
     order = f"{key} {'DESC' if sort.startswith('-') != by_default else 'ASC'}, {_BY_TITLE}, p.slug"
-    found = db.execute(
-        f"{CELLS} SELECT p.slug, count(*) OVER () {_FROM} WHERE {where}"
-        f" ORDER BY {order} LIMIT :limit OFFSET :offset",
-        {**values, "limit": PAGE_LENGTH, "offset": (page - 1) * PAGE_LENGTH},
-    ).fetchall()
+    with time_limit(db, SEARCH_SECONDS):
+        found = db.execute(
+            f"{CELLS} SELECT p.slug, count(*) OVER () {_FROM} WHERE {where}"
+            f" ORDER BY {order} LIMIT :limit OFFSET :offset",
+            {**values, "limit": PAGE_LENGTH, "offset": (page - 1) * PAGE_LENGTH},
+        ).fetchall()
     return rows(db, [slug for slug, _ in found], shown), found[0][1] if found else 0
 
 

@@ -17,11 +17,12 @@ from feed.model import (
     ThemeText,
 )
 from feed.rotation import Candidate
-from feed.store.connection import fetch_rows, instant
+from feed.store.connection import fetch_rows, instant, time_limit
 from feed.store.search_index import fts_query
 
 Row = dict[str, Any]
 
+SEARCH_SECONDS = 2.0  # of processor time
 # The language in which a principle is shown to a reader of :language.
 _SHOWN_LANGUAGE = (
     "CASE WHEN EXISTS (SELECT 1 FROM texts w WHERE w.principle = p.slug"
@@ -114,12 +115,13 @@ def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Pr
         values |= {"shortest": query.shortest, "longest": query.longest}
         where.append("length(t.statement) BETWEEN :shortest AND ifnull(:longest, 1e9)")
     condition = f"FROM {matching} WHERE {' AND '.join(where)}"
-    total = db.execute(f"SELECT count(*) {condition}", values).fetchone()[0]
-    page = db.execute(
-        f"SELECT p.slug {condition} ORDER BY {order} LIMIT :limit OFFSET :offset",
-        {**values, "limit": limit, "offset": offset},
-    )
-    slugs = [slug for (slug,) in page]
+    with time_limit(db, SEARCH_SECONDS):
+        total = db.execute(f"SELECT count(*) {condition}", values).fetchone()[0]
+        page = db.execute(
+            f"SELECT p.slug {condition} ORDER BY {order} LIMIT :limit OFFSET :offset",
+            {**values, "limit": limit, "offset": offset},
+        )
+        slugs = [slug for (slug,) in page]
     found = principles(db, slugs)
     return [found[slug] for slug in slugs], total
 

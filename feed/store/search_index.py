@@ -46,6 +46,7 @@ _ALGORITHMS = {
     **{"no": "norwegian", "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian"},
     **{"sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish", "yi": "yiddish"},
 }
+MAX_WORDS = 16  # of a search
 _WORD = re.compile(r"\w+")
 
 
@@ -64,9 +65,14 @@ def fts_query(words: str, languages: Collection[str]) -> str:
     """An FTS5 query for texts with every word, or another word that begins with it or has its stem
     in one of the languages.
 
-    Everything is quoted, so that no input is read as query syntax. Empty without any word.
+    Everything is quoted, so that no input is read as query syntax. Empty without any word. Of
+    MAX_WORDS at most, and without those that begin another one: each costs a scan of the index.
     """
-    return " AND ".join(_alternatives(word, languages) for word in _words(words))
+    found = list({word.casefold(): word for word in _words(words)}.items())
+    longest = [
+        word for key, word in found if not any(o != key and o.startswith(key) for o, _ in found)
+    ]
+    return " AND ".join(_alternatives(word, languages) for word in longest[:MAX_WORDS])
 
 
 def _alternatives(word: str, languages: Collection[str]) -> str:

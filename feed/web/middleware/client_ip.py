@@ -1,6 +1,7 @@
 """The client: its address behind trusted proxies, the host it asks, whether it is the operator."""
 
 import hmac
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from feed.config import identity
+from feed.config.parsing import Network
 from feed.web.context import here
 
 LOG_BITS = (24, 48)  # of an IPv4 and of an IPv6 address
@@ -21,7 +23,7 @@ Address = IPv4Address | IPv6Address
 def is_from_proxy() -> bool:
     """Whether the peer is a trusted proxy."""
     client = _address(request.remote_addr or "")
-    return client is not None and _is_trusted(client)
+    return client is not None and _is_trusted(client, here().config.trusted_proxies)
 
 
 def is_local() -> bool:
@@ -64,23 +66,33 @@ def _network(client: Address | None, bits: tuple[int, int]) -> str:
     return str(client if wide == client.max_prefixlen else ip_network((client, wide), strict=False))
 
 
+def network_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """The same for a connection from `peer` with the header X-Forwarded-For `forwarded`."""
+    return _network(_origin(peer, forwarded, proxies), (32, NETWORK_BITS))
+
+
 def _client() -> Address | None:
-    """The client's address.
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return _origin(request.remote_addr or "", forwarded, here().config.trusted_proxies)
+
+
+def _origin(peer: str, forwarded: str, proxies: Sequence[Network]) -> Address | None:
+    """The address that a request comes from.
 
     X-Forwarded-For is read from the right, while each address is a trusted proxy: other clients
     can write anything into it.
     """
-    client = _address(request.remote_addr or "")
-    for entry in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
+    client = _address(peer)
+    for entry in reversed(forwarded.split(",")):
         previous = _address(entry.strip())
-        if client is None or previous is None or not _is_trusted(client):
+        if client is None or previous is None or not _is_trusted(client, proxies):
             break
         client = previous
     return client
 
 
-def _is_trusted(address: Address) -> bool:
-    return any(address in trusted for trusted in here().config.trusted_proxies)
+def _is_trusted(address: Address, proxies: Sequence[Network]) -> bool:
+    return any(address in trusted for trusted in proxies)
 
 
 def _address(text: str) -> Address | None:

@@ -1,22 +1,37 @@
 """Gateway from Granian's RSGI interface to the page cache and the WSGI application.
 
 Cache hits are answered on the event loop. Everything else runs in a few threads, after the body of
-the request has arrived: a slow client occupies a socket, but no thread.
+the request has arrived: a slow client occupies a socket, but no thread. Costly work has threads of
+its own, and a queue in which one network has a few places only: it never holds up the rest.
 """
 
 import asyncio
+import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any, Protocol
 
-from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestTimeout,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 
+from feed.config.parsing import Network
+from feed.web.middleware.client_ip import network_of
 from feed.web.middleware.headers import MAX_BODY_BYTES, PUBLIC
 from feed.web.middleware.page_cache import UNKNOWN, Header, PageCache, Reply
 
-BLOCKING_THREADS = 4
+BLOCKING_THREADS, COSTLY_THREADS = 4, 2
+# Searches, pictures, uncached API calls, previews, imports and exports.
+COSTLY = re.compile(r"/api/|/desk/(preview|exchange|subscribers/import)/|/(?!static/).*\.png$")
+SEARCH = re.compile(r"(.*&)?q=[^&]")
+MAX_COSTLY = 16  # costly requests of one network, running or waiting; then it gets 429
 BODY_SECONDS = 20.0  # for a body to arrive, and a second more
 MIN_BYTES_PER_SECOND = 64 * 1024  # for every so many bytes received
 SMALL_BODY = 64 * 1024  # accepted even when MAX_BUFFERED_BYTES are in use
@@ -65,9 +80,11 @@ class RsgiProtocol(Protocol):
 class Gateway:
     """RSGI application in front of a page cache."""
 
-    def __init__(self, cache: PageCache) -> None:
-        self._cache = cache
+    def __init__(self, cache: PageCache, proxies: Sequence[Network] = ()) -> None:
+        self._cache, self._proxies = cache, proxies
         self._pool = ThreadPoolExecutor(BLOCKING_THREADS, "wsgi")
+        self._costly_pool = ThreadPoolExecutor(COSTLY_THREADS, "costly")
+        self._costly: Counter[str] = Counter()  # requests by network
         self._buffered = 0  # bytes of request bodies
 
     async def __call__(self, scope: Scope, exchange: RsgiProtocol) -> None:
@@ -97,14 +114,32 @@ class Gateway:
                 return self._error(error)
             body.seek(0)
             environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(length)}
-            loop = asyncio.get_running_loop()
-            reply = await loop.run_in_executor(self._pool, self._cache.reply, environ)
+            reply = await self._run(environ)
+        except TooManyRequests as error:
+            return self._error(error)
         finally:
             self._buffered -= len(body.getbuffer())
         status, headers, answer = reply
         if length > MAX_BODY_BYTES:  # the rest of it is not read
             headers = [*headers, ("Connection", "close")]
         return status, headers, answer
+
+    async def _run(self, environ: dict[str, Any]) -> Reply:
+        """The application's response. Raises TooManyRequests for costly work above MAX_COSTLY."""
+        loop = asyncio.get_running_loop()
+        if not is_costly(environ):
+            return await loop.run_in_executor(self._pool, self._cache.reply, environ)
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        network = network_of(environ["REMOTE_ADDR"], forwarded, self._proxies)
+        if self._costly[network] >= MAX_COSTLY:
+            raise TooManyRequests
+        self._costly[network] += 1
+        try:
+            return await loop.run_in_executor(self._costly_pool, self._cache.reply, environ)
+        finally:
+            self._costly[network] -= 1
+            if not self._costly[network]:
+                del self._costly[network]
 
     async def _receive(self, environ: dict[str, Any], exchange: RsgiProtocol, body: BytesIO) -> int:
         """Read a body and return its length; one above MAX_BODY_BYTES is not read to its end.
@@ -136,7 +171,14 @@ class Gateway:
         self._cache.count(UNKNOWN, status)
         kind = ("Content-Type", "text/plain; charset=utf-8")
         headers = [*PUBLIC.items(), kind, ("Cache-Control", "no-store"), ("Connection", "close")]
+        if error.code == TooManyRequests.code:
+            headers.append(("Retry-After", "2"))
         return status, headers, f"{error.description}\n".encode()
+
+
+def is_costly(environ: dict[str, Any]) -> bool:
+    """Whether the application may need much processor time for a request."""
+    return bool(COSTLY.match(environ["PATH_INFO"]) or SEARCH.match(environ["QUERY_STRING"]))
 
 
 def conditional_environ(scope: Scope, headers: Headers) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Per-IP rate limits for uncached API calls and for the sign-up form.
+"""Per-IP rate limits for uncached API calls, searches and pictures, and for the sign-up form.
 
 The counters are in a file that all web processes share. Responses from the page cache are not
 counted.
@@ -34,7 +34,7 @@ def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> No
 
     @app.before_request
     def check() -> None:
-        name = request.blueprint or ""
+        name = api.name if _is_costly() else request.blueprint or ""
         if name not in windows or (name == sign_up.name and request.method != "POST"):
             return
         for seconds, limit in windows[name].items():
@@ -60,6 +60,12 @@ def init(app: Flask, context: Context, api: Blueprint, sign_up: Blueprint) -> No
         if response.status_code == 429:
             response.headers["Retry-After"] = str(left)
         return response
+
+
+def _is_costly() -> bool:
+    """Whether it is a search or a picture, which counts like a call of the API."""
+    is_search = request.endpoint == "library.principles" and request.args.get("q", "") != ""
+    return is_search or (request.path.endswith(".png") and request.endpoint != "static")
 
 
 def delay(seconds: float) -> None:

@@ -1,22 +1,34 @@
 """Staff accounts, for administrators: invite, change roles, disable, reset."""
 
 import logging
+from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.accounts import people, totp
+from feed.accounts import authentication, people, totp
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.errors import FormError, InputError
-from feed.store import curators
-from feed.web.context import db, here, language, now, translate
+from feed.model.people import Curator
+from feed.store import curators, outbox
+from feed.web.context import db, here, key, language, now, site, translate
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("people", __name__, url_prefix="/people")
 
 Page = AnyResponse | str | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An invitation that is open until `expires`; `link` is empty if it is sent by e-mail."""
+
+    person: Curator
+    expires: datetime
+    link: str
 
 
 @blueprint.get("/")
@@ -94,6 +106,7 @@ def _page(given: dict[str, str], wrong: dict[str, str]) -> str:
         "desk/people.html",
         everybody=curators.list_all(db()),
         is_required=totp.is_required(db()),
+        invitation=_invitation(request.args.get("invited", 0, type=int)),
         given=given,
         wrong=wrong,
     )
@@ -102,4 +115,17 @@ def _page(given: dict[str, str], wrong: dict[str, str]) -> str:
 def _one(number: int, wrong: dict[str, str] | None = None) -> str:
     found = people.get(db(), number)
     given = _given({}) if wrong else None
-    return render_template("desk/person.html", found=found, given=given, wrong=wrong or {})
+    invitation = _invitation(number) if request.args.get("done") == "reset" else None
+    return render_template(
+        "desk/person.html", found=found, given=given, wrong=wrong or {}, invitation=invitation
+    )
+
+
+def _invitation(number: int) -> Invitation | None:
+    """The newest invitation of a person; None if it is used or has expired."""
+    found, notice = curators.by_id(db(), number), outbox.newest(db(), "invitation", number)
+    if found is None or notice is None or notice.used or (notice.expires or now()) <= now():
+        return None
+    is_mailed = here().config.sends_email
+    link = "" if is_mailed else site().url(authentication.link(key(), notice))
+    return Invitation(found, notice.expires or now(), link)

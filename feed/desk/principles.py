@@ -23,7 +23,7 @@ from feed.library import diff, editing, style_checks, vocabulary
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
 from feed.model import TEXT_FIELDS, Source, Theme
-from feed.store import ledger, library, revisions
+from feed.store import comments, ledger, library, revisions
 from feed.web.context import db, here, language, now, site, translate
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ def history(slug: str) -> str:
         found=editing.working(db(), slug),
         steps=steps,
         following=following,
+        comments_of=comments.by_revision(db(), slug),
         **_helpers(),
     )
 
@@ -181,6 +182,7 @@ def _form(form: PrincipleForm, reason: str = "") -> str:
         actions=actions.of_form(form, session.me()),
         pins=ledger.pins_of(db(), form.slug, site().today(now())) if form.found else [],
         said=_said(form),
+        comments=comments.of_principle(db(), form.slug) if form.found else [],
         **form_context(form, known),
     )
 

@@ -67,7 +67,7 @@ def sign_in() -> Page:
 def sent() -> str:
     """What to do after requesting a link; the same whether or not the account exists."""
     minutes = int(authentication.LINK_TIME.total_seconds() // 60)
-    return render_template("desk/sent.html", minutes=minutes)
+    return render_template("desk/sent.html", minutes=minutes, sends_email=here().config.sends_email)
 
 
 @blueprint.get("/link/<token>")

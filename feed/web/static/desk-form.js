@@ -66,6 +66,6 @@
     if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
     watcher.disconnect();
     asked ??= form.querySelector("[formtarget]");
-    preview();
+    later("preview", 300, preview); // not while whoever scrolled here presses a button
   }).observe(document.getElementById("preview"));
 })();

@@ -206,7 +206,7 @@ def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, 
 
 def _is_offered(item: Source | Theme, chosen: Collection[str | None]) -> bool:
     """Whether a source or theme can be chosen: a retired one only where it is chosen already."""
-    return not item.is_retired or item.slug in chosen
+    return not item.retired or item.slug in chosen
 
 
 def _said(form: PrincipleForm) -> list[str]:

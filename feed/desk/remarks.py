@@ -61,4 +61,4 @@ def _words(hint: Hint) -> str:
     if hint.message == _LENGTH:
         count, least = hint.values["count"], hint.values["least"]
         return _SHORT if isinstance(count, int) and count < int(str(least)) else _LONG
-    return _KIND_WORDS[hint.message]
+    return _KIND_WORDS.get(hint.message, hint.message)

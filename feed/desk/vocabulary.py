@@ -34,7 +34,7 @@ def board(kind: Vocabulary) -> str:
     return render_template(
         "desk/vocabulary.html",
         kind=kind,
-        groups=[[each for each in ordered if each.is_retired == retired] for retired in (0, 1)],
+        groups=[[each for each in ordered if each.retired == retired] for retired in (0, 1)],
         uses=store.uses(db(), kind),
         quotes=store.quotes(db()),
     )
@@ -163,7 +163,7 @@ def _form(form: VocabularyForm) -> str:
         quotes=store.quotes(db()).get(form.slug, 0) if kind == "sources" else 0,
         similar=[each for each in vocabulary.similar_to(db(), kind, entry) if each in others],
         others=sorted(
-            (each for each in others if not each.is_retired),
+            (each for each in others if not each.retired),
             key=lambda each: vocabulary.name(each, language()).casefold(),
         ),
         credits=vocabulary_form.credits(form, here().config.languages),

@@ -91,7 +91,7 @@ def merged(old: Entry | None, new: Entry) -> Entry:
 def entry_of(item: Principle | Source | Theme, languages: Iterable[str] | None = None) -> Entry:
     """An item of the library as an entry, with the texts of `languages`, or all of them.
 
-    Fields that are None are left out.
+    Fields that are None or False are left out.
     """
     from feed.files.models import ENTRIES  # pydantic is slow to load
 
@@ -101,7 +101,7 @@ def entry_of(item: Principle | Source | Theme, languages: Iterable[str] | None =
     entry: Entry = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in fields.items()
-        if value is not None
+        if value is not None and value is not False
     }
     entry["texts"] = {
         language: {name: getattr(text, name) for name in text_model.__annotations__}

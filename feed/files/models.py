@@ -102,6 +102,9 @@ Year = Annotated[
 ]
 
 
+Flag = Annotated[bool, _message(gettext_noop("expected true or false, not “%(value)s”"))]
+
+
 class ThemeEntryText(TypedDict):
     """A theme in one language."""
 
@@ -113,6 +116,7 @@ class ThemeEntry(TypedDict):
     """A theme."""
 
     slug: Slug
+    retired: Flag
 
 
 class SourceEntryText(TypedDict):
@@ -132,6 +136,7 @@ class SourceEntry(TypedDict):
     year: Year
     language: LanguageCode
     url: Annotated[Line, Field(max_length=500), AfterValidator(_web_address)]
+    retired: Flag
 
 
 class PrincipleEntryText(TypedDict):

@@ -243,10 +243,7 @@ def _uncredited(
     rights = any(text.get("rights") for text in source["texts"].values())
     if source.get("author") and source.get("year") and rights:
         return {}
-    message = gettext_noop(
-        "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
-    )
-    return {"source": InputError(message, title=source["title"])}
+    return {"source": InputError(workflow.UNCREDITED, title=source["title"])}
 
 
 def _reason(typed: str) -> str:

@@ -17,7 +17,7 @@ from feed.errors import gettext_noop
 from feed.files import Entry
 from feed.i18n import Translator
 from feed.library.diff import unflat
-from feed.library.workflow import words
+from feed.library.workflow import UNCREDITED, words
 from feed.model import SHOWABLE, TEXT_FIELDS, Principle, Source, Text, Theme
 from feed.store import library
 
@@ -175,6 +175,8 @@ def _principle(
     if not (source.author or source.publisher):
         message = "gives no credit: %(source)s has neither author nor publisher"
         yield StyleFinding(entry, "source", message, {"source": source.slug})
+    if principle.kind == "quote" and not source.can_be_quoted:
+        yield StyleFinding(entry, "source", UNCREDITED, {"title": source.title})
     if not THEMES[0] <= len(principle.themes) <= THEMES[1]:
         message = "are %(count)s: expected %(least)s to %(most)s"
         values = {"count": len(principle.themes), "least": THEMES[0], "most": THEMES[1]}
@@ -204,7 +206,7 @@ def _theme(
         for message, values in typography(named.description, language):
             yield StyleFinding(entry, f"{language}.description", message, values)
     count = sum(theme.slug in principle.themes for principle in published)
-    if count < FEWEST_OF_A_THEME and not theme.is_retired:
+    if count < FEWEST_OF_A_THEME and not theme.retired:
         message = "has %(count)s principles: expected at least %(least)s"
         yield StyleFinding(entry, "", message, {"count": count, "least": FEWEST_OF_A_THEME})
 
@@ -280,6 +282,8 @@ def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
     if source is not None and not (source.author or source.publisher):
         message = gettext_noop("gives no credit: %(source)s has neither author nor publisher")
         yield Hint("source", message, {"source": source.title})
+    if source is not None and values.get("kind") == "quote" and not source.can_be_quoted:
+        yield Hint("source", UNCREDITED, {"title": source.title})
     count = len(values.get("themes", "").split())
     if not THEMES[0] <= count <= THEMES[1]:
         message = gettext_noop("are %(count)s: expected %(least)s to %(most)s")

@@ -16,7 +16,6 @@ from feed.errors import (
 )
 from feed.files import Entry
 from feed.files.models import ENTRIES
-from feed.library import similar
 from feed.library.form_values import checked
 from feed.model import Source, Theme
 from feed.model.people import Curator
@@ -104,10 +103,12 @@ def read(kind: Vocabulary, entry: Entry, errors: dict[str, InputError], prefix: 
 
 def similar_to(db: Database, kind: Vocabulary, entry: Entry) -> Sequence[Source | Theme]:
     """The sources or themes on offer that a new one nearly duplicates."""
+    from feed.library import similar  # RapidFuzz is needed at the desk alone
+
     if kind == "sources":
-        known = {slug: item for slug, item in library.sources(db).items() if not item.is_retired}
+        known = {slug: item for slug, item in library.sources(db).items() if not item.retired}
         return similar.sources(entry, known)
-    themes = {slug: item for slug, item in library.themes(db).items() if not item.is_retired}
+    themes = {slug: item for slug, item in library.themes(db).items() if not item.retired}
     return similar.themes(entry, themes)
 
 
@@ -139,8 +140,8 @@ def save(
         if not slug:
             return _add(db, me, kind, clean, now, is_other=is_other)
         old = files.entry_of(find(db, kind, slug))
-        clean["slug"] = slug
-        if _filled(flat(kind, old)) == _filled(flat(kind, clean)):
+        clean |= {"slug": slug, "retired": old.get("retired", False)}
+        if _content(kind, old) == _content(kind, clean):
             return slug
         if base != newest_id(db, kind, slug):
             raise ConflictError(_CONFLICT, slug=slug)
@@ -201,8 +202,10 @@ def write(
     old = items(db, kind, [slug]).get(slug)
     if old is not None:
         add_first_revision(db, kind, old)
-    put = library_writes.put_source if kind == "sources" else library_writes.put_theme
-    put(db, entry, now)
+    if old is None or _content(kind, files.entry_of(old)) != _content(kind, entry):
+        put = library_writes.put_source if kind == "sources" else library_writes.put_theme
+        put(db, entry, now)
+    vocabulary.retire(db, kind, slug, now if entry.get("retired") else None)
     vocabulary.add_revision(db, kind, entry, now, action=action, curator=curator)
 
 
@@ -243,12 +246,10 @@ def retire(
     """Offer a source or theme in forms no longer, or again. Raises NotFoundError."""
     with transaction(db):
         item = find(db, kind, slug)
-        if item.is_retired == offer:
-            add_first_revision(db, kind, item)
-            vocabulary.retire(db, kind, slug, None if offer else now)
+        if item.retired == offer:
             action: Action = "offer" if offer else "retire"
-            entry = files.entry_of(item)
-            vocabulary.add_revision(db, kind, entry, now, action=action, curator=me.id)
+            entry = {**files.entry_of(item), "retired": not offer}
+            write(db, kind, entry, now, curator=me.id, action=action)
 
 
 def unusable(
@@ -265,18 +266,18 @@ def unusable(
         message = gettext_noop("There is no theme “%(slug)s”.")
         found["themes"] = InputError(message, slug=unknown[0])
     for slug, theme in known.items():
-        if theme.is_retired and slug not in before.get("themes", []):
+        if theme.retired and slug not in before.get("themes", []):
             found["themes"] = InputError(_RETIRED, name=theme.text("")[1].name)
     is_new = any(field.startswith("source_") for field in errors)
     if not sources and not is_new:
         found["source"] = InputError(gettext_noop("Choose a source, or add a new one."))
-    elif sources and sources[source].is_retired and source != before.get("source"):
+    elif sources and sources[source].retired and source != before.get("source"):
         found["source"] = InputError(_RETIRED, name=sources[source].title)
     return found
 
 
-def _filled(values: Mapping[str, str]) -> dict[str, str]:
-    return {field: value for field, value in values.items() if value}
+def _content(kind: Vocabulary, entry: Entry) -> dict[str, str]:
+    return {field: value for field, value in flat(kind, entry).items() if value}
 
 
 def _number(year: str) -> int | str:

@@ -18,6 +18,9 @@ from feed.store.library_writes import SHARED
 Act = Literal["save", "restore", "review", "approve", "decline", "publish", "retire", "draft"]
 Version = tuple[Entry, bool]  # a revision, and whether it is a minor edit
 PUBLIC_FIELDS = ("kind", "source", "locator", "themes", "original_language")
+UNCREDITED = gettext_noop(
+    "A quote needs an author, a year and a note on the right to use it: “%(title)s” lacks some."
+)
 _STATUS = {"publish": "published", "retire": "retired", "draft": "draft"}
 _FOR_EDITORS = ("approve", "decline", "publish", "retire", "draft")
 

@@ -64,7 +64,7 @@ class Source:
     url: str | None = None
     texts: Mapping[str, SourceText] = field(default_factory=dict)
     corrected: datetime | None = None
-    is_retired: bool = False
+    retired: bool = False
 
     def text(self, language: str) -> tuple[str, SourceText]:
         """The text in `language`, else in any language: (language, text)."""
@@ -77,6 +77,11 @@ class Source:
     def has_rights(self) -> bool:
         """Whether it has a note on the right to use it, in any language."""
         return any(text.rights for text in self.texts.values())
+
+    @property
+    def can_be_quoted(self) -> bool:
+        """Whether it has what the credit of a quote needs: author, year and rights."""
+        return bool(self.author and self.year and self.has_rights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class Theme:
     slug: str
     texts: Mapping[str, ThemeText] = field(default_factory=dict)
     corrected: datetime | None = None
-    is_retired: bool = False
+    retired: bool = False
 
     def text(self, language: str) -> tuple[str, ThemeText]:
         """The text in `language`, else in any language, else the slug: (language, text)."""

@@ -292,7 +292,7 @@ def _theme(rows: list[Row]) -> Theme:
             if each["language"]
         },
         corrected=instant(row["corrected"]),
-        is_retired=row["retired"] is not None,
+        retired=row["retired"] is not None,
     )
 
 
@@ -312,7 +312,7 @@ def _source(rows: list[Row]) -> Source:
             if each["text_language"]
         },
         corrected=instant(row["corrected"]),
-        is_retired=row["retired"] is not None,
+        retired=row["retired"] is not None,
     )
 
 

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from feed.app import create_app
+from feed.errors import ExchangeError
 from feed.store import ledger, library, revisions
 from feed.store.connection import transaction
 from feed.web.frozen_site import FrozenSite
@@ -280,7 +281,7 @@ def test_a_curator_who_writes_is_offered_the_source_that_exists(desk: Desk) -> N
     assert "Curator Åström" in user.get(f"/desk/sources/{found['tveka'].source}/").text
 
 
-def test_what_is_retired_is_offered_to_nobody_and_stays_where_it_is(desk: Desk) -> None:
+def test_what_retired_is_offered_to_nobody_and_stays_where_it_is(desk: Desk) -> None:
     editor = desk.sign_in("editor")
     for path in ("/desk/sources/book/", "/desk/themes/trust/"):
         assert editor.post(f"{path}retire").location == f"{path}?done=retire"
@@ -466,3 +467,47 @@ def test_curators_and_translators_look_and_change_nothing(desk: Desk) -> None:
         page = desk.sign_in(role).get("/desk/sources/book/")
         assert ("Med tillstånd." in page.text, "<textarea" in page.text) == (True, False)
         assert "Merge" not in page.text
+
+
+def test_an_export_says_what_is_retired_and_an_import_takes_it_over(desk: Desk) -> None:
+    editor, made = desk.sign_in("editor"), desk.installation
+    editor.post("/desk/themes/trust/retire")
+    found = json.loads(editor.get("/desk/exchange/export").text)
+    retired = {each["slug"]: each.get("retired") for each in found["themes"]}
+    assert retired == {"bravery": None, "courage": None, "trust": True}
+    found["sources"][1]["retired"] = True
+    found["themes"][2]["retired"] = False
+    made.load({"a.json": json.dumps(found)}, overwrite=True)
+    with made.open() as db:
+        assert not library.themes(db)["trust"].retired
+        handbook = library.sources(db)["handbook"]
+    assert (handbook.slug, handbook.retired, handbook.corrected) == ("handbook", True, None)
+    made.load({"library.json": json.dumps(LIBRARY)}, overwrite=True)  # says nothing about it
+    with made.open() as db:
+        assert library.sources(db)["handbook"].retired
+    bad = {"themes": [{"slug": "trust", "retired": "yes"}]}
+    with pytest.raises(ExchangeError, match="expected true or false, not “yes”"):
+        made.load({"a.json": json.dumps(bad)})
+
+
+def test_what_is_retired_stays_so_when_it_is_edited_or_restored(desk: Desk) -> None:
+    editor, path = desk.sign_in("editor"), "/desk/sources/book/"
+    save(editor, path, opened(editor, path), author="Anna Ek")
+    editor.post(f"{path}retire")
+    save(editor, path, opened(editor, path), year="2003")
+    (*_, first) = re.findall(r'action="([^"]*restore)"', editor.get(path).text)
+    assert editor.post(first).status_code == 303
+    with desk.installation.open() as db:
+        found = library.sources(db)["book"]
+    assert (found.retired, found.author, found.year) == (True, "Ann Ek", 2001)
+
+
+def test_a_quote_without_its_rights_is_marked_before_it_is_published(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    page = user.get("/desk/principles/quote/")
+    assert "A quote needs an author, a year and a note on the right to use it" in page.text
+    path = "/desk/sources/handbook/"
+    save(user, path, opened(user, path), author="Ann Ek", year="1999", en__rights="Right to quote.")
+    page = user.get("/desk/principles/quote/")
+    assert "A quote needs an author" not in page.text
+    assert "quote needs it" not in user.get("/desk/sources/").text

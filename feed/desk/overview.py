@@ -42,6 +42,6 @@ def _open_tasks() -> dict[str, Any]:
     waiting = desk_queries.slugs(db(), Filter(is_waiting=True), site().languages)
     return {
         "reviews": len(waiting),
-        "texts": {code: desk_queries.translation_tasks(db(), (code,))[1] for code in languages},
+        "texts": desk_queries.translation_task_counts(db(), languages),
         "gaps": len(publishing.upcoming_gaps(db(), site(), here().config, now())),
     }

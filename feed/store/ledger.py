@@ -17,22 +17,16 @@ Row = dict[str, Any]
 
 def shown(db: Database) -> list[Shown]:
     """The whole ledger as input of the rotation, oldest first."""
-    rows = fetch_rows(
-        db,
-        "SELECT e.date, e.cycle, e.withdrawn, p.slug, p.source,"
+    rows = db.execute(
+        "SELECT e.date, e.cycle, e.withdrawn IS NULL, p.slug, p.source,"
         " (SELECT group_concat(theme) FROM principle_themes x WHERE x.principle = p.slug) AS themes"
         " FROM editions e JOIN principles p ON p.slug = e.principle ORDER BY e.date, e.number",
     )
     return [
         Shown(
-            date=date.fromisoformat(row["date"]),
-            cycle=row["cycle"],
-            standing=row["withdrawn"] is None,
-            slug=row["slug"],
-            source=row["source"],
-            themes=frozenset((row["themes"] or "").split(",")) - {""},
+            date.fromisoformat(day), cycle, bool(standing), slug, source, library.theme_set(themes)
         )
-        for row in rows
+        for day, cycle, standing, slug, source, themes in rows
     ]
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from sqlite_utils import Database
@@ -131,8 +132,7 @@ def candidates(db: Database, complete_in: Collection[str]) -> list[Candidate]:
 
     They are also approved in every language of `complete_in`.
     """
-    rows = fetch_rows(
-        db,
+    rows = db.execute(
         "SELECT p.slug, p.source, group_concat(x.theme) AS themes FROM principles p"
         f" LEFT JOIN principle_themes x ON x.principle = p.slug WHERE {_LISTED}"
         " AND NOT EXISTS (SELECT 1 FROM json_each(:languages) l WHERE NOT EXISTS"
@@ -141,10 +141,13 @@ def candidates(db: Database, complete_in: Collection[str]) -> list[Candidate]:
         " GROUP BY p.slug ORDER BY p.slug",
         {"languages": json.dumps(list(complete_in))},
     )
-    return [
-        Candidate(row["slug"], row["source"], frozenset((row["themes"] or "").split(",")) - {""})
-        for row in rows
-    ]
+    return [Candidate(slug, source, theme_set(themes)) for slug, source, themes in rows]
+
+
+@lru_cache(maxsize=1_000)  # a large library has few combinations
+def theme_set(slugs: str | None) -> frozenset[str]:
+    """A set of slugs from the result of `group_concat`."""
+    return frozenset((slugs or "").split(",")) - {""}
 
 
 def listed(db: Database) -> list[str]:

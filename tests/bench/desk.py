@@ -1,5 +1,5 @@
 """Twenty curators who edit at once for a minute, over a library of 10 000 principles:
-`python -m tests.bench.desk [--quick]`.
+`python -m tests.bench.desk [--quick]`. First, the processor time of each page.
 
 Each opens a form, changes a sentence, saves, and takes a breath: often they have the same principle
 open. Afterwards every save that was confirmed must be a step of its own in the history, which
@@ -22,18 +22,24 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import click
+from flask.testing import FlaskClient
 
 from feed import files
 from feed.accounts import authentication, people
 from feed.config import Config
 from feed.store import library, revisions
-from feed.store.connection import opened
-from tests.bench import NOW, OLD, Size, build, served
+from feed.store.connection import opened, transaction
+from tests.bench import NOW, OLD, Size, build, served, stranger
 
 QUICK = Size(principles=1_000, days=60)
 CURATORS, SECONDS, BREATH = 20, 60.0, 1.0
 OPEN = 200  # principles that they work on: small enough to meet each other
 SENTENCE = "en.reflection"
+PAGES = (
+    *("/desk/", "/desk/calendar/", "/desk/calendar/?date=2028-11-01", "/desk/principles/"),
+    *("/desk/principles/?q=asking", "/desk/principles/?q=editor", "/desk/principles/?waiting=1"),
+    *("/desk/translations/", "/desk/translations/all", "/desk/principles/principle-7/"),
+)
 
 
 @dataclass
@@ -111,7 +117,8 @@ def lost(config: Config, seen: Minute) -> list[str]:
     wrong = []
     with opened(config.database) as db:
         for slug in {slug for slug, _ in seen.saved}:
-            steps = revisions.history(db, slug)  # newest first
+            history = revisions.history(db, slug)  # newest first
+            steps = [step for step in history if step.origin == "desk"]
             written = [step.entry["texts"]["en"]["reflection"] for step in steps]
             mine = [words for known, words in seen.saved if known == slug]
             wrong += [f"{slug}: {words}" for words in mine if written.count(words) != 1]
@@ -126,6 +133,26 @@ def lost(config: Config, seen: Minute) -> list[str]:
     return wrong
 
 
+def add_revisions(config: Config) -> None:
+    """One revision of each principle, as an import adds it."""
+    with opened(config.database) as db, transaction(db):
+        for principle in library.principles(db).values():
+            revisions.add(db, files.entry_of(principle), NOW, origin="import")
+
+
+def processor_times(config: Config, token: str, times: int = 5) -> dict[str, float]:
+    """Median processor milliseconds of each page of the desk, by path."""
+    client = stranger(config)
+    client.set_cookie("devis-desk", token)
+    return {path: statistics.median(_took(client, path) for _ in range(times)) for path in PAGES}
+
+
+def _took(client: FlaskClient, path: str) -> float:
+    began = time.thread_time()
+    assert client.get(path).status_code == 200
+    return (time.thread_time() - began) * 1000
+
+
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer principles, and ten seconds.")
 def main(quick: bool) -> None:
@@ -133,7 +160,10 @@ def main(quick: bool) -> None:
     size, seconds = (QUICK, 10.0) if quick else (OLD, SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         config = build(Path(folder), size)
+        add_revisions(config)
         tokens = seats(config, CURATORS)
+        for path, milliseconds in processor_times(config, tokens[0]).items():
+            click.echo(f"{milliseconds:5.0f} ms of processor time  {path}")
         seen = Minute()
         with served(config, quiet=True) as address:
             end = time.monotonic() + seconds

@@ -27,7 +27,7 @@ STATES = {
 }
 SAVED = gettext_noop("Saved.")
 DONE = {
-    "review": gettext_noop("Sent for review."),
+    "review": gettext_noop("Sent to the editor."),
     "approve": gettext_noop("Approved."),
     "decline": gettext_noop("Sent back."),
     "publish": gettext_noop("Published."),

@@ -60,7 +60,7 @@ def test_saving_goes_on_to_the_next_text_and_in_the_end_to_the_board(desk: Desk)
     assert stored(desk).texts["fi"].state == "review"
     answer = send(user, last, {**opened(user, last), **typed}, act="review.fi")
     assert answer.location == "/desk/translations/?language=fi&done=review"
-    assert "Saved." in user.get(answer.location).text
+    assert 'role="status">Sent' in user.get(answer.location).text
 
 
 def test_remarks_and_errors_are_about_that_language_alone(desk: Desk) -> None:

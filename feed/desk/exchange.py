@@ -56,7 +56,9 @@ def look(number: int) -> str:
 @blueprint.post("/<int:number>/")
 @requires("curator")
 def confirm(number: int) -> Page:
-    """Import a file exactly as its dry run showed it."""
+    """Import a file exactly as its dry run showed it; cells that were changed are saved first."""
+    if _mend(number):
+        return _look_again(number)
     overwrite, seen = "overwrite" in request.form, request.form.get("seen", "")
     try:
         plan = exchange.confirm_upload(db(), session.me(), number, seen, now(), overwrite=overwrite)
@@ -87,13 +89,8 @@ def choose_reading(number: int) -> AnyResponse:
 @requires("curator")
 def mend(number: int) -> AnyResponse:
     """Change cells of a table that are wrong, or leave their rows out."""
-    table, form = exchange.preview_upload(db(), session.me(), number).table, request.form
-
-    def mended(choices: TableChoices) -> TableChoices:
-        return table_choices.mended(choices, table.cells if table else {}, form)
-
-    exchange.change_choices(db(), session.me(), number, mended)
-    return redirect(url_for(".look", number=number, _anchor="mend"), 303)
+    _mend(number)
+    return _look_again(number)
 
 
 @blueprint.post("/<int:number>/forget")
@@ -118,6 +115,25 @@ def export() -> Response:
     name = f"devis-{now().astimezone(here().config.timezone):%Y-%m-%d}.{form}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, headers=headers, content_type=f"{_TYPES[form]}; charset=utf-8")
+
+
+def _mend(number: int) -> bool:
+    """Save the cells and rows of the submitted form; whether they differ from before."""
+    found, form = exchange.preview_upload(db(), session.me(), number), request.form
+    cells = found.table.cells if found.table else {}
+
+    def mended(choices: TableChoices) -> TableChoices:
+        return table_choices.mended(choices, cells, form)
+
+    if mended(found.choices) == found.choices:
+        return False
+    exchange.change_choices(db(), session.me(), number, mended)
+    return True
+
+
+def _look_again(number: int) -> AnyResponse:
+    overwrite = 1 if "overwrite" in request.form else None
+    return redirect(url_for(".look", number=number, overwrite=overwrite, mended=1), 303)
 
 
 def _home(wrong: dict[str, str]) -> str:
@@ -153,6 +169,7 @@ def _dry_run(number: int, overwrite: bool, problem: str = "") -> str:
         ),
         overwrite=overwrite,
         problem=problem,
+        mended="mended" in request.args,
         OUTCOMES=OUTCOMES,
         KIND_NAMES=KINDS,
         **table_choices.view(found, translate(), here().config.languages),

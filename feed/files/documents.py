@@ -93,17 +93,21 @@ def read(files: Mapping[str, bytes], names: Names | None = None) -> Exchange:
 
 
 def examine(
-    files: Mapping[str, bytes], names: Names | None = None, choices: TableChoices | None = None
+    files: Mapping[str, bytes],
+    names: Names | None = None,
+    choices: TableChoices | None = None,
+    most_rows: int = 0,
 ) -> tuple[Exchange, list[Problem]]:
     """The valid entries and fields of exchange files, and every problem in them.
 
-    Cells of tables may name what is in `names`, and in the other files.
+    Cells of tables may name what is in `names`, and in the other files. A table with more than
+    `most_rows` is a problem, if that is not 0.
     """
-    reader = _Reader()
+    reader = _Reader(choices or TableChoices(), most_rows)
     for is_last in (False, True):  # tables name what the other files have
         for name, content in files.items():
             if is_table(name, content) is is_last:
-                reader.read(name, content, names or Names(), choices)
+                reader.read(name, content, names or Names())
     return reader.exchange, reader.problems
 
 
@@ -134,17 +138,17 @@ def ending(name: str) -> str:
 class _Reader:
     """Collects the entries and the problems of several files."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: TableChoices, most_rows: int) -> None:
+        self._choices, self._most_rows = choices, most_rows
         self.exchange = Exchange()
         self.problems: list[Problem] = []
 
-    def read(
-        self, file: str, content: bytes, names: Names, choices: TableChoices | None = None
-    ) -> None:
+    def read(self, file: str, content: bytes, names: Names) -> None:
         try:
             if is_table(file, content):
                 known = self.exchange.sources.values(), self.exchange.themes.values()
-                self._table(file, tables.read(content, tables.with_names(names, *known), choices))
+                names = tables.with_names(names, *known)
+                self._table(file, tables.read(content, names, self._choices, self._most_rows))
             else:
                 self._document(file, self._parse(file, content))
         except ExpectedError as error:

@@ -36,7 +36,7 @@ class TableChoices:
     language: str = ""
     columns: tuple[str, ...] = ()
     cells: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    left_out: Collection[int] = ()
+    left_out: frozenset[int] = frozenset()
 
     def to_json(self) -> str:
         """The choices as JSON."""
@@ -110,11 +110,24 @@ class _RowError(ExpectedError):
         super().__init__(message, **values)
 
 
-def read(content: bytes, names: Names | None = None, choices: TableChoices | None = None) -> Table:
-    """Read a table of principles. Raises ExpectedError where it is no table at all."""
+def read(
+    content: bytes,
+    names: Names | None = None,
+    choices: TableChoices | None = None,
+    most_rows: int = 0,
+) -> Table:
+    """Read a table of principles; one with more than `most_rows` has that problem, if not 0.
+
+    Raises ExpectedError where it is no table at all.
+    """
     choices = choices or TableChoices()
     grid = grids.read(content, headings.recognise, choices.grid)
     table = Table(grid, _columns(grid, choices), choices.language)
+    if 0 < most_rows < len(grid.rows):
+        message = gettext_noop("The table has %(count)s rows; at most %(most)s can be read here.")
+        error = ExpectedError(message, count=len(grid.rows), most=most_rows)
+        table.problems = [(0, "", error)]
+        return table
     for number, row in grid.rows:
         _read_cells(table, number, row, choices)
     if not table.language and "language" not in table.columns:

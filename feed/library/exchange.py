@@ -249,4 +249,4 @@ def _own_upload(db: Database, me: Curator, number: int) -> Upload:
 
 def _read_upload(db: Database, found: Upload) -> tuple[Exchange, list[Problem]]:
     choices = TableChoices.from_json(found.choices)
-    return files.examine({found.name: found.body}, known_names(db), choices)
+    return files.examine({found.name: found.body}, known_names(db), choices, MOST_ROWS)

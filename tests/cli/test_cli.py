@@ -160,6 +160,24 @@ def test_an_import_reports_what_it_left_alone(installation: Command) -> None:
     assert "principles: 0 new, 1 changed, 0 unchanged, 0 left alone" in told
 
 
+def test_an_import_says_how_it_read_each_spreadsheet(installation: Command) -> None:
+    """In one line, before it says what came of it; also where it is refused."""
+    for name, rows_ in (
+        ("a.csv", "Rubrik;Text;Källa;Ansvarig\rÖva på;Så.;smallest-ways;Åsa"),
+        ("b.tsv", "slug\tlanguage\ttitle\nx\tsv\t"),
+    ):
+        (installation.folder / name).write_bytes(rows_.encode("mac-roman"))
+    told = installation("import", "a.csv").stdout.splitlines()
+    assert told[0] == (
+        "a.csv: mac-roman, separator “;”, headings in row 1: Rubrik = title, Text = statement,"
+        " Källa = source; language sv; not read: Ansvarig"
+    )
+    assert "principles: 1 new, 0 changed, 0 unchanged, 0 left alone" in told
+    done = installation("import", "a.csv", "b.tsv", code=1)
+    assert done.stdout.splitlines()[1].startswith("b.tsv: utf-8, separator tab")
+    assert "b.tsv: row 2: principles “x”: title: Fill this in: it is empty." in done.stderr
+
+
 @pytest.mark.served
 def test_an_export_is_utf_8_wherever_it_is_written(installation: Command) -> None:
     """Also where the terminal speaks something else."""

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from feed import clock, worker
 from feed.checks.machine import WORKER_LOCK
-from feed.library import editing
+from feed.library import editing, exchange
 from feed.library.workflow import Transition
 from feed.server import database_setup
 from feed.store import library
@@ -472,6 +472,30 @@ def test_bad_rows_are_mended_on_the_page_or_left_out(desk: Desk) -> None:
         assert {"a", "b", "d"} <= set(library.principles(db))
         assert library.principles(db)["d"].texts["sv"].statement == "På.\nallvar"
         assert "c" not in library.principles(db)
+
+
+def test_cells_that_were_typed_are_saved_when_the_other_button_is_pressed(desk: Desk) -> None:
+    """Importing at once would lose them: what happens with them is shown first."""
+    user = desk.sign_in("editor")
+    page = bring(user, "a.csv", "Rubrik;Huvudtext;Källa\nA;Så.;handbook\n;Det.;handbook\n")
+    typed = {"cell.title.3": "B"}
+    answer = confirm(user, page, **typed)
+    page = user.get(answer.location or "")
+    assert "Saved. This is what would happen now." in plain(page.text)
+    assert "Import 2 entries" in page.text
+    assert title(desk, "a") is None
+    assert "new=2" in (confirm(user, page, **typed).location or "")
+    assert (title(desk, "a"), title(desk, "b")) == ("A", "B")
+
+
+def test_another_sheet_or_separator_cannot_bring_more_rows(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = desk.sign_in("editor")
+    page = bring(user, "a.csv", 'title;a,b\nT;"1\n2\n3"\n')
+    monkeypatch.setattr(exchange, "MOST_ROWS", 2)
+    page = send(user, page, "reading", separator="|", encoding="utf-8", heading_row="1")
+    assert "The table has 3 rows; at most 2 can be read here." in plain(page.text)
 
 
 def test_what_an_entry_refers_to_must_come_in_with_it(desk: Desk) -> None:

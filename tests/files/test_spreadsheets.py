@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from feed.errors import ExchangeError
-from feed.files import Names, read, tables, workbooks
+from feed.files import Names, decoding, read, tables, workbooks
 from feed.files.entries import ExpectedError
 from feed.files.grids import GridChoices
 from feed.files.tables import TableChoices
+from feed.library.exchange import shipped_files
 from tests.files.spreadsheets import make
 
 FOLDER = Path(make.__file__).parent
@@ -67,6 +68,26 @@ def test_the_corpus_is_as_it_is_made() -> None:
                 }
         else:
             assert content(name) == sheet.content
+
+
+@pytest.mark.parametrize("encoding", decoding.EIGHT_BIT)
+def test_the_encoding_of_every_shipped_text_is_detected_from_a_single_field(encoding: str) -> None:
+    """In Swedish by its letters, in English by its quotation marks and dashes."""
+    principles = read(shipped_files()).principles.values()
+    fields = {
+        text[name]
+        for principle in principles
+        for text in principle["texts"].values()
+        for name in ("title", "statement", "reflection", "practice")
+        if not text.get(name, "").isascii()
+    }
+    encoded = [field.encode(encoding) for field in fields if can_encode(field, encoding)]
+    assert len(encoded) > 200
+    assert {decoding.detect(content) for content in encoded} == {encoding}
+
+
+def can_encode(text: str, encoding: str) -> bool:
+    return text.encode(encoding, "replace") == text.encode(encoding, "ignore")
 
 
 def test_sources_and_themes_are_found_by_name_and_slugs_made_from_titles() -> None:
@@ -125,7 +146,7 @@ def test_what_was_guessed_can_be_chosen() -> None:
         language="sv",
         columns=("", "statement", "title"),
         cells={4: {"statement": "Mended"}},
-        left_out=(5,),
+        left_out=frozenset({5}),
     )
     table = "a;b;c\rd;e;f\rg;Vœga;i\rj;k;l\rm;n;o\r".encode("mac-roman")
     found = tables.read(table, None, choices)

@@ -58,6 +58,10 @@ class Translator:
         """Format a date: `22 November 2026`."""
         return format_date(day, "d MMMM y", locale=self.locale)
 
+    def weekday(self, day: datetime.date) -> str:
+        """The name of a date's weekday: `Sunday`."""
+        return format_date(day, "EEEE", locale=self.locale)
+
     def short(self, day: datetime.date) -> str:
         """Format a date briefly, with its weekday: `Sun 22 Nov`."""
         return format_date(day, "E d MMM", locale=self.locale)

@@ -15,6 +15,8 @@ from feed.desk import (
     approval,
     calendar,
     conversation,
+    draft_pages,
+    drafts,
     exchange,
     labels,
     library_board,
@@ -59,7 +61,7 @@ def init(app: Flask) -> None:
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
     boards = (library_board, vocabulary, translations, calendar, sending, subscribers)
-    imports = (subscriber_import, exchange)
+    imports = (subscriber_import, exchange, draft_pages)
     for module in (
         sign_in,
         overview,
@@ -88,6 +90,9 @@ def _template_variables() -> dict[str, Any]:
     return {
         "me": current.curator if current and current.is_whole else None,
         "csrf_field": _csrf_field,
+        "draft_field": drafts.signed_field,
+        "offered_drafts": drafts.offered,
+        "shown_draft": drafts.shown,
         "DESK_PAGES": PAGES,
         "ROLES": ROLES,
         "role_name": lambda role: translate().gettext(labels.ROLES[role]),
@@ -104,6 +109,7 @@ def _finish(response: Response) -> Response:
     if request.path.startswith(DESK):
         response.headers.setdefault("Content-Security-Policy", SCRIPT_POLICY)
         session.set_cookies(response)
+        drafts.add_header(response)
     return response
 
 

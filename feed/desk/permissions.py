@@ -7,14 +7,17 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import current_app, g, redirect, request, url_for
+from flask import current_app, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.accounts import totp
-from feed.desk import resume, session
+from feed.config.logs import DESK
+from feed.desk import drafts, session
 from feed.errors import ForbiddenError, InputError, gettext_noop
+from feed.files import without_controls
 from feed.i18n import match, negotiate
 from feed.model.people import Role
+from feed.store.drafts import Draft
 from feed.web.context import accepted_languages, db, here
 from feed.web.middleware import client_ip
 
@@ -55,23 +58,27 @@ def required_role(view: Callable[..., Any]) -> Role | None:
 def check() -> AnyResponse | tuple[str, int] | None:
     """Check host, CSRF token, session, role and second factor before a request of the desk.
 
-    Returns None to let it pass, or a response that asks to sign in. Raises ForbiddenError, and
-    InputError for a host name that may be a stranger's.
+    What was typed is stored as a draft before. Returns None to let the request pass, or a response
+    that asks to sign in, or to send the form again. Raises ForbiddenError, and InputError for a
+    host name that may be a stranger's.
     """
     g.language = _language(None)  # for the error page, if reading the session fails
     if not client_ip.is_known_host():
         raise InputError(_WRONG_HOST, url=f"{here().config.base_url}/desk/")
     current = session.session()
     g.language = _language(current.curator.language if current else None)
-    if request.method not in ("GET", "HEAD", "OPTIONS") and not session.csrf_token_is_valid():
-        log.warning("desk: refused a form without a valid CSRF token: %s", request.endpoint)
-        raise ForbiddenError(_FORGED)
+    draft = drafts.store_submitted()
     view = current_app.view_functions[request.endpoint or ""]
     role = required_role(view)
-    if role is None:
+    if role is not None and (current is None or not current.is_whole):
+        return _ask_to_sign_in(draft, half=current is not None)
+    if request.method not in ("GET", "HEAD", "OPTIONS") and not session.csrf_token_is_valid():
+        log.warning("desk: refused a form without a valid CSRF token: %s", request.endpoint)
+        if draft and current and draft.curator == current.curator.id:
+            return redirect(f"{drafts.address(draft)}&again=1", 303)
+        raise ForbiddenError(_FORGED)
+    if role is None or current is None:
         return None
-    if current is None or not current.is_whole:
-        return resume.ask_to_sign_in(half=current is not None)
     if not current.curator.may(role):
         log.warning("desk: refused %s to person %s", request.endpoint, current.curator.id)
         raise ForbiddenError(_ROLE_TOO_LOW)
@@ -79,6 +86,34 @@ def check() -> AnyResponse | tuple[str, int] | None:
     if lacks and totp.is_required(db()):
         return redirect(url_for("desk.account.factor"), 303)
     return None
+
+
+def _ask_to_sign_in(draft: Draft | None, *, half: bool) -> AnyResponse | tuple[str, int]:
+    """Ask for the password, or with `half` for the second factor, and go on to the draft then.
+
+    Where the text of a form is stored nowhere, the page shows it.
+    """
+    if request.method in ("GET", "HEAD"):
+        path = request.full_path.rstrip("?")
+        page = "desk.sign_in.ask_factor" if half else "desk.sign_in.ask"
+        return redirect(url_for(page, next=path if path != DESK else None), 303)
+    html = render_template(
+        f"desk/{'factor' if half else 'sign_in'}.html",
+        next=drafts.address(draft) if draft else DESK,
+        expired=True,
+        draft=draft,
+        typed=[] if draft else _typed_texts(),
+        address="",
+        wrong={},
+    )
+    return html, 403
+
+
+def _typed_texts() -> list[str]:
+    """What was typed into the fields of the submitted form, except secrets."""
+    given = request.form.items(multi=True)
+    texts = (without_controls(text).strip() for name, text in given if name not in drafts.UNSHOWN)
+    return [text for text in texts if text]
 
 
 def _language(own: str | None) -> str:

@@ -58,7 +58,7 @@ def _submitted() -> PrincipleForm:
     before = principle_form.blank(languages, languages[0])
     if library.principle(db(), slug) is not None:
         before = principle_form.of(editing.working(db(), slug), languages)
-    return principle_form.submitted(before, session.me())
+    return principle_form.submitted(before, session.me(), request.form)
 
 
 def _no_preview(status: int, **values: object) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from feed.desk.labels import KINDS as KIND_LABELS
 from feed.errors import FormError, gettext_noop
@@ -135,9 +136,9 @@ def of(found: WorkingCopy, languages: tuple[str, ...]) -> PrincipleForm:
     )
 
 
-def submitted(before: PrincipleForm, me: Curator) -> PrincipleForm:
-    """The form with the values of the request, limited to the fields this person may write."""
-    given, is_new = request.form, before.found is None
+def submitted(before: PrincipleForm, me: Curator, given: MultiDict[str, str]) -> PrincipleForm:
+    """The form with the values given, limited to the fields this person may write."""
+    is_new = before.found is None
     names = [f"{code}.{part}" for code in before.languages for part in TEXT_FIELDS]
     names = [name for name in names if me.may_write(name.rpartition(".")[0])]
     if me.may("curator"):

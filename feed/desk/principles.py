@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import act_messages, actions, principle_form, remarks, session
+from feed.desk import act_messages, actions, drafts, principle_form, remarks, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import (
@@ -37,28 +37,28 @@ Page = AnyResponse | str | tuple[str, int]
 @requires("curator")
 def new() -> str:
     """The form of a new principle."""
-    return _form(_blank())
+    return _form(with_draft(_blank()))
 
 
 @blueprint.post("/new")
 @requires("curator")
 def add() -> Page:
     """Save a new principle, or show the form again with style hints."""
-    return save(principle_form.submitted(_blank(), session.me()), _form, _done)
+    return save(principle_form.submitted(_blank(), session.me(), request.form), _form, _done)
 
 
 @blueprint.get("/<slug:slug>/")
 @requires("translator")
 def edit(slug: str) -> str:
     """The form of a principle, with its newest revision."""
-    return _form(stored(slug))
+    return _form(with_draft(stored(slug)))
 
 
 @blueprint.post("/<slug:slug>/")
 @requires("translator")
 def change(slug: str) -> Page:
     """Save a principle, with the workflow action of the button pressed."""
-    return save(principle_form.submitted(stored(slug), session.me()), _form, _done)
+    return save(principle_form.submitted(stored(slug), session.me(), request.form), _form, _done)
 
 
 @blueprint.post("/<slug:slug>/<any(decline, retire, draft):act>")
@@ -134,7 +134,7 @@ def save(
 
 
 def _write(form: PrincipleForm, step: Transition) -> Saved:
-    return editing.save(
+    saved = editing.save(
         db(),
         step,
         principle_form.entry(form),
@@ -144,6 +144,8 @@ def _write(form: PrincipleForm, step: Transition) -> Saved:
         source=principle_form.new_source(form),
         form=form.form_id,
     )
+    drafts.remove_submitted()
+    return saved
 
 
 def _merged(form: PrincipleForm) -> PrincipleForm:
@@ -156,6 +158,12 @@ def _merged(form: PrincipleForm) -> PrincipleForm:
 
 def _done(saved: Saved, act: str) -> AnyResponse:
     return redirect(url_for("desk.principles.edit", slug=saved.slug, done=act), 303)
+
+
+def with_draft(form: PrincipleForm) -> PrincipleForm:
+    """The form, filled with the draft that the address names, if any."""
+    given = drafts.opened()
+    return principle_form.submitted(form, session.me(), given) if given else form
 
 
 def stored(slug: str) -> PrincipleForm:

@@ -6,9 +6,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from feed.accounts import authentication
-from feed.desk import resume, session
+from feed.config.logs import DESK
+from feed.desk import session
 from feed.desk.permissions import requires
-from feed.desk.resume import ResumedForm
 from feed.errors import FormError, LinkError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import Curator
@@ -29,6 +29,10 @@ _TOO_MANY_LINKS = gettext_noop(
 )
 _TOO_LATE = gettext_noop("The code came too late, or you have signed out meanwhile: sign in again.")
 
+_DEAD_LINK = gettext_noop(
+    "This link doesn’t work: it is incomplete, has expired, or was used already. Ask for a new one."
+)
+
 Page = AnyResponse | str | tuple[str, int]
 
 
@@ -38,8 +42,8 @@ def ask() -> Page:
     """The sign-in form; a redirect to the desk if the browser is signed in."""
     found = session.session()
     if found is not None and found.is_whole:
-        return redirect(resume.read().path, 303)
-    return _form(resume.read())
+        return redirect(_next_path(), 303)
+    return _form()
 
 
 @blueprint.post("/sign-in")
@@ -53,11 +57,11 @@ def sign_in() -> Page:
     known = curators.by_identity(db(), account)
     if session.attempts_exceeded(account, known.id if known else None):
         log.warning("desk: too many sign-in attempts, from %s", client_ip.prefix())
-        return _form(resume.read(), address, _TOO_MANY, 429)
+        return _form(address, _TOO_MANY, 429)
     found = authentication.by_password(db(), address, request.form.get("password", ""))
     if found is None:
         _log_failure("wrong password", known)
-        return _form(resume.read(), address, _WRONG_PASSWORD, 422)
+        return _form(address, _WRONG_PASSWORD, 422)
     session.reset_attempts(account, found.id)
     return _begin(found, "password")
 
@@ -79,7 +83,7 @@ def ask_link(token: str) -> Page:
     except LinkError:
         return _dead_link()
     page = "desk/first.html" if notice.kind == "first" else "desk/link.html"
-    return render_template(page, name=name, given={}, wrong={}, resumed=resume.read())
+    return render_template(page, name=name, given={}, wrong={}, next=_next_path())
 
 
 @blueprint.post("/link/<token>")
@@ -97,7 +101,7 @@ def follow_link(token: str) -> Page:
 
 def _dead_link() -> Page:
     log.warning("desk: a link that is void was opened, from %s", client_ip.prefix())
-    return render_template("desk/lost.html"), 404
+    return _form("", _DEAD_LINK, 404)
 
 
 def _follow_first(token: str) -> Page:
@@ -108,7 +112,7 @@ def _follow_first(token: str) -> Page:
     except FormError as error:
         wrong = translate().error_messages(error.fields)
         page = render_template(
-            "desk/first.html", given=request.form, wrong=wrong, name="", resumed=resume.read()
+            "desk/first.html", given=request.form, wrong=wrong, name="", next=_next_path()
         )
         return page, 422
     return _begin(found, "first link")
@@ -130,7 +134,7 @@ def give_factor() -> Page:
     """Check the second factor's code and complete the sign-in."""
     found, code = session.session(), request.form.get("code", "")
     if found is None or found.is_whole:
-        return _form(resume.read(), "", _TOO_LATE, 422)
+        return _form("", _TOO_LATE, 422)
     account = f"factor of {found.curator.id}"
     if session.attempts_exceeded(account, found.curator.id):
         return _factor(translate().gettext(_TOO_MANY)), 429
@@ -166,18 +170,18 @@ def _begin(found: Curator, how: str) -> Page:
 
 def _go_on(found: Curator) -> Page:
     session.remember_device(found)
-    return resume.go_on(resume.read())
+    return redirect(_next_path(), 303)
 
 
 def _factor(problem: str = "") -> str:
     wrong = {"code": problem} if problem else {}
-    return render_template("desk/factor.html", resumed=resume.read(), wrong=wrong)
+    return render_template("desk/factor.html", next=_next_path(), wrong=wrong)
 
 
 def _mail_link(address: str) -> Page:
     if session.links_exceeded():
         log.warning("desk: too many links were asked for, from %s", client_ip.prefix())
-        return _form(resume.read(), address, _TOO_MANY_LINKS, 429)
+        return _form(address, _TOO_MANY_LINKS, 429)
     found = curators.by_identity(db(), email_addresses.identity(address))
     if found is not None:
         known = session.device(found.id) is not None
@@ -200,7 +204,14 @@ def _number(person: Curator | None) -> int | str:
     return person.id if person else "nobody"
 
 
-def _form(resumed: ResumedForm, address: str = "", problem: str = "", status: int = 200) -> Page:
+def _form(address: str = "", problem: str = "", status: int = 200) -> Page:
     wrong = {"problem": translate().gettext(problem)} if problem else {}
-    page = render_template("desk/sign_in.html", resumed=resumed, address=address, wrong=wrong)
+    page = render_template("desk/sign_in.html", next=_next_path(), address=address, wrong=wrong)
     return page if status == 200 else (page, status)
+
+
+def _next_path() -> str:
+    """The path to go on to after sign-in, below /desk/: a guard against open redirects."""
+    path = request.values.get("next", DESK)
+    is_safe = path.isprintable() and "\\" not in path and ".." not in path
+    return path if is_safe and path.startswith(DESK) else DESK

@@ -59,7 +59,7 @@ def everything() -> str:
 @requires("translator")
 def edit(slug: str, code: str) -> str:
     """A translation beside its original, with what has changed in that since."""
-    return _form(_stored(slug, code), code)
+    return _form(principles.with_draft(_stored(slug, code)), code)
 
 
 @blueprint.post("/<slug:slug>/<code>/")
@@ -73,9 +73,8 @@ def change(slug: str, code: str) -> Page:
             return redirect(url_for(".board", language=code, done=act), 303)
         return redirect(url_for(".edit", slug=following, code=code, done=act), 303)
 
-    return principles.save(
-        principle_form.submitted(form, session.me()), lambda form: _form(form, code), done
-    )
+    given = principle_form.submitted(form, session.me(), request.form)
+    return principles.save(given, lambda form: _form(form, code), done)
 
 
 def _stored(slug: str, code: str) -> PrincipleForm:

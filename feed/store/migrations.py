@@ -4,6 +4,7 @@ from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError
 from feed.store import conversation_tables, search_index, tables, vocabulary_tables
+from feed.store.drafts_tables import DRAFTS
 
 migrations = Migrations("devis")
 
@@ -222,6 +223,12 @@ def vocabulary_at_the_desk(db: Database) -> None:
     _execute_script(db, vocabulary_tables.VOCABULARY)
 
 
+@migrations()
+def drafts_and_undo(db: Database) -> None:
+    """Drafts of the desk's forms, and actions that can be undone."""
+    _execute_script(db, DRAFTS)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -236,6 +243,7 @@ NAMES = frozenset(
         "choices_of_uploads",
         "stems_in_search",
         "vocabulary_at_the_desk",
+        "drafts_and_undo",
     }
 )
 

@@ -376,27 +376,6 @@ def test_a_save_that_fails_keeps_what_was_typed(
     assert send(user, PATH, fields(page), themes="trust").status_code == 303
 
 
-def test_a_session_that_ran_out_brings_the_text_back(desk: Desk) -> None:
-    user = desk.sign_in("curator")
-    given = {**opened(user), "sv.practice": "Fråga ”varför”.\r\n<b>", "themes": "trust"}
-    with desk.installation.open() as db:
-        db.execute("DELETE FROM sessions")
-        db.conn.commit()
-    page = user.post(PATH, given)
-    assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
-    packed = re.search(r'name="kept" value="([^"]*)"', page.text)
-    assert packed
-    with desk.installation.open() as db:
-        token = authentication.begin(db, desk.account("curator"), desk.installation.now)
-    again = DeskUser(desk.installation.client())
-    again.client.set_cookie("devis-desk", token)
-    kept = dict(json.loads(html.unescape(packed[1])))
-    assert kept["sv.practice"] == "Fråga ”varför”.\r\n<b>"
-    assert again.post(PATH, kept).status_code == 303
-    assert working(desk).entry["texts"]["sv"]["practice"] == "Fråga ”varför”.\n<b>"
-
-
 def test_nothing_changes_without_the_mark_or_by_reading(desk: Desk) -> None:
     user = desk.sign_in("editor")
     for path in (PATH, NEW, f"{PATH}retire", f"{PATH}history/1/restore", "/desk/preview/page/sv"):

@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import html
 import logging
 import re
 import threading
@@ -455,45 +454,6 @@ def test_a_missing_role_is_asked_for_in_words(desk: Desk) -> None:
     assert "Välj en roll: översättare, skribent, redaktör eller administratör." in (
         field_errors(page)
     )
-
-
-def test_what_was_typed_when_a_session_ran_out_comes_back(desk: Desk) -> None:
-    choose(desk.sign_in("administrator"))
-    user = desk.anonymous()
-    assert sign_in(user, "administrator@example.org") == 303
-    field = CSRF_FIELD.search(user.get("/desk/people/").text)
-    assert field is not None
-    with desk.installation.open() as db:
-        db.execute("DELETE FROM sessions")
-        db.conn.commit()
-    typed = {"mark": field[1], "name": 'Ö "<b>', "address": "new@example.org", "role": "editor"}
-    page = user.client.post("/desk/people/", data={**typed, "languages": ["en", "sv"]})
-    assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
-    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
-    given = {name: unescaped(value) for name, value in hidden.items()}
-    credentials = {"address": "administrator@example.org", "password": "wrong"}
-    again = user.client.post("/desk/sign-in", data={**given, **credentials})
-    assert again.status_code == 422
-    assert given["kept"] == unescaped(
-        dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', again.text))["kept"]
-    )
-    page = user.client.post("/desk/sign-in", data={**given, **credentials, "password": PASSWORD})
-    assert "has not been sent yet" in page.text
-    assert "<b>" not in page.text
-    fields = re.findall(r'<textarea name="(\w+)" hidden>\n([^<]*)</textarea>', page.text)
-    assert [name for name, _ in fields] == ["name", "address", "role", "languages", "languages"]
-    action = re.search(r'<form class="deed" method="post" action="([^"]*)"', page.text)
-    assert action is not None
-    assert action[1] == "/desk/people/"
-    data = {name: unescaped(value) for name, value in fields}
-    assert user.post(action[1], data).status_code == 303
-    with desk.installation.open() as db:
-        assert people.by_address(db, "new@example.org").name == 'Ö "<b>'
-
-
-def unescaped(text: str) -> str:
-    return html.unescape(text)
 
 
 def test_nobody_is_sent_away_from_the_desk(desk: Desk) -> None:

@@ -1,11 +1,10 @@
-/* The form of a principle, made nicer: counts while one writes, a preview that follows, checks that
-   come by themselves, and a question before what was typed is left behind. */
+/* The form of a principle, made nicer: counts while one writes, a preview that follows, and checks
+   that come by themselves. */
 (() => {
   "use strict";
   const form = document.getElementById("sheet");
   const counts = [...form.querySelectorAll("[data-count]")];
   let asked = null; // the preview that was asked for last
-  let changed = false;
   const timers = {};
 
   function later(name, wait, act) {
@@ -40,7 +39,6 @@
   }
 
   form.addEventListener("input", ({ target }) => {
-    changed = true;
     counts.filter(({ dataset }) => dataset.count === target.name).forEach(count);
     later("preview", 700, () => asked && preview());
     later("check", 1200, () => check().catch(() => {}));
@@ -52,12 +50,8 @@
     if (submitter?.formTarget) {
       asked = submitter;
     } else {
-      changed = false;
       Object.values(timers).forEach(clearTimeout);
     }
-  });
-  window.addEventListener("beforeunload", (event) => {
-    if (changed) event.preventDefault();
   });
   counts.forEach(count);
 

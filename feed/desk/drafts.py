@@ -1,0 +1,224 @@
+"""Drafts of the desk's forms: stored from every POST before any check, and offered again.
+
+A form with drafts has a signed field that names the person who opened it. So the text is stored for
+that person after the end of their session, too, and nobody else can write their drafts.
+"""
+
+import hashlib
+import logging
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from flask import Response, g, request
+from itsdangerous import BadSignature, Signer
+from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
+
+from feed.desk import principle_form, session
+from feed.errors import InputError, NotFoundError, StoreError
+from feed.files import without_controls
+from feed.library import diff, editing
+from feed.library import drafts as library_drafts
+from feed.model.people import Curator
+from feed.store import curators, desk_queries, drafts, revisions
+from feed.store.desk_queries import LibraryRow
+from feed.store.drafts import Draft
+from feed.web.context import db, here, key, language, now, translate
+
+log = logging.getLogger(__name__)
+
+FIELD = "draft"  # the signed field of forms, and the query parameter that opens a draft
+HEADER = "Devis-Draft"  # of responses: the time at which the submitted form was stored
+SECRET = ("password", "current", "code", "secret", session.CSRF_FIELD)
+UNSHOWN = {*SECRET, FIELD, "act", "base", "form", "principle"}
+_NOT_STORED = {*SECRET, FIELD, "act"}
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_PRINCIPLE = re.compile(r"/desk/(?:principles|translations)/([a-z0-9-]+)/(?:[\w-]+/)?")
+_NOT_TYPED = ("kind", "original_language")  # of a new principle: chosen before one writes
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The page that a form came from, and the person who opened it."""
+
+    curator: int
+    page: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedDraft:
+    """A draft as pages show it; an empty title stands for a new principle without one.
+
+    `day` and `time` say when it was typed: a weekday within the last week, else a date.
+    """
+
+    id: int
+    title: str
+    language: str
+    address: str
+    day: str
+    time: str
+
+
+def store_submitted() -> Draft | None:
+    """Store the form of this request as a draft of its writer; None if it is no form with drafts.
+
+    A form without changes has no draft: an earlier one is deleted.
+    """
+    origin = _origin()
+    try:
+        owner = curators.by_id(db(), origin.curator) if origin else None
+        if origin is None or owner is None or owner.disabled:
+            return None
+        g.draft_origin = origin
+        given = _typed()
+        if not _has_changes(origin.path, given, owner):
+            library_drafts.remove(db(), owner.id, origin.page)
+            return None
+        fields = list(given.items(multi=True))
+        draft = library_drafts.save(db(), owner.id, origin.page, origin.path, fields, now())
+    except (StoreError, InputError) as error:  # the request goes on: its page has the text
+        log.warning("desk: a draft could not be stored: %s", error)
+        g.draft_error = error
+        return None
+    g.draft_at = draft.at
+    return draft
+
+
+def remove_submitted() -> None:
+    """Delete the draft of the form that was submitted: it is saved now."""
+    origin: _Origin | None = g.pop("draft_origin", None)
+    g.pop("draft_at", None)
+    if origin is not None:
+        library_drafts.remove(db(), origin.curator, origin.page)
+
+
+def opened() -> MultiDict[str, str] | None:
+    """The fields of the draft that the address of this page names, if it is one of this page."""
+    number = request.args.get(FIELD, "")
+    draft = drafts.get(db(), int(number), session.me().id) if _NUMBER.fullmatch(number) else None
+    if draft is None or draft.path != request.path:
+        return None
+    g.draft_origin = _Origin(draft.curator, draft.page, draft.path)
+    g.draft_opened = draft
+    return MultiDict(draft.fields)
+
+
+def address(draft: Draft) -> str:
+    """The address of the page with the draft in its form."""
+    return f"{draft.path}?{FIELD}={draft.id}"
+
+
+def signed_field(path: str) -> Markup:
+    """The hidden field that stores a form as a draft; `path` is the page with the form."""
+    origin: _Origin | None = g.get("draft_origin")
+    me = session.me().id
+    is_same = origin is not None and (origin.curator, origin.path) == (me, path)
+    page = origin.page if origin and is_same else secrets.token_hex(8)
+    value = _signer().sign(f"{me} {int(now().timestamp())} {page} {path}").decode()
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, value)
+
+
+def offered(path: str | None = None) -> list[OfferedDraft]:
+    """The drafts of the person signed in, newest first; with `path`, the other ones of a page."""
+    origin: _Origin | None = g.get("draft_origin") if path else None
+    found = [
+        each
+        for each in drafts.of_curator(db(), session.me().id, path)
+        if origin is None or each.page != origin.page
+    ]
+    slugs = {_slug(each.path) for each in found}
+    rows = {row.slug: row for row in desk_queries.rows(db(), slugs - {""}, language())}
+    return [_offered(each, rows.get(_slug(each.path))) for each in found]
+
+
+def shown() -> OfferedDraft | None:
+    """The draft that this page shows in its form."""
+    draft: Draft | None = g.get("draft_opened")
+    return _offered(draft, None) if draft else None
+
+
+def add_header(response: Response) -> None:
+    """Add the time at which the submitted form was stored, for scripts."""
+    if "draft_at" in g:
+        stored: datetime = g.draft_at.astimezone(here().config.timezone)
+        response.headers[HEADER] = f"{stored:%H:%M}"
+
+
+def _offered(draft: Draft, row: LibraryRow | None) -> OfferedDraft:
+    title, code = (row.title, row.language) if row else _typed_title(draft)
+    zone = here().config.timezone
+    at = draft.at.astimezone(zone)
+    is_recent = (now().astimezone(zone).date() - at.date()).days < 7
+    day = translate().weekday(at) if is_recent else translate().date(at)
+    return OfferedDraft(draft.id, title, code, address(draft), day, f"{at:%H:%M}")
+
+
+def _typed() -> MultiDict[str, str]:
+    """The fields of this request that a draft stores, as a page can show them."""
+    return MultiDict(
+        (name, without_controls(value.replace("\r\n", "\n")))
+        for name, value in request.form.items(multi=True)
+        if name not in _NOT_STORED
+    )
+
+
+def _origin() -> _Origin | None:
+    """The origin of the submitted form; None without a valid signature, or an expired one."""
+    try:
+        text = _signer().unsign(request.form.get(FIELD, "")).decode()
+    except BadSignature:
+        return None
+    curator, since, page, path = text.split(" ")
+    age = timedelta(seconds=now().timestamp() - int(since))
+    return _Origin(int(curator), page, path) if age <= library_drafts.RETENTION else None
+
+
+def _has_changes(path: str, given: MultiDict[str, str], owner: Curator) -> bool:
+    """Whether a principle's form differs from what it began with, and from what is saved now."""
+    slug, form_id = _slug(path), given.get("form", "")
+    if not slug and form_id and (first := revisions.by_form(db(), form_id)):
+        slug = first.principle
+    languages = here().config.languages
+    if not slug:
+        blank = principle_form.blank(languages, languages[0])
+        values = principle_form.submitted(blank, owner, given).values
+        return any(text.strip() for name, text in values.items() if name not in _NOT_TYPED)
+    try:
+        saved = principle_form.of(editing.working(db(), slug), languages)
+    except NotFoundError:
+        return True
+    forms = [saved]
+    base = revisions.by_id(db(), int(given.get("base") or 0))
+    if base is not None and base.principle == slug:
+        forms.append(replace(saved, values=diff.flat(base.entry)))
+    return all(_differs(form, principle_form.submitted(form, owner, given)) for form in forms)
+
+
+def _differs(before: principle_form.PrincipleForm, after: principle_form.PrincipleForm) -> bool:
+    def filled(form: principle_form.PrincipleForm) -> dict[str, str]:
+        return {name: text.strip() for name, text in form.values.items() if text.strip()}
+
+    return filled(before) != filled(after)
+
+
+def _slug(path: str) -> str:
+    """The slug in the path of the form of a principle or translation; empty for a new one."""
+    found = _PRINCIPLE.fullmatch(path)
+    return found[1] if found else ""
+
+
+def _typed_title(draft: Draft) -> tuple[str, str]:
+    """The first title in the draft of a new principle, and its language."""
+    for name, value in draft.fields:
+        code, _, part = name.rpartition(".")
+        if part == "title" and value.strip():
+            return value.strip(), code
+    return "", ""
+
+
+def _signer() -> Signer:
+    return Signer(key(), salt="desk draft", key_derivation="hmac", digest_method=hashlib.sha256)

@@ -71,7 +71,7 @@ def _render(variant: str, code: str, showing: Showing) -> Response:
         page = render_template("edition.html", view=view, front=False, is_today=False)
         return Response(page)
     if variant == "feed":
-        (item,) = channel.daily(site(), code, [showing]).items
+        (item,) = channel.daily(site(), code, [showing], None).items
         return Response(render_template("desk/preview_feed.html", item=item))
     if variant == "widget":
         return widget.edition_page(

@@ -11,12 +11,14 @@ from feed.config import Config
 from feed.errors import InputError
 from feed.model import Principle, Site, Why
 from feed.rotation import Candidate, Choice
-from feed.store import curators, ledger, library, outbox
+from feed.store import curators, edition_times, ledger, library, outbox
 from feed.store.connection import transaction
 
 LONGEST_PLAN = timedelta(days=36_600)
 PLANNED_DAYS = 730  # days that the rotation is run forward for the calendar
 URGENT_DAYS = 30  # days within which a gap is urgent
+ON_TIME = timedelta(minutes=1)  # after the start of its date an edition is not late yet
+_SECOND = timedelta(seconds=1)
 NOTICE = "gaps"
 
 
@@ -30,9 +32,37 @@ def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list
     with transaction(db):
         # Read again under the write lock: another process may have added them meanwhile.
         made = list(choices(db, config, _due(db, site, config, site.today(now))))
-        for choice in made:
-            ledger.add(db, choice, site.start(choice.date), now)
+        _add(db, site, made, now)
     return made
+
+
+def _add(db: Database, site: Site, made: Sequence[Choice], now: datetime) -> None:
+    """Add editions: on time and in a backfill published at the start of their dates, else late.
+
+    In a backfill of a site that has been running, today's is late.
+    """
+    is_backfill = edition_times.newest_moment(db) is None
+    starts = [site.start(choice.date) for choice in made]
+    if is_backfill or (len(made) == 1 and now - starts[0] < ON_TIME):
+        early = made[:-1] if is_backfill and now - site.since >= ON_TIME else made
+        for choice, start in zip(early, starts, strict=False):
+            ledger.add(db, choice, start, now)
+        made = made[len(early) :]
+    add_late(db, made, now)
+
+
+def add_late(db: Database, made: Sequence[Choice], now: datetime) -> None:
+    """Add editions, oldest first, published a second apart and the last of them now.
+
+    Each is published after everything before it in the ledger, whatever the clock says, so that
+    a poller that asks for what is newer than the newest misses none.
+    """
+    now = now.replace(microsecond=0)
+    moment = edition_times.newest_moment(db)
+    for index, choice in enumerate(made, start=1):
+        own = now - (len(made) - index) * _SECOND
+        moment = own if moment is None else max(own, moment + _SECOND)
+        ledger.add(db, choice, moment, now)
 
 
 @dataclass(frozen=True, slots=True)

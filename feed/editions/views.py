@@ -11,7 +11,7 @@ from feed.errors import MovedError, NotFoundError, WithdrawnError, gettext_noop
 from feed.model import Edition, Principle, Showing, Site, Source, Theme, Week
 from feed.publish import channel
 from feed.publish.channel import Channel
-from feed.store import ledger, library
+from feed.store import edition_times, ledger, library
 
 FEED_LENGTH = 30
 
@@ -95,7 +95,7 @@ def month(db: Database, site: Site, first: date, now: datetime) -> MonthView:
     last = min((first + timedelta(days=32)).replace(day=1) - timedelta(days=1), site.today(now))
     return MonthView(
         first,
-        _weeks(ledger.showings(db, ledger.between(db, first, last))),
+        _weeks(db, first, last),
         known[index + 1] if index + 1 < len(known) else None,
         known[index - 1] if index else None,
     )
@@ -106,15 +106,19 @@ def weeks(db: Database, site: Site, now: datetime) -> tuple[Week, ...]:
     day = site.today(now)
     sunday = day - timedelta(days=day.isoweekday())
     first = sunday - timedelta(days=7 * FEED_LENGTH - 1)
-    return _weeks(ledger.showings(db, ledger.between(db, first, sunday)))
+    return _weeks(db, first, sunday)
 
 
-def _weeks(showings: Sequence[Showing]) -> tuple[Week, ...]:
+def _weeks(db: Database, first: date, last: date) -> tuple[Week, ...]:
+    """The ISO weeks with editions from `first` to `last`, newest first."""
     groups: dict[tuple[int, int], list[Showing]] = {}
-    for showing in showings:
-        year, number, _ = showing.edition.date.isocalendar()
-        groups.setdefault((year, number), []).append(showing)
-    found = [Week(year, number, tuple(group)) for (year, number), group in groups.items()]
+    for showing in ledger.showings(db, ledger.between(db, first, last)):
+        groups.setdefault(showing.edition.date.isocalendar()[:2], []).append(showing)
+    withdrawn: dict[tuple[int, int], datetime] = {}
+    for day, moment in edition_times.withdrawn_dates(db, first, last).items():
+        week = day.isocalendar()[:2]
+        withdrawn[week] = max(moment, withdrawn.get(week, moment))
+    found = [Week(*week, tuple(group), withdrawn.get(week)) for week, group in groups.items()]
     return tuple(reversed(found))
 
 
@@ -164,12 +168,13 @@ def daily_feed(db: Database, site: Site, language: str, now: datetime) -> Channe
     """The feed of the newest editions."""
     recent = ledger.recent(db, site.today(now), FEED_LENGTH)
     showings = ledger.showings(db, recent)
-    return channel.daily(site, language, showings, older=_older(db, recent))
+    changed = edition_times.last_departure(db)
+    return channel.daily(site, language, showings, changed, older=_older(db, recent))
 
 
 def weekly_feed(db: Database, site: Site, language: str, now: datetime) -> Channel:
     """The feed of the newest complete weeks."""
-    return channel.weekly(site, language, weeks(db, site, now))
+    return channel.weekly(site, language, weeks(db, site, now), edition_times.last_departure(db))
 
 
 def theme_feed(db: Database, site: Site, language: str, slug: str, now: datetime) -> Channel:
@@ -180,6 +185,7 @@ def theme_feed(db: Database, site: Site, language: str, slug: str, now: datetime
         site,
         language,
         ledger.showings(db, recent),
+        edition_times.last_departure(db, theme=slug),
         path=f"themes/{slug}/feed",
         home=f"themes/{slug}/",
         about=name,
@@ -190,7 +196,8 @@ def source_feed(db: Database, site: Site, language: str, slug: str, now: datetim
     """The feed of the newest editions from a source. Raises NotFoundError."""
     title = source(db, slug).title
     recent = ledger.recent(db, site.today(now), FEED_LENGTH, source=slug)
-    return channel.by_source(site, language, ledger.showings(db, recent), slug, title)
+    showings, changed = ledger.showings(db, recent), edition_times.last_departure(db, source=slug)
+    return channel.by_source(site, language, showings, changed, slug, title)
 
 
 def changing_feeds(db: Database, site: Site, now: datetime) -> Iterator[Channel]:
@@ -217,7 +224,9 @@ def month_feed(db: Database, site: Site, language: str, first: date, now: dateti
             gettext_noop("There are no editions in %(month)s."), month=f"{first:%Y-%m}"
         )
     showings = [showing for week in view.weeks for showing in reversed(week.showings)]
-    return channel.month(site, language, showings, first, view.before)
+    last = first + timedelta(days=30)
+    changed = max(edition_times.withdrawn_dates(db, first, last).values(), default=None)
+    return channel.month(site, language, showings, changed, first, view.before)
 
 
 def _older(db: Database, recent: Sequence[Edition]) -> date | None:

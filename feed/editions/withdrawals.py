@@ -68,7 +68,7 @@ def withdraw(
         if slug is not None and (choice is None or choice.slug != slug):
             raise InputError("“%(slug)s” cannot be shown today.", slug=slug)
         if choice is not None:
-            ledger.add(db, choice, site.start(day), now)
+            publishing.add_late(db, [choice], now)
         return choice
 
 

@@ -189,11 +189,15 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """A complete ISO week, with its standing editions, oldest first."""
+    """A complete ISO week, with its standing editions, oldest first.
+
+    `withdrawn` is when the last of its other editions was withdrawn.
+    """
 
     year: int
     number: int
     showings: tuple[Showing, ...]
+    withdrawn: datetime | None = None
 
     @property
     def key(self) -> str:

@@ -58,6 +58,9 @@ class EditionModel(ApiModel):
     credit: str = Field(description="Whom to name beside the text, in the language asked for.")
     url: Address = Field(description="The page of the day.")
     image: Address = Field(description="The day as a picture, 1200 × 630.")
+    published: datetime = Field(
+        description="When it appeared: the start of its date, or later if it was made later."
+    )
     updated: datetime = Field(description="The last change that a reader of the language can see.")
     text: TextModel
 
@@ -204,6 +207,7 @@ def edition(locale: RequestLocale, showing: model.Showing) -> EditionModel:
         credit=markup.credit(locale.translator, showing.source, principle),
         url=locale.edition_url(showing),
         image=locale.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
+        published=showing.edition.published,
         updated=showing.updated(locale.language or shown.language),
         text=text(locale, shown),
     )

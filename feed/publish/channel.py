@@ -58,6 +58,7 @@ def daily(
     site: Site,
     language: str,
     showings: Sequence[Showing],
+    changed: datetime | None,
     *,
     path: str = "feed",
     home: str = "",
@@ -66,6 +67,7 @@ def daily(
 ) -> Channel:
     """A feed of editions, newest first. `path` and `home` are relative to `/{language}/`.
 
+    `changed` is when something last left it, None for never; so in the other functions.
     `about` is the theme that the editions share, if any; `older` is the first day of the month
     whose archive continues this feed.
     """
@@ -74,18 +76,23 @@ def daily(
     if about:
         description = t.gettext("Leadership principles about %(theme)s.", theme=about)
     items = tuple(_edition_item(site, showing, t) for showing in showings)
-    channel = _channel(site, language, items, path, home, about, description)
+    channel = _channel(site, language, items, changed, path, home, about, description)
     return replace(channel, older=_archive_url(site, language, older))
 
 
 def month(
-    site: Site, language: str, showings: Sequence[Showing], first: date, older: date | None
+    site: Site,
+    language: str,
+    showings: Sequence[Showing],
+    changed: datetime | None,
+    first: date,
+    older: date | None,
 ) -> Channel:
     """The archive feed of a past month, newest first.
 
-    It has no link to newer archives, so that its bytes never change.
+    It has no link to newer archives, so that its bytes change only with its editions.
     """
-    feed = daily(site, language, showings, older=older)
+    feed = daily(site, language, showings, changed, older=older)
     return replace(feed, url=_archive_url(site, language, first) or "", current=feed.url, hubs=())
 
 
@@ -94,35 +101,42 @@ def _archive_url(site: Site, language: str, first: date | None) -> str | None:
 
 
 def by_source(
-    site: Site, language: str, showings: Sequence[Showing], slug: str, title: str
+    site: Site,
+    language: str,
+    showings: Sequence[Showing],
+    changed: datetime | None,
+    slug: str,
+    title: str,
 ) -> Channel:
     """A feed of the editions from one source."""
     t = translator(language)
     items = tuple(_edition_item(site, showing, t) for showing in showings)
     description = t.gettext("Leadership principles after “%(title)s”.", title=title)
     path = f"sources/{slug}/"
-    return _channel(site, language, items, f"{path}feed", path, title, description)
+    return _channel(site, language, items, changed, f"{path}feed", path, title, description)
 
 
-def weekly(site: Site, language: str, weeks: Sequence[Week]) -> Channel:
+def weekly(site: Site, language: str, weeks: Sequence[Week], changed: datetime | None) -> Channel:
     """A feed with one item for each complete ISO week, newest first."""
     t = translator(language)
     items = tuple(_week_item(site, week, t) for week in weeks)
     about = t.gettext("Week by week")
     description = t.gettext("The week’s leadership principles, every Monday.")
-    return _channel(site, language, items, "weekly", "archive/", about, description)
+    return _channel(site, language, items, changed, "weekly", "archive/", about, description)
 
 
 def _channel(
     site: Site,
     language: str,
     items: tuple[FeedItem, ...],
+    changed: datetime | None,
     path: str,
     home: str,
     about: str | None,
     description: str,
 ) -> Channel:
     name = site.name(language)
+    changes = [changed] if changed else []
     return Channel(
         id=site.tag(site.since.year, f"{language}/{path}"),
         url=site.url(f"/{language}/{path}."),
@@ -132,7 +146,7 @@ def _channel(
         description=description,
         language=language,
         author=name,
-        updated=max((item.updated for item in items), default=site.since),
+        updated=max([*changes, *(item.updated for item in items)], default=site.since),
         items=items,
         hubs=site.hubs,
     )
@@ -159,7 +173,10 @@ def _edition_item(site: Site, showing: Showing, t: Translator) -> FeedItem:
 
 
 def _week_item(site: Site, week: Week, t: Translator) -> FeedItem:
-    next_monday = site.start(week.monday + timedelta(days=7))
+    # A week is there from Monday on, or from its first edition, where that was made later.
+    first = min(showing.edition.published for showing in week.showings)
+    published = max(site.start(week.monday + timedelta(days=7)), first)
+    changes = [published, *(showing.updated(t.language) for showing in week.showings)]
     thursday = week.monday + timedelta(days=3)
     entries = [
         Markup('<h2>{}</h2><p>{}</p><p lang="{}">{}</p>').format(
@@ -178,8 +195,8 @@ def _week_item(site: Site, week: Week, t: Translator) -> FeedItem:
         url=site.url(f"/{t.language}/archive/{thursday:%Y/%m}/#{week.key}"),
         title=t.gettext("Week %(number)s, %(year)s", number=week.number, year=week.year),
         language=t.language,
-        published=next_monday,
-        updated=max([next_monday, *(showing.updated(t.language) for showing in week.showings)]),
+        published=published,
+        updated=max([*changes, *([week.withdrawn] if week.withdrawn else [])]),
         html=str(Markup("").join(entries)),
         summary=" · ".join(titles),
         author=site.name(t.language),

@@ -84,7 +84,7 @@ def last_date(db: Database) -> date | None:
 
 
 def add(db: Database, choice: Choice, published: datetime, now: datetime) -> None:
-    """Add an edition, `published` at the start of its date and numbered after earlier ones.
+    """Add an edition, visible from the instant `published`, and numbered after earlier ones.
 
     Raises sqlite3.IntegrityError where the date has a standing edition.
     """
@@ -198,19 +198,25 @@ def recent(
     db: Database, today: date, limit: int, theme: str | None = None, source: str | None = None
 ) -> list[Edition]:
     """The newest standing editions up to `today`, newest first; of a theme or source if given."""
-    condition = "withdrawn IS NULL AND date <= :today"
-    if theme is not None:
-        condition += (
-            " AND principle IN (SELECT principle FROM principle_themes WHERE theme = :theme)"
-        )
-    if source is not None:
-        condition += " AND principle IN (SELECT slug FROM principles WHERE source = :source)"
+    condition, values = shown_in(theme, source)
     rows = fetch_rows(
         db,
-        f"SELECT * FROM editions WHERE {condition} ORDER BY date DESC LIMIT :limit",
-        {"today": today.isoformat(), "theme": theme, "source": source, "limit": limit},
+        "SELECT * FROM editions WHERE withdrawn IS NULL AND date <= :today"
+        f" AND {condition} ORDER BY date DESC LIMIT :limit",
+        {"today": today.isoformat(), "limit": limit, **values},
     )
     return [_edition(row) for row in rows]
+
+
+def shown_in(theme: str | None, source: str | None) -> tuple[str, dict[str, str]]:
+    """The condition on an edition of a theme or of a source, with its values."""
+    if theme is not None:
+        query = "SELECT principle FROM principle_themes WHERE theme = :theme"
+        return f"principle IN ({query})", {"theme": theme}
+    if source is not None:
+        query = "SELECT slug FROM principles WHERE source = :source"
+        return f"principle IN ({query})", {"source": source}
+    return "1", {}
 
 
 def dates_of(db: Database, slug: str, today: date) -> list[date]:

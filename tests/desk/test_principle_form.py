@@ -503,7 +503,7 @@ def test_a_preview_is_what_the_publishers_give_after_publishing(desk: Desk) -> N
             )
         )
         assert shown["letter", code].text == digest.daily(site, code, view.showing).html
-        (item,) = channel.daily(site, code, [view.showing]).items
+        (item,) = channel.daily(site, code, [view.showing], None).items
         assert item.html in shown["feed", code].text
         page = stranger.get(f"/{code}/{day}/").text
         article = re.search(r"(?s)<article.*?</article>", page)

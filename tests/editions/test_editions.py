@@ -165,7 +165,49 @@ def test_missed_days_get_what_they_would_have_got_in_time(
     late.now = installation.now
     late.publish()
     for in_time, too_late in zip(stored(installation), stored(late), strict=True):
-        assert {**too_late, "made": None} == {**in_time, "made": None}
+        moments = {"made": None, "published": None}
+        assert {**too_late, **moments} == {**in_time, **moments}
+
+
+def test_an_edition_made_late_is_published_when_it_was_made(installation: Installation) -> None:
+    installation.publish()
+    installation.now = datetime(2026, 11, 23, 22, 59, tzinfo=UTC)  # 23:59 in Stockholm
+    assert len(installation.publish()) == 1
+    assert standing(installation, TODAY + DAY).published == installation.now
+
+
+def test_days_caught_up_are_a_second_apart_and_the_newest_is_now(
+    installation: Installation,
+) -> None:
+    installation.publish()
+    installation.now += 3 * DAY
+    installation.publish()
+    caught_up = [standing(installation, TODAY + number * DAY) for number in (1, 2, 3)]
+    ago = [(installation.now - edition.published).total_seconds() for edition in caught_up]
+    assert ago == [2, 1, 0]
+
+
+def test_a_site_without_principles_at_first_dates_the_days_before_at_their_start(
+    install: Install,
+) -> None:
+    made = install()
+    made.publish()
+    made.now += timedelta(hours=3)
+    made.load(exchange(*map(principle, NAMES)))
+    made.publish()
+    site = made.site()
+    assert standing(made, TODAY - DAY).published == site.start(TODAY - DAY)
+    assert standing(made).published == made.now
+
+
+def test_two_replacements_within_a_second_have_different_moments(
+    installation: Installation,
+) -> None:
+    installation.publish()
+    for _ in range(2):
+        withdraw(installation, reason="wrong source")
+    moments = [row["published"] for row in stored(installation)][-3:]
+    assert moments == sorted(set(moments))
 
 
 def test_nothing_is_published_from_an_empty_library_until_it_fills(
@@ -364,10 +406,9 @@ def test_years_have_every_date_once_whatever_the_clocks_do(install: Install, zon
     missing = {date(2011, 12, 30)} if zone == "Pacific/Apia" else set()
     made_dates, site = dates(made), made.site()
     assert made_dates == sorted({*span(made_dates[0], site.today(made.now))} - missing)
-    for row in stored(made):
-        published, second = datetime.fromisoformat(row["published"]), timedelta(seconds=1)
-        day = date.fromisoformat(row["date"])
-        assert site.today(published - second) < day == site.today(published)
+    for day in made_dates:
+        start = site.start(day)
+        assert site.today(start - timedelta(seconds=1)) < day == site.today(start)
 
 
 def test_a_date_that_the_zone_left_out_is_neither_planned_nor_found(install: Install) -> None:
@@ -413,7 +454,7 @@ def test_what_is_withdrawn_today_is_replaced_by_the_next_in_the_rotation(
     assert slug not in (None, gone.principle)
     now_there = standing(installation)
     assert (now_there.principle, now_there.number, now_there.why) == (slug, 2, "rotation")
-    assert now_there.published == gone.published
+    assert now_there.published == installation.now
     *_, first, second = stored(installation)
     assert (first["principle"], first["reason"]) == (gone.principle, "wrong source")
     assert datetime.fromisoformat(first["withdrawn"]) == installation.now

@@ -21,6 +21,8 @@ from werkzeug.routing import Rule
 
 from feed import clock
 from feed.server import database_setup
+from feed.store import ledger
+from feed.store.connection import stamp, transaction
 from tests.conftest import Installation, settings
 from tests.golden import FOLDER
 from tests.mail_harness import MailHarness
@@ -79,6 +81,10 @@ def seeded(folder: Path, first: date, last: date) -> Installation:
     made.publish()
     made.now = datetime.combine(last, time(12), STOCKHOLM).astimezone(UTC)
     made.publish()
+    with made.open() as db, transaction(db):  # as if each had been made on its day
+        for day in ledger.dates(db, last):
+            start = datetime.combine(day, time(), STOCKHOLM).astimezone(UTC)
+            db.execute("UPDATE editions SET published = ? WHERE date = ?", [stamp(start), f"{day}"])
     return made
 
 

@@ -93,7 +93,7 @@ def test_today_has_the_shape_of_the_contract(devis: Installation) -> None:
     today = get(devis.client(), "/today?lang=sv")
     assert list(today) == [
         *("date", "version", "slug", "kind", "themes", "source", "credit"),
-        *("url", "image", "updated", "text"),
+        *("url", "image", "published", "updated", "text"),
     ]
     assert list(today["text"]) == [
         *("language", "requested_language", "fallback", "title"),

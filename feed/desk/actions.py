@@ -41,7 +41,8 @@ def _of_editor(form: PrincipleForm, me: Curator) -> list[Action]:
     if form.status == "published" and form.is_waiting:
         return [Action("approve", gettext_noop("Approve and publish")), SAVE]
     if form.status == "published":
-        return [Action("save", gettext_noop("Save and publish"))]
+        is_draft = form.state(form.original) == "draft"  # saving keeps it one
+        return [publish, SAVE] if is_draft else [Action("save", gettext_noop("Save and publish"))]
     if form.status == "retired":
         approve = [Action("approve", gettext_noop("Approve"))] if form.is_waiting else []
         return [*approve, SAVE, Action("publish", gettext_noop("Publish again"))]

@@ -26,6 +26,7 @@ Install = Callable[..., Installation]
         ("editor", "", "", "Publish now, Save draft, Send to another editor"),
         ("editor", "draft", "review", "Publish now, Save draft, Approve for later"),
         ("editor", "published", "approved", "Save and publish"),
+        ("editor", "published", "draft", "Publish now, Save"),
         ("administrator", "published", "review", "Approve and publish, Save"),
         ("editor", "retired", "approved", "Save, Publish again"),
         ("editor", "retired", "review", "Approve, Save, Publish again"),

@@ -102,6 +102,7 @@ def _template_variables() -> dict[str, Any]:
         "act_name": lambda act: translate().gettext(labels.ACTS[act]),
         "done_name": lambda act: translate().gettext(labels.DONE.get(act, labels.SAVED)),
         "reason_name": _reason,
+        "parts_name": lambda parts: labels.parts(translate(), parts),
     }
 
 

@@ -1,5 +1,6 @@
 """What the page of a principle says after an act: what happened, what readers see, what waits."""
 
+from feed.desk import labels
 from feed.desk.labels import DONE, SAVED
 from feed.errors import gettext_noop
 from feed.i18n import Translator
@@ -8,7 +9,6 @@ from feed.library.workflow import WorkingCopy
 from feed.model import SHOWABLE
 from feed.store.library_writes import SHARED
 
-_FIELDS = gettext_noop("details")
 _HIDDEN = gettext_noop("Readers don’t see it: it is a draft.")
 _GONE = gettext_noop("Its page is gone, and no new day will show it.")
 _PAST = gettext_noop("The days that have shown it still do.")
@@ -71,5 +71,4 @@ def _states(found: WorkingCopy) -> dict[str, str]:
 
 def _listed(t: Translator, message: str, parts: list[str]) -> list[str]:
     """The message about some languages and other fields; nothing where there are none."""
-    names = [t.language_name(part) if part else t.gettext(_FIELDS) for part in parts]
-    return [t.gettext(message, parts=t.listed(names))] if parts else []
+    return [t.gettext(message, parts=labels.parts(t, parts))] if parts else []

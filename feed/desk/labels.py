@@ -1,6 +1,9 @@
 """Labels of roles, states, actions and buttons on the pages of the desk."""
 
+from collections.abc import Sequence
+
 from feed.errors import gettext_noop
+from feed.i18n import Translator
 
 ROLES = {
     "translator": gettext_noop("Translator"),
@@ -102,3 +105,9 @@ BUTTONS = {
     "theme": gettext_noop("Give it the theme"),
     "untheme": gettext_noop("Take the theme away"),
 }
+_FIELDS = gettext_noop("details")
+
+
+def parts(t: Translator, found: Sequence[str]) -> str:
+    """The names of languages, and of the other fields (SHARED), as a list in a sentence."""
+    return t.listed([t.language_name(part) if part else t.gettext(_FIELDS) for part in found])

@@ -1,7 +1,7 @@
-"""The desk's overview page: today's edition and the tasks of the person signed in."""
+"""The desk's overview page: today's edition, one's own texts, and what is asked of the person."""
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask import Blueprint, render_template
 
@@ -11,11 +11,26 @@ from feed.desk.permissions import requires
 from feed.desk.sending import by_day
 from feed.digests import delivery_report
 from feed.editions import publishing
+from feed.library import own_texts
 from feed.store import desk_queries
-from feed.store.desk_queries import Filter
-from feed.web.context import db, here, now, site
+from feed.store.desk_queries import Filter, LibraryRow, Task
+from feed.web.context import db, here, language, now, site
 
 blueprint = Blueprint("overview", __name__)
+
+MAX_LISTED = 5  # of each kind; a link leads to the others
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of a person: the first of each kind, and how many there are."""
+
+    reviews: list[LibraryRow]
+    review_count: int
+    missing: list[Task]
+    missing_count: int
+    outdated: list[Task]
+    outdated_count: int
 
 
 @blueprint.get("/")
@@ -31,17 +46,31 @@ def home() -> str:
         "desk/home.html",
         today=today,
         showing=view.showing if view else None,
-        tasks=_open_tasks(),
+        own=own_texts.of_person(db(), me, language()),
+        asked=_asked(),
+        gaps=publishing.upcoming_gaps(db(), site(), here().config, now()),
+        MAX_LISTED=MAX_LISTED,
         days=by_day(deliveries),
     )
 
 
-def _open_tasks() -> dict[str, Any]:
-    """Numbers of open tasks: reviews, texts to write in one's own languages, days with gaps."""
-    languages = [code for code in site().languages if session.me().may_write(code)]
-    waiting = desk_queries.slugs(db(), Filter(is_waiting=True), site().languages)
-    return {
-        "reviews": len(waiting),
-        "texts": desk_queries.translation_task_counts(db(), languages),
-        "gaps": len(publishing.upcoming_gaps(db(), site(), here().config, now())),
-    }
+def _asked() -> Asked:
+    me, codes = session.me(), site().languages
+    mine = [code for code in codes if me.may_write(code)]
+    reviews: list[LibraryRow] = []
+    review_count = 0
+    if me.may("editor"):
+        waiting = Filter(is_waiting=True)
+        reviews, review_count = desk_queries.search(
+            db(), waiting, codes, language(), sort="-changed"
+        )
+    missing, missing_count = desk_queries.translation_tasks(db(), mine, states=("missing", "draft"))
+    outdated, outdated_count = desk_queries.translation_tasks(db(), mine, states=("outdated",))
+    return Asked(
+        reviews[:MAX_LISTED],
+        review_count,
+        missing[:MAX_LISTED],
+        missing_count,
+        outdated[:MAX_LISTED],
+        outdated_count,
+    )

@@ -116,14 +116,17 @@ class Task:
 
 
 def translation_tasks(
-    db: Database, languages: Collection[str], page: int = 1
+    db: Database,
+    languages: Collection[str],
+    page: int = 1,
+    states: Collection[str] = OPEN_STATES,
 ) -> tuple[list[Task], int]:
-    """A page of PAGE_LENGTH translation tasks in some languages, and their total number.
+    """A page of PAGE_LENGTH translation tasks in some languages and states, and their number.
 
     Missing texts come first, then outdated ones, then drafts, the oldest of each first. Only
     principles with an approved original are included.
     """
-    values = {"languages": json.dumps(list(languages)), "open": json.dumps(OPEN_STATES)}
+    values = {"languages": json.dumps(list(languages)), "open": json.dumps(list(states))}
     rows = db.execute(
         f"{CELLS} SELECT p.slug, l.value, {_STATE} AS stage, {_SINCE} AS since, o.title,"
         f" p.original_language, count(*) OVER () {_TODO} ORDER BY"

@@ -198,18 +198,11 @@ def test_the_overview_shows_each_role_its_pending_work(desk: Desk) -> None:
         entry = {**working.entry, "texts": texts}
         saved = editing.save(db, Transition(curator.me, "review"), entry, working, NOON)
         assert saved.waiting
-    expected = {
-        "translator": [("2", "texts to write in Swedish"), ("2", "days")],
-        "curator": [("2", "texts to write in Swedish"), ("2", "days")],
-        "editor": [("1", "principle to review"), ("2", "texts to write in Swedish"), ("2", "days")],
-    }
-    for role, waiting in expected.items():
+    for role, reviews in {"translator": 0, "curator": 0, "editor": 1}.items():
         page = desk.sign_in(role).get("/desk/").text
-        told = re.findall(r"<strong>(\d+)</strong> ([^<]*)</a>", page)
-        assert len(told) == len(waiting), role
-        for (number, words), (wanted, part) in zip(told, waiting, strict=True):
-            assert number == wanted, role
-            assert part in words, role
+        assert len(re.findall(r'href="/desk/principles/[^/]*/review"', page)) == reviews, role
+        assert len(re.findall(r'href="/desk/translations/[^/"]+/sv/"', page)) == 2, role
+        assert "2 days of the coming 30 lack something" in page, role
         assert ("The last letters" in page) == (role == "editor")
 
 

@@ -27,10 +27,9 @@ class Asked:
 
     reviews: list[LibraryRow]
     review_count: int
-    missing: list[Task]
-    missing_count: int
     outdated: list[Task]
-    outdated_count: int
+    missing: list[Task]
+    translation_count: int
 
 
 @blueprint.get("/")
@@ -64,13 +63,15 @@ def _asked() -> Asked:
         reviews, review_count = desk_queries.search(
             db(), waiting, codes, language(), sort="-changed"
         )
-    missing, missing_count = desk_queries.translation_tasks(db(), mine, states=("missing", "draft"))
-    outdated, outdated_count = desk_queries.translation_tasks(db(), mine, states=("outdated",))
+    tasks, translation_count = desk_queries.translation_tasks(
+        db(), mine, states=("outdated", "missing", "draft")
+    )
+    outdated = [task for task in tasks if task.cell.state == "outdated"]
+    missing = [task for task in tasks if task.cell.state != "outdated"]
     return Asked(
         reviews[:MAX_LISTED],
         review_count,
-        missing[:MAX_LISTED],
-        missing_count,
         outdated[:MAX_LISTED],
-        outdated_count,
+        missing[:MAX_LISTED],
+        translation_count,
     )

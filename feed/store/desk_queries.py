@@ -123,8 +123,8 @@ def translation_tasks(
 ) -> tuple[list[Task], int]:
     """A page of PAGE_LENGTH translation tasks in some languages and states, and their number.
 
-    Missing texts come first, then outdated ones, then drafts, the oldest of each first. Only
-    principles with an approved original are included.
+    They come in the order of the states, the oldest of each first. Only principles with an approved
+    original are included.
     """
     values = {"languages": json.dumps(list(languages)), "open": json.dumps(list(states))}
     rows = db.execute(

@@ -141,16 +141,6 @@ def translation_tasks(
     ], found[0][-1] if found else 0
 
 
-def translation_task_counts(db: Database, languages: Collection[str]) -> dict[str, int]:
-    """The number of translation tasks in each of some languages."""
-    rows = db.execute(
-        f"{CELLS} SELECT l.value, count(*) {_TODO} GROUP BY l.value",
-        {"languages": json.dumps(list(languages)), "open": json.dumps(OPEN_STATES)},
-    )
-    found = dict(rows.fetchall())
-    return {language: found.get(language, 0) for language in languages}
-
-
 def translation_counts(db: Database, languages: Collection[str]) -> dict[str, dict[str, int]]:
     """The number of principles by language and state, without retired ones."""
     rows = db.execute(

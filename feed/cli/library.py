@@ -86,12 +86,9 @@ def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
 
 def _print_guesses(name: str, table: Table) -> None:
     """Print in one line how a spreadsheet was read."""
-    grid = table.grid
-    separator = {"\t": "tab"}.get(grid.separator, f"“{grid.separator}”")
-    where = f"sheet “{grid.sheet}”" if grid.sheet else f"{grid.encoding}, separator {separator}"
-    pairs = zip(grid.headings, table.columns, strict=True)
+    pairs = zip(table.grid.headings, table.columns, strict=True)
     columns = ", ".join(f"{heading} = {column}" for heading, column in pairs if column)
-    line = f"{name}: {where}, headings in row {grid.heading_row}: {columns}"
+    line = f"{name}: {table.grid.summary}: {columns}"
     line += f"; language {table.language}" if table.language else ""
     click.echo(f"{line}; not read: {', '.join(table.ignored)}" if table.ignored else line)
 

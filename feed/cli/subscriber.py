@@ -168,7 +168,7 @@ def suppress(
 @_YES
 @setup
 def import_(base: Setup, file: BinaryIO, vouch: str, yes: bool) -> None:
-    """Add people from a CSV file (or “-”), and ask each by email to confirm.
+    """Add people from a spreadsheet (or “-”), and ask each by email to confirm.
 
     Its columns are address, consented_at, how and wording, and where wanted language, cadence,
     days, hour and timezone. Rows that cannot be imported are listed with the reason.
@@ -178,6 +178,7 @@ def import_(base: Setup, file: BinaryIO, vouch: str, yes: bool) -> None:
         by = administration.operator(vouch or "import")
         key = signing_key.get(db, base.config)
         plan = subscriber_import.plan(db, site, base.config, key, content, now)
+        click.echo(f"Read as {plan.grid.summary}.")
         for each in plan.refused:
             click.echo(f"row {each.row}: {each.error}")
         if plan.ignored:

@@ -7,8 +7,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from feed.desk import session
 from feed.desk.permissions import requires
+from feed.desk.table_choices import how_read
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.files import subscriber_table
+from feed.files.tables import SAMPLES
 from feed.store import uploads
 from feed.store.connection import transaction
 from feed.store.uploads import Upload, UploadKind
@@ -130,6 +132,8 @@ def _preview(number: int, found: Upload, wrong: dict[str, str]) -> str:
         wrong=wrong,
         number=number,
         plan=plan,
+        guesses=how_read(plan.grid, translate()),
+        samples=[[cell.strip() for cell in row] for _, row in plan.grid.rows[:SAMPLES]],
         refused=refused,
         max_reason=administration.MAX_REASON,
     )

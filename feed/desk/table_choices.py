@@ -10,7 +10,7 @@ from feed.desk.import_table import column_name
 from feed.errors import Problem, gettext_noop
 from feed.files import COLUMNS, Table, TableChoices
 from feed.files.decoding import ENCODINGS
-from feed.files.grids import GridChoices
+from feed.files.grids import Grid, GridChoices
 from feed.i18n import Translator, own_name
 from feed.library.exchange import UploadPreview
 
@@ -63,7 +63,7 @@ def view(found: UploadPreview, t: Translator, languages: Iterable[str]) -> dict[
     shown = [_bad_row(table, number, problems, t, wrong) for number in numbers[:MOST_SHOWN]]
     return {
         "reading": table,
-        "guesses": _guesses(table, t),
+        "guesses": how_read(table.grid, t),
         "encodings": _ENCODINGS,
         "separators": {sign: t.gettext(name) for sign, name in _SEPARATORS.items()},
         "column_names": {name: column_name(t, name) for name in COLUMNS},
@@ -120,8 +120,8 @@ def mended(
     return replace(choices, cells=changed, left_out=frozenset(left_out))
 
 
-def _guesses(table: Table, t: Translator) -> str:
-    grid = table.grid
+def how_read(grid: Grid, t: Translator) -> str:
+    """What was guessed of a spreadsheet, or chosen, in a sentence."""
     if grid.sheet:
         message = gettext_noop("The sheet “%(sheet)s”, with its headings in row %(row)s.")
         return t.gettext(message, sheet=grid.sheet, row=grid.heading_row)

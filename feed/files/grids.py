@@ -53,6 +53,14 @@ class Grid:
     sheet: str = ""
     sheets: list[str] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """How it was read, for the operator."""
+        separator = "tab" if self.separator == "\t" else f"“{self.separator}”"
+        text = f"{self.encoding}, separator {separator}"
+        where = f"sheet “{self.sheet}”" if self.sheet else text
+        return f"{where}, headings in row {self.heading_row}"
+
 
 def read(content: bytes, recognise: Recognise, choices: GridChoices | None = None) -> Grid:
     """Read a spreadsheet. Raises ExpectedError."""
@@ -86,15 +94,21 @@ def _from_text(content: bytes, recognise: Recognise, choices: GridChoices) -> Gr
     named = _SEPARATOR.match(text)
     text = text[named.end() :] if named else text
     separator = choices.separator or (named[1] if named else _guess_separator(text, recognise))
-    try:
-        cells = list(_parse(text, separator, strict=True))
-    except csv.Error as error:
-        message = gettext_noop("expected %(format)s, but: %(detail)s")
-        raise ExpectedError(message, format="CSV", detail=error) from None
+    cells = _cells(text, separator)
     if named:
         cells.insert(0, [])  # spreadsheets count it as a row
     headings, rows, number = _split(cells, recognise, choices.heading_row)
     return Grid(headings, rows, number, encoding.removesuffix("-sig"), separator)
+
+
+def _cells(text: str, separator: str) -> list[list[str]]:
+    try:
+        return list(_parse(text, separator, strict=True))
+    except csv.Error as error:
+        if separator == "\t":  # Google writes quotation marks as they are
+            return [line.split(separator) for line in text.splitlines()]
+        message = gettext_noop("expected %(format)s, but: %(detail)s")
+        raise ExpectedError(message, format="CSV", detail=error) from None
 
 
 def _parse(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:

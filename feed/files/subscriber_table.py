@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from feed.errors import gettext_noop
 from feed.files import csv_table, grids
 from feed.files.entries import ExpectedError
+from feed.files.grids import Grid
 
 COLUMNS = (
     *("address", "language", "cadence", "days", "hour", "timezone"),
@@ -18,9 +19,10 @@ _ALIASES = {"email": "address", "e_mail": "address", "email_address": "address"}
 class SubscriberTable:
     """The rows of a table with their numbers (the header is row 1), column to text.
 
-    A missing cell is empty; columns of other names are `ignored`.
+    A missing cell is empty; columns of other names are `ignored`. `grid` says how it was read.
     """
 
+    grid: Grid
     rows: list[tuple[int, dict[str, str]]]
     ignored: tuple[str, ...]
 
@@ -31,6 +33,7 @@ def read(content: bytes) -> SubscriberTable:
     names = [_column(heading) for heading in grid.headings]
     _check(names)
     return SubscriberTable(
+        grid,
         [(number, _row(names, cells)) for number, cells in grid.rows],
         tuple(heading for heading in grid.headings if heading and _column(heading) not in COLUMNS),
     )

@@ -15,6 +15,7 @@ from feed.config import Config
 from feed.errors import InputError, gettext_noop
 from feed.files import subscriber_table
 from feed.files.entries import ExpectedError
+from feed.files.grids import Grid
 from feed.files.subscriber_table import SubscriberTable
 from feed.model import CADENCES, Preferences, Site, email_addresses
 from feed.store import subscriber_audit, subscribers
@@ -73,6 +74,7 @@ class SubscriberPlan:
     accepted: tuple[ImportedPerson, ...]
     refused: tuple[RefusedRow, ...]
     ignored: tuple[str, ...]  # headings of columns without a meaning
+    grid: Grid  # how the file was read
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +111,7 @@ def plan(
             row_number = accepted.pop(identity).row
             refused.append(RefusedRow(row_number, InputError(_KNOWN[status])))
     refused.sort(key=lambda each: each.row)
-    return SubscriberPlan(tuple(accepted.values()), tuple(refused), table.ignored)
+    return SubscriberPlan(tuple(accepted.values()), tuple(refused), table.ignored, table.grid)
 
 
 def apply(

@@ -216,6 +216,8 @@ def test_a_table_is_imported_as_its_preview_showed_it(
     page = bring(user, TABLE)
     for part in ("1 row can be imported.", "1 row is refused.", "Row 3: “nobody” has no @"):
         assert part in page.text
+    assert "Unicode (UTF-8) text, separated by semicolons, with its headings in row 1" in page.text
+    assert "<td><div>2026-01-31</div></td>" in page.text
     assert harness.rows("SELECT count(*) FROM subscribers") == [(1,)]
     assert "people.csv" not in user.get("/desk/exchange/").text
     answer = user.post(page.request.path, {**seen(page), "vouch": vouch})

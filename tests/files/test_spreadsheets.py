@@ -157,6 +157,14 @@ def test_what_was_guessed_can_be_chosen() -> None:
     }
 
 
+def test_quotation_marks_between_tabs_may_be_those_of_the_text() -> None:
+    table = b'title\tstatement\n"Yes" and "no"\tS\nT\t"open\n'
+    assert tables.read(table).cells == {
+        2: {"title": '"Yes" and "no"', "statement": "S"},
+        3: {"title": "T", "statement": '"open'},
+    }
+
+
 @served
 def test_another_sheet_can_be_chosen() -> None:
     choices = TableChoices(GridChoices(sheet="Gammalt"))

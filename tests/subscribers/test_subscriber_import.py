@@ -42,7 +42,11 @@ def consents(client: SiteClient) -> list[tuple[Any, ...]]:
 
 def test_a_preview_changes_nothing(client: SiteClient, bring: Callable[..., list[str]]) -> None:
     said = bring(HEAD + f"anna@example.org,sv,weekly,9,Asia/Tokyo,{CONSENT}\n")
-    assert said == ["1 rows accepted, 0 refused.", "Nothing was changed: add --yes."]
+    assert said == [
+        "Read as utf-8, separator “,”, headings in row 1.",
+        "1 rows accepted, 0 refused.",
+        "Nothing was changed: add --yes.",
+    ]
     assert client.harness.rows("SELECT * FROM subscribers") == []
     assert client.harness.rows("SELECT * FROM subscriber_audit") == []
 
@@ -114,7 +118,7 @@ def test_refusals_are_named_by_row_and_the_rest_comes_in(
     }
     said = bring(HEAD + "\n".join(rows) + "\n,,\n", "--yes")
     wrong = {number: text for number, text in enumerate(rows.values(), 2) if text}
-    assert len(said) == len(wrong) + 2
+    assert len(said) == len(wrong) + 3
     for (number, text), line in zip(wrong.items(), said, strict=False):
         assert line.startswith(f"row {number}: ")
         assert text in line

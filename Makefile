@@ -57,6 +57,7 @@ faults: .venv/tests
 	$(BIN)/python -m tests.faults.mail
 	$(BIN)/python -m tests.faults.workers
 	$(BIN)/python -m tests.faults.site
+	$(BIN)/python -m tests.faults.abuse
 
 # Build the image and try it, as root, with Debian’s buildah: make container BASE=image-or-folder.
 BASE ?= docker.io/library/python:3.13-slim

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.faults import mail, site, workers
+from tests.faults import abuse, mail, site, workers
 
 pytestmark = pytest.mark.served
 
@@ -40,3 +40,13 @@ def test_a_full_disk_loses_nothing() -> None:
     done = subprocess.run([*own, *options], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| disk full | 1 | none |" in done.stdout
+
+
+def test_readers_and_sign_ups_get_through_stalled_sockets_and_floods() -> None:
+    with abuse.served() as installation:
+        for kind in ("slow bodies", "slow readers", "flood of searches", "flood of sign-ups"):
+            found = abuse.run(installation, kind, 0.4, whole=False)
+            assert found.failures == []
+            assert set(found.answers) <= {200, 303, 429}
+            assert len(found.times) >= 3
+    assert 0 < found.answers[303] <= 30

@@ -26,6 +26,7 @@ from feed import config as settings
 from feed.clock import Clock
 from feed.config import Config
 from feed.errors import InstanceError
+from feed.server.stalled_readers import close_stalled_readers
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ def _worker_app(
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_with, args=(parent,), daemon=True).start()
+    close_stalled_readers()
     return inherited or app_factory(config, clock)
 
 

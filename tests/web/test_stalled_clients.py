@@ -17,7 +17,8 @@ import pytest
 from feed.server.processes import HEADER_SECONDS
 from feed.web.middleware.gateway import BLOCKING_THREADS, BODY_SECONDS, MAX_BUFFERED_BYTES
 from feed.web.middleware.headers import MAX_BODY_BYTES
-from tests.conftest import fetch
+from tests.conftest import fetch, wait_until
+from tests.faults import abuse
 from tests.mail_harness import PREFERENCES
 from tests.server.test_serve import Running, start
 
@@ -130,6 +131,7 @@ def test_stalled_clients_are_closed_and_hold_up_nobody(
     bodies += crowd.open(request("Transfer-Encoding: chunked", body=b"3\r\nabc\r\n"), TRICKLES)
     crowd.open(b"GET /en/ HTTP/1.1\r\nHost: loc", HEADERS)
     crowd.open(b"GET /en/ HTTP/1.1\r\nX-Slow: ", TRICKLES, trickles=True)
+    crowd.stack.enter_context(abuse.stalling(running.port, abuse.SLOW_READER))
     with ThreadPoolExecutor(1) as pool:
         watched = pool.submit(crowd.watch, DEADLINE)
         took = []
@@ -141,6 +143,7 @@ def test_stalled_clients_are_closed_and_hold_up_nobody(
         assert sign_up(running) == 200
         assert not any(line.closed for line in bodies[:BODIES])  # they were there all the time
         watched.result()
+    wait_until(lambda: abuse.established(running.port) == 0, began + DEADLINE - time.monotonic())
     assert statistics.median(took) < 0.5
     assert max(took) < 3
     ends = [line.closed - began for line in crowd.lines if line.closed is not None]

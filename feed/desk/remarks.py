@@ -22,19 +22,8 @@ _KIND_WORDS: Mapping[str, str] = {
     "has a line break": gettext_noop("Try it as one paragraph, without a line break."),
     "ends with a full stop": gettext_noop("A title does without its full stop."),
     "is not exactly one question": gettext_noop("Try it as one question, with a question mark."),
-    "gives no credit: %(source)s has neither author nor publisher": gettext_noop(
-        "%(source)s has no author yet, so readers can’t see who to thank."
-    ),
-    "are %(count)s: expected %(least)s to %(most)s": gettext_noop("One theme or two is best."),
-    "looks like a link, but is shown as typed: name the source instead": gettext_noop(
-        "This looks like a link, but readers see it as you typed it: name the source instead."
-    ),
-    "is nearly that of “%(other)s” (%(score)s %%)": gettext_noop(
-        "Nearly the same as “%(other)s” (%(score)s %%)."
-    ),
 }
 _LENGTH = "has %(count)s characters: expected %(least)s to %(most)s"
-_NO_LOCATOR = gettext_noop("A chapter or page helps whoever wants to read on.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +46,7 @@ def by_field(hints: Iterable[Hint], t: Translator) -> dict[str, list[Remark]]:
 
 def _words(hint: Hint) -> str:
     if hint.message == "is missing":
-        return _NO_LOCATOR if hint.field == "locator" else ""
+        return ""
     if hint.message == _LENGTH:
         count, least = hint.values["count"], hint.values["least"]
         return _SHORT if isinstance(count, int) and count < int(str(least)) else _LONG

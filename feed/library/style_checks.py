@@ -271,24 +271,23 @@ def _text(text: Text) -> Iterator[Hint]:
     for name in TEXT_FIELDS:
         if _LINK.search(getattr(text, name)):
             message = gettext_noop(
-                "looks like a link, but is shown as typed: name the source instead"
+                "This looks like a link, but readers see it as you typed it: name the source"
+                " instead."
             )
             yield Hint(f"{text.language}.{name}", message, {})
 
 
 def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
     if not values.get("locator"):
-        yield Hint("locator", gettext_noop("is missing"), {})
+        yield Hint("locator", gettext_noop("A chapter or page helps whoever wants to read on."), {})
     if source is not None and not (source.author or source.publisher):
-        message = gettext_noop("gives no credit: %(source)s has neither author nor publisher")
+        message = gettext_noop("%(source)s has no author yet, so readers can’t see who to thank.")
         yield Hint("source", message, {"source": source.title})
     if source is not None and values.get("kind") == "quote" and not source.can_be_quoted:
         yield Hint("source", UNCREDITED, {"title": source.title})
     count = len(values.get("themes", "").split())
     if not THEMES[0] <= count <= THEMES[1]:
-        message = gettext_noop("are %(count)s: expected %(least)s to %(most)s")
-        bounds = {"least": THEMES[0], "most": THEMES[1]}
-        yield Hint("themes", message, {"count": count, **bounds})
+        yield Hint("themes", gettext_noop("One theme or two is best."), {})
 
 
 def _similar(db: Database, text: Text, slug: str) -> Iterator[Hint]:
@@ -301,13 +300,15 @@ def _similar(db: Database, text: Text, slug: str) -> Iterator[Hint]:
         for name, passage in written.items()
     }
     for name, others in library.passages(db, text.language, bounds, slug).items():
-        for _, score, other in process.extract(
+        alike = process.extract(
             written[name],
             others,
             scorer=fuzz.token_sort_ratio,
             score_cutoff=ALIKE,
             limit=MAX_SIMILAR,
-        ):
-            message = gettext_noop("is nearly that of “%(other)s” (%(score)s %%)")
-            values = {"other": other, "score": round(score)}
+        )
+        known = library.principles(db, [other for _, _, other in alike]) if alike else {}
+        for _, score, other in alike:
+            message = gettext_noop("Nearly the same as “%(title)s” (%(score)s %%).")
+            values = {"title": known[other].texts[text.language].title, "score": round(score)}
             yield Hint(f"{text.language}.{name}", message, values, other)

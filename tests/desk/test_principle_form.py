@@ -423,7 +423,7 @@ def test_hints_are_shown_and_do_not_prevent_saving(desk: Desk) -> None:
     assert page.status_code == 200
     said = remarks(page)
     for name, words in (
-        ("sv.title", "Nearly the same as “listen-first” (100 %)"),
+        ("sv.title", "Nearly the same as “Lyssna först” (100 %)"),
         ("sv.statement", "Curly quotation marks"),
         ("sv.statement", "a space too many"),
         ("sv.statement", "A bit long: 359 characters, where at most 280 fit"),
@@ -432,6 +432,8 @@ def test_hints_are_shown_and_do_not_prevent_saving(desk: Desk) -> None:
         ("themes", "One theme or two"),
     ):
         assert words in said[name]
+    page = send(user, NEW, given, act="check", kind="quote", source="handbook")
+    assert "Handboken" in remarks(page)["source"].partition("who to thank.")[2]
     assert f'href="{PATH}"' in page.text
     html5lib.HTMLParser(strict=True).parse(page.text)
     assert stored(desk, "lyssna-forst") is None
@@ -449,7 +451,7 @@ def test_a_statement_is_nearly_another_from_80_percent_on(
     user = desk.sign_in("curator")
     given = {**opened(user, NEW), **FIRST, "sv.statement": statement}
     page = send(user, NEW, given, act="check").text
-    found = re.findall(r"Nearly the same as “listen-first” \((\d+) %\)", page)
+    found = re.findall(r"Nearly the same as “Lyssna först” \((\d+) %\)", page)
     assert found == ([str(score)] if score else [])
 
 

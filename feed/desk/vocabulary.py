@@ -108,7 +108,7 @@ def restore(kind: Vocabulary, slug: str, number: int) -> AnyResponse:
 
 def _save(form: VocabularyForm) -> Page:
     if _is_preview():
-        return _form(form)
+        return _form(vocabulary_form.refused(form, FormError({}), translate()))
     me, is_other = session.me(), form.answer == OTHER
     entry = vocabulary_form.entry(form)
     try:

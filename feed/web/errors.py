@@ -37,6 +37,9 @@ STATUS = {
     WithdrawnError: 410,
     StoreError: 503,
 }
+MERGED = gettext_noop(
+    "It was merged into another one since you opened it. Go back to copy what you wrote."
+)
 # Title and usual detail by status.
 TEXTS = {
     400: (
@@ -101,6 +104,8 @@ def init(app: Flask, context: Context) -> None:
 
     @app.errorhandler(MovedError)
     def handle_moved(error: MovedError) -> AnyResponse:
+        if request.method == "POST":
+            return _page(409, translate().gettext(MERGED))
         # 301, as some feed readers do not know 308.
         values = {**(request.view_args or {}), "slug": error.target}
         return redirect(url_for(request.endpoint or "", **values), 301)

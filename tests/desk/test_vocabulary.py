@@ -185,11 +185,16 @@ def test_checking_shows_the_credit_of_principles_and_quotes_and_saves_nothing(de
     assert f"Efter Ann Ek, ”{line}”, 2001" in page.text
     assert f"After Ann Ek, “{line}”, 2001" in page.text
     assert f"</span> Ann Ek, “{line}”, 2001" in page.text
+    assert "\0" not in save(editor, path, given, title="a\0b", act="preview").text
     with desk.installation.open() as db:
         assert library.sources(db)["book"].title == "Boken om mod"
 
 
-def test_two_who_edit_the_same_source_lose_nothing(desk: Desk) -> None:
+@pytest.mark.parametrize("has_history", [True, False], ids=["imported", "from-an-old-database"])
+def test_two_who_edit_the_same_source_lose_nothing(desk: Desk, has_history: bool) -> None:
+    if not has_history:
+        with desk.installation.open() as db, transaction(db):
+            db.execute("DELETE FROM vocabulary_revisions")
     editor, other = desk.sign_in("editor"), desk.sign_in("administrator")
     path = "/desk/sources/book/"
     mine, theirs = opened(editor, path), opened(other, path)
@@ -234,6 +239,7 @@ def test_an_earlier_version_can_be_restored(desk: Desk) -> None:
         ({"title": "Boken om mod: den andra", "author": "Ann Ek"}, "Boken om mod"),
         ({"title": "Boken om mod: den andra", "author": "Cecilia Dal"}, None),
         ({"title": "Boken om mod", "author": "Cecilia Dal"}, "Boken om mod"),
+        ({"title": "Boken om mat", "author": "Cecilia Dal"}, None),
         ({"title": "Handbok"}, "Handboken"),
         ({"title": "Något annat"}, None),
     ],
@@ -322,6 +328,10 @@ def test_a_merge_says_what_moves_and_then_moves_it(desk: Desk) -> None:
     assert "2 principles move to the one that stays. Their credit changes." in plain(page)
     assert "/desk/principles/wait/" in page.text
     assert merge(editor, path, "book").location == "/desk/sources/book/?done=merge"
+    for item in items(desk.installation.client(), "/sv/sources/book/"):
+        assert item["_devis"]["credit"].endswith("Ann Ek, ”Boken om mod”, 2001")
+        if item["title"] != "Listen":
+            assert item["date_modified"] == LATER.isoformat()
     with desk.installation.open() as db:
         assert "handbook" not in library.sources(db)
         assert {each.source for each in library.principles(db).values()} == {"book", "other"}
@@ -416,6 +426,15 @@ def test_a_merge_is_asked_again_where_something_has_changed_since(desk: Desk) ->
     assert editor.get(f"{path}merge?into=book").status_code == 400
     with desk.installation.open() as db:
         assert "handbook" in library.sources(db)
+
+
+def test_a_form_of_what_was_merged_meanwhile_is_refused_and_can_be_gone_back_to(desk: Desk) -> None:
+    editor, path = desk.sign_in("editor"), "/desk/themes/bravery/"
+    given = opened(editor, path)
+    merge(desk.sign_in("administrator"), path, "courage")
+    page = save(editor, path, given, en__name="Daring")
+    assert (page.status_code, "was merged into another one" in page.text) == (409, True)
+    assert editor.post(f"{path}retire").status_code == 409
 
 
 def test_a_chain_of_merges_leads_to_the_last_and_no_slug_is_used_again(desk: Desk) -> None:

@@ -58,7 +58,7 @@ class Findings:
         middle, slow = statistics.median(self.times) * 1000, self.p99 * 1000
         return (
             f"| {name} | {answers} | {closed} | {len(self.times)} | {middle:.1f} ms | {slow:.1f} ms"
-            f" | {'; '.join(sorted(set(self.failures))) or 'none'} |"
+            f" | {os.getloadavg()[0]:.0f} | {'; '.join(sorted(set(self.failures))) or 'none'} |"
         )
 
 
@@ -174,16 +174,13 @@ def served() -> Iterator[ServedInstallation]:
 def main(seconds: float, kinds: tuple[str, ...]) -> None:
     """Every kind of abuse in turn, beside one who reads."""
     failed = False
-    click.echo("| abuse | answers | closed | pages | median | p99 | failures |")
-    click.echo("| --- | --- | ---: | ---: | ---: | ---: | --- |")
+    click.echo("| abuse | answers | closed | pages | median | p99 | load | failures |")
+    click.echo("| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |")
     with served() as installation:
         for kind in kinds:
             found = run(installation, kind, seconds, whole=True)
             click.echo(found.row(kind))
             failed = failed or bool(found.failures)
-    click.echo(
-        f"\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}, {os.cpu_count()} cores."
-    )
     raise SystemExit(1 if failed else 0)
 
 

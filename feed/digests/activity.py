@@ -18,6 +18,7 @@ from feed.store.desk_events import DeskEvent, EventKind
 from feed.store.library_writes import SHARED
 
 MAX_ITEMS = 20  # in one e-mail; the desk shows them all
+MAX_EXAMINED = 200  # events that are read: an import can ask for thousands of reviews
 # The most pressing kinds first: the order in an e-mail.
 _ORDER: tuple[EventKind, ...] = (
     *("decline", "review", "translate", "outdated", "comment", "publish", "approve"),
@@ -66,11 +67,23 @@ class ActivityItem:
     path: str
 
 
-def items(db: Database, notice: int, person: Curator, t: Translator) -> list[ActivityItem]:
-    """The contents of an e-mail to a person, the most pressing first; empty if nothing is left."""
+def values(db: Database, notice: int, person: Curator, t: Translator) -> dict[str, object] | None:
+    """The values of the e-mail's templates, the most pressing items first; None if none is left."""
     events = dict.fromkeys(desk_events.of_notice(db, notice) if person.wants_emails else [])
+    ordered = sorted(events, key=lambda each: _ORDER.index(each.kind))
+    found = _items(db, ordered[:MAX_EXAMINED], person, t)
+    if not found:
+        return None
+    number = len(found) + len(ordered[MAX_EXAMINED:])
+    items = found[:MAX_ITEMS]
+    return {"about": _subject(items[0], number, t), "items": items, "more": number - len(items)}
+
+
+def _items(
+    db: Database, events: Sequence[DeskEvent], person: Curator, t: Translator
+) -> list[ActivityItem]:
     found = []
-    for event in sorted(events, key=lambda each: _ORDER.index(each.kind)):
+    for event in events:
         copy = editing.working(db, event.principle or "")
         if _still_applies(event, copy, person):
             was_shown = ledger.was_shown(db, copy.entry["slug"])
@@ -78,19 +91,13 @@ def items(db: Database, notice: int, person: Curator, t: Translator) -> list[Act
     return found
 
 
-def values(found: Sequence[ActivityItem], t: Translator) -> dict[str, object]:
-    """The values of the e-mail's templates: at most MAX_ITEMS, and the number of `more`."""
-    more = max(0, len(found) - MAX_ITEMS)
-    return {"about": _subject(found, t), "items": found[:MAX_ITEMS], "more": more}
-
-
-def _subject(found: Sequence[ActivityItem], t: Translator) -> str:
-    first = t.gettext(_SUBJECTS[found[0].kind], title=found[0].title)
-    others = len(found) - 1
-    if not others:
-        return first
-    more = t.ngettext("%(first)s, and %(num)s more", "%(first)s, and %(num)s more", others)
-    return more % {"first": first, "num": others}
+def _subject(first: ActivityItem, number: int, t: Translator) -> str:
+    """The subject of an e-mail: its first item, and the number of the others."""
+    subject = t.gettext(_SUBJECTS[first.kind], title=first.title)
+    if number == 1:
+        return subject
+    more = t.ngettext("%(first)s, and %(num)s more", "%(first)s, and %(num)s more", number - 1)
+    return more % {"first": subject, "num": number - 1}
 
 
 def _still_applies(event: DeskEvent, copy: WorkingCopy, person: Curator) -> bool:

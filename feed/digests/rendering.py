@@ -127,8 +127,7 @@ class DigestRenderer:
             trouble = alarms.current(self._db, now)
             return None if trouble.are_over else {"alarms": trouble.texts(t)}
         if notice.kind == desk_events.NOTICE:
-            items = activity.items(self._db, notice.id, found, t)
-            return activity.values(items, t) if items else None
+            return activity.values(self._db, notice.id, found, t)
         if notice.kind == week_ahead.NOTICE:
             return week_ahead.values(self._db, self._site, self._config, t, notice.created, now)
         if notice.kind == "invitation":

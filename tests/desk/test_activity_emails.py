@@ -160,6 +160,18 @@ def test_what_happens_within_ten_minutes_goes_into_one_email(newsroom: Newsroom)
     assert newsroom.emails() == []
 
 
+def test_an_email_lists_twenty_things_and_counts_the_others(newsroom: Newsroom) -> None:
+    karin = newsroom.person("curator", "Karin")
+    newsroom.person("editor", "Erik")
+    for _ in range(22):
+        newsroom.now -= timedelta(minutes=1)  # all of them in the same minute
+        newsroom.save(karin, act="review")
+    (email,) = newsroom.emails()
+    assert email["Subject"] == "To review: “Fråga den nya”, and 21 more"
+    assert text(email).count("Karin Ek asks you") == 20
+    assert "2 more things happened: the desk shows them." in text(email)
+
+
 def test_what_was_done_meanwhile_is_not_asked_any_more(newsroom: Newsroom) -> None:
     karin, erik = newsroom.person("curator", "Karin"), newsroom.person("editor", "Erik")
     newsroom.person("editor", "Elsa")

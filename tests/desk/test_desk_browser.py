@@ -36,6 +36,7 @@ PAGES = {
     "principle": ("editor", "/desk/principles/lead-what-lies-in-front/"),
     "translation": ("translator", "/desk/principles/lead-what-lies-in-front/"),
     "beside the original": ("translator", "/desk/translations/lead-what-lies-in-front/sv/"),
+    "review": ("editor", "/desk/principles/lead-what-lies-in-front/review"),
     "history": ("editor", "/desk/principles/lead-what-lies-in-front/history/"),
     "sources": ("editor", "/desk/sources/"),
     "source": ("editor", "/desk/sources/leaderful/"),

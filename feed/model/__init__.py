@@ -133,6 +133,12 @@ class Principle:
         original = self.texts.get(self.original_language)
         return self.status != "draft" and original is not None and original.state in SHOWABLE
 
+    @property
+    def languages(self) -> set[str]:
+        """The languages with a text of their own: the original's, and those that are approved."""
+        approved = {code for code, text in self.texts.items() if text.state in SHOWABLE}
+        return approved | {self.original_language}
+
     def text(self, language: str) -> Text:
         """The approved text in `language`, else the original."""
         wanted = self.texts.get(language)

@@ -239,13 +239,14 @@ def months(db: Database, today: date) -> list[tuple[date, int]]:
     return [(date.fromisoformat(f"{month}-01"), number) for month, number in rows]
 
 
-def dates(db: Database, today: date) -> list[date]:
-    """Every date with a standing edition, newest first, none after `today`."""
+def dates(db: Database, today: date) -> dict[date, str]:
+    """Every date with a standing edition, newest first, none after `today`: the slug on it."""
     rows = db.execute(
-        "SELECT date FROM editions WHERE withdrawn IS NULL AND date <= ? ORDER BY date DESC",
+        "SELECT date, principle FROM editions WHERE withdrawn IS NULL AND date <= ?"
+        " ORDER BY date DESC",
         [today.isoformat()],
     )
-    return [date.fromisoformat(day) for (day,) in rows]
+    return {date.fromisoformat(day): slug for day, slug in rows}
 
 
 def was_shown(db: Database, slug: str) -> bool:

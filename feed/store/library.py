@@ -158,6 +158,18 @@ def listed(db: Database) -> list[str]:
     ]
 
 
+def text_languages(db: Database) -> dict[str, set[str]]:
+    """The languages in which each principle has a text of its own, as `Principle.languages`."""
+    found: dict[str, set[str]] = {}
+    rows = db.execute(
+        "SELECT principle, language FROM texts WHERE state = 'approved'"
+        " UNION SELECT slug, original_language FROM principles"
+    )
+    for slug, language in rows:
+        found.setdefault(slug, set()).add(language)
+    return found
+
+
 def titles(db: Database) -> list[tuple[str, str, str]]:
     """The title of every text of every principle, as slug, language and title, by slug."""
     rows = db.execute("SELECT principle, language, title FROM texts ORDER BY principle")

@@ -202,7 +202,7 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
         return {
             "language": config.languages,
             "tag": config.languages,  # the widget accepts any language tag; these suffice
-            "day": ledger.dates(db, today),
+            "day": list(ledger.dates(db, today)),
             "first": [first for first, _ in ledger.months(db, today)],
             "principles": [slug for slug, item in principles.items() if item.is_public],
             "themes": list(library.public_themes(db)),

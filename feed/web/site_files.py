@@ -2,7 +2,7 @@
 security.txt.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from xml.sax.saxutils import escape
 
@@ -55,22 +55,30 @@ def robots() -> Response:
 @cacheable
 def site_map() -> Response:
     """The sitemap of all public pages, in all languages."""
-    body = _sitemap(site().base_url, site().languages, _public_paths())
+    body = _sitemap(site().base_url, site().languages, _public_paths() | _text_paths())
     return Response(body, content_type="application/xml; charset=utf-8")
 
 
-def _public_paths() -> Iterator[str]:
-    """The paths of all public pages, below `/{language}/`."""
+def _public_paths() -> dict[str, Collection[str]]:
+    """The paths below `/{language}/` of the pages that exist in every language, and these."""
     today = site().today(now())
-    yield from ("", "archive/", "principles/", "themes/", "sources/")
-    yield from ("feeds/", "embed/", "api/", "about/")
+    paths = ["", "archive/", "principles/", "themes/", "sources/"]
+    paths += ["feeds/", "embed/", "api/", "about/"]
     if here().config.accepts_sign_ups and FROZEN not in request.environ:
-        yield "subscribe/"
-    yield from (f"{day.isoformat()}/" for day in ledger.dates(db(), today))
-    yield from (f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today))
-    yield from (f"principles/{slug}/" for slug in library.listed(db()))
-    yield from (f"themes/{slug}/" for slug in library.public_themes(db()))
-    yield from (f"sources/{slug}/" for slug in library.public_sources(db()))
+        paths += ["subscribe/"]
+    paths += [f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)]
+    paths += [f"themes/{slug}/" for slug in library.public_themes(db())]
+    paths += [f"sources/{slug}/" for slug in library.public_sources(db())]
+    return dict.fromkeys(paths, site().languages)
+
+
+def _text_paths() -> dict[str, Collection[str]]:
+    """The paths of the pages of a single text, and its languages: no stand-in for a translation."""
+    languages = library.text_languages(db())
+    days = ledger.dates(db(), site().today(now()))
+    paths = {f"{day.isoformat()}/": slug for day, slug in days.items()}
+    paths |= {f"principles/{slug}/": slug for slug in library.listed(db())}
+    return {path: languages[slug] for path, slug in paths.items()}
 
 
 @blueprint.get("/favicon.ico")
@@ -97,16 +105,19 @@ def security() -> Response:
     return Response(body, content_type="text/plain; charset=utf-8")
 
 
-def _sitemap(base_url: str, languages: Sequence[str], paths: Iterable[str]) -> bytes:
-    """Render the sitemap; `paths` are relative to `/{language}/`, and exist in every language."""
+def _sitemap(
+    base_url: str, languages: Sequence[str], paths: Mapping[str, Collection[str]]
+) -> bytes:
+    """Render the sitemap; `paths` are relative to `/{language}/`, with the languages of each."""
     parts = [_HEAD]
-    for path in paths:
+    for path, own in paths.items():
+        present = [code for code in languages if code in own]
         links = "".join(
             f'<xhtml:link rel="alternate" hreflang="{code}"'
             f' href="{escape(f"{base_url}/{code}/{path}")}"/>'
-            for code in languages
+            for code in present
         )
-        for language in languages:
+        for language in present:
             parts.append(
                 f"<url><loc>{escape(f'{base_url}/{language}/{path}')}</loc>{links}</url>\n"
             )

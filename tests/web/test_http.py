@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 from http.client import HTTPResponse
 from typing import Any
@@ -26,10 +26,12 @@ from feed.app import wsgi
 from feed.clock import Clock
 from feed.editions import pins
 from feed.library import exchange
+from feed.store import ledger
 from feed.web.middleware.content_version import POLL_SECONDS
 from feed.web.middleware.page_cache import PageCache
 from tests import library_changes
 from tests.conftest import NOON, Answer, Installation, fetch
+from tests.golden import FOLDER
 
 HTML = "text/html; charset=utf-8"
 MEDIA_TYPES = {
@@ -748,6 +750,32 @@ def test_pages_say_where_they_live_and_in_which_languages(live: str, crawled: Cr
         }
         feeds = {link.get("type") for link in links if "feed." in (link.get("href") or "")}
         assert feeds >= {"application/rss+xml", "application/atom+xml", "application/feed+json"}
+
+
+def test_a_page_that_stands_in_for_a_translation_is_the_original_s(
+    install: Callable[..., Installation],
+) -> None:
+    made = install()
+    made.load({"library.toml": (FOLDER / "library.toml").read_bytes()})
+    made.publish()
+    client, base = made.client(), "http://127.0.0.1:8000"
+    site_map = client.get("/sitemap.xml").text
+    for path in ("principles/bara-svenska/", f"{day_of(made, 'bara-svenska')}/"):
+        for code in ("en", "sv"):
+            page = client.get(f"/{code}/{path}").text
+            assert f'<link rel="canonical" href="{base}/sv/{path}">' in page
+            assert f'hreflang="x-default" href="{base}/sv/{path}">' in page
+            assert f'href="{base}/en/{path}"' not in page
+        assert f"<loc>{base}/sv/{path}</loc>" in site_map
+        assert f"{base}/en/{path}" not in site_map
+    today = client.get("/en/").text
+    assert f'<link rel="canonical" href="{base}/en/">' in today
+
+
+def day_of(made: Installation, slug: str) -> date:
+    """The newest date with a principle."""
+    with made.open() as db:
+        return next(day for day, shown in ledger.dates(db, NOON.date()).items() if shown == slug)
 
 
 # Hostile strangers

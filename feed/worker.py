@@ -26,7 +26,7 @@ from feed.digests import week_ahead
 from feed.digests.bounce_folder import BounceFolder
 from feed.editions import publishing
 from feed.errors import DevisError, MailError, StoreError
-from feed.library import drafts, exchange
+from feed.library import drafts, exchange, undo
 from feed.model import Site
 from feed.notify import announcements
 from feed.store import backups, migrations
@@ -251,6 +251,7 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
             authentication.delete_expired(db, now)
             exchange.delete_expired_uploads(db, now)
             drafts.delete_expired(db, now)
+            undo.delete_expired(db, now)
             statistics.save(db, site, now)
             publishing.notify(db, site, config, now)
             week_ahead.notify(db, site, now)

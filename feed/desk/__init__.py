@@ -31,6 +31,7 @@ from feed.desk import (
     subscriber_import,
     subscribers,
     translations,
+    undo_pages,
     vocabulary,
 )
 from feed.errors import StoreError, gettext_noop
@@ -61,7 +62,7 @@ def init(app: Flask) -> None:
     blueprint = Blueprint("desk", __name__, template_folder="templates", url_prefix="/desk")
     blueprint.before_request(permissions.check)
     boards = (library_board, vocabulary, translations, calendar, sending, subscribers)
-    imports = (subscriber_import, exchange, draft_pages)
+    imports = (subscriber_import, exchange, draft_pages, undo_pages)
     for module in (
         sign_in,
         overview,

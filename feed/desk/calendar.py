@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,6 +15,7 @@ from feed.editions import calendar_month, pins, publishing, withdrawals
 from feed.editions.calendar_month import Month
 from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
+from feed.library import undo
 from feed.store import ledger, library
 from feed.web.context import db, here, language, now, site, translate
 
@@ -82,9 +84,10 @@ def unpin() -> AnyResponse:
     day = _date(request.form.get("pinned", ""))
     if day is None:
         return redirect(url_for(".board"), 303)
-    pins.remove(db(), day)
+    there: dict[str, Any] = {"done": day.isoformat(), "_anchor": f"d{day.isoformat()}"}
+    number = undo.remove_pin(db(), session.me(), day, url_for(".board", **there), now())
     log.info("desk: person %s removed the pin of %s", session.me().id, day)
-    return redirect(url_for(".board", done=day.isoformat(), _anchor=f"d{day.isoformat()}"), 303)
+    return redirect(url_for(".board", **there, undo=number or None), 303)
 
 
 @blueprint.get("/withdraw")

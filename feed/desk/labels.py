@@ -38,6 +38,7 @@ DONE = {
     "draft": gettext_noop("Taken off the site."),
     "offer": gettext_noop("Offered again."),
     "merge": gettext_noop("Merged."),
+    "undo": gettext_noop("Undone."),
 }
 ACTS = {
     "import": gettext_noop("imported"),
@@ -53,6 +54,7 @@ ACTS = {
     "untheme": gettext_noop("relieved of a theme"),
     "offer": gettext_noop("offered again"),
     "merge": gettext_noop("merged a source or theme"),
+    "undo": gettext_noop("undid the last step"),
 }
 # Why a digest was not sent.
 REASONS = {

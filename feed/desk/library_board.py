@@ -12,8 +12,8 @@ from feed.desk import session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import LABELS
 from feed.errors import ConflictError, ForbiddenError, gettext_noop
-from feed.library import bulk
-from feed.library.bulk import BulkAction
+from feed.library import bulk, undo
+from feed.library.bulk import BulkAction, BulkOutcome
 from feed.model import STATES, STATUSES
 from feed.store import desk_queries, library
 from feed.store.desk_queries import SORTS, Filter
@@ -79,11 +79,22 @@ def confirm() -> Page:
     )
     numbers = {slug: int(number) for slug, number in seen.items() if _NUMBER.fullmatch(number)}
     try:
-        done = bulk.apply(db(), session.me(), numbers, action, now())
+        done, number = _apply(numbers, action)
     except ConflictError as error:
         return _ask(list(numbers), action, translate().gettext(error.message)), 409
     log.info("desk: person %s: %s %s principles", session.me().id, action.act, len(done))
-    return redirect(url_for(".board", **form_arguments(), done=action.act, number=len(done)), 303)
+    there = {**form_arguments(), "done": action.act, "number": len(done), "undo": number or None}
+    return redirect(url_for(".board", **there), 303)
+
+
+def _apply(numbers: dict[str, int], action: BulkAction) -> tuple[list[BulkOutcome], int]:
+    """Perform a bulk action; returns its outcomes, and the id that undoes it."""
+    me, path = session.me(), url_for(".board", **form_arguments(), done="undo")
+
+    def act() -> list[BulkOutcome]:
+        return bulk.apply(db(), me, numbers, action, now())
+
+    return undo.recorded(db(), me, bulk.ACTS[action.act], list(numbers), act, path, now())
 
 
 def _ask(slugs: list[str], action: BulkAction, problem: str = "") -> str:

@@ -19,7 +19,7 @@ from feed.errors import (
     UnconfirmedError,
     gettext_noop,
 )
-from feed.library import diff, editing, style_checks, vocabulary
+from feed.library import diff, editing, style_checks, undo, vocabulary
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
 from feed.model import TEXT_FIELDS, Source, Theme
@@ -65,13 +65,17 @@ def change(slug: str) -> Page:
 @requires("editor")
 def act(slug: str, act: Act) -> Page:
     """Decline, retire or unpublish a principle as it was saved last."""
-    reason = request.form.get("reason", "")
+    reason, me = request.form.get("reason", ""), session.me()
+    step = Transition(me, act, reason=reason)
+    path = url_for("desk.principles.edit", slug=slug, done="undo")
     try:
-        saved = editing.act(db(), Transition(session.me(), act, reason=reason), slug, now())
+        _, number = undo.recorded(
+            db(), me, "editor", [slug], lambda: editing.act(db(), step, slug, now()), path, now()
+        )
     except FormError as error:
         return _form(principle_form.refused(stored(slug), error, translate()), reason), 422
-    log.info("desk: person %s: %s %s", session.me().id, act, slug)
-    return _done(saved, act)
+    log.info("desk: person %s: %s %s", me.id, act, slug)
+    return redirect(url_for(".edit", slug=slug, done=act, undo=number or None), 303)
 
 
 @blueprint.get("/<slug:slug>/history/")

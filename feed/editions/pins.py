@@ -72,12 +72,6 @@ def pin_from_form(
     return day
 
 
-def remove(db: Database, day: date) -> None:
-    """Remove the pin of a date, if it has one."""
-    with transaction(db):
-        ledger.pin(db, day, None)
-
-
 def principle_from_form(
     db: Database, form: Mapping[str, str], language: str, errors: dict[str, InputError]
 ) -> str | None:

@@ -14,7 +14,7 @@ from feed.accounts import authentication, people, totp
 from feed.app import create_app
 from feed.library import drafts as library_drafts
 from feed.store import drafts, sessions
-from tests.conftest import NOON, Installation, free_port, listening
+from tests.conftest import NOON, Installation, free_port, listening, wait_until
 from tests.desk.test_principle_form import FIRST, NEW, PATH, desk_of, fields, opened, send, working
 from tests.desk_client import Desk, DeskUser
 from tests.library.test_editing import SLUG, SWEDISH
@@ -457,7 +457,12 @@ def test_what_was_typed_survives_a_crash_of_the_browser_and_leaving_the_page(
         page.get_by_role("link", name="Overview").click()
         page.wait_for_url("**/desk/")
         page.get_by_role("link", name=re.compile("^Go on")).click()
-        assert text.input_value() in (f"Och {TYPED}", f"{TYPED}Och ")
+
+        def is_complete() -> bool:
+            page.reload()
+            return text.input_value() in (f"Och {TYPED}", f"{TYPED}Och ")
+
+        wait_until(is_complete, 20)
         page.locator(".acts button").first.click()
         page.wait_for_url("**done=*")
         page.goto("/desk/")

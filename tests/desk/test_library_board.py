@@ -252,7 +252,7 @@ def test_a_bulk_action_does_exactly_what_its_preview_showed(desk: Desk) -> None:
     assert "Nothing to do Förändring en" in text
     assert {slug: states(desk, slug) for slug in before} == before
     answer = confirm(user, page)
-    assert answer.location == f"{BOARD}?status=draft&sort=-title&done=publish&number=1"
+    assert answer.location == f"{BOARD}?status=draft&sort=-title&done=publish&number=1&undo=1"
     assert "Done with 1 principle: published." in user.get(answer.location).text
     assert states(desk, "asked") == ("published", {"sv": "approved", "en": "draft"})
     assert states(desk, "begun") == before["begun"]

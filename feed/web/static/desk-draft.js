@@ -51,6 +51,7 @@
     later(WAIT);
   });
   form.addEventListener("submit", ({ submitter }) => submitter?.formTarget || stop());
+  window.addEventListener("beforeunload", leave); // before the next page is asked for
   window.addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => document.hidden && leave());
 })();

@@ -293,6 +293,7 @@ def test_what_retired_is_offered_to_nobody_and_stays_where_it_is(desk: Desk) -> 
         assert editor.post(f"{path}retire").location == f"{path}?done=retire"
     assert "No longer offered" in editor.get("/desk/sources/").text
     new, old = editor.get("/desk/principles/new").text, editor.get("/desk/principles/listen/").text
+    assert 'href="/desk/sources/book/"' in old
     for value in ('value="book"', 'value="trust"'):
         assert (value in new, value in old) == (False, True)
     given = {"kind": "principle", "original_language": "sv", "source": "book", "themes": "trust"}

@@ -171,6 +171,7 @@ def _one(number: int, wrong: dict[str, str] | None = None, failed: str = "") -> 
         failed=failed,
         typed=request.form,
         max_reason=administration.MAX_REASON,
+        sends_email=here().config.sends_email,
         labels=labels,
     )
 

@@ -9,6 +9,7 @@ from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.desk.principles import Page
 from feed.errors import ForbiddenError, NotFoundError, gettext_noop
+from feed.library import editing
 from feed.library.editing import Saved
 from feed.store import desk_queries
 from feed.store.desk_queries import Filter
@@ -69,6 +70,8 @@ def change(slug: str, code: str) -> Page:
     form, following = _stored(slug, code), _next_slug(slug, code)
 
     def done(_: Saved, act: str) -> AnyResponse:
+        state = editing.working(db(), slug).entry["texts"].get(code, {}).get("state")
+        act = "review" if state == "review" else act  # saving an approved text sends it, too
         if following is None:
             return redirect(url_for(".board", language=code, done=act), 303)
         return redirect(url_for(".edit", slug=following, code=code, done=act), 303)

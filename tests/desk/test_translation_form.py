@@ -56,7 +56,7 @@ def test_saving_goes_on_to_the_next_text_and_in_the_end_to_the_board(desk: Desk)
     typed = {"fi.title": "Kuuntele", "fi.statement": "Kuuntele ensin."}
     answer = send(user, first, {**opened(user, first), **typed}, act="review.fi")
     assert answer.location == f"{last}?done=review"
-    assert "Saved. Here is the next." in user.get(answer.location).text
+    assert "Sent to the editor. Here is the next." in user.get(answer.location).text
     assert stored(desk).texts["fi"].state == "review"
     answer = send(user, last, {**opened(user, last), **typed}, act="review.fi")
     assert answer.location == "/desk/translations/?language=fi&done=review"
@@ -97,3 +97,15 @@ def test_only_the_languages_of_a_translator_and_never_the_original(desk: Desk) -
     assert desk.sign_in("curator").get(f"/desk/translations/{SLUG}/fi/").status_code == 200
     for code in ("sv", "xx"):
         assert user.get(f"/desk/translations/{SLUG}/{code}/").status_code == 404
+
+
+def test_saving_an_approved_translation_says_that_it_went_to_the_editor(desk: Desk) -> None:
+    user = desk.sign_in("translator")
+    path = f"/desk/translations/{SLUG}/en/"
+    desk.account("translator")
+    with desk.installation.open() as db:
+        db.execute("""UPDATE curators SET languages = '["en"]' WHERE role = 'translator'""")
+        db.conn.commit()
+    answer = send(user, path, opened(user, path), act="save", en__title="Listen now")
+    assert "done=review" in answer.location
+    assert "Sent to the editor." in user.get(answer.location).text

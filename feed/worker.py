@@ -26,7 +26,7 @@ from feed.digests import week_ahead
 from feed.digests.bounce_folder import BounceFolder
 from feed.editions import publishing
 from feed.errors import DevisError, MailError, StoreError
-from feed.library import drafts, exchange, undo
+from feed.library import drafts, exchange, scheduling, undo
 from feed.model import Site
 from feed.notify import announcements
 from feed.store import backups, migrations
@@ -107,7 +107,7 @@ def tick(config: Config, clock: Clock, lock: FileLock) -> None:
 
 
 def _publish(db: Database, site: Site, config: Config, now: datetime) -> None:
-    for choice in editions.publish_due(db, site, config, now):
+    for choice in scheduling.publish_due(db, site, config, now):
         log.info("published %s: %s (%s)", choice.date, choice.slug, choice.why)
 
 

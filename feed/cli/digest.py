@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from feed import digests, editions
+from feed import digests
 from feed.cli.base import DAY, Commands, Setup, setup, stop_on_signal
 from feed.config import extras
 from feed.digests import alarms, delivery_report
 from feed.digests import bounces as bounce_handling
 from feed.errors import InstanceError
 from feed.i18n import translator
+from feed.library import scheduling
 from feed.model import CADENCES, Cadence
 from feed.store import signing_key
 from feed.store.bounce_alarms import Decision
@@ -62,7 +63,7 @@ def send(base: Setup, dry_run: bool) -> None:
             click.echo(f"{total} digests would be sent.")
             return
         signing_key.get(db, base.config)  # errors show here, before anything is sent
-        editions.publish_due(db, site, base.config, now)
+        scheduling.publish_due(db, site, base.config, now)
         digests.start_due_runs(db, site, now)
         with digests.sending_lock(base.config) as alone:
             if not alone:

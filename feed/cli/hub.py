@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from feed import editions
 from feed.cli.base import Commands, Setup, setup, stop_on_signal
+from feed.library import scheduling
 from feed.notify import announcements
 from feed.store import outbox
 
@@ -25,7 +25,7 @@ def send(base: Setup) -> None:
     announcer = announcements.Announcer(base.config)
     with base.library() as (db, site):
         now = base.clock()
-        editions.publish_due(db, site, base.config, now)
+        scheduling.publish_due(db, site, base.config, now)
         announcer.enqueue(db, site, now)
         numbers = announcer.send(db, site, base.clock, stop)
     click.echo(", ".join(f"{number} {what}" for what, number in numbers.items()) or "Nothing.")

@@ -8,6 +8,7 @@ import click
 from feed import editions
 from feed.cli.base import DAY, Reading, Setup, reading, setup
 from feed.editions import pins
+from feed.library import scheduling
 
 
 @click.command()
@@ -38,7 +39,7 @@ def plan(base: Reading, days: int, first: datetime | None, form: str) -> None:
 def publish(base: Setup) -> None:
     """Publish the editions that are due: today's, and those of missed days."""
     with base.library() as (db, site):
-        made = editions.publish_due(db, site, base.config, base.clock())
+        made = scheduling.publish_due(db, site, base.config, base.clock())
     for choice in made:
         click.echo(f"{choice.date.isoformat()}  {choice.why:<8}  {choice.slug}")
     if not made:

@@ -63,15 +63,15 @@ def freeze(base: Reading, folder: Path) -> None:
 
 
 def _prepare(base: Setup) -> None:
-    from feed import editions
     from feed.accounts import authentication, people
+    from feed.library import scheduling
     from feed.notify import announcements  # slow to load: see `server.supervise`
     from feed.store import signing_key
 
     announcements.check(base.config)
     print_reports(database_setup.prepare(base.config, base.clock))
     with base.library() as (db, site):
-        editions.publish_due(db, site, base.config, base.clock())
+        scheduling.publish_due(db, site, base.config, base.clock())
         # Only for a terminal: anything else, such as systemd's journal, keeps what it shows.
         first = people.first_link(db, base.clock()) if sys.stdout.isatty() else None
         has_administrator = people.has_administrator(db)

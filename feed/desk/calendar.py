@@ -15,7 +15,7 @@ from feed.editions import calendar_month, pins, publishing, withdrawals
 from feed.editions.calendar_month import Month
 from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
-from feed.library import undo
+from feed.library import scheduling, undo
 from feed.store import ledger, library
 from feed.web.context import db, here, language, now, site, translate
 
@@ -68,9 +68,10 @@ def ask_pin() -> str:
 @blueprint.post("/pin")
 @requires("editor")
 def pin() -> Page:
-    """Pin a principle to a date, or move its pin to another date."""
+    """Pin a principle to a date, and publish it on it if asked; or move its pin to another."""
+    save = scheduling.publish_on if "publishes" in request.form else pins.pin_from_form
     try:
-        day = pins.pin_from_form(db(), site(), session.me(), request.form, language(), now())
+        day = save(db(), site(), session.me(), request.form, language(), now())
     except FormError as error:
         return _pin(request.form, translate().error_messages(error.fields)), 422
     log.info("desk: person %s pinned a principle to %s", session.me().id, day)

@@ -9,13 +9,13 @@ from datetime import date, datetime, timedelta
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from feed import editions
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests import mime, outbox_folder, outcomes, refusals, rendering, schedule
 from feed.digests.queue import Progress, Queue
 from feed.digests.smtp_errors import translated_errors
 from feed.errors import InputError, NotFoundError
+from feed.library import scheduling
 from feed.model import Cadence, Digest, Site, email_addresses
 from feed.smtp import Envelope, Outcome
 from feed.smtp import client as smtp_client
@@ -83,7 +83,7 @@ def due(db: Database, site: Site, config: Config, now: datetime) -> list[DueDige
     """The digests that `send` would send now, oldest first. Nothing is written."""
     found = []
     with undone(db):
-        editions.publish_due(db, site, config, now)
+        scheduling.publish_due(db, site, config, now)
         start_due_runs(db, site, now)
         for run in deliveries.open_runs(db):
             reason = rendering.obstacle(db, run.cadence, run.date)

@@ -45,9 +45,12 @@ def pin(
         last = ledger.last_date(db)
         if day < site.today(now) or (last is not None and day <= last):
             raise InputError(_PAST, date=day.isoformat())
+        before = ledger.pins_between(db, moved_from, moved_from) if moved_from else {}
         if moved_from is not None:
             ledger.pin(db, moved_from, None)
         ledger.pin(db, day, slug, by, now)
+        if any(each.publishes and each.principle == slug for each in before.values()):
+            ledger.schedule(db, day)
 
 
 def pin_from_form(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain, pairwise
 
 from sqlite_utils import Database
 
@@ -10,7 +11,7 @@ from feed import rotation
 from feed.config import Config
 from feed.errors import InputError
 from feed.model import Principle, Site, Why
-from feed.rotation import Candidate, Choice
+from feed.rotation import Candidate, Choice, Shown
 from feed.store import curators, edition_times, ledger, library, outbox
 from feed.store.connection import transaction
 
@@ -93,7 +94,7 @@ def plan(
     ]
     coming = [
         Planned(choice.date, choice.slug, choice.why)
-        for choice in choices(db, config, _due(db, site, config, end, today))
+        for choice in _planned(db, config, _due(db, site, config, end, today))
         if choice.date >= start
     ]
     return past + coming
@@ -121,6 +122,37 @@ def choices(
         return []
     pinned = ledger.pins(db) if pins is None else pins
     return list(rotation.plan(eligible(db, config), ledger.shown(db), pinned, days))
+
+
+def _planned(db: Database, config: Config, days: Sequence[date]) -> list[Choice]:
+    """Choose as `choices` does; what is to be published on a date is eligible from that date on."""
+    drafts = _scheduled(db, config, days[-1]) if days else {}
+    if not drafts:
+        return choices(db, config, days)
+    candidates, shown, pinned = eligible(db, config), ledger.shown(db), ledger.pins(db)
+    made: list[Choice] = []
+    for begin, end in pairwise((date.min, *sorted(drafts), date.max)):
+        candidates = candidates + drafts.get(begin, [])
+        part = [day for day in days if begin <= day < end]
+        chosen = list(rotation.plan(candidates, shown, pinned, part))
+        known = {candidate.slug: candidate for candidate in candidates}
+        shown += [_as_shown(each, known[each.slug]) for each in chosen]
+        made += chosen
+    return made
+
+
+def _scheduled(db: Database, config: Config, last: date) -> dict[date, list[Candidate]]:
+    """What is to be published up to a date, by the date from which it is eligible."""
+    first = {pin.principle: pin.date for pin in reversed(ledger.scheduled(db, last))}
+    complete_in = () if config.fallback else config.languages
+    found: dict[date, list[Candidate]] = {}
+    for candidate in library.candidates(db, complete_in, first) if first else []:
+        found.setdefault(first[candidate.slug], []).append(candidate)
+    return found
+
+
+def _as_shown(choice: Choice, candidate: Candidate) -> Shown:
+    return Shown(choice.date, choice.cycle, True, choice.slug, candidate.source, candidate.themes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +207,8 @@ def planned_days(
     planned = {each.date: each for each in found if each.date in asked}
     pins = {day: slug for day, slug in ledger.pins(db).items() if day in asked}
     if distant := pins.keys() - near:
-        slugs = {candidate.slug for candidate in eligible(db, config)}
+        drafts = chain.from_iterable(_scheduled(db, config, max(distant)).values())
+        slugs = {candidate.slug for candidate in (*eligible(db, config), *drafts)}
         planned |= {day: Planned(day, pins[day], "pin") for day in distant if pins[day] in slugs}
     wanted = {each.principle for each in planned.values()} | set(pins.values())
     principles = library.principles(db, wanted)

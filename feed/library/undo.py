@@ -52,11 +52,11 @@ def recorded(
 def remove_pin(db: Database, me: Curator, day: date, path: str, now: datetime) -> int:
     """Remove the pin of a date; returns the id that undoes it, 0 where there was none."""
     with transaction(db):
-        slug = ledger.pins(db).get(day)
-        if slug is None:
+        held = ledger.pins_between(db, day, day).get(day)
+        if held is None:
             return 0
         ledger.pin(db, day, None)
-        pin = {"date": day.isoformat(), "slug": slug}
+        pin = {"date": day.isoformat(), "slug": held.principle, "publishes": held.publishes}
         return undos.add(db, me.id, {"role": "editor", "path": path, "pin": pin}, now)
 
 
@@ -112,8 +112,10 @@ def _restore(db: Database, me: Curator, step: dict[str, Any], now: datetime) -> 
     )
 
 
-def _restore_pin(db: Database, me: Curator, pin: dict[str, str], now: datetime) -> None:
+def _restore_pin(db: Database, me: Curator, pin: dict[str, Any], now: datetime) -> None:
     day, last = date.fromisoformat(pin["date"]), ledger.last_date(db)
     if day in ledger.pins(db) or (last is not None and day <= last):
         raise ConflictError(_PLANNED, date=pin["date"])
     ledger.pin(db, day, pin["slug"], me.id, now)
+    if pin["publishes"]:
+        ledger.schedule(db, day)

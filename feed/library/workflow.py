@@ -247,7 +247,7 @@ def _acted(state: str, language: str, original: str, text: Entry, step: Transiti
         return "draft" if state == "review" else state
     if step.act == "approve" and (named or (all_of and state == "review")):
         return "approved"
-    if step.act == "publish" and (state == "review" or language == original):
+    if step.act == "publish" and all_of and (state == "review" or language == original):
         return "approved"
     return state
 

@@ -32,11 +32,16 @@ def shown(db: Database) -> list[Shown]:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A pin of a date; `by` is the name of who set it, None if that is not known."""
+    """A pin of a date; `by` is the name of who set it, and `by_id` their id, None if not known.
+
+    If it `publishes`, the principle is published when the date begins.
+    """
 
     date: Day
     principle: str
     by: str | None
+    by_id: int | None
+    publishes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,21 @@ def entries(db: Database, first: date, last: date) -> list[LedgerEntry]:
     return [
         LedgerEntry(_edition(row), datetime.fromisoformat(row["made"]), row["name"]) for row in rows
     ]
+
+
+def schedule(db: Database, day: date) -> None:
+    """Have the principle that is pinned to a date published when the date begins."""
+    db.execute("UPDATE pins SET publishes = 1 WHERE date = ?", [day.isoformat()])
+
+
+def unschedule(db: Database, day: date) -> None:
+    """Have the principle that is pinned to a date stay what it is."""
+    db.execute("UPDATE pins SET publishes = 0 WHERE date = ?", [day.isoformat()])
+
+
+def scheduled(db: Database, last: date) -> list[Pin]:
+    """The pins up to the date `last` whose principle is still to be published, in order."""
+    return _pins(db, "p.publishes AND p.date <= ?", [last.isoformat()])
 
 
 def latest(db: Database, day: date) -> Edition | None:
@@ -299,11 +319,14 @@ def _as_shown(db: Database, principle: Principle) -> Principle:
 
 def _pins(db: Database, where: str, values: Sequence[str]) -> list[Pin]:
     rows = db.execute(
-        "SELECT p.date, p.principle, c.name FROM pins p LEFT JOIN curators c ON c.id = p.curator"
-        f" WHERE {where} ORDER BY p.date",
+        "SELECT p.date, p.principle, c.name, c.id, p.publishes FROM pins p"
+        f" LEFT JOIN curators c ON c.id = p.curator WHERE {where} ORDER BY p.date",
         values,
     )
-    return [Pin(date.fromisoformat(day), slug, by) for day, slug, by in rows]
+    return [
+        Pin(date.fromisoformat(day), slug, by, number, bool(publishes))
+        for day, slug, by, number, publishes in rows
+    ]
 
 
 def _one(db: Database, condition: str, day: date) -> Edition | None:

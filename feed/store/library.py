@@ -30,10 +30,11 @@ _SHOWN_LANGUAGE = (
     " AND w.language = :language AND w.state = 'approved')"
     " THEN :language ELSE p.original_language END"
 )
-_LISTED = (
-    "p.status = 'published' AND EXISTS (SELECT 1 FROM texts o WHERE o.principle = p.slug"
+_APPROVED = (
+    "EXISTS (SELECT 1 FROM texts o WHERE o.principle = p.slug"
     " AND o.language = p.original_language AND o.state = 'approved')"
 )
+_LISTED = f"p.status = 'published' AND {_APPROVED}"
 _HAS_PAGE = "(p.status <> 'draft' OR EXISTS (SELECT 1 FROM editions e WHERE e.principle = p.slug))"
 
 Vocabulary = Literal["sources", "themes"]  # as in exchange files; the names of the tables, too
@@ -127,19 +128,24 @@ def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Pr
     return [found[slug] for slug in slugs], total
 
 
-def candidates(db: Database, complete_in: Collection[str]) -> list[Candidate]:
+def candidates(
+    db: Database, complete_in: Collection[str], drafts: Collection[str] | None = None
+) -> list[Candidate]:
     """The principles eligible for rotation: published, and approved in their original language.
 
-    They are also approved in every language of `complete_in`.
+    They are also approved in every language of `complete_in`. With `drafts`, slugs, those among
+    them that would be eligible if they were published.
     """
+    is_draft = "p.status <> 'published' AND p.slug IN (SELECT value FROM json_each(:drafts))"
+    listed = _LISTED if drafts is None else f"{is_draft} AND {_APPROVED}"
     rows = db.execute(
         "SELECT p.slug, p.source, group_concat(x.theme) AS themes FROM principles p"
-        f" LEFT JOIN principle_themes x ON x.principle = p.slug WHERE {_LISTED}"
+        f" LEFT JOIN principle_themes x ON x.principle = p.slug WHERE {listed}"
         " AND NOT EXISTS (SELECT 1 FROM json_each(:languages) l WHERE NOT EXISTS"
         " (SELECT 1 FROM texts c WHERE c.principle = p.slug"
         " AND c.language = l.value AND c.state = 'approved'))"
         " GROUP BY p.slug ORDER BY p.slug",
-        {"languages": json.dumps(list(complete_in))},
+        {"languages": json.dumps(list(complete_in)), "drafts": json.dumps(list(drafts or ()))},
     )
     return [Candidate(slug, source, theme_set(themes)) for slug, source, themes in rows]
 
@@ -152,10 +158,8 @@ def theme_set(slugs: str | None) -> frozenset[str]:
 
 def listed(db: Database) -> list[str]:
     """The slugs of all published principles, in order."""
-    return [
-        slug
-        for (slug,) in db.execute(f"SELECT slug FROM principles p WHERE {_LISTED} ORDER BY slug")
-    ]
+    rows = db.execute(f"SELECT slug FROM principles p WHERE {_LISTED} ORDER BY slug")
+    return [slug for (slug,) in rows]
 
 
 def text_languages(db: Database) -> dict[str, set[str]]:

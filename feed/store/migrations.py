@@ -229,6 +229,15 @@ def drafts_and_undo(db: Database) -> None:
     _execute_script(db, DRAFTS)
 
 
+@migrations()
+def publishing_on_a_date(db: Database) -> None:
+    """Pins whose principle is published when their date begins."""
+    db.execute(
+        "ALTER TABLE pins ADD COLUMN publishes INTEGER NOT NULL DEFAULT 0"
+        " CHECK (publishes IN (0, 1))"
+    )
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -244,6 +253,7 @@ NAMES = frozenset(
         "stems_in_search",
         "vocabulary_at_the_desk",
         "drafts_and_undo",
+        "publishing_on_a_date",
     }
 )
 

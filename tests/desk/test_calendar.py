@@ -16,7 +16,9 @@ from feed.accounts import people
 from feed.checks.machine import WORKER_LOCK
 from feed.editions import publishing, withdrawals
 from feed.errors import WithdrawnError
-from feed.store import curators, ledger, library, outbox
+from feed.library import editing, scheduling, undo
+from feed.library.workflow import Transition
+from feed.store import curators, ledger, library, outbox, revisions
 from feed.store.connection import transaction
 from tests import desk_server
 from tests.conftest import NOON, Installation, fetch
@@ -153,6 +155,103 @@ def test_a_principle_is_pinned_from_its_own_page(desk: Desk) -> None:
     page = user.get("/desk/principles/leave-a-space/").text
     assert "Monday 8 March 2027" in page
     assert PIN not in desk.sign_in("curator").get("/desk/principles/leave-a-space/").text
+
+
+def status(desk: Desk, slug: str) -> tuple[str, str]:
+    """The status of a principle, and the state of its original."""
+    with desk.installation.open() as db:
+        found = library.principle(db, slug)
+    assert found is not None
+    return found.status, found.texts[found.original_language].state
+
+
+def make_draft(desk: Desk, slug: str) -> None:
+    change(desk, "UPDATE principles SET status = 'draft' WHERE slug = ?", slug)
+    change(desk, "UPDATE texts SET state = 'draft' WHERE principle = ?", slug)
+
+
+def publish_on(desk: Desk, slug: str, day: date) -> DeskUser:
+    """An editor sends the form on the page of a draft."""
+    user = desk.sign_in("editor")
+    page = user.get(f"/desk/principles/{slug}/").text
+    (form,) = re.findall(rf'(?s)<form[^>]*action="{PIN}">.*?</form>', page)
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    hidden.pop("mark")
+    assert user.post(PIN, {**hidden, "date": day.isoformat()}).status_code == 303
+    return user
+
+
+def test_a_draft_is_published_when_its_date_begins_as_the_plan_says(desk: Desk) -> None:
+    slug = slug_on(desk, 2)
+    make_draft(desk, slug)
+    user = publish_on(desk, slug, after(4))
+    assert status(desk, slug) == ("draft", "approved")
+    assert "Published then Editor Åström" in words(row(user.get(BOARD).text, after(4)))
+    assert "published then" in user.get(f"/desk/principles/{slug}/").text
+    site, config = desk.installation.site(), desk.installation.config
+    with desk.installation.open() as db:
+        planned = {each.date: each.principle for each in editions.plan(db, site, config, NOON, 90)}
+        assert next(day for day, each in planned.items() if each == slug) == after(4)
+        for days in range(1, 91):
+            choices = scheduling.publish_due(db, site, config, NOON + timedelta(days=days))
+            assert [each.slug for each in choices] == [planned[after(days)]]
+            if days < 4:
+                assert status(desk, slug)[0] == "draft"
+        newest = revisions.newest(db, slug)
+    assert status(desk, slug) == ("published", "approved")
+    assert newest is not None
+    assert (newest.action, newest.by) == ("publish", "Editor Åström")
+
+
+def test_what_is_changed_before_its_date_waits_for_an_editor_again(desk: Desk) -> None:
+    slug, site, config = slug_on(desk, 2), desk.installation.site(), desk.installation.config
+    make_draft(desk, slug)
+    user = publish_on(desk, slug, after(1))
+    curator = desk.account("curator")
+    with desk.installation.open() as db:
+        known = editing.working(db, slug)
+        original = known.entry["original_language"]
+        text = {**known.entry["texts"][original], "title": "Something else"}
+        entry = {**known.entry, "texts": {original: text}}
+        editing.save(db, Transition(curator), entry, known, NOON)
+        assert "Pinned, but it can’t be shown" in row(user.get(BOARD).text, after(1))
+        for _ in range(2):
+            scheduling.publish_due(db, site, config, NOON + timedelta(days=1))
+    assert status(desk, slug) == ("draft", "review")
+
+
+def test_a_date_to_publish_on_moves_with_its_pin(desk: Desk) -> None:
+    slug, far = slug_on(desk, 2), date(2031, 3, 8)
+    make_draft(desk, slug)
+    user = publish_on(desk, slug, after(4))
+    moved = {"pinned": after(4).isoformat(), "date": far.isoformat(), "principle": slug}
+    assert user.post(PIN, moved).status_code == 303
+    assert "Published then" in words(row(month_of(user, far), far))
+    with desk.installation.open() as db:
+        assert [pin.date for pin in ledger.scheduled(db, far)] == [far]
+        number = undo.remove_pin(db, desk.account("editor"), far, BOARD, NOON)
+        assert ledger.scheduled(db, far) == []
+        undo.undo(db, desk.account("editor"), number, NOON)
+        assert [pin.date for pin in ledger.scheduled(db, far)] == [far]
+
+
+def test_a_draft_that_cannot_be_approved_gets_no_date(desk: Desk) -> None:
+    slug = slug_on(desk, 2)
+    make_draft(desk, slug)
+    change(desk, "UPDATE principles SET kind = 'quote' WHERE slug = ?", slug)
+    change(
+        desk,
+        "UPDATE sources SET author = NULL WHERE slug ="
+        " (SELECT source FROM principles WHERE slug = ?)",
+        slug,
+    )
+    form = {"date": after(3).isoformat(), "principle": slug, "publishes": "1"}
+    answer = desk.sign_in("editor").post(PIN, form)
+    assert answer.status_code == 422
+    assert "A quote needs an author" in field_errors(answer)[0]
+    assert 'name="publishes" value="1"' in answer.text
+    assert pins(desk) == {}
+    assert status(desk, slug) == ("draft", "draft")
 
 
 def test_every_day_says_why_it_has_what_it_has(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from feed.store.connection import opened
 from tests.cli.test_cli import DATABASE, refused, rows, stop
 from tests.conftest import Command, outside, wait_until
 from tests.mail_harness import parse
@@ -88,8 +89,8 @@ def test_due_send_and_status_agree(on_monday: Command) -> None:
 
 
 def contents(command: Command) -> list[str]:
-    with closing(sqlite3.connect(command.folder / DATABASE)) as db:
-        return list(db.iterdump())
+    with opened(command.folder / DATABASE) as db:
+        return list(db.conn.iterdump())
 
 
 @pytest.mark.parametrize("ask", [("due",), ("send", "--dry-run")])

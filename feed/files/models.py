@@ -22,12 +22,14 @@ from pydantic import (
 from feed.errors import gettext_noop
 from feed.files.entries import LANGUAGE, Entry, ExpectedError, find_control_character
 from feed.model import KINDS, STATES, STATUSES
+from feed.model.shapeless import is_blank
 
+_LINE_BREAK = re.compile("\r\n|[\r\u2028\u2029]")
 _SHOWN_LENGTH = 80  # characters of a refused value in a message
 
 
 def _text(value: Any) -> str:
-    """Text in NFC, with LF line ends and without blanks around it."""
+    """Text in NFC, with LF line ends and without blanks around it; "" if nothing can be seen."""
     if not isinstance(value, str):
         raise ExpectedError(gettext_noop("expected text, not %(kind)s"), kind=_kind_of(value))
     if character := find_control_character(value):
@@ -35,11 +37,12 @@ def _text(value: Any) -> str:
             gettext_noop("expected text without the control character %(code)s"),
             code=f"U+{ord(character):04X}",
         )
-    return unicodedata.normalize("NFC", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    text = unicodedata.normalize("NFC", _LINE_BREAK.sub("\n", value)).strip()
+    return "" if is_blank(text) else text
 
 
 def _one_line(text: str) -> str:
-    if "\n" in text:
+    if "\n" in text or "\t" in text:
         raise ExpectedError(gettext_noop("expected one line, without a line break"))
     return text
 

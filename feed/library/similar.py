@@ -6,6 +6,7 @@ from rapidfuzz import fuzz, utils
 
 from feed.files import Entry
 from feed.model import Source, Theme
+from feed.model.shapeless import without_shapeless
 
 ALIKE = 80  # similarity in percent from which two names count as near-duplicates
 CERTAIN = 95  # of titles by different authors
@@ -43,11 +44,15 @@ def _of_sources(given: Entry, source: Source) -> float:
 
 
 def _ratio(one: str, other: str) -> float:
-    return fuzz.token_sort_ratio(one, other, processor=utils.default_process)
+    return fuzz.token_sort_ratio(one, other, processor=_words)
 
 
 def _subset_ratio(one: str, other: str) -> float:
-    return fuzz.token_set_ratio(one, other, processor=utils.default_process)
+    return fuzz.token_set_ratio(one, other, processor=_words)
+
+
+def _words(text: str) -> str:
+    return utils.default_process(without_shapeless(text))
 
 
 def _best(scores: Mapping[str, float]) -> Iterable[str]:

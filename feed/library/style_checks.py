@@ -19,6 +19,7 @@ from feed.i18n import Translator
 from feed.library.diff import unflat
 from feed.library.workflow import UNCREDITED, words
 from feed.model import SHOWABLE, TEXT_FIELDS, Principle, Source, Text, Theme
+from feed.model.shapeless import without_shapeless
 from feed.store import library
 
 TITLE = (3, 60)
@@ -215,7 +216,7 @@ def _duplicates(published: list[Principle], language: str) -> Iterator[StyleFind
     """Near-duplicates, compared field by field (RapidFuzz, ignoring the order of words)."""
     for name in ("title", "statement", "practice"):
         passages = [
-            (principle.slug, getattr(principle.texts[language], name))
+            (principle.slug, without_shapeless(getattr(principle.texts[language], name)))
             for principle in published
             if language in principle.texts and getattr(principle.texts[language], name)
         ]
@@ -303,6 +304,7 @@ def _similar(db: Database, text: Text, slug: str) -> Iterator[Hint]:
         alike = process.extract(
             written[name],
             others,
+            processor=without_shapeless,
             scorer=fuzz.token_sort_ratio,
             score_cutoff=ALIKE,
             limit=MAX_SIMILAR,

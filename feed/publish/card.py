@@ -17,6 +17,7 @@ from PIL.ImageFont import FreeTypeFont
 
 from feed.i18n import Translator, translator
 from feed.model import Showing, Site
+from feed.model.shapeless import without_shapeless
 from feed.publish import markup
 
 WIDTH, HEIGHT = 1200, 630
@@ -65,7 +66,7 @@ def wrapped(text: str, weight: Weight, size: int, width: int) -> list[str]:
     space = font.getlength(" ")
     lines: list[str] = []
     room = 0.0  # on the last line
-    for word in text.split():
+    for word in without_shapeless(text).split():
         for part in _parts(word, font, width):
             length = font.getlength(part)
             if lines and space + length <= room:

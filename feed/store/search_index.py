@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator
 
 import Stemmer
 
+from feed.model.shapeless import without_shapeless
+
 # The tables of the index. Its content is a view, so that no text is stored twice.
 INDEX = """
 DROP TRIGGER texts_ai;
@@ -56,6 +58,7 @@ def indexed_words(language: str, *texts: str) -> str:
 
     The same input gives the same output: it is also what is taken out of the index.
     """
+    texts = tuple(map(without_shapeless, texts))
     words = {word for text in texts for word in _WORD.findall(text.casefold())}
     stems = {stem for word, stem in zip(words, _stems(language, words), strict=True)} - words
     return "\n".join([*texts, *sorted(stems)])
@@ -85,7 +88,7 @@ def _alternatives(word: str, languages: Collection[str]) -> str:
 
 
 def _words(text: str) -> Iterator[str]:
-    for word in text.replace("\0", " ").split():
+    for word in without_shapeless(text).replace("\0", " ").split():
         cleaned = word.replace('"', "")
         if any(character.isalnum() for character in cleaned):
             yield cleaned

@@ -180,7 +180,7 @@ def test_an_export_is_the_same_elsewhere_after_the_original_language_changed(
     assert exported(two) == exported(one)
 
 
-LETTERS = st.sampled_from("\n\t\",;='\\ \u200f\u200d\u0301\u2028\u00a0\ufeff🙂é|+-@%{<&") | (
+LETTERS = st.sampled_from("\n\t\",;='\\ \u200f\u200d\u0301\u00a0\ufeff🙂é|+-@%{<&") | (
     st.characters(
         exclude_categories=("Cc", "Cs"),
         exclude_characters="\ufffe\uffff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
@@ -328,6 +328,18 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
     "not a list": ("a.json", '{"themes": {}}', "", "themes", "a list, not a table"),
     "not a table": ("a.json", '{"themes": ["x"]}', "themes 1", "", "a table, not text"),
     "no slug": ("a.json", '{"themes": [{}]}', "themes 1", "slug", "a name, but there is none"),
+    "a title that cannot be seen": (
+        *("a.json", principle(texts={"sv": {"title": "\u200b\u00ad\u200d", "statement": "x"}})),
+        *(NEW, "texts.sv.title", ""),
+    ),
+    "a title of two lines": (
+        *("a.json", principle(texts={"sv": {"title": "a\u2028b", "statement": "x"}})),
+        *(NEW, "texts.sv.title", "one line"),
+    ),
+    "a title with a tab": (
+        *("a.json", principle(texts={"sv": {"title": "a\tb", "statement": "x"}})),
+        *(NEW, "texts.sv.title", "one line"),
+    ),
     "slug with capitals": ("a.json", principle(slug="New"), "principles “New”", "slug", "“New”"),
     "slug with a space": ("a.json", principle(slug="a b"), "principles “a b”", "slug", "“a b”"),
     "slug with ö": ("a.json", principle(slug="ö"), "principles “ö”", "slug", "lower-case a–z"),

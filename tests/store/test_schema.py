@@ -242,6 +242,11 @@ def test_search_follows_what_is_revised(searched: Installation) -> None:
         ("en", "Leaders who trusted a meeting", "leader trusting meet Meetings"),
         ("en-GB", "Meetings", "meeting"),
         ("xx", "Foo", "foo"),
+        (
+            "sv",
+            "An\u00adsvars\u00adfördel\u00adning\ufeff",
+            "ansvarsfördelning ansvars\u200bfördelningen",
+        ),
     ],
 )
 def test_search_finds_the_other_forms_of_a_word(

@@ -144,6 +144,11 @@ def test_wrapped_lines_keep_every_character_and_none_is_too_wide() -> None:
     assert all(card._font("Regular", 30).getlength(line) <= 1000 for line in lines)
 
 
+def test_characters_without_a_shape_are_not_drawn() -> None:
+    lines = card.wrapped("Ledar\u00adskap\u200b på \ufeffriktigt", "Regular", 30, 1000)
+    assert lines == ["Ledarskap på riktigt"]
+
+
 def test_a_word_of_any_length_is_cut_in_linear_time() -> None:
     started = time.process_time()
     lines = card.wrapped("ö" * 10_000, "Regular", 30, 1000)

@@ -9,7 +9,7 @@ import logging
 import re
 import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Response, g, request
 from itsdangerous import BadSignature, Signer
@@ -21,6 +21,7 @@ from feed.errors import InputError, NotFoundError, StoreError
 from feed.files import without_controls
 from feed.library import diff, editing
 from feed.library import drafts as library_drafts
+from feed.library.drafts import FormOrigin
 from feed.model.people import Curator
 from feed.store import curators, desk_queries, drafts, revisions
 from feed.store.desk_queries import LibraryRow
@@ -37,15 +38,6 @@ _NOT_STORED = {*SECRET, FIELD, "act"}
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PRINCIPLE = re.compile(r"/desk/(?:principles|translations)/([a-z0-9-]+)/(?:[\w-]+/)?")
 _NOT_TYPED = ("kind", "original_language")  # of a new principle: chosen before one writes
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """The page that a form came from, and the person who opened it."""
-
-    curator: int
-    page: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +68,11 @@ def store_submitted() -> Draft | None:
         g.draft_origin = origin
         given = _typed()
         if not _has_changes(origin.path, given, owner):
-            library_drafts.remove(db(), owner.id, origin.page)
+            library_drafts.remove(db(), origin)
             return None
-        fields = list(given.items(multi=True))
-        draft = library_drafts.save(db(), owner.id, origin.page, origin.path, fields, now())
+        draft = _as_opened(origin, given) or library_drafts.save(
+            db(), origin, list(given.items(multi=True)), now()
+        )
     except (StoreError, InputError) as error:  # the request goes on: its page has the text
         log.warning("desk: a draft could not be stored: %s", error)
         g.draft_error = error
@@ -90,10 +83,10 @@ def store_submitted() -> Draft | None:
 
 def remove_submitted() -> None:
     """Delete the draft of the form that was submitted: it is saved now."""
-    origin: _Origin | None = g.pop("draft_origin", None)
+    origin: FormOrigin | None = g.pop("draft_origin", None)
     g.pop("draft_at", None)
     if origin is not None:
-        library_drafts.remove(db(), origin.curator, origin.page)
+        library_drafts.remove(db(), origin)
 
 
 def opened() -> MultiDict[str, str] | None:
@@ -102,7 +95,6 @@ def opened() -> MultiDict[str, str] | None:
     draft = drafts.get(db(), int(number), session.me().id) if _NUMBER.fullmatch(number) else None
     if draft is None or draft.path != request.path:
         return None
-    g.draft_origin = _Origin(draft.curator, draft.page, draft.path)
     g.draft_opened = draft
     return MultiDict(draft.fields)
 
@@ -114,21 +106,26 @@ def address(draft: Draft) -> str:
 
 def signed_field(path: str) -> Markup:
     """The hidden field that stores a form as a draft; `path` is the page with the form."""
-    origin: _Origin | None = g.get("draft_origin")
+    origin: FormOrigin | None = g.get("draft_origin")
+    opened: Draft | None = g.get("draft_opened")
     me = session.me().id
-    is_same = origin is not None and (origin.curator, origin.path) == (me, path)
-    page = origin.page if origin and is_same else secrets.token_hex(8)
-    value = _signer().sign(f"{me} {int(now().timestamp())} {page} {path}").decode()
+    if origin is None or (origin.curator, origin.path) != (me, path):
+        origin = FormOrigin(me, secrets.token_hex(8), path)
+    if opened is not None:
+        origin = replace(origin, opened=opened.id, digest=opened.digest)
+    parts = (me, int(now().timestamp()), origin.page, origin.opened, origin.digest, path)
+    value = _signer().sign(" ".join(map(str, parts))).decode()
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, value)
 
 
 def offered(path: str | None = None) -> list[OfferedDraft]:
     """The drafts of the person signed in, newest first; with `path`, the other ones of a page."""
-    origin: _Origin | None = g.get("draft_origin") if path else None
+    origin: FormOrigin | None = g.get("draft_origin") if path else None
+    opened: Draft | None = g.get("draft_opened") if path else None
     found = [
         each
         for each in drafts.of_curator(db(), session.me().id, path)
-        if origin is None or each.page != origin.page
+        if (origin is None or each.page != origin.page) and each != opened
     ]
     slugs = {_slug(each.path) for each in found}
     rows = {row.slug: row for row in desk_queries.rows(db(), slugs - {""}, language())}
@@ -166,15 +163,27 @@ def _typed() -> MultiDict[str, str]:
     )
 
 
-def _origin() -> _Origin | None:
+def _origin() -> FormOrigin | None:
     """The origin of the submitted form; None without a valid signature, or an expired one."""
     try:
         text = _signer().unsign(request.form.get(FIELD, "")).decode()
     except BadSignature:
         return None
-    curator, since, page, path = text.split(" ")
-    age = timedelta(seconds=now().timestamp() - int(since))
-    return _Origin(int(curator), page, path) if age <= library_drafts.RETENTION else None
+    curator, since, page, opened, digest, path = text.split(" ")
+    if now().timestamp() - int(since) > library_drafts.RETENTION.total_seconds():
+        return None
+    return FormOrigin(int(curator), page, path, int(opened), digest)
+
+
+def _as_opened(origin: FormOrigin, given: MultiDict[str, str]) -> Draft | None:
+    """The draft that the page opened, if the form still has its content.
+
+    It is not stored again: another page may have changed it since.
+    """
+    if not origin.opened or drafts.digest_of(list(given.items(multi=True))) != origin.digest:
+        return None
+    draft = drafts.get(db(), origin.opened, origin.curator)
+    return draft if draft and draft.page != origin.page else None
 
 
 def _has_changes(path: str, given: MultiDict[str, str], owner: Curator) -> bool:

@@ -1,5 +1,6 @@
 """Drafts: the unsaved text of forms at the desk, by the person who typed it."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,16 @@ class Draft:
     fields: tuple[tuple[str, str], ...]
     at: datetime
 
+    @property
+    def digest(self) -> str:
+        """A hash of the fields."""
+        return digest_of(self.fields)
+
+
+def digest_of(fields: Fields) -> str:
+    """A hash of a form's names and values."""
+    return hashlib.sha256(json.dumps(list(fields)).encode()).hexdigest()[:32]
+
 
 def put(db: Database, curator: int, page: str, path: str, fields: Fields, now: datetime) -> Draft:
     """Add the draft of a page, or replace it; a discarded one is open again."""
@@ -36,6 +47,11 @@ def put(db: Database, curator: int, page: str, path: str, fields: Fields, now: d
     )
     (row,) = fetch_rows(db, "SELECT * FROM drafts WHERE curator = ? AND page = ?", [curator, page])
     return _draft(row)
+
+
+def move(db: Database, number: int, page: str) -> None:
+    """Make a draft that of another page, unless that has one."""
+    db.execute("UPDATE OR IGNORE drafts SET page = ? WHERE id = ?", [page, number])
 
 
 def get(db: Database, number: int, curator: int) -> Draft | None:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Dialog, Page
 from feed.accounts import authentication, people, totp
 from feed.app import create_app
 from feed.library import drafts as library_drafts
+from feed.library.drafts import FormOrigin
 from feed.store import drafts, sessions
 from tests.conftest import NOON, Installation, free_port, listening, wait_until
 from tests.desk.test_principle_form import FIRST, NEW, PATH, desk_of, fields, opened, send, working
@@ -218,6 +219,23 @@ def test_two_tabs_have_a_draft_each(desk: Desk) -> None:
     assert offered(user) == []
 
 
+def test_a_draft_that_two_devices_go_on_with_loses_neither_text(desk: Desk) -> None:
+    """A page that only shows the draft changes nothing of it."""
+    user = desk.sign_in("curator")
+    user.post(AUTOSAVE, typed(user))
+    (address,) = offered(user)
+    phone, laptop = ({**opened(user, address), "themes": "trust"} for _ in range(2))
+    user.post(AUTOSAVE, {**laptop, "sv.practice": "På datorn."})
+    assert offered(user) == [address]
+    assert user.post("/desk/preview/page/sv", phone).status_code == 200  # comes by itself
+    assert practice(user, address) == "På datorn."
+    user.post(AUTOSAVE, {**phone, "sv.practice": "På telefonen."})
+    texts = {practice(user, each) for each in offered(user)}
+    assert texts == {"På datorn.", "På telefonen."}
+    assert send(user, PATH, laptop).status_code == 303
+    assert {practice(user, each) for each in offered(user)} == {"På telefonen."}
+
+
 def test_going_back_after_saving_and_writing_on_makes_a_new_draft(desk: Desk) -> None:
     user = desk.sign_in("curator")
     given = typed(user)
@@ -387,7 +405,8 @@ def test_the_oldest_drafts_go_where_there_are_too_many(desk: Desk) -> None:
     with desk.installation.open() as db:
         for number in range(library_drafts.MAX_DRAFTS + 2):
             text = [("sv.title", f"Nummer {number}")]
-            library_drafts.save(db, user.me.id, f"page {number}", NEW, text, NOON)  # type: ignore[union-attr]
+            origin = FormOrigin(user.me.id, f"page {number}", NEW)  # type: ignore[union-attr]
+            library_drafts.save(db, origin, text, NOON)
         found = drafts.of_curator(db, user.me.id)  # type: ignore[union-attr]
     assert len(found) == library_drafts.MAX_DRAFTS
     assert found[-1].fields == (("sv.title", "Nummer 2"),)

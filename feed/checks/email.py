@@ -182,7 +182,7 @@ def sign_ups(context: CheckContext) -> Finding:
     surge = sign_up_limits.surge(context.db, context.now)
     if surge is not None:
         return warn(
-            "More people than usual%(at)s asked for emails on %(when)s UTC; the form asks them to"
+            "More people than usual%(at)s asked for emails at %(when)s UTC; the form asks them to"
             " wait.",
             "If that is an attack, run “devis subscriber pause-sign-up”; if not, raise"
             " DEVIS_SIGNUP_LIMIT.",

@@ -39,11 +39,11 @@ _DEAD_DOMAIN = gettext_noop(
     " decides."
 )
 _SURGE = gettext_noop(
-    "More people than usual asked for emails on %(at)s UTC, and the form asks for patience. If that"
+    "More people than usual asked for emails at %(at)s UTC, and the form asks for patience. If that"
     " is an attack, “devis subscriber pause-sign-up” closes the form for a while."
 )
 _SURGE_DOMAIN = gettext_noop(
-    "More people than usual at %(domain)s asked for emails on %(at)s UTC, and the form asks for"
+    "More people than usual at %(domain)s asked for emails at %(at)s UTC, and the form asks for"
     " patience. If that is an attack, “devis subscriber pause-sign-up” closes the form for a while."
 )
 

@@ -4,6 +4,7 @@ Every address gets the same answer, so that nobody learns who subscribes.
 """
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -21,8 +22,11 @@ from feed.subscribers.links import CONFIRM_DAYS
 from feed.web import subscription_form
 from feed.web.context import accepted_languages, db, here, key, language, now, site, translate
 from feed.web.middleware import rate_limits
+from feed.web.middleware.client_ip import prefix
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
 from feed.web.subscription_form import FormState
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("subscribe", __name__, url_prefix="/<language:language>/subscribe")
 
@@ -92,6 +96,7 @@ def _request(given: Mapping[str, str], stamp: str) -> str:
     admission = sign_up_limits.admit(config, key(), address, stamp)
     if admission.outcome == "delayed":
         if admission.is_new:
+            log.warning("sign-up: too many, asked to wait; the last one is from %s", prefix())
             alarms.report_surge(db(), admission.domain, now())
         rate_limits.delay(admission.seconds)
     if admission.outcome == "accepted":

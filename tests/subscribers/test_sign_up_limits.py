@@ -103,7 +103,7 @@ def test_a_domain_has_a_limit_unless_it_is_the_organisations(
 
 
 def test_a_surge_asks_for_patience_and_tells_the_operator(
-    install: Install,
+    install: Install, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = install(SIGNUP_LIMIT="4", TRUSTED_PROXIES="127.0.0.1", OPERATOR_TOKEN=TOKEN)
     client = site_client(made)
@@ -115,6 +115,7 @@ def test_a_surge_asks_for_patience_and_tells_the_operator(
     two = [sign_up(client, f"b{number}@two.example", f"192.0.2.{number}") for number in range(2, 6)]
     assert [answer.status_code for answer in two] == [303, 303, 429, 429]
     assert "Nothing is lost" in two[-1].text
+    assert "asked to wait; the last one is from 192.0.2.0/24" in caplog.text
     rows = client.harness.rows("SELECT kind FROM outbox WHERE channel = 'desk'")
     assert rows == [("sending",)]  # once
     told = client.harness.new_messages()

@@ -107,6 +107,8 @@ def _still_applies(event: DeskEvent, copy: WorkingCopy, person: Curator) -> bool
     if event.kind == "review":
         is_waiting = "review" in states.values() or (SHARED in states and copy.fields_wait)
         return person.may("editor") and is_waiting
+    if event.kind == "decline":  # until it is sent again, or the decision undone
+        return "draft" in states.values() or (SHARED in states and not copy.fields_wait)
     if event.kind == "translate":
         return None in states.values()
     return event.kind != "outdated" or "outdated" in states.values()

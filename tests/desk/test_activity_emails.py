@@ -180,6 +180,14 @@ def test_what_was_done_meanwhile_is_not_asked_any_more(newsroom: Newsroom) -> No
     assert summary(newsroom.emails()) == [("karin", "Approved: “Fråga den nya”")]
 
 
+def test_what_was_sent_back_and_sent_again_meanwhile_is_only_asked(newsroom: Newsroom) -> None:
+    karin, erik = newsroom.person("curator", "Karin"), newsroom.person("editor", "Erik")
+    slug = newsroom.save(karin, act="review")
+    newsroom.act(erik, slug, "decline", "Too long.")
+    newsroom.act(karin, slug, "review")
+    assert summary(newsroom.emails()) == [("erik", "To review: “Fråga den nya”")]
+
+
 def test_nobody_is_told_who_may_not_act_who_left_or_who_has_turned_the_emails_off(
     newsroom: Newsroom,
 ) -> None:

@@ -53,7 +53,7 @@ def form(user: DeskUser, path: str = REVIEW) -> dict[str, str]:
 
 def said(user: DeskUser, location: str) -> str:
     """What the page says after an act."""
-    found = re.search(r'class="said" role="status">(.*?)(?: <a|</p>)', user.get(location).text)
+    found = re.search(r'class="said" role="status"><p>(.*?)(?: <a|</p>)', user.get(location).text)
     assert found
     return html.unescape(found[1])
 

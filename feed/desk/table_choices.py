@@ -37,6 +37,7 @@ class Cell:
     """A cell to mend: the name of its form field, its heading, and what is wrong with it."""
 
     name: str
+    column: str
     heading: str
     text: str
     is_prose: bool
@@ -165,6 +166,7 @@ def _bad_row(
     cells = [
         Cell(
             f"cell.{name}.{number}",
+            name,
             table.heading(name) if name in table.columns else column_name(t, name),
             row.get(name, ""),
             name in _PROSE,

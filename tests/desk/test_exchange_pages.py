@@ -451,7 +451,8 @@ def test_bad_rows_are_mended_on_the_page_or_left_out(desk: Desk) -> None:
         "Row 5 Huvudtext Fill this in: it is empty.",
     ):
         assert words in plain(page.text)
-    assert 'value="Okänd" autocomplete="off" aria-describedby="cell.source.4-wrong"' in page.text
+    assert 'value="Okänd" list="sources" aria-describedby="cell.source.4-wrong"' in page.text
+    assert '<option value="Handboken; “andra” upplagan"></option>' in page.text
     assert "Import 1 entry" in page.text
     changes = {"cell__title__3": "B", "cell__statement__5": "", "leave__row__5": "1"}
     page = send(user, page, "rows", **changes, cell__source__99="x", cell__status__x="published")

@@ -170,9 +170,7 @@ def _dry_run(number: int, overwrite: bool, problem: str = "") -> str:
         overwrite=overwrite,
         problem=problem,
         mended="mended" in request.args,
-        source_titles=[
-            item.title for item in library.sources(db()).values() if not item.retired
-        ],
+        source_titles=[item.title for item in library.sources(db()).values() if not item.retired],
         OUTCOMES=OUTCOMES,
         KIND_NAMES=KINDS,
         **table_choices.view(found, translate(), here().config.languages),

@@ -489,6 +489,16 @@ def test_cells_that_were_typed_are_saved_when_the_other_button_is_pressed(desk: 
     assert (title(desk, "a"), title(desk, "b")) == ("A", "B")
 
 
+def test_what_is_imported_is_what_was_shown_also_where_another_window_changed_a_cell(
+    desk: Desk,
+) -> None:
+    user = desk.sign_in("editor")
+    page = bring(user, "a.csv", HEAD + "a,handbook,sv,T,S\n")
+    send(user, page, "rows", cell__title__2="Another")
+    assert confirm(user, page).status_code == 409
+    assert title(desk, "a") is None
+
+
 def test_another_sheet_or_separator_cannot_bring_more_rows(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

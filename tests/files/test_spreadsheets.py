@@ -165,6 +165,13 @@ def test_quotation_marks_between_tabs_may_be_those_of_the_text() -> None:
     }
 
 
+def test_the_language_of_a_table_is_that_of_its_texts_not_of_its_headings() -> None:
+    english = b"Rubrik;Text\nAsk;What is it that you are afraid of?\n"
+    swedish = "Title;Text\nFråga;Vad är det som du är rädd för?\n".encode()
+    assert [tables.read(table).language for table in (english, swedish)] == ["en", "sv"]
+    assert tables.read(b"Rubrik;Text\nx;y\n").language == "sv"
+
+
 @served
 def test_another_sheet_can_be_chosen() -> None:
     choices = TableChoices(GridChoices(sheet="Gammalt"))

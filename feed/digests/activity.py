@@ -12,6 +12,7 @@ from feed.errors import gettext_noop
 from feed.i18n import Translator
 from feed.library import editing, workflow
 from feed.library.workflow import WorkingCopy
+from feed.model import SHOWABLE
 from feed.model.people import Curator
 from feed.store import desk_events, ledger
 from feed.store.desk_events import DeskEvent, EventKind
@@ -109,6 +110,9 @@ def _still_applies(event: DeskEvent, copy: WorkingCopy, person: Curator) -> bool
         return person.may("editor") and is_waiting
     if event.kind == "decline":  # until it is sent again, or the decision undone
         return "draft" in states.values() or (SHARED in states and not copy.fields_wait)
+    if event.kind == "approve":  # unless it has been undone
+        is_approved = any(state in SHOWABLE for state in states.values())
+        return is_approved or (SHARED in states and not copy.fields_wait)
     if event.kind == "translate":
         return None in states.values()
     return event.kind != "outdated" or "outdated" in states.values()

@@ -106,7 +106,7 @@ def _cells(text: str, separator: str) -> list[list[str]]:
         return list(_parse(text, separator, strict=True))
     except csv.Error as error:
         if separator == "\t":  # Google writes quotation marks as they are
-            return [line.split(separator) for line in text.splitlines()]
+            return [line.split(separator) for line in re.split(r"\r\n|\r|\n", text)]
         message = gettext_noop("expected %(format)s, but: %(detail)s")
         raise ExpectedError(message, format="CSV", detail=error) from None
 

@@ -269,6 +269,8 @@ def test_new_principles_are_drafts_too_with_their_themes_and_their_source(desk: 
     assert 'lang="sv">Två</a>' in again(desk, user).get("/desk/").text.replace(
         f' href="{second}"', ""
     )
+    elsewhere = f"{PATH}?{first.partition('?')[2]}"  # of another form
+    assert opened(user, elsewhere)["sv.title"] == SWEDISH["title"]
     page = user.get(first)
     assert re.findall(r'name="themes" value="(\w+)"[^>]* checked', page.text) == ["change", "trust"]
     given = {**fields(page), "themes": ["trust", "change"]}

@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed.desk import principle_form, session
 from feed.desk.permissions import requires
 from feed.errors import ConflictError, FormError, UnconfirmedError, gettext_noop
-from feed.library import diff, editing
+from feed.library import diff, editing, undo
+from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
 from feed.model import TEXT_FIELDS
 from feed.store import ledger, library
@@ -40,17 +41,23 @@ def decide(slug: str) -> Page:
         act = "approve"
     base = given.get("base", 0, type=int)
     reason, confirmed = given.get("reason", ""), "confirmed" in given
-    step = Transition(session.me(), cast(Act, act), reason=reason, confirmed=confirmed)
+    me, path = session.me(), url_for("desk.principles.edit", slug=slug, done="undo")
+    step = Transition(me, cast(Act, act), reason=reason, confirmed=confirmed)
+
+    def decided() -> Saved:
+        return editing.act(db(), step, slug, now(), base=base)
+
     try:
-        saved = editing.act(db(), step, slug, now(), base=base)
+        _, number = undo.recorded(db(), me, "editor", [slug], decided, path, now())
     except UnconfirmedError:
         return _page(slug, {"confirmed": translate().gettext(_CONFIRM)}), 422
     except ConflictError:
         return _page(slug, {"problem": translate().gettext(_NEWER)}), 409
     except FormError as error:
         return _page(slug, translate().error_messages(error.fields)), 422
-    log.info("desk: person %s: %s %s", session.me().id, act, saved.slug)
-    return redirect(url_for("desk.principles.edit", slug=saved.slug, done=act), 303)
+    log.info("desk: person %s: %s %s", me.id, act, slug)
+    page = url_for("desk.principles.edit", slug=slug, done=act, undo=number or None)
+    return redirect(page, 303)
 
 
 def _page(slug: str, wrong: dict[str, str]) -> str:

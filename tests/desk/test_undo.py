@@ -63,6 +63,26 @@ def test_retiring_and_taking_off_the_site_can_be_undone(desk: Desk, act: str) ->
     assert BUTTON.findall(undone.text) == []
 
 
+@pytest.mark.parametrize("act", ["publish", "approve", "decline"])
+def test_what_an_editor_decides_on_the_page_of_a_review_can_be_undone(desk: Desk, act: str) -> None:
+    user, curator = desk.sign_in("editor"), desk.sign_in("curator")
+    if act == "publish":
+        done(user, f"{PATH}draft")
+    waiting = {**opened(curator), "sv.title": "Väntar", "themes": "trust"}
+    assert send(curator, PATH, waiting, act="review").status_code == 303
+    before = content(desk)
+    given = {"base": _newest(desk, SLUG), "act": act, "reason": "Kortare, tack."}
+    page = done(user, f"{PATH}review", given)
+    assert content(desk) != before
+    undone = done(user, button(page))
+    assert "Undone." in undone.text
+    assert content(desk) == before
+    assert desk.anonymous().get(f"/sv/principles/{SLUG}/").status_code == (
+        404 if act == "publish" else 200
+    )
+    assert desk.sign_in("editor").get(f"{PATH}review").text.count('value="decline"') == 1
+
+
 def test_a_change_since_is_not_overwritten(desk: Desk) -> None:
     user = desk.sign_in("editor")
     address = button(done(user, f"{PATH}retire"))

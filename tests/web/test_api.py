@@ -191,7 +191,7 @@ def test_an_address_that_leads_nowhere_is_a_problem_only_within_the_api(
 
 def test_a_problem_speaks_the_language_of_who_asks(small: Installation) -> None:
     answer = small.client().get("/api/v1/today?lang=!", headers={"Accept-Language": "sv"})
-    assert "väntade en språkkod som sv eller en-GB" in json.loads(answer.data)["detail"]
+    assert "Skriv en språkkod som sv eller en-GB" in json.loads(answer.data)["detail"]
     assert answer.headers["Content-Language"] == "sv"
     assert "Accept-Language" in answer.headers["Vary"]
 

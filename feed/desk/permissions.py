@@ -19,7 +19,7 @@ from feed.i18n import match, negotiate
 from feed.model.people import Role
 from feed.store.drafts import Draft
 from feed.web.context import accepted_languages, db, here
-from feed.web.middleware import client_ip
+from feed.web.middleware import host_header
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def check() -> AnyResponse | tuple[str, int] | None:
     host name that may be a stranger's.
     """
     g.language = _language(None)  # for the error page, if reading the session fails
-    if not client_ip.is_known_host():
+    if not host_header.is_known_host():
         raise InputError(_WRONG_HOST, url=f"{here().config.base_url}/desk/")
     current = session.session()
     g.language = _language(current.curator.language if current else None)

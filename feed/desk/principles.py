@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import act_messages, actions, drafts, principle_form, remarks, session
+from feed.desk import act_messages, actions, drafts, principle_form, session, style_remarks
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
 from feed.errors import (
@@ -206,7 +206,9 @@ def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, 
     return {
         "form": form,
         "slug": form.slug,
-        "remarks": remarks.by_field(style_checks.form_hints(db(), form.values, known, live), t),
+        "remarks": style_remarks.by_field(
+            style_checks.form_hints(db(), form.values, known, live), t
+        ),
         "labelled": principle_form.labelled(t, form.wrong),
         "translated_from": {code: diff.original_translated(steps, code) for code in form.languages},
         "newest": revisions.newest(db(), form.slug) if form.found else None,

@@ -103,13 +103,13 @@ def read(kind: Vocabulary, entry: Entry, errors: dict[str, InputError], prefix: 
 
 def similar_to(db: Database, kind: Vocabulary, entry: Entry) -> Sequence[Source | Theme]:
     """The sources or themes on offer that a new one nearly duplicates."""
-    from feed.library import similar  # RapidFuzz is needed at the desk alone
+    from feed.library import similar_vocabulary  # RapidFuzz is needed at the desk alone
 
     if kind == "sources":
         known = {slug: item for slug, item in library.sources(db).items() if not item.retired}
-        return similar.sources(entry, known)
+        return similar_vocabulary.sources(entry, known)
     themes = {slug: item for slug, item in library.themes(db).items() if not item.retired}
-    return similar.themes(entry, themes)
+    return similar_vocabulary.themes(entry, themes)
 
 
 def save(

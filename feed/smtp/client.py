@@ -21,11 +21,11 @@ from feed.smtp.connection import (
     tls_context,
 )
 from feed.smtp.envelope import Envelope, Outcome
+from feed.smtp.envelope_queue import EnvelopeQueue
 from feed.smtp.errors import SmtpRefusedError, SmtpUnavailableError
 from feed.smtp.failure_limits import FailureLimits
 from feed.smtp.protocol import SmtpProtocol
 from feed.smtp.server import SmtpServer
-from feed.smtp.source import EnvelopeSource
 
 TIMEOUT = 60.0  # seconds for a reply: RFC 5321 4.5.3.2 grants minutes, but a relay is near
 # Multiples of the timeout: for each step of opening a connection; after a body, where RFC 5321
@@ -58,7 +58,7 @@ def deliver(
     """
     context = tls_context(server)
     connector = Connector(lambda: open_connection(server, hostname, context, timeout * _CONNECT))
-    source = EnvelopeSource(envelopes, rate, stop)
+    source = EnvelopeQueue(envelopes, rate, stop)
     SmtpClient(server, source, record, connector, connections, timeout).run()
 
 
@@ -98,7 +98,7 @@ class SmtpClient:
     def __init__(
         self,
         server: SmtpServer,
-        source: EnvelopeSource,
+        source: EnvelopeQueue,
         record: Record,
         connector: Connector,
         max_connections: int,

@@ -9,7 +9,7 @@ from feed.errors import DevisError
 from feed.store import migrations
 from feed.store.connection import DriverError
 from feed.web.context import db, here, now, site
-from feed.web.middleware import client_ip
+from feed.web.middleware import operator_token
 
 blueprint = Blueprint("health", __name__)
 
@@ -19,7 +19,7 @@ def healthz() -> Response:
     """200 while the process answers. With `?full`, JSON, and 503 unless the site is healthy."""
     if "full" not in request.args:
         return Response("ok\n", content_type="text/plain; charset=utf-8")
-    is_operator = client_ip.is_operator()
+    is_operator = operator_token.is_operator()
     facts, is_well = _facts(in_full=is_operator)
     if is_operator:
         facts["checks"] = _checks()

@@ -16,8 +16,8 @@ from feed.digests.smtp_errors import translated_errors
 from feed.errors import MailRefusedError, MailUnavailableError
 from feed.smtp import Envelope, Outcome, SmtpServer, client
 from feed.smtp.client import Record, deliver
+from feed.smtp.envelope_queue import BURST
 from feed.smtp.reply_text import sanitised
-from feed.smtp.source import BURST
 from tests.conftest import free_port
 from tests.smtp_servers import (
     DROP,

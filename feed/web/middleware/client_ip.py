@@ -1,14 +1,10 @@
-"""The client: its address behind trusted proxies, the host it asks, whether it is the operator."""
+"""The address of the client, behind trusted proxies."""
 
-import hmac
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from urllib.parse import urlsplit
 
 from flask import request
-from werkzeug.wrappers import Response
 
-from feed.config import identity
 from feed.config.parsing import Network
 from feed.web.context import here
 
@@ -22,28 +18,15 @@ Address = IPv4Address | IPv6Address
 
 def is_from_proxy() -> bool:
     """Whether the peer is a trusted proxy."""
-    client = _address(request.remote_addr or "")
+    client = address(request.remote_addr or "")
     return client is not None and _is_trusted(client, here().config.trusted_proxies)
 
 
 def is_local() -> bool:
     """Whether the request comes from this machine, without any proxy."""
-    client = _address(request.remote_addr or "")
+    client = address(request.remote_addr or "")
     forwarded = FORWARDING_HEADERS & set(request.headers.keys())
     return client is not None and client.is_loopback and not forwarded
-
-
-def is_known_host() -> bool:
-    """Whether the Host header names this site or this machine, or is an IP address.
-
-    Any other name may be one that a stranger has pointed at this machine (DNS rebinding).
-    """
-    try:
-        host = (urlsplit(f"//{request.headers.get('Host', '')}").hostname or "").rstrip(".")
-    except ValueError:
-        return False
-    own = urlsplit(here().config.base_url).hostname
-    return host == own or identity.is_loopback(host) or _address(host) is not None
 
 
 def network() -> str:
@@ -82,9 +65,9 @@ def _origin(peer: str, forwarded: str, proxies: Sequence[Network]) -> Address | 
     X-Forwarded-For is read from the right, while each address is a trusted proxy: other clients
     can write anything into it.
     """
-    client = _address(peer)
+    client = address(peer)
     for entry in reversed(forwarded.split(",")):
-        previous = _address(entry.strip())
+        previous = address(entry.strip())
         if client is None or previous is None or not _is_trusted(client, proxies):
             break
         client = previous
@@ -95,27 +78,10 @@ def _is_trusted(address: Address, proxies: Sequence[Network]) -> bool:
     return any(address in trusted for trusted in proxies)
 
 
-def _address(text: str) -> Address | None:
+def address(text: str) -> Address | None:
+    """Parse an IP address; None for anything else. An IPv4-mapped one becomes an IPv4 address."""
     try:
         found = ip_address(text)
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
-
-
-def is_operator() -> bool:
-    """Whether the request carries the operator's token.
-
-    Without DEVIS_OPERATOR_TOKEN: whether it comes from this machine, under a host name that is no
-    stranger's, to a site that is not public.
-    """
-    config = here().config
-    if config.operator_token is None:
-        return not config.is_public and is_local() and is_known_host()
-    given = request.headers.get("Authorization", "").encode()
-    return hmac.compare_digest(given, f"Bearer {config.operator_token}".encode())
-
-
-def unauthorized() -> Response:
-    """401 response asking for the operator's bearer token."""
-    return Response(status=401, headers={"WWW-Authenticate": 'Bearer realm="devis"'})

@@ -1,16 +1,14 @@
-"""Security headers, cacheability, size limits and request ids of responses."""
+"""Security headers, cacheability and size limits of responses."""
 
 import re
-import secrets
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, request
 from markupsafe import Markup
 
-from feed.config.logs import DESK, REQUEST_ID, SUBSCRIPTION
+from feed.config.logs import DESK, SUBSCRIPTION
 from feed.web.context import Context
-from feed.web.middleware import client_ip
 from feed.web.middleware.page_cache import CACHEABLE, Cacheable
 from feed.web.middleware.request_limits import excess
 
@@ -51,8 +49,6 @@ _QUERY_NAMES = "devis_query_names"  # attribute of a cacheable view
 _REDIRECT_PAGE = Markup('<!doctype html>\n<title>Devis</title>\n<p><a href="{0}">{0}</a></p>\n')
 
 View = TypeVar("View", bound=Callable[..., Any])
-REQUEST_ID_HEADER = "X-Request-Id"
-_VALID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 
 def cacheable(view: View) -> View:
@@ -133,27 +129,3 @@ def _relative(location: str) -> str:
     """The path of a redirect to the request's own host, which may be forged."""
     prefix = request.host_url.rstrip("/")
     return location.removeprefix(prefix) if location.startswith(prefix + "/") else location
-
-
-def init_request_ids(app: Flask) -> None:
-    """Give every request of `app` an id; call it before `headers.init`, whose hook runs later.
-
-    An id that a trusted proxy sends is used, so that its log and ours can be matched.
-    """
-
-    @app.before_request
-    def start() -> None:
-        given = request.headers.get(REQUEST_ID_HEADER, "")
-        if not (client_ip.is_from_proxy() and _VALID.fullmatch(given)):
-            given = secrets.token_hex(8)
-        REQUEST_ID.set(given)
-
-    @app.after_request
-    def add_header(response: Response) -> Response:
-        if CACHEABLE not in request.environ:
-            response.headers[REQUEST_ID_HEADER] = REQUEST_ID.get()
-        return response
-
-    @app.teardown_request
-    def end(error: BaseException | None) -> None:
-        REQUEST_ID.set("")

@@ -19,7 +19,7 @@ from feed.store.connection import DriverError
 from feed.store.counters import BUCKETS, METRICS_FILE, MetricCounters
 from feed.subscribers import sign_up_limits
 from feed.web.context import db, here, now, site
-from feed.web.middleware import client_ip
+from feed.web.middleware import operator_token
 from feed.web.middleware.page_cache import ROUTE, UNKNOWN
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def init(app: Flask) -> None:
 @blueprint.get("/metrics")
 def metrics() -> AnyResponse:
     """All metrics in Prometheus' text format; for the operator only."""
-    if not client_ip.is_operator():
-        return client_ip.unauthorized()
+    if not operator_token.is_operator():
+        return operator_token.unauthorized()
     from prometheus_client import (  # slow to import, and needed here only
         CollectorRegistry,
         generate_latest,

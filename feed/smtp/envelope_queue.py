@@ -16,7 +16,7 @@ CONNECTION_LOST, LOST_AT_RECIPIENT = 2, 3  # points of suspicion
 SEND_LAST, DEFER = 4, 6  # thresholds
 
 
-class EnvelopeSource:
+class EnvelopeQueue:
     """Gives out envelopes, one at a time: requeued ones first, then the caller's.
 
     `error` is the reason why no more are given out, `taken` how many of the caller's were, `due`

@@ -65,7 +65,7 @@ def freeze(base: Reading, folder: Path) -> None:
 def _prepare(base: Setup) -> None:
     from feed.accounts import authentication, people
     from feed.library import scheduling
-    from feed.notify import announcements  # slow to load: see `server.supervise`
+    from feed.notify import announcements  # slow to load: see `server.processes.supervise`
     from feed.store import signing_key
 
     announcements.check(base.config)

@@ -8,7 +8,7 @@ TRIAL = "trial-"  # begins the authority of a trial; `.invalid` is a reserved do
 
 
 def default_base_url(host: str, port: int) -> str:
-    """The base URL of a server that listens on `host`; browsers allow passkeys on localhost."""
+    """The base URL of a server that listens on `host`, with `localhost` for this machine."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{'localhost' if is_loopback(host) else shown}:{port}"
 

@@ -3,7 +3,7 @@
 from feed.smtp.envelope import Outcome
 from feed.smtp.errors import SmtpUnavailableError
 
-MAX_CONNECTIONS = 3  # consecutive connections that failed without one message accepted
+MAX_FAILED_CONNECTIONS = 3  # consecutive connections that failed without one message accepted
 
 
 class FailureLimits:
@@ -31,4 +31,4 @@ class FailureLimits:
         self.generation += 1
         self._connections += 1
         self.retry_at = now + (self._connections - 1) * self._pause
-        return error if self._connections >= MAX_CONNECTIONS else None
+        return error if self._connections >= MAX_FAILED_CONNECTIONS else None

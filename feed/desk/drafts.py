@@ -201,7 +201,7 @@ def _has_changes(path: str, given: MultiDict[str, str], owner: Curator) -> bool:
     except NotFoundError:
         return True
     forms = [saved]
-    base = revisions.by_id(db(), int(given.get("base") or 0))
+    base = revisions.by_id(db(), principle_form.submitted(saved, owner, given).base or 0)
     if base is not None and base.principle == slug:
         forms.append(replace(saved, values=diff.flat(base.entry)))
     return all(_differs(form, principle_form.submitted(form, owner, given)) for form in forms)

@@ -123,6 +123,8 @@ def _one(number: int, wrong: dict[str, str] | None = None) -> str:
 
 def _invitation(number: int) -> Invitation | None:
     """The newest invitation of a person; None if it is used or has expired."""
+    if number >= 2**63:  # SQLite has none
+        return None
     found, notice = curators.by_id(db(), number), outbox.newest(db(), "invitation", number)
     if found is None or notice is None or notice.used or (notice.expires or now()) <= now():
         return None

@@ -7,7 +7,7 @@ headings. Each guess is in the result, and can be set instead.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -18,6 +18,8 @@ from feed.files.entries import ExpectedError
 TEXT_ENDINGS = ("csv", "tsv", "txt")
 ENDINGS = (*TEXT_ENDINGS, *workbooks.ENDINGS)
 SEPARATORS = (",", ";", "\t", "|")
+MAX_CELLS = 2_000_000  # of a text; a row counts as one at least
+MAX_COLUMNS = 500  # with headings: each row is read with a cell for each of them
 SEARCHED = 20  # rows in which headings are looked for: titles and notes may stand above them
 _SEPARATOR = re.compile(
     r"sep=(.)\r?[\n\r]"
@@ -103,12 +105,25 @@ def _from_text(content: bytes, recognise: Recognise, choices: GridChoices) -> Gr
 
 def _cells(text: str, separator: str) -> list[list[str]]:
     try:
-        return list(_parse(text, separator, strict=True))
+        return _limited(_parse(text, separator, strict=True))
     except csv.Error as error:
         if separator == "\t":  # Google writes quotation marks as they are
-            return [line.split(separator) for line in re.split(r"\r\n|\r|\n", text)]
+            lines = re.split(r"\r\n|\r|\n", text)
+            return _limited(line.split(separator) for line in lines)
         message = gettext_noop("expected %(format)s, but: %(detail)s")
         raise ExpectedError(message, format="CSV", detail=error) from None
+
+
+def _limited(rows: Iterable[list[str]]) -> list[list[str]]:
+    """The rows. Raises ExpectedError at MAX_CELLS: a blank line takes the memory of a hundred."""
+    found, cells = [], 0
+    for row in rows:
+        cells += len(row) or 1
+        if cells > MAX_CELLS:
+            message = gettext_noop("The table has more than %(most)s cells. Split it into several.")
+            raise ExpectedError(message, most=MAX_CELLS)
+        found.append(row)
+    return found
 
 
 def _parse(text: str, separator: str, *, strict: bool) -> Iterator[list[str]]:
@@ -149,4 +164,7 @@ def _split(
     headings = [heading.strip() for heading in headings]
     while headings and not headings[-1]:
         headings.pop()
+    if len(headings) > MAX_COLUMNS:
+        message = gettext_noop("The table has %(count)s columns; at most %(most)s can be read.")
+        raise ExpectedError(message, count=len(headings), most=MAX_COLUMNS)
     return headings, [row for row in filled if row[0] > number], number

@@ -14,6 +14,7 @@ from feed.model.people import ROLES
 from feed.server import database_setup
 from tests.conftest import NOON, Installation, settings
 from tests.desk.test_exchange_pages import bring
+from tests.desk.test_principle_form import opened
 from tests.desk_client import Desk, field_errors
 
 HUGE = "9" * 25
@@ -40,6 +41,19 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def test_a_number_that_nothing_has_is_not_found(desk: Desk, path: str, number: str) -> None:
     user = desk.sign_in("administrator")
     assert user.get(f"/desk/{path.format(number)}").status_code == 404
+
+
+def test_an_invitation_that_never_was_is_not_shown(desk: Desk) -> None:
+    page = desk.sign_in("administrator").get(f"/desk/people/?invited={HUGE}")
+    assert page.status_code == 200
+
+
+@pytest.mark.parametrize("base", ["x", "1.5", HUGE])
+def test_a_revision_that_never_was_costs_no_draft(desk: Desk, base: str) -> None:
+    user, path = desk.sign_in("curator"), f"/desk/principles/{SLUG}/"
+    given = {**opened(user, path), "base": base, "sv.title": "Another title"}
+    assert user.post("/desk/drafts/", given).status_code == 204
+    assert "Another title" in user.post(path, given).text
 
 
 @pytest.mark.parametrize("step", [f"{SLUG}.{'9' * 5000}", f"{SLUG}.\u0661", ".", SLUG])

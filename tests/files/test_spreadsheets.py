@@ -190,6 +190,12 @@ def bomb() -> bytes:
     return book(f'<row r="1"><c r="A1" t="str"><v>{"x" * 200_000_000}</v></c></row>')
 
 
+def echo() -> bytes:
+    """Eighteen million characters: a shared string of 30 000 in six hundred cells."""
+    rows = (f'<row r="{n}"><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, 601))
+    return make.xlsx([("A", "", "".join(rows))], ["å" * 30_000])
+
+
 @served
 @pytest.mark.parametrize(
     ("workbook", "expected"),
@@ -199,9 +205,10 @@ def bomb() -> bytes:
         (book('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "too large"),
         (book('<row r="30000"><c r="ALL30000"><v>1</v></c></row>'), "too large"),
         (bomb, "too large"),
+        (echo, "too large"),
         (make.packed({"xl/workbook.xml": "<workbook/>"}), "can’t be read"),
     ],
-    ids=["cut short", "xls", "the last cell", "30 million cells", "a bomb", "no sheet"],
+    ids=["cut short", "xls", "the last cell", "30 million cells", "a bomb", "an echo", "no sheet"],
 )
 def test_a_workbook_that_asks_for_too_much_is_refused(
     workbook: bytes | Callable[[], bytes], expected: str
@@ -211,4 +218,21 @@ def test_a_workbook_that_asks_for_too_much_is_refused(
     assert len(content) < 1_000_000
     with pytest.raises(ExpectedError) as refused:
         workbooks.read(content)
+    assert expected in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (b"title\n" + b"\n" * 2_000_000, "more than"),
+        (b'sep=\t\ntitle\ttext\n"x\n' + b"\t\n" * 1_000_000, "more than"),
+        (b"title" + b",x" * 500 + b"\na\n", "columns"),
+    ],
+    ids=["blank lines", "between tabs", "wide"],
+)
+def test_a_text_that_takes_too_much_memory_or_time_as_a_table_is_refused(
+    table: bytes, expected: str
+) -> None:
+    with pytest.raises(ExpectedError) as refused:
+        tables.count(table)
     assert expected in refused.value.message

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from babel import Locale
 from babel.core import UnknownLocaleError, get_global
-from babel.dates import format_date, format_datetime, get_timezone_location
+from babel.dates import format_date, get_timezone_location
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
@@ -73,7 +73,8 @@ class Translator:
 
     def moment(self, instant: datetime.datetime) -> str:
         """Format an aware datetime in its own timezone: `22 Nov 2026, 12:00`."""
-        return format_datetime(instant, "d MMM y, HH:mm", instant.tzinfo, locale=self.locale)
+        date = format_date(instant, "d MMM y", locale=self.locale)
+        return self.gettext("%(date)s, %(time)s", date=date, time=f"{instant:%H:%M}")
 
     def weekday_names(self) -> list[str]:
         """The names of the weekdays, from Monday, in the stand-alone form."""

@@ -151,7 +151,7 @@ def test_what_happens_within_ten_minutes_goes_into_one_email(newsroom: Newsroom)
     for slug in slugs:
         newsroom.act(karin, slug, "review")  # within three minutes
     (first,) = newsroom.emails()
-    assert first["Subject"] == "Att granska: ”Fråga den nya”, och 2 saker till"
+    assert first["Subject"] == "Att granska: ”Fråga den nya” och 2 saker till"
     assert all(f"/desk/principles/{slug}/" in text(first) for slug in slugs)
     for slug in slugs:
         newsroom.act(erik, slug, "decline", f"Skriv om {slug}.")

@@ -10,7 +10,7 @@ from feed.accounts import totp
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import ROLES, Curator, Role
-from feed.store import curators, desk_events, drafts, outbox, sessions
+from feed.store import curators, desk_events, outbox, sessions
 from feed.store.connection import transaction
 from feed.store.outbox import OutboxItem
 
@@ -95,16 +95,12 @@ def set_name(db: Database, curator: Curator, name: str) -> None:
 
 
 def disable(db: Database, number: int, now: datetime) -> Curator:
-    """Disable an account, end its sessions and delete its drafts.
-
-    Raises InputError for the last administrator.
-    """
+    """Disable an account and end its sessions. Raises InputError for the last administrator."""
     with transaction(db):
         found = get(db, number)
         _require_other_administrator(db, found)
         curators.change(db, number, disabled=found.disabled or now)
         sessions.end_all(db, number)
-        drafts.remove_all(db, number)
         outbox.void_links(db, number, now)
         return found
 

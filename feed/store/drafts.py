@@ -82,11 +82,6 @@ def remove(db: Database, curator: int, page: str) -> None:
     db.execute("DELETE FROM drafts WHERE curator = ? AND page = ?", [curator, page])
 
 
-def remove_all(db: Database, curator: int) -> None:
-    """Delete all drafts of a person."""
-    db.execute("DELETE FROM drafts WHERE curator = ?", [curator])
-
-
 def keep_newest(db: Database, curator: int, most: int) -> None:
     """Delete a person's oldest drafts beyond a number."""
     db.execute(

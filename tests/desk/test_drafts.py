@@ -341,15 +341,18 @@ def test_a_draft_is_stored_for_thirty_days(desk: Desk) -> None:
     assert "Devis-Draft" not in old.post(AUTOSAVE, given).headers  # from a page of that age
 
 
-def test_the_drafts_of_a_disabled_account_are_deleted_and_none_comes_after(desk: Desk) -> None:
+def test_an_account_that_is_disabled_for_a_while_has_its_drafts_again(desk: Desk) -> None:
     user, administrator = desk.sign_in("curator"), desk.sign_in("administrator")
     given = typed(user)
     user.post(AUTOSAVE, given)
     administrator.post(f"/desk/people/{user.me.id}/disable")  # type: ignore[union-attr]
-    user.post(AUTOSAVE, given)
+    user.post(AUTOSAVE, given | {"sv.practice": "After the end"})
     with desk.installation.open() as db:
-        assert drafts.of_curator(db, user.me.id) == []  # type: ignore[union-attr]
+        (draft,) = drafts.of_curator(db, user.me.id)  # type: ignore[union-attr]
+        assert ("sv.practice", TYPED) in draft.fields
         assert sessions.count(db, user.me.id) == 0  # type: ignore[union-attr]
+    administrator.post(f"/desk/people/{user.me.id}/enable")  # type: ignore[union-attr]
+    assert len(offered(desk.sign_in("curator"))) == 1
 
 
 def test_nobody_can_write_the_drafts_of_another_person(desk: Desk) -> None:

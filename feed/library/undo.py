@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlite_utils import Database
 
 from feed.errors import ConflictError, ForbiddenError, NotFoundError, gettext_noop
-from feed.library import editing, workflow
+from feed.library import editing, vocabulary_merge, workflow
 from feed.model.people import Curator, Role
 from feed.store import ledger, library_writes, revisions, undos
 from feed.store.connection import transaction
@@ -87,8 +87,11 @@ def delete_expired(db: Database, now: datetime) -> None:
 
 
 def _restore(db: Database, me: Curator, step: dict[str, Any], now: datetime) -> None:
-    """Save a principle as it was: the working copy as a new revision, and the public part."""
-    entry, live = step["entry"], step["live"]
+    """Save a principle as it was: the working copy as a new revision, and the public part.
+
+    A source or theme that was merged since is the one that stands for it now.
+    """
+    entry, live = (vocabulary_merge.current(db, step[part]) for part in ("entry", "live"))
     current = editing.working(db, entry["slug"])
     if current.revision != step["revision"]:
         raise ConflictError(_CHANGED, slug=entry["slug"])

@@ -18,6 +18,7 @@ from tests.library.test_editing import SLUG
 
 Install = Callable[..., Installation]
 BUTTON = re.compile(r'action="(/desk/undo/\d+)"')
+FINGERPRINT = re.compile(r'name="seen" value="([0-9a-f]+)"')
 DAY = "2026-12-01"
 
 
@@ -81,6 +82,21 @@ def test_what_an_editor_decides_on_the_page_of_a_review_can_be_undone(desk: Desk
         404 if act == "publish" else 200
     )
     assert desk.sign_in("editor").get(f"{PATH}review").text.count('value="decline"') == 1
+
+
+def test_a_theme_that_was_merged_since_comes_back_as_the_one_that_stands_for_it(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    user.post("/desk/themes/new", {"sv.name": "Gläntor"})
+    send(user, PATH, opened(user), themes="glantor")
+    step = {"act": "untheme", "themed": "glantor", "step": f"{SLUG}.{_newest(desk, SLUG)}"}
+    page = done(user, "/desk/principles/bulk/confirmed", step)
+    seen = FINGERPRINT.search(user.get("/desk/themes/glantor/merge?into=trust").text)
+    assert seen
+    done(user, "/desk/themes/glantor/merge", {"into": "trust", "seen": seen[1]})
+    done(user, button(page))
+    found = working(desk)
+    assert (found.entry["themes"], found.live["themes"]) == (["trust"], ["trust"])
+    assert desk.anonymous().get(f"/sv/principles/{SLUG}/").status_code == 200
 
 
 def test_a_change_since_is_not_overwritten(desk: Desk) -> None:

@@ -4,9 +4,10 @@ import logging
 from typing import cast
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import principle_form, session
+from feed.desk import drafts, principle_form, session
 from feed.desk.permissions import requires
 from feed.errors import ConflictError, FormError, UnconfirmedError, gettext_noop
 from feed.library import diff, editing, undo
@@ -29,7 +30,8 @@ Page = AnyResponse | str | tuple[str, int]
 @requires("editor")
 def show(slug: str) -> str:
     """What waits, whole, with the other languages beside it."""
-    return _page(slug, {})
+    given = drafts.opened() or MultiDict[str, str]()
+    return _page(slug, {}, given.get("reason", ""))
 
 
 @blueprint.post("/<slug:slug>/review")
@@ -50,17 +52,18 @@ def decide(slug: str) -> Page:
     try:
         _, number = undo.recorded(db(), me, "editor", [slug], decided, path, now())
     except UnconfirmedError:
-        return _page(slug, {"confirmed": translate().gettext(_CONFIRM)}), 422
+        return _page(slug, {"confirmed": translate().gettext(_CONFIRM)}, reason), 422
     except ConflictError:
-        return _page(slug, {"problem": translate().gettext(_NEWER)}), 409
+        return _page(slug, {"problem": translate().gettext(_NEWER)}, reason), 409
     except FormError as error:
-        return _page(slug, translate().error_messages(error.fields)), 422
+        return _page(slug, translate().error_messages(error.fields), reason), 422
+    drafts.remove_submitted()
     log.info("desk: person %s: %s %s", me.id, act, slug)
     page = url_for("desk.principles.edit", slug=slug, done=act, undo=number or None)
     return redirect(page, 303)
 
 
-def _page(slug: str, wrong: dict[str, str]) -> str:
+def _page(slug: str, wrong: dict[str, str], reason: str) -> str:
     t, found = translate(), editing.working(db(), slug)
     is_new = found.entry["status"] != "published"
     step = Transition(session.me(), "publish" if is_new else "approve")
@@ -79,7 +82,7 @@ def _page(slug: str, wrong: dict[str, str]) -> str:
         ),
         is_new=is_new,
         was_shown=ledger.was_shown(db(), slug),
-        reason=request.form.get("reason", ""),
+        reason=reason,
         wrong=wrong,
         label=lambda name: principle_form.label(t, name),
         pieces=diff.pieces,

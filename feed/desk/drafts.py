@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,16 +17,17 @@ from itsdangerous import BadSignature, Signer
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
-from feed.desk import principle_form, session
-from feed.errors import InputError, NotFoundError, StoreError
+from feed.desk import session
+from feed.desk.draft_changes import DraftPage, Kind, has_changes, page_of
+from feed.errors import InputError, StoreError
 from feed.files import without_controls
-from feed.library import diff, editing
 from feed.library import drafts as library_drafts
+from feed.library import vocabulary
 from feed.library.drafts import FormOrigin
-from feed.model.people import Curator
-from feed.store import curators, desk_queries, drafts, revisions
-from feed.store.desk_queries import LibraryRow
+from feed.model import Source, Theme
+from feed.store import curators, desk_queries, drafts
 from feed.store.drafts import Draft
+from feed.store.library import Vocabulary
 from feed.web.context import db, here, key, language, now, translate
 
 log = logging.getLogger(__name__)
@@ -36,18 +38,17 @@ SECRET = ("password", "current", "code", "secret", session.CSRF_FIELD)
 UNSHOWN = {*SECRET, FIELD, "act", "base", "form", "principle"}
 _NOT_STORED = {*SECRET, FIELD, "act"}
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_PRINCIPLE = re.compile(r"/desk/(?:principles|translations)/([a-z0-9-]+)/(?:[\w-]+/)?")
-_NOT_TYPED = ("kind", "original_language")  # of a new principle: chosen before one writes
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedDraft:
-    """A draft as pages show it; an empty title stands for a new principle without one.
+    """A draft as pages show it: the title of what it is about, empty for something new without one.
 
     `day` and `time` say when it was typed: a weekday within the last week, else a date.
     """
 
     id: int
+    kind: Kind
     title: str
     language: str
     address: str
@@ -67,7 +68,7 @@ def store_submitted() -> Draft | None:
             return None
         g.draft_origin = origin
         given = _typed()
-        if not _has_changes(origin.path, given, owner):
+        if not has_changes(db(), origin.path, given, owner, here().config.languages):
             library_drafts.remove(db(), origin)
             return None
         draft = _as_opened(origin, given) or library_drafts.save(
@@ -111,7 +112,7 @@ def signed_field(path: str) -> Markup:
     me = session.me().id
     if origin is None or (origin.curator, origin.path) != (me, path):
         origin = FormOrigin(me, secrets.token_hex(8), path)
-    if opened is not None:
+    if opened is not None and opened.path == path:
         origin = replace(origin, opened=opened.id, digest=opened.digest)
     parts = (me, int(now().timestamp()), origin.page, origin.opened, origin.digest, path)
     value = _signer().sign(" ".join(map(str, parts))).decode()
@@ -127,15 +128,13 @@ def offered(path: str | None = None) -> list[OfferedDraft]:
         for each in drafts.of_curator(db(), session.me().id, path)
         if (origin is None or each.page != origin.page) and each != opened
     ]
-    slugs = {_slug(each.path) for each in found}
-    rows = {row.slug: row for row in desk_queries.rows(db(), slugs - {""}, language())}
-    return [_offered(each, rows.get(_slug(each.path))) for each in found]
+    return _offered(found)
 
 
-def shown() -> OfferedDraft | None:
-    """The draft that this page shows in its form."""
+def shown(path: str) -> OfferedDraft | None:
+    """The draft that the form of a page has, where the address of this page names one."""
     draft: Draft | None = g.get("draft_opened")
-    return _offered(draft, None) if draft else None
+    return _offered([draft])[0] if draft and draft.path == path else None
 
 
 def add_header(response: Response) -> None:
@@ -145,13 +144,41 @@ def add_header(response: Response) -> None:
         response.headers[HEADER] = f"{stored:%H:%M}"
 
 
-def _offered(draft: Draft, row: LibraryRow | None) -> OfferedDraft:
-    title, code = (row.title, row.language) if row else _typed_title(draft)
-    zone = here().config.timezone
-    at = draft.at.astimezone(zone)
-    is_recent = (now().astimezone(zone).date() - at.date()).days < 7
-    day = translate().weekday(at) if is_recent else translate().date(at)
-    return OfferedDraft(draft.id, title, code, address(draft), day, f"{at:%H:%M}")
+def _offered(found: Sequence[Draft]) -> list[OfferedDraft]:
+    pages = [page_of(each.path) for each in found]
+    titles = _titles(pages)
+    zone, t = here().config.timezone, translate()
+    today = now().astimezone(zone).date()
+    offers = []
+    for draft, page in zip(found, pages, strict=True):
+        title, code = titles.get(page) or _typed_title(draft)
+        at = draft.at.astimezone(zone)
+        day = t.weekday(at) if (today - at.date()).days < 7 else t.date(at)
+        offers.append(
+            OfferedDraft(draft.id, page.kind, title, code, address(draft), day, f"{at:%H:%M}")
+        )
+    return offers
+
+
+def _titles(pages: Sequence[DraftPage]) -> dict[DraftPage, tuple[str, str]]:
+    """The titles of what drafts are about, with their languages."""
+    kinds: tuple[Vocabulary, ...] = ("sources", "themes")
+    slugs = {page.slug for page in pages if page.slug and page.kind not in kinds}
+    titles = {
+        ("", row.slug): (row.title, row.language)
+        for row in desk_queries.rows(db(), slugs, language())
+    }
+    for kind in kinds:
+        if wanted := [page.slug for page in pages if page.kind == kind]:
+            items = vocabulary.items(db(), kind, wanted)
+            titles |= {(kind, slug): _named(item) for slug, item in items.items()}
+    keys = {page: (page.kind if page.kind in kinds else "", page.slug) for page in pages}
+    return {page: titles[key] for page, key in keys.items() if key in titles}
+
+
+def _named(item: Source | Theme) -> tuple[str, str]:
+    name = vocabulary.name(item, language())
+    return name, item.language if isinstance(item, Source) else item.text(language())[0]
 
 
 def _typed() -> MultiDict[str, str]:
@@ -186,45 +213,11 @@ def _as_opened(origin: FormOrigin, given: MultiDict[str, str]) -> Draft | None:
     return draft if draft and draft.page != origin.page else None
 
 
-def _has_changes(path: str, given: MultiDict[str, str], owner: Curator) -> bool:
-    """Whether a principle's form differs from what it began with, and from what is saved now."""
-    slug, form_id = _slug(path), given.get("form", "")
-    if not slug and form_id and (first := revisions.by_form(db(), form_id)):
-        slug = first.principle
-    languages = here().config.languages
-    if not slug:
-        blank = principle_form.blank(languages, languages[0])
-        values = principle_form.submitted(blank, owner, given).values
-        return any(text.strip() for name, text in values.items() if name not in _NOT_TYPED)
-    try:
-        saved = principle_form.of(editing.working(db(), slug), languages)
-    except NotFoundError:
-        return True
-    forms = [saved]
-    base = revisions.by_id(db(), principle_form.submitted(saved, owner, given).base or 0)
-    if base is not None and base.principle == slug:
-        forms.append(replace(saved, values=diff.flat(base.entry)))
-    return all(_differs(form, principle_form.submitted(form, owner, given)) for form in forms)
-
-
-def _differs(before: principle_form.PrincipleForm, after: principle_form.PrincipleForm) -> bool:
-    def filled(form: principle_form.PrincipleForm) -> dict[str, str]:
-        return {name: text.strip() for name, text in form.values.items() if text.strip()}
-
-    return filled(before) != filled(after)
-
-
-def _slug(path: str) -> str:
-    """The slug in the path of the form of a principle or translation; empty for a new one."""
-    found = _PRINCIPLE.fullmatch(path)
-    return found[1] if found else ""
-
-
 def _typed_title(draft: Draft) -> tuple[str, str]:
-    """The first title in the draft of a new principle, and its language."""
+    """The first title or name in the draft of something new, and its language."""
     for name, value in draft.fields:
         code, _, part = name.rpartition(".")
-        if part == "title" and value.strip():
+        if part in ("title", "name") and value.strip():
             return value.strip(), code
     return "", ""
 

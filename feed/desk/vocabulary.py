@@ -6,7 +6,7 @@ from dataclasses import replace
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.desk import session, vocabulary_form
+from feed.desk import drafts, session, vocabulary_form
 from feed.desk.permissions import requires
 from feed.desk.principle_form import OTHER
 from feed.desk.vocabulary_form import VocabularyForm
@@ -44,15 +44,16 @@ def board(kind: Vocabulary) -> str:
 @requires("editor")
 def new(kind: Vocabulary) -> str:
     """The form of a new source or theme."""
-    return _form(_blank(kind))
+    return _form(_with_draft(_blank(kind)))
 
 
 @blueprint.post("/new")
 @requires("editor")
 def add(kind: Vocabulary) -> Page:
     """Save a new source or theme; near-duplicates are shown first."""
-    form = vocabulary_form.submitted(_blank(kind))
+    form = vocabulary_form.submitted(_blank(kind), request.form)
     if form.answer in vocabulary.items(db(), kind) and not _is_preview():
+        drafts.remove_submitted()
         return redirect(url_for(".edit", kind=kind, slug=form.answer), 303)
     return _save(form)
 
@@ -61,14 +62,14 @@ def add(kind: Vocabulary) -> Page:
 @requires("translator")
 def edit(kind: Vocabulary, slug: str) -> str:
     """A source or theme: its form, its use and its history."""
-    return _form(_stored(kind, slug))
+    return _form(_with_draft(_stored(kind, slug)))
 
 
 @blueprint.post("/<slug:slug>/")
 @requires("editor")
 def change(kind: Vocabulary, slug: str) -> Page:
     """Save a source or theme, or only preview its credit line."""
-    return _save(vocabulary_form.submitted(_stored(kind, slug)))
+    return _save(vocabulary_form.submitted(_stored(kind, slug), request.form))
 
 
 @blueprint.post("/<slug:slug>/<any(retire, offer):act>")
@@ -124,6 +125,7 @@ def _save(form: VocabularyForm) -> Page:
         log.error("desk: saving failed for person %s: %s", me.id, error)
         problem = translate().gettext(gettext_noop("It could not be saved right now: try again."))
         return _form(replace(form, wrong={"problem": problem})), 503
+    drafts.remove_submitted()
     return _done(form.kind, saved, "save")
 
 
@@ -146,6 +148,12 @@ def _stored(kind: Vocabulary, slug: str) -> VocabularyForm:
     base = vocabulary.newest_id(db(), kind, slug)  # first: a save between the reads is noticed
     found = vocabulary.find(db(), kind, slug)
     return vocabulary_form.of(kind, found, base, here().config.languages)
+
+
+def _with_draft(form: VocabularyForm) -> VocabularyForm:
+    """The form, filled with the draft that the address names, if any."""
+    given = drafts.opened()
+    return vocabulary_form.submitted(form, given) if given else form
 
 
 def _form(form: VocabularyForm) -> str:

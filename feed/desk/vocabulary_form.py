@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from flask import request
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 
 from feed.desk.principle_form import LABELS as PRINCIPLE_LABELS
 from feed.errors import FormError, InputError, gettext_noop
@@ -68,13 +68,13 @@ def of(
     return VocabularyForm(kind, vocabulary.flat(kind, entry_of(item)), codes, item, base)
 
 
-def submitted(before: VocabularyForm) -> VocabularyForm:
-    """The form with the values of the request."""
+def submitted(before: VocabularyForm, given: MultiDict[str, str]) -> VocabularyForm:
+    """The form with the values given."""
     shared, parts = vocabulary.FIELDS[before.kind]
     names = [*shared, *(f"{code}.{part}" for code in before.languages for part in parts)]
-    given = {name: request.form.get(name, "").replace("\r\n", "\n") for name in names}
-    base = request.form.get("base", 0, type=int)
-    return replace(before, values=given, base=base, answer=request.form.get("similar", ""))
+    values = {name: given.get(name, "").replace("\r\n", "\n") for name in names}
+    base = given.get("base", 0, type=int)
+    return replace(before, values=values, base=base, answer=given.get("similar", ""))
 
 
 def refused(form: VocabularyForm, error: FormError, t: Translator) -> VocabularyForm:

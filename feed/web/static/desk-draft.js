@@ -1,9 +1,8 @@
 /* Saves what is typed into a form as a draft on the server: soon after a keystroke, and when the
-   page is left. */
-(() => {
-  "use strict";
-  const WAIT = 1500, RETRY = 5000; // milliseconds
-  const note = document.querySelector(".draft-saved");
+   page is left. A module: it runs once, however many forms have drafts. */
+const WAIT = 1500, RETRY = 5000; // milliseconds
+
+function keep(note) {
   const { form } = note.previousElementSibling; // the signed field
   const { address, saved, failed, long } = note.dataset;
   let timer = 0;
@@ -54,4 +53,6 @@
   window.addEventListener("beforeunload", leave); // before the next page is asked for
   window.addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => document.hidden && leave());
-})();
+}
+
+document.querySelectorAll(".draft-saved").forEach(keep);

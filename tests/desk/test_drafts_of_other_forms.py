@@ -1,0 +1,191 @@
+"""Drafts of comments, of reasons for sending back, and of sources and themes."""
+
+import html
+import re
+from collections.abc import Callable
+
+import html5lib
+import pytest
+from playwright.sync_api import Browser
+
+from feed.app import create_app
+from feed.store import comments
+from tests.conftest import NOON, Installation, Stopped, free_port, listening
+from tests.desk.test_drafts import AUTOSAVE, TYPED, end_sessions, offered, practice, typed
+from tests.desk.test_principle_form import PATH, desk_of, opened, send, working
+from tests.desk_client import Desk, DeskUser
+from tests.library.test_editing import SLUG
+
+Install = Callable[..., Installation]
+COMMENTS, REVIEW = f"{PATH}comments", f"{PATH}review"
+DRAFT = re.compile(r'name="draft" value="([^"]*)"')
+SOURCE = "/desk/sources/handbook/"
+
+
+@pytest.fixture
+def desk(install: Install) -> Desk:
+    return desk_of(install())
+
+
+def signed(user: DeskUser, path: str) -> dict[str, str]:
+    """The field of the last form on a page that stores drafts."""
+    page = user.get(path)
+    assert page.status_code == 200
+    return {"draft": html.unescape(DRAFT.findall(page.text)[-1])}
+
+
+def wait_for_an_editor(desk: Desk) -> None:
+    curator = desk.sign_in("curator")
+    waiting = {**opened(curator), "sv.title": "Väntar", "themes": "trust"}
+    assert send(curator, PATH, waiting, act="review").status_code == 303
+
+
+def lost_session(desk: Desk, user: DeskUser, path: str, given: dict[str, str]) -> str:
+    """Sends a form after the session has ended; the address of its draft after signing in."""
+    token = user.csrf_token()
+    end_sessions(desk)
+    page = user.client.post(path, data={"mark": token, **given})
+    assert page.status_code == 403
+    assert "Nothing that you typed is lost" in page.text
+    assert user.me is not None
+    again = desk.sign_in(user.me.role, user.me.name)
+    user.client = again.client
+    (address,) = offered(user)
+    return address
+
+
+def test_a_comment_survives_the_end_of_the_session(desk: Desk) -> None:
+    user = desk.sign_in("translator")
+    address = lost_session(
+        desk, user, COMMENTS, {**signed(user, PATH), "comment": TYPED, "about": "sv"}
+    )
+    assert "Your comment" in user.get("/desk/").text
+    assert offered(user, PATH) == [address]
+    page = user.get(address)
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert "Here it is as you left it" in page.text
+    assert page.text.count(TYPED) == 1
+    assert '<option value="sv" selected>' in page.text
+    given = {**signed(user, address), "comment": TYPED, "about": "sv"}
+    assert user.post(COMMENTS, given).status_code == 303
+    assert offered(user) == []
+    with desk.installation.open() as db:
+        assert [each.body for each in comments.of_principle(db, SLUG)] == [TYPED]
+
+
+def test_a_comment_sent_by_a_stale_page_opens_again(desk: Desk) -> None:
+    user = desk.sign_in("curator")
+    given = {**signed(user, PATH), "comment": TYPED, "about": "", "mark": "0" * 64}
+    answer = user.client.post(COMMENTS, data=given)
+    assert answer.status_code == 303
+    assert TYPED in user.get(answer.location).text
+
+
+def test_the_comment_and_the_principle_on_one_page_have_a_draft_each(desk: Desk) -> None:
+    user = desk.sign_in("curator")
+    user.post(AUTOSAVE, typed(user))
+    (address,) = offered(user)
+    user.post(AUTOSAVE, {**signed(user, address), "comment": "En fråga.", "about": ""})
+    assert len(offered(user)) == 2
+    assert practice(user, address) == TYPED
+    assert user.get(address).text.count("You left this unsaved") == 2
+    user.post(AUTOSAVE, {**signed(user, COMMENTS), "comment": " ", "about": ""})
+    assert len(offered(user)) == 2
+
+
+def test_the_reason_for_sending_back_survives_even_another_editors_approval(desk: Desk) -> None:
+    wait_for_an_editor(desk)
+    user = desk.sign_in("editor")
+    given = {"base": "", "act": "decline", "reason": TYPED}
+    address = lost_session(desk, user, REVIEW, {**signed(user, REVIEW), **given})
+    assert f'value="{TYPED}"' in user.get(address).text
+    with desk.installation.open() as db:
+        number = db.execute("SELECT max(id) FROM revisions").fetchone()[0]
+    other = desk.sign_in("editor", "Other Person")
+    approved = other.post(REVIEW, {"base": number, "act": "approve"})
+    assert approved.status_code == 303
+    page = user.get(address)
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert "Nothing in it waits for an editor." in page.text
+    assert f'value="{TYPED}"' in page.text
+
+
+def test_sending_back_leaves_no_draft(desk: Desk) -> None:
+    wait_for_an_editor(desk)
+    user = desk.sign_in("editor")
+    base = re.search(r'name="base" value="(\d+)"', user.get(REVIEW).text)
+    assert base
+    given = {**signed(user, REVIEW), "base": base[1], "act": "decline", "reason": TYPED}
+    user.post(AUTOSAVE, given)
+    assert len(offered(user, REVIEW)) == 1
+    assert user.post(REVIEW, given).status_code == 303
+    assert working(desk).entry["texts"]["sv"]["state"] == "draft"
+    assert offered(user) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "part"),
+    [
+        (SOURCE, "Handboken", "sv.introduction"),
+        ("/desk/themes/trust/", "trust", "sv.description"),
+        ("/desk/sources/new", "New source", "sv.introduction"),
+        ("/desk/themes/new", "New theme", "en.description"),
+    ],
+)
+def test_sources_and_themes_are_drafts(desk: Desk, path: str, name: str, part: str) -> None:
+    user = desk.sign_in("editor")
+    page = user.get(path)
+    shown = {
+        field: html.unescape(value)
+        for field, value in re.findall(
+            r'<input id="[^"]*" name="([^"]*)" value="([^"]*)"', page.text
+        )
+    } | {
+        field: html.unescape(value)
+        for field, value in re.findall(
+            r'<textarea id="[^"]*" name="([^"]*)"[^>]*>\n([^<]*)<', page.text
+        )
+    }
+    given = {
+        **shown,
+        **signed(user, path),
+        "base": re.findall(r'name="base" value="(\d+)"', page.text)[0],
+    }
+    assert "Devis-Draft" not in user.post(AUTOSAVE, given).headers
+    given[part] = TYPED
+    address = lost_session(desk, user, path, {**given, "act": "save"})
+    assert f">{name}</a>" in user.get("/desk/").text
+    page = user.get(address)
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert TYPED in page.text
+    assert "Here it is as you left it" in page.text
+    needed = {"title": "Samtal på jobbet", "language": "sv"} if "sources" in path else {}
+    needed |= {"en.name": "Patience"} if "themes" in path else {}
+    answer = user.post(path, {**given, **needed, **signed(user, address), "act": "save"})
+    assert answer.status_code == 303
+    assert offered(user) == []
+
+
+def test_a_base_that_is_no_number_is_no_error(desk: Desk) -> None:
+    user = desk.sign_in("curator")
+    for base in ("x", "-1", "9" * 40):
+        assert user.post(AUTOSAVE, {**typed(user), "base": base}).status_code == 204
+
+
+@pytest.mark.served
+def test_each_form_of_a_page_is_saved_while_one_types(install: Install, browser: Browser) -> None:
+    port = free_port()
+    desk = desk_of(install(PORT=str(port)))
+    user = desk.sign_in("curator")
+    cookie = user.client.get_cookie("devis-desk")
+    assert cookie
+    with listening(create_app(desk.installation.config, Stopped(NOON)), port) as address:
+        context = browser.new_context(base_url=address)
+        context.add_cookies([{"name": "devis-desk", "value": cookie.value, "url": address}])
+        page = context.new_page()
+        page.goto(PATH)
+        page.locator("#comment").fill("En fråga.")
+        page.locator('[name="sv.statement"]').fill(TYPED)
+        page.get_by_text("Saved as your draft 12:00").nth(1).wait_for(timeout=20_000)
+        context.close()
+    assert sorted(each.partition("?")[0] for each in offered(user)) == [PATH, COMMENTS]

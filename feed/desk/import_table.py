@@ -145,7 +145,10 @@ class ImportTable:
         return ", ".join(found) if isinstance(found, list) else str(found or "")
 
     def _message(self, problem: Problem) -> str:
-        words = self._t.gettext(problem.message, **problem.values)
+        values = problem.values
+        if "kind" in values:  # of a value, such as "a number"
+            values = {**values, "kind": self._t.gettext(str(values["kind"]))}
+        words = self._t.gettext(problem.message, **values)
         name = problem.heading or field_name(self._t, problem.field)
         return f"{name}: {words}" if name else words
 

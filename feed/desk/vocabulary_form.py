@@ -17,7 +17,7 @@ from feed.store.library import Vocabulary
 from feed.store.vocabulary import VocabularyRevision
 
 LABELS: Mapping[str, str] = {
-    "title": gettext_noop("Title"),
+    "title": PRINCIPLE_LABELS["source_title"],
     "author": gettext_noop("Author"),
     "publisher": gettext_noop("Publisher"),
     "year": gettext_noop("Year"),

@@ -247,10 +247,11 @@ def _shown(value: Any) -> str:
 
 def _kind_of(value: Any) -> str:
     names = {
-        dict: "a table",
-        list: "a list",
-        str: "text",
-        bool: "true or false",
-        type(None): "nothing",
+        dict: gettext_noop("a table"),
+        list: gettext_noop("a list"),
+        str: gettext_noop("text"),
+        bool: gettext_noop("true or false"),
+        type(None): gettext_noop("nothing"),
     }
-    return names.get(type(value), "a number" if isinstance(value, int | float) else "a date")
+    is_number = isinstance(value, int | float)
+    return names.get(type(value), gettext_noop("a number") if is_number else gettext_noop("a date"))

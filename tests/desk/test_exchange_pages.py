@@ -17,6 +17,7 @@ from filelock import FileLock
 from werkzeug.test import TestResponse
 
 from feed import clock, worker
+from feed.accounts import people
 from feed.checks.machine import WORKER_LOCK
 from feed.library import editing, exchange
 from feed.library.workflow import Transition
@@ -209,6 +210,14 @@ def test_a_refused_file_lists_every_error_with_its_place_and_nothing_is_imported
     before = contents(desk.installation)
     assert confirm(user, page).status_code == 409
     assert contents(desk.installation) == before
+
+
+def test_a_refusal_is_all_in_the_language_of_the_desk(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    with desk.installation.open() as db:
+        people.set_language(db, desk.account("editor"), "sv")
+    page = bring(user, "a.json", entry(texts={"sv": {"title": 5}}))
+    assert "Rubrik (svenska): Här ska stå text, inte ett tal." in plain(page.text)
 
 
 def test_one_bad_row_is_shown_beside_the_good_ones(desk: Desk) -> None:

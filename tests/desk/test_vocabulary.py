@@ -130,7 +130,7 @@ def test_an_edited_source_is_credited_anew_everywhere_and_the_feed_is_newer(desk
         assert item["date_modified"] == LATER.isoformat()
     assert "Granted." in public.get("/en/sources/book/").text
     page = editor.get(path)
-    assert re.search(r"Editor Åström\s+saved Title", plain(page))
+    assert re.search(r"Editor Åström\s+saved Title of the source", plain(page))
     assert "Imported" in page.text
 
 

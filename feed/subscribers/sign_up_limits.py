@@ -56,18 +56,18 @@ class SignUpSurge:
     domain: str
 
 
-def admit(config: Config, key: bytes, address: str, stamp: str) -> Admission:
-    """Count a sign-up against every limit, and spend the stamp of its form."""
+def admit(config: Config, key: bytes, address: str, stamp: str, network: str) -> Admission:
+    """Count a sign-up from a network against every limit, and spend the stamp of its form."""
     counters = RateCounters(config.instance / RATES_FILE)
     try:
-        return _admit(counters, config, key, address, stamp)
+        return _admit(counters, config, key, address, stamp, network)
     except (StoreError, Failure) as error:
         log.error("limits of sign-ups are off while counting fails: %s", error)
         return Admission("accepted")
 
 
 def _admit(
-    counters: RateCounters, config: Config, key: bytes, address: str, stamp: str
+    counters: RateCounters, config: Config, key: bytes, address: str, stamp: str, network: str
 ) -> Admission:
     domain = email_addresses.domain(address)
     mailbox = _hash(key, email_addresses.mailbox(address))
@@ -77,7 +77,9 @@ def _admit(
         return Admission("ignored" if again > 1 else "used")
     limits = {_ACCEPTED: config.signup_limit}
     if not _is_own(config, domain):
-        limits[f"sign-ups at {_hash(key, domain)}"] = MAX_BY_DOMAIN
+        at_domain = f"sign-ups at {_hash(key, domain)}"
+        # Half from one network: nobody alone can close a domain to everybody else.
+        limits |= {f"{at_domain} from {network}": MAX_BY_DOMAIN // 2, at_domain: MAX_BY_DOMAIN}
     for name, limit in limits.items():
         number, left = counters.get(name)
         if number >= limit:

@@ -22,7 +22,7 @@ from feed.subscribers.links import CONFIRM_DAYS
 from feed.web import subscription_form
 from feed.web.context import accepted_languages, db, here, key, language, now, site, translate
 from feed.web.middleware import rate_limits
-from feed.web.middleware.client_ip import prefix
+from feed.web.middleware.client_ip import network, prefix
 from feed.web.middleware.headers import CONTENT_SECURITY_POLICY
 from feed.web.subscription_form import FormState
 
@@ -93,7 +93,7 @@ def _request(given: Mapping[str, str], stamp: str) -> str:
     """Request a subscription within the limits; returns what became of it. Raises FormError."""
     config = here().config
     address, _ = forms.read_sign_up(given, config.languages, config.mail_domains)
-    admission = sign_up_limits.admit(config, key(), address, stamp)
+    admission = sign_up_limits.admit(config, key(), address, stamp, network())
     if admission.outcome == "delayed":
         if admission.is_new:
             log.warning("sign-up: too many, asked to wait; the last one is from %s", prefix())

@@ -22,7 +22,7 @@ from feed.web import (
     widget,
 )
 from feed.web.context import Context, init_templates
-from feed.web.middleware import headers, metrics, rate_limits, request_ids
+from feed.web.middleware import headers, host_header, metrics, rate_limits, request_ids
 from feed.web.middleware.content_version import Content
 from feed.web.middleware.gateway import Gateway
 from feed.web.middleware.page_cache import PageCache
@@ -92,6 +92,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     )
     init_templates(app, context)
     metrics.init(app)
+    host_header.init(app)
     request_ids.init(app)
     headers.init(app, context)
     errors.init(app, context)

@@ -15,7 +15,10 @@ from feed.web.middleware.page_cache import MAX_KEY_LENGTH, PageCache
 from tests.conftest import NOON, Installation, fetch
 
 Install = Callable[..., Installation]
-FOREIGN = ("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "[", "a@localhost@b", "")
+FOREIGN = (
+    *("evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "[", "a@localhost@b", ""),
+    *("a..b", "a" * 64),  # what no host can be called
+)
 KNOWN = (
     *("127.0.0.1:8000", "localhost:8000", "LOCALHOST.", "desk.localhost", "[::1]:8000"),
     *("10.0.0.7:8000", "[2001:db8::1]", "motto.example.org", "Motto.Example.org:443"),

@@ -304,5 +304,5 @@ def test_the_alarm_is_shown_in_swedish_too(desk: Desk) -> None:
     with desk.installation.open() as db, transaction(db):
         db.execute("UPDATE curators SET language = 'sv'")
     page = user.get(BOARD).text
-    assert "30 av 100 adresser som mejlet för 2026-11-22 gick till" in page
+    assert "30 av de 100 adresser som mejlet för 2026-11-22 gick till" in page
     assert "Ja, stoppa mejlen till dem" in page

@@ -126,9 +126,15 @@ def offered(path: str | None = None) -> list[OfferedDraft]:
     found = [
         each
         for each in drafts.of_curator(db(), session.me().id, path)
-        if (origin is None or each.page != origin.page) and each != opened
+        if each != opened and (origin is None or not _is_in_form(each, origin))
     ]
     return _offered(found)
+
+
+def _is_in_form(draft: Draft, origin: FormOrigin) -> bool:
+    """Whether the submitted form has this draft: its own, or the one that its page opened."""
+    is_opened = (draft.id, draft.digest) == (origin.opened, origin.digest)
+    return draft.page == origin.page or is_opened
 
 
 def shown(path: str) -> OfferedDraft | None:

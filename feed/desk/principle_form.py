@@ -49,9 +49,10 @@ class PrincipleForm:
     """The form's field values, named as by `diff.flat`. `languages` has the original first.
 
     `base` is the revision that the values were edited from; a new principle has none, and its
-    random `form_id` tells whether it was saved already. `clashes` and `taken` are the conflicting
-    and the merged changes of another person, `wrong` the errors by field. `is_minor` marks the
-    submitted changes as minor, `pending_minor` the pending ones, as in `WorkingCopy`.
+    random `form_id` tells whether it was saved already. `is_merged` marks a form that another
+    person's save was merged into, `clashes` and `taken` are the conflicting and the merged changes
+    (none where only a state changed), `wrong` the errors by field. `is_minor` marks the submitted
+    changes as minor, `pending_minor` the pending ones, as in `WorkingCopy`.
     """
 
     values: Mapping[str, str]
@@ -62,6 +63,7 @@ class PrincipleForm:
     wrong: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
     taken: Sequence[str] = ()
+    is_merged: bool = False
     is_minor: bool = False
     pending_minor: bool | None = None
 
@@ -215,6 +217,7 @@ def merged(form: PrincipleForm, base: Entry, found: WorkingCopy) -> PrincipleFor
         found=found,
         taken=result.taken,
         clashes=result.clashes,
+        is_merged=True,
     )
 
 

@@ -34,9 +34,10 @@ LABELS: Mapping[str, str] = {
 class VocabularyForm:
     """The form's field values, named as by `vocabulary.flat`; `item` is None for a new one.
 
-    `base` is the revision that the values were edited from, 0 before the first. `clashes` and
-    `taken` are the conflicting and the merged changes of another person, `wrong` the errors by
-    field. `answer` is OTHER, or the slug of the near-duplicate to use.
+    `base` is the revision that the values were edited from, 0 before the first. `is_merged` marks a
+    form that another person's save was merged into, `clashes` and `taken` are the conflicting and
+    the merged changes (none where it was only retired), `wrong` the errors by field. `answer` is
+    OTHER, or the slug of the near-duplicate to use.
     """
 
     kind: Vocabulary
@@ -48,6 +49,7 @@ class VocabularyForm:
     wrong: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
     taken: Sequence[str] = ()
+    is_merged: bool = False
 
     @property
     def slug(self) -> str:
@@ -91,7 +93,12 @@ def merged(form: VocabularyForm, history: Sequence[VocabularyRevision]) -> Vocab
     started, theirs = flats
     result = diff.merge(started, form.values, theirs)
     return replace(
-        form, values=result.values, base=newest.id, taken=result.taken, clashes=result.clashes
+        form,
+        values=result.values,
+        base=newest.id,
+        taken=result.taken,
+        clashes=result.clashes,
+        is_merged=True,
     )
 
 

@@ -166,6 +166,46 @@ def test_sources_and_themes_are_drafts(desk: Desk, path: str, name: str, part: s
     assert offered(user) == []
 
 
+def test_a_save_after_another_act_says_that_nothing_is_saved_yet(desk: Desk) -> None:
+    """Retiring changes no field of the form: there is nothing to merge, and still it is refused."""
+    user, editor = desk.sign_in("curator"), desk.sign_in("editor")
+    translation = f"/desk/translations/{SLUG}/en/"
+    mine = typed(user)
+    beside = {**opened(user, translation), "en.practice": TYPED}
+    assert editor.post(f"{PATH}retire").status_code == 303
+    page = send(user, PATH, mine)
+    assert page.status_code == 409
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert "<title>Not saved yet" in page.text
+    assert "Editor Åström saved this principle after you had opened it" in page.text
+    assert TYPED in page.text
+    assert "You left this unsaved" not in page.text  # it is in the form
+    page = send(user, translation, beside)
+    assert page.status_code == 409
+    assert "Editor Åström saved meanwhile" in page.text
+
+
+def test_a_draft_that_is_refused_is_not_offered_beside_itself(desk: Desk) -> None:
+    user, editor = desk.sign_in("curator"), desk.sign_in("editor")
+    user.post(AUTOSAVE, typed(user))
+    (address,) = offered(user)
+    given = opened(user, address)
+    assert editor.post(f"{PATH}retire").status_code == 303
+    page = send(user, PATH, given, themes="trust")
+    assert (page.status_code, "You left this unsaved" in page.text) == (409, False)
+
+
+def test_a_source_that_is_retired_meanwhile_is_not_saved_silently(desk: Desk) -> None:
+    user, other = desk.sign_in("editor"), desk.sign_in("administrator")
+    given = {"title": "Ny", "language": "sv", "act": "save"}
+    given["base"] = re.findall(r'name="base" value="(\d+)"', user.get(SOURCE).text)[0]
+    assert other.post(f"{SOURCE}retire").status_code == 303
+    page = user.post(SOURCE, given)
+    assert page.status_code == 409
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert "Somebody else has saved meanwhile" in page.text
+
+
 def test_a_base_that_is_no_number_is_no_error(desk: Desk) -> None:
     user = desk.sign_in("curator")
     for base in ("x", "-1", "9" * 40):

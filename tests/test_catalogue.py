@@ -1,7 +1,7 @@
 """Every message is translated into every language, with the same placeholders."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -56,10 +56,21 @@ def test_swedish_is_typeset_as_swedish() -> None:
                 assert not re.search("[“\"']", translated), translated
 
 
+def test_swedish_says_mejl_and_tells_people_what_to_write() -> None:
+    unwanted = r"\b(e-post|brev(?!låd)|förvänta|vänlig|ej\b|sajt|blanksteg)"
+    for message in read(catalogue_folder() / "sv" / "LC_MESSAGES" / "messages.po", "sv"):
+        if message.id:
+            for translated in forms(message):
+                assert not re.search(unwanted, translated, re.IGNORECASE), translated
+
+
 def test_dates_and_plurals_are_written_as_each_language_writes_them() -> None:
     day = date(2026, 11, 22)
     assert translator("en").day(day) == "Sunday 22 November 2026"
     assert translator("sv").day(day) == "söndag 22 november 2026"
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert translator("en").moment(noon) == "22 Nov 2026, 12:00"
+    assert translator("sv").moment(noon) == "22 nov. 2026 kl. 12:00"
     assert (
         translator("sv").ngettext("%(num)s principle", "%(num)s principles", 1) % {"num": 1}
         == "1 princip"

@@ -36,6 +36,8 @@ class Translator:
         self.language = language
         self.locale = _locale(language)
         self._messages: NullTranslations = Translations.load(catalogue_folder(), [str(self.locale)])
+        has_messages = isinstance(self._messages, Translations) or self.locale.language == "en"
+        self.interface = language if has_messages else "en"  # the language of `gettext`
 
     def gettext(self, message: str, /, **values: object) -> str:
         """Translate a message; `values` fill its `%(name)s` placeholders."""
@@ -125,6 +127,11 @@ class Translator:
 def translator(language: str) -> Translator:
     """The Translator of a language code; English for a language without a catalogue."""
     return Translator(language)
+
+
+def direction(language: str) -> str:
+    """The direction in which a language is written, as in HTML: `ltr` or `rtl`."""
+    return str(_locale(language).text_direction)
 
 
 def own_name(code: str) -> str:

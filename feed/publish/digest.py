@@ -139,6 +139,8 @@ def _environment(language: str) -> Environment:
     environment.globals.update(
         t=t,
         lang=language,
+        marks=lambda code: markup.marks(code, t.interface),
+        page_marks=lambda: markup.marks(t.interface),
         credit=lambda showing: markup.credit(t, showing.source, showing.principle),
         credit_html=lambda showing: markup.credit_html(t, showing.source, showing.principle),
         fallback_note=lambda shown: markup.fallback_note(t, shown),

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup, escape
 
-from feed.i18n import Translator, translator
+from feed.i18n import Translator, direction, translator
 from feed.model import Principle, Showing, Site, Source
 
 
@@ -17,7 +17,7 @@ def credit_html(
     """The credit line as HTML: the title has its own `lang` and a link, if the source has one."""
     title = escape(source.title)
     if not plain:
-        title = Markup('<cite lang="{}">{}</cite>').format(source.language, title)
+        title = Markup("<cite{}>{}</cite>").format(marks(source.language), title)
         if source.url:
             title = Markup('<a href="{}">{}</a>').format(source.url, title)
     # The translations are trusted markup; the values are escaped into them.
@@ -27,6 +27,19 @@ def credit_html(
     if principle.kind == "quote":
         return parts
     return Markup(t.gettext("After %(source)s")) % {"source": parts}  # noqa: S704  # nosec B704
+
+
+def marks(language: str, around: str | None = None) -> Markup:
+    """The attributes `lang` and `dir` of a text, where they differ from those of what is `around`.
+
+    Without `around`, `lang` is always there, and `dir` for what is written from right to left.
+    """
+    if language == around:
+        return Markup("")
+    own = direction(language)
+    differs = own != (direction(around) if around else "ltr")
+    way = Markup(' dir="{}"').format(own) if differs else ""
+    return Markup(' lang="{}"').format(language) + way
 
 
 def paragraphs(text: str) -> Markup:
@@ -50,14 +63,15 @@ def fallback_note(t: Translator, shown: str, wanted: str | None = None) -> str:
 def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
     """The HTML of an edition as a feed item's content: no headings, absolute URLs only."""
     text = showing.text(t.language)
-    label = Markup("<p><strong>{}:</strong> {}</p>")
+    label = Markup("<p><strong{}>{}:</strong> {}</p>")
+    frame = marks(t.interface, text.language)
     parts = [paragraphs(text.statement)]
     if text.reflection:
-        parts.append(label.format(t.gettext("To think about"), text.reflection))
+        parts.append(label.format(frame, t.gettext("To think about"), text.reflection))
     if text.practice:
-        parts.append(label.format(t.gettext("To do today"), text.practice))
+        parts.append(label.format(frame, t.gettext("To do today"), text.practice))
     parts.append(paragraphs(text.commentary))
-    body = Markup('<div lang="{}">{}</div>').format(text.language, Markup("").join(parts))
+    body = Markup("<div{}>{}</div>").format(marks(text.language), Markup("").join(parts))
     if text.language != t.language:
         body = Markup("<p><em>{}</em></p>").format(fallback_note(t, text.language)) + body
     credit_line = credit_html(t, showing.source, showing.principle)

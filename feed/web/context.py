@@ -126,6 +126,8 @@ def init_templates(app: Flask, context: Context) -> None:
         credit=lambda principle, source: markup.credit_html(translate(), source, principle),
         fallback_note=lambda shown: markup.fallback_note(translate(), shown),
         paragraphs=markup.paragraphs,
+        marks=lambda code: markup.marks(code, translate().interface),
+        page_marks=lambda: markup.marks(translate().interface),
         own_name=own_name,
         by_name=lambda themes: sorted(themes, key=lambda item: item.text(language())[1].name),
         siblings=lambda: _siblings(context.config.languages),

@@ -350,3 +350,29 @@ def test_a_feed_reader_imports_it_and_finds_nothing_new_the_second_time(
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def test_texts_have_their_language_and_direction_and_the_frame_its_own(
+    install: Callable[..., Installation],
+) -> None:
+    """There is no catalogue for Arabic: the page speaks English around an Arabic text."""
+    made = install(LANGUAGES="en,ar")
+    text = {"title": "الثقة", "statement": "ابدأ.", "practice": "اسأل.", "state": "approved"}
+    principle = {
+        **{"slug": "trust", "source": "book", "status": "published", "original_language": "ar"},
+        "texts": {"ar": text},
+    }
+    source = {"slug": "book", "title": "كتاب", "language": "ar"}
+    made.load({"a.json": json.dumps({"sources": [source], "principles": [principle]})})
+    made.publish()
+    client = made.client()
+    for code in ("en", "ar"):
+        page = client.get(f"/{code}/").text
+        assert '<html lang="en">' in page
+        assert '<h1 itemprop="name" lang="ar" dir="rtl">الثقة</h1>' in page
+        html = json.loads(client.get(f"/{code}/feed.json").data)["items"][0]["content_html"]
+        assert '<div lang="ar" dir="rtl"><p>ابدأ.</p>' in html
+        assert '<strong lang="en" dir="ltr">To do today:</strong> اسأل.' in html
+        assert '<cite lang="ar" dir="rtl">كتاب</cite>' in html
+        week = json.loads(client.get(f"/{code}/weekly.json").data)["items"][0]["content_html"]
+        assert '<p lang="ar" dir="rtl">ابدأ.</p>' in week

@@ -16,7 +16,7 @@ from feed.store.outbox import OutboxItem
 
 INVITATION_TIME = timedelta(days=7)
 LONGEST_NAME = 100
-_LAST = gettext_noop("This is the only administrator: make somebody else one first.")
+_LAST = gettext_noop("This is the only administrator. Make someone else one first.")
 
 
 def first_link(db: Database, now: datetime) -> OutboxItem | None:
@@ -189,7 +189,7 @@ def _address(db: Database, typed: str, errors: dict[str, InputError]) -> str:
         return ""
     if curators.by_identity(db, email_addresses.identity(address)) is not None:
         errors["address"] = InputError(
-            gettext_noop("Somebody at the desk has the address %(address)s already."),
+            gettext_noop("Someone at the desk already has the address %(address)s."),
             address=address,
         )
     return address

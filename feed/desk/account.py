@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
-_TOO_MANY = gettext_noop("Too many tries: wait ten minutes.")
+_TOO_MANY = gettext_noop("Too many attempts. Wait ten minutes.")
 
 Page = AnyResponse | str | tuple[str, int]
 

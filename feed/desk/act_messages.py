@@ -12,15 +12,15 @@ from feed.store.library_writes import SHARED
 _HIDDEN = gettext_noop("Readers don’t see it: it is a draft.")
 _GONE = gettext_noop("Its page is gone, and no new day will show it.")
 _PAST = gettext_noop("The days that have shown it still do.")
-_TODAY = gettext_noop("Today shows it, too: replace it in the calendar if it must go.")
-_RETIRED = gettext_noop("It keeps its page and its past days, and is not chosen for a new one.")
-_SHOWN = gettext_noop("Readers see it as it stands here.")
-_SHOWN_PARTS = gettext_noop("Readers see it as it stands here (%(parts)s).")
+_TODAY = gettext_noop("It is still shown today. If it has to go, replace it in the calendar.")
+_RETIRED = gettext_noop("It keeps its page and its past days, and isn’t chosen for new ones.")
+_SHOWN = gettext_noop("Readers see it as it is here.")
+_SHOWN_PARTS = gettext_noop("Readers see it as it is here (%(parts)s).")
 _CHANGED = gettext_noop("The change is a draft; readers see what they saw before (%(parts)s).")
 _HELD = gettext_noop("Until an editor approves, readers see what they saw before (%(parts)s).")
 _DRAFTS = gettext_noop("Still a draft, which readers don’t see: %(parts)s.")
-_WAITS = gettext_noop("It waits for an editor (%(parts)s).")
-_OUTDATED = gettext_noop("The original has changed, so it waits for a translator (%(parts)s).")
+_WAITS = gettext_noop("It is waiting for an editor (%(parts)s).")
+_OUTDATED = gettext_noop("The original has changed, so the translation needs checking (%(parts)s).")
 
 
 def sentences(

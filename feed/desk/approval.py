@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("approval", __name__, url_prefix="/principles")
 
 _CONFIRM = gettext_noop("Compare the texts, and tick that the translation still fits.")
-_NEWER = gettext_noop("It was saved while you looked: this is how it stands now.")
+_NEWER = gettext_noop("It was saved while you were looking. This is how it is now.")
 Page = AnyResponse | str | tuple[str, int]
 
 

@@ -61,7 +61,7 @@ REASONS = {
     "withdrawn": gettext_noop("the edition was withdrawn"),
     "nothing to send": gettext_noop("there was no edition"),
     "late": gettext_noop("it was too late"),
-    "left": gettext_noop("they had left meanwhile"),
+    "left": gettext_noop("they had left in the meantime"),
 }
 # Of subscribers: their status, what they agreed to, what was delivered, what came back, and what
 # administrators did.

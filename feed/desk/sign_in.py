@@ -21,16 +21,18 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("sign_in", __name__)
 
 _WRONG_PASSWORD = gettext_noop("The address or the password is not right.")
-_TOO_MANY = gettext_noop(
-    "Too many tries: wait ten minutes, or have a link sent to your mailbox instead."
-)
+_TOO_MANY = gettext_noop("Too many attempts. Wait ten minutes, or get a link by email instead.")
 _TOO_MANY_LINKS = gettext_noop(
-    "Many links were asked for from your network: wait an hour, and look in your mailbox meanwhile."
+    "Many links have been requested from your network. Check your inbox, or wait an hour and try"
+    " again."
 )
-_TOO_LATE = gettext_noop("The code came too late, or you have signed out meanwhile: sign in again.")
+_TOO_LATE = gettext_noop(
+    "The code came too late, or you have signed out in the meantime. Sign in again."
+)
 
 _DEAD_LINK = gettext_noop(
-    "This link doesn’t work: it is incomplete, has expired, or was used already. Ask for a new one."
+    "This link doesn’t work: it is incomplete, has expired or has already been used. Ask for a"
+    " new one."
 )
 
 Page = AnyResponse | str | tuple[str, int]

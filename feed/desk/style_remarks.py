@@ -7,20 +7,20 @@ from feed.errors import gettext_noop
 from feed.i18n import Translator
 from feed.library.style_checks import Hint
 
-_SHORT = gettext_noop("A bit short: %(count)s characters, where %(least)s or more work best.")
-_LONG = gettext_noop("A bit long: %(count)s characters, where at most %(most)s fit everywhere.")
+_SHORT = gettext_noop("A bit short: %(count)s characters. At least %(least)s work best.")
+_LONG = gettext_noop("A bit long: %(count)s characters. At most %(most)s fit everywhere.")
 # By message of the style check; what is missing in a text needs no words: its field is empty.
 _KIND_WORDS: Mapping[str, str] = {
     "has straight quotes: expected typographic ones": gettext_noop(
         "Curly quotation marks and apostrophes look better: “ ” ’"
     ),
     "has a hyphen for a dash: expected –": gettext_noop("Use a dash here: –"),
-    "has a space too many": gettext_noop("There is a space too many."),
+    "has a space too many": gettext_noop("There is one space too many."),
     "has unbalanced quotes": gettext_noop(
-        "A quotation mark lacks its partner, or is of the wrong kind."
+        "A quotation mark is missing its partner, or is the wrong kind."
     ),
     "has a line break": gettext_noop("Try it as one paragraph, without a line break."),
-    "ends with a full stop": gettext_noop("A title does without its full stop."),
+    "ends with a full stop": gettext_noop("A title doesn’t need a full stop."),
     "is not exactly one question": gettext_noop("Try it as one question, with a question mark."),
 }
 _LENGTH = "has %(count)s characters: expected %(least)s to %(most)s"

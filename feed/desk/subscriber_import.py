@@ -31,8 +31,12 @@ _TOO_MANY = gettext_noop(
     "The file has %(count)s rows; here at most %(most)s can be imported at once. Split it, or let"
     " the operator import it with “devis subscriber import”."
 )
-_GONE = gettext_noop("This file was imported already, or forgotten: files wait for a day.")
-_CHANGED = gettext_noop("The subscribers have changed meanwhile: look again at what would happen.")
+_GONE = gettext_noop(
+    "This file has already been imported, or was deleted: files are stored for a day."
+)
+_CHANGED = gettext_noop(
+    "The subscribers have changed in the meantime. Check again what would happen."
+)
 
 
 @blueprint.get("/")

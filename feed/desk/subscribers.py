@@ -28,7 +28,9 @@ Page = AnyResponse | str | tuple[str, int]
 _UNKNOWN = gettext_noop("Nobody is subscribed with this address.")
 _DATE = gettext_noop("Write the date like 2027-01-31.")
 _CHOOSE = gettext_noop("Choose a date, a domain, or both.")
-_CHANGED = gettext_noop("The number has changed meanwhile: look again before you resume them.")
+_CHANGED = gettext_noop(
+    "The number has changed in the meantime. Check again before you resume them."
+)
 
 
 @blueprint.get("/")

@@ -84,7 +84,7 @@ def _stored(slug: str, code: str) -> PrincipleForm:
     form = principles.stored(slug)
     if code not in form.languages or code == form.original:
         raise NotFoundError(
-            gettext_noop("“%(slug)s” has no translation into “%(language)s”."),
+            gettext_noop("“%(slug)s” can’t be translated into “%(language)s”."),
             slug=slug,
             language=code,
         )

@@ -50,7 +50,7 @@ _UNCHANGED = gettext_noop("Until it is approved, readers see what they saw befor
 _NOT_YET = gettext_noop("Readers don’t see it yet.")
 _SHOWN = gettext_noop("Readers see it now.")
 _GONE = gettext_noop("It has been taken off the site since.")
-_KEPT = gettext_noop("The text is kept as a draft, to be changed and sent again.")
+_KEPT = gettext_noop("The text is saved as a draft, for you to change and send again.")
 
 
 _PAGES: dict[EventKind, str] = {"review": "review", "comment": "#conversation"}

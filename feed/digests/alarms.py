@@ -39,12 +39,12 @@ _DEAD_DOMAIN = gettext_noop(
     " decides."
 )
 _SURGE = gettext_noop(
-    "More people than usual asked for emails at %(at)s UTC, and the form asks for patience. If that"
-    " is an attack, “devis subscriber pause-sign-up” closes the form for a while."
+    "More people than usual signed up at %(at)s UTC, so the form asks people to wait. If this is"
+    " an attack, close the form with “devis subscriber pause-sign-up”."
 )
 _SURGE_DOMAIN = gettext_noop(
-    "More people than usual at %(domain)s asked for emails at %(at)s UTC, and the form asks for"
-    " patience. If that is an attack, “devis subscriber pause-sign-up” closes the form for a while."
+    "More people than usual at %(domain)s signed up at %(at)s UTC, so the form asks people to"
+    " wait. If this is an attack, close the form with “devis subscriber pause-sign-up”."
 )
 
 

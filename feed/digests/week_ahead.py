@@ -23,7 +23,7 @@ FRIDAY, HOUR = 5, 8  # when it is due, in the site's timezone
 _LACKS: Mapping[str, str] = {
     "missing": gettext_noop("%(language)s: missing"),
     "draft": gettext_noop("%(language)s: a draft"),
-    "review": gettext_noop("%(language)s: waits for an editor"),
+    "review": gettext_noop("%(language)s: waiting for an editor"),
     "outdated": gettext_noop("%(language)s: outdated"),
 }
 _EMPTY = gettext_noop("Nothing can be shown.")

@@ -91,7 +91,10 @@ def _from_text(content: bytes, recognise: Recognise, choices: GridChoices) -> Gr
         text = decoding.decode(content, encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        message = gettext_noop("line %(line)s: these bytes are no text in %(encoding)s")
+        message = gettext_noop(
+            "line %(line)s can’t be read as %(encoding)s text. Choose another encoding, or save"
+            " the file as UTF-8"
+        )
         raise ExpectedError(message, line=line, encoding=encoding.upper()) from None
     named = _SEPARATOR.match(text)
     text = text[named.end() :] if named else text

@@ -21,7 +21,7 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NO_COLUMNS = gettext_noop(
     "No row has the headings of a table of principles. Write them in the first row: %(columns)s."
 )
-_NO_TITLE = gettext_noop("No column has the titles. Give one the heading “title”.")
+_NO_TITLE = gettext_noop("No column has titles. Give the one with titles the heading “title”.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,8 @@ def _read_cells(table: Table, number: int, row: list[str], choices: TableChoices
     width = len(table.columns)
     if table.grid.separator and any(cell.strip() for cell in row[width:]):
         message = gettext_noop(
-            "There are more cells than headings. Put quotation marks around text with “%(sign)s”."
+            "This row has more cells than there are headings. Put quotation marks around text"
+            " that contains “%(sign)s”."
         )
         table.problems.append((number, "", ExpectedError(message, sign=table.grid.separator)))
     pairs = zip(table.columns, [*row, *[""] * width], strict=False)
@@ -203,9 +204,13 @@ def _resolved(cells: Mapping[str, str], language: str, names: Names) -> dict[str
     if not LANGUAGE.fullmatch(row["language"]):
         raise _RowError("language", gettext_noop("Write a language, such as “Swedish” or “sv”."))
     if source := row.get("source", "").strip():
-        message = gettext_noop("There is no source “%(given)s”. Write the title of one.")
+        message = gettext_noop(
+            "There is no source called “%(given)s”. Write the title of an existing one."
+        )
         row["source"] = _slug(source, names.sources, "source", message)
-    message = gettext_noop("There is no theme “%(given)s”. Write the name of one.")
+    message = gettext_noop(
+        "There is no theme called “%(given)s”. Write the name of an existing one."
+    )
     themes = [
         _slug(theme, names.themes, "themes", message)
         for theme in _themes(row.get("themes", ""), names.themes)
@@ -219,7 +224,9 @@ def _slug(given: str, known: Mapping[str, str], column: str, message: str) -> st
     """The slug for a name; what looks like a slug is one."""
     found = known.get(headings.key(given))
     if found == "" and given not in known.values():
-        message = gettext_noop("Several are called “%(given)s”. Write the slug of one.")
+        message = gettext_noop(
+            "Several are called “%(given)s”. Write the slug of the one you mean."
+        )
         raise _RowError(column, message, given=given[:80])
     if found is None and not _SLUG.fullmatch(given):
         raise _RowError(column, message, given=given[:80])

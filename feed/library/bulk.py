@@ -26,7 +26,7 @@ ACTS: dict[str, Role] = {
 }
 THEME_ACTS = ("theme", "untheme")  # add a theme, remove one
 MAX_PRINCIPLES = 200
-_CHANGED = gettext_noop("Somebody has saved meanwhile: look again at what would happen.")
+_CHANGED = gettext_noop("Someone has saved in the meantime. Check again what would happen.")
 
 
 @dataclass(frozen=True, slots=True)

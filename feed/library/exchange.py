@@ -34,13 +34,15 @@ from feed.store.uploads import Upload
 RETENTION = timedelta(days=1)
 LONGEST_NAME = 100
 MOST_ROWS = 10_000  # the write lock must not be held longer than other saves wait for it
-_GONE = gettext_noop("This file was imported already, or forgotten: files wait for a day.")
+_GONE = gettext_noop(
+    "This file has already been imported, or was deleted: files are stored for a day."
+)
 _TOO_MANY = gettext_noop(
     "The file has %(count)s rows, one for each entry and language; here at most %(most)s can be"
     " imported at once. Split it into several files, or let the operator import it with"
     " “devis import”."
 )
-_CHANGED = gettext_noop("The library has changed meanwhile: look again at what would happen.")
+_CHANGED = gettext_noop("The library has changed in the meantime. Check again what would happen.")
 
 
 def shipped_files() -> dict[str, bytes]:

@@ -280,7 +280,9 @@ def _text(text: Text) -> Iterator[Hint]:
 
 def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
     if not values.get("locator"):
-        yield Hint("locator", gettext_noop("A chapter or page helps whoever wants to read on."), {})
+        yield Hint(
+            "locator", gettext_noop("A chapter or page helps people who want to read on."), {}
+        )
     if source is not None and not (source.author or source.publisher):
         message = gettext_noop("%(source)s has no author yet, so readers can’t see who to thank.")
         yield Hint("source", message, {"source": source.title})
@@ -288,7 +290,7 @@ def _credit(values: Mapping[str, str], source: Source | None) -> Iterator[Hint]:
         yield Hint("source", UNCREDITED, {"title": source.title})
     count = len(values.get("themes", "").split())
     if not THEMES[0] <= count <= THEMES[1]:
-        yield Hint("themes", gettext_noop("One theme or two is best."), {})
+        yield Hint("themes", gettext_noop("One or two themes work best."), {})
 
 
 def _similar(db: Database, text: Text, slug: str) -> Iterator[Hint]:

@@ -14,11 +14,11 @@ from feed.store.connection import transaction
 from feed.store.library_writes import SHARED
 
 RETENTION = timedelta(days=1)
-_OVER = gettext_noop("This has been undone already, or is more than a day old.")
+_OVER = gettext_noop("This has already been undone, or is more than a day old.")
 _CHANGED = gettext_noop(
-    "“%(slug)s” has been changed since, so this was not undone: its history has every version."
+    "“%(slug)s” has changed since, so this wasn’t undone. Its history has every version."
 )
-_PLANNED = gettext_noop("%(date)s has another pin or its edition by now, so this was not undone.")
+_PLANNED = gettext_noop("%(date)s already has another pin or an edition, so this wasn’t undone.")
 
 T = TypeVar("T")
 

@@ -36,7 +36,9 @@ FIELDS: dict[Vocabulary, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
 _NO_SUCH = gettext_noop("There is nothing called “%(slug)s”.")
 _RETIRED = gettext_noop("“%(name)s” is retired: choose another one.")
-_DUPLICATE = gettext_noop("There is already “%(name)s”. Use it, or say that yours is another one.")
+_DUPLICATE = gettext_noop(
+    "“%(name)s” already exists. Use it, or choose that yours is a different one."
+)
 _UNNAMED = gettext_noop("Write a name in at least one language.")
 
 

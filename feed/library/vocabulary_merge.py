@@ -32,7 +32,7 @@ def preview_merge(db: Database, kind: Vocabulary, slug: str, target: str) -> Mer
     """The effect of merging a source or theme into another. Raises NotFoundError, InputError."""
     item, other = vocabulary.find(db, kind, slug), vocabulary.find(db, kind, target)
     if slug == target or other.retired:
-        raise InputError(gettext_noop("Choose another one that is not retired."))
+        raise InputError(gettext_noop("Choose another one, which isn’t retired."))
     moving = store.principles_with(db, kind, slug)
     seen = [*(vocabulary.newest_id(db, kind, each) for each in (slug, target)), sorted(moving)]
     return MergePreview(
@@ -52,7 +52,7 @@ def merge(
         found = preview_merge(db, kind, slug, target)
         if found.fingerprint != seen:
             raise ConflictError(
-                gettext_noop("Somebody has saved meanwhile: look again at what would happen.")
+                gettext_noop("Someone has saved in the meantime. Check again what would happen.")
             )
         vocabulary.add_first_revision(db, kind, found.item)
         vocabulary.add_first_revision(db, kind, found.target)

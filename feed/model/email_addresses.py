@@ -9,9 +9,7 @@ _WITHOUT_DOTS = {
     **dict.fromkeys(("proton.me", "protonmail.com", "pm.me"), "proton.me"),
 }
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u202a\u202c\u2060\ufeff"))
-_EXPECTED = gettext_noop(
-    "“%(address)s” is no e-mail address: expected one such as name@example.org."
-)
+_EXPECTED = gettext_noop("“%(address)s” isn’t an email address. Write it like anna@example.org.")
 
 _EXPECTED_DOMAIN = gettext_noop("“%(domain)s” isn’t a domain. Write it like example.org.")
 
@@ -25,14 +23,14 @@ def read(text: str, domains: tuple[str, ...] = (), *, elsewhere: bool = False) -
 
     typed = _pasted(text)
     if not typed:
-        raise InputError(gettext_noop("An e-mail address is needed."))
+        raise InputError(gettext_noop("Write an email address."))
     shown = "".join(
         character if character.isprintable() else "�" for character in typed[:MAX_LENGTH]
     )
     name, at, domain = typed.rpartition("@")
     if not at:
         raise InputError(
-            gettext_noop("“%(address)s” has no @: expected an address such as name@example.org."),
+            gettext_noop("“%(address)s” has no @. Write it like anna@example.org."),
             address=shown,
         )
     listed = domain.lower() in domains

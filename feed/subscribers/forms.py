@@ -68,7 +68,7 @@ def timezones() -> tuple[str, ...]:
     return (*sorted(name for name in available_timezones() if name.startswith(areas)), "UTC")
 
 
-_PAUSE_ERROR = gettext_noop("Expected a date to come, within a year, such as 2027-01-11.")
+_PAUSE_ERROR = gettext_noop("Write a date within the coming year, like 2027-01-11.")
 _CHOICE_ERROR = gettext_noop("Choose one of those in the list.")
 
 

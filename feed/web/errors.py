@@ -69,7 +69,7 @@ TEXTS = {
     ),
     414: (
         gettext_noop("That address is too long"),
-        gettext_noop("Shorten it, or begin at the front page."),
+        gettext_noop("Shorten it, or start from the front page."),
     ),
     429: (
         gettext_noop("Too many requests"),

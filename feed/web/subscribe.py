@@ -34,10 +34,10 @@ HONEYPOT = "comment"  # a form field that people do not see; bots fill it in
 STAMP = "stamp"  # a form field with the signed time at which the form was fetched, good for once
 STAMP_LIFETIME = timedelta(days=1)
 EXPIRED = gettext_noop(
-    "This form was used already, or open for too long. Nothing is lost: send it again."
+    "This form has already been used, or was open for too long. Nothing is lost: send it again."
 )
 TOO_MANY = gettext_noop(
-    "Many people are signing up just now. Nothing is lost: please send it again in a while."
+    "Many people are signing up just now. Nothing is lost: please try again in a little while."
 )
 
 

@@ -169,7 +169,7 @@ def test_an_email_lists_twenty_things_and_counts_the_others(newsroom: Newsroom) 
     (email,) = newsroom.emails()
     assert email["Subject"] == "To review: “Fråga den nya”, and 21 more"
     assert text(email).count("Karin Ek asks you") == 20
-    assert "2 more things happened: the desk shows them." in text(email)
+    assert "2 more things have happened. You can see them at the desk." in text(email)
 
 
 def test_what_was_done_meanwhile_is_not_asked_any_more(newsroom: Newsroom) -> None:

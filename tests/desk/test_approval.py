@@ -75,8 +75,8 @@ def test_a_review_shows_all_that_it_publishes_with_the_other_language_beside_it(
     assert "confirmed" not in page.text
     answer = editor.post(REVIEW, {**form(editor), "act": "approve"})
     assert said(editor, answer.location) == (
-        "Approved. Readers see it as it stands here. The original has changed, so it waits for a"
-        " translator (English)."
+        "Approved. Readers see it as it is here. The original has changed, so the"
+        " translation needs checking (English)."
     )
     assert "Ställ en fråga." in public(desk, "sv")
     for role in ("translator", "curator"):
@@ -159,7 +159,7 @@ def test_a_review_sends_back_with_a_reason(desk: Desk) -> None:
     given = {**form(editor), "act": "decline", "reason": "Mer konkret."}
     answer = editor.post(REVIEW, given)
     assert said(editor, answer.location) == (
-        "Sent back. Readers see it as it stands here (English). The change is a draft; readers see"
+        "Sent back. Readers see it as it is here (English). The change is a draft; readers see"
         " what they saw before (Swedish)."
     )
 
@@ -171,8 +171,9 @@ def test_what_is_taken_off_the_site_is_not_said_to_be_on_it(desk: Desk) -> None:
     answer = editor.post(f"{PATH}draft")
     assert desk.installation.client().get(f"/sv/principles/{SLUG}/").status_code == 404
     assert said(editor, answer.location) == (
-        "Taken off the site. Its page is gone, and no new day will show it. Today shows it, too:"
-        " replace it in the calendar if it must go. It waits for an editor (English)."
+        "Taken off the site. Its page is gone, and no new day will show it. It is still shown"
+        " today. If it has to go, replace it in the calendar."
+        " It is waiting for an editor (English)."
     )
 
 
@@ -180,14 +181,14 @@ def test_what_is_said_after_saving_is_what_readers_see(desk: Desk) -> None:
     curator, editor = desk.sign_in("curator"), desk.sign_in("editor")
     save(desk, "curator", sv=REWRITTEN)
     assert said(curator, f"{PATH}?done=save") == (
-        "Saved. Readers see it as it stands here (English). Until an editor approves, readers see"
+        "Saved. Readers see it as it is here (English). Until an editor approves, readers see"
         " what they saw before (Swedish)."
     )
     assert "Review it" not in curator.get(f"{PATH}?done=save").text
     assert f'href="{REVIEW}"' in editor.get(f"{PATH}?done=save").text
     answer = editor.post(f"{PATH}retire")
     assert said(editor, answer.location) == (
-        "Retired. It keeps its page and its past days, and is not chosen for a new one. Readers see"
-        " it as it stands here (English). Until an editor approves, readers see what they saw"
+        "Retired. It keeps its page and its past days, and isn’t chosen for new ones. Readers see"
+        " it as it is here (English). Until an editor approves, readers see what they saw"
         " before (Swedish)."
     )

@@ -118,7 +118,7 @@ def test_a_month_shows_the_ledger_up_to_today_and_then_the_real_rotation(desk: D
     for day, slug in (expected | {each.date: each.principle for each in planned}).items():
         cell = row(page if day.month == 11 else december, day)
         assert f"/desk/principles/{slug}/" in cell
-    assert "Filled in when the site began" in row(page, after(-1))
+    assert "Filled in when the site started" in row(page, after(-1))
     assert "Next in the rotation" in row(page, TODAY)
     assert "Next in the rotation" in row(december, date(2026, 12, 24))
     assert "Nothing is missing" in page
@@ -138,7 +138,7 @@ def test_a_day_years_ahead_is_pinned_and_says_its_year(desk: Desk) -> None:
     answer = user.post(PIN, {"date": day.isoformat(), "principle": "leave-a-space"})
     assert answer.location == f"{BOARD}?done=2030-12-05#d2030-12-05"
     page = user.get(answer.location).text
-    assert "the plan from Thu 5 Dec 2030 on" in page
+    assert "The plan from Thu 5 Dec 2030 on" in page
     assert "Pinned Editor Åström" in words(row(page, day))
     assert "This far ahead only pins are shown." in page
     assert "Nothing can be shown" not in page

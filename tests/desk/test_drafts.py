@@ -78,7 +78,7 @@ def test_the_text_survives_a_session_that_ran_out_and_a_mailed_link(desk: Desk) 
     end_sessions(desk)
     page = user.client.post(PATH, data={"mark": token, **given})
     assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
+    assert "Nothing you typed is lost" in page.text
     assert 'name="next" value="/desk/principles/' in page.text
     user.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
     phone = desk.anonymous()
@@ -106,7 +106,7 @@ def test_the_text_survives_signing_out_in_another_tab(desk: Desk) -> None:
     assert user.post("/desk/sign-out").status_code == 303
     page = user.client.post(PATH, data={"mark": token, **given})
     assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
+    assert "Nothing you typed is lost" in page.text
     saves_the_draft(desk, again(desk, user))
 
 
@@ -131,7 +131,7 @@ def test_the_text_survives_a_second_factor_that_was_not_given_in_time(desk: Desk
         db.conn.commit()
     page = user.client.post(PATH, data={"mark": token, **given})
     assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
+    assert "Nothing you typed is lost" in page.text
     assert len(offered(again(desk, user))) == 1
 
 

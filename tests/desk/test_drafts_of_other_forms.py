@@ -46,7 +46,7 @@ def lost_session(desk: Desk, user: DeskUser, path: str, given: dict[str, str]) -
     end_sessions(desk)
     page = user.client.post(path, data={"mark": token, **given})
     assert page.status_code == 403
-    assert "Nothing that you typed is lost" in page.text
+    assert "Nothing you typed is lost" in page.text
     assert user.me is not None
     again = desk.sign_in(user.me.role, user.me.name)
     user.client = again.client
@@ -106,7 +106,7 @@ def test_the_reason_for_sending_back_survives_even_another_editors_approval(desk
     assert approved.status_code == 303
     page = user.get(address)
     html5lib.HTMLParser(strict=True).parse(page.text)
-    assert "Nothing in it waits for an editor." in page.text
+    assert "Nothing here is waiting for an editor." in page.text
     assert f'value="{TYPED}"' in page.text
 
 
@@ -182,7 +182,7 @@ def test_a_save_after_another_act_says_that_nothing_is_saved_yet(desk: Desk) -> 
     assert "You left this unsaved" not in page.text  # it is in the form
     page = send(user, translation, beside)
     assert page.status_code == 409
-    assert "Editor Åström saved meanwhile" in page.text
+    assert "Editor Åström has saved in the meantime" in page.text
 
 
 def test_a_draft_that_is_refused_is_not_offered_beside_itself(desk: Desk) -> None:
@@ -203,7 +203,7 @@ def test_a_source_that_is_retired_meanwhile_is_not_saved_silently(desk: Desk) ->
     page = user.post(SOURCE, given)
     assert page.status_code == 409
     html5lib.HTMLParser(strict=True).parse(page.text)
-    assert "Somebody else has saved meanwhile" in page.text
+    assert "Someone else has saved in the meantime" in page.text
 
 
 def test_a_base_that_is_no_number_is_no_error(desk: Desk) -> None:

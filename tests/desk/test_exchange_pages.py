@@ -178,8 +178,8 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
         HEAD + "new-one,handbook\n",
         ["Row 2", "Write a language"],
     ),
-    "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81\xff", ["these bytes are no text"]),
-    "half of UTF-16": ("a.csv", HEAD.encode("utf-16")[:-1], ["no text in UTF-16"]),
+    "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81\xff", ["line 1 can’t be read as"]),
+    "half of UTF-16": ("a.csv", HEAD.encode("utf-16")[:-1], ["as UTF-16 text"]),
     "another format": ("a.pdf", b"%PDF-1.7", ["a file that ends in .csv"]),
     "broken JSON": ("a.json", b'{"principles": [', ["expected JSON, but"]),
     "a script": (
@@ -291,7 +291,7 @@ def test_an_editor_approves_what_a_curator_imported(desk: Desk) -> None:
     assert "Title (Swedish) Before Lyssna först" in rows(page)[1][3]
     assert "After Lyssna länge" in rows(page)[1][3]
     answer = confirm(user, page)
-    assert "2 wait for an editor." in user.get(answer.location or "").text
+    assert "2 are waiting for an editor." in user.get(answer.location or "").text
     assert title(desk, SLUG) == "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧"
     again = bring(user, "a.csv", table)
     assert rows(again)[1][2] == "Left alone"
@@ -323,7 +323,7 @@ def test_an_import_is_confirmed_once_by_its_uploader_and_as_it_was_shown(desk: D
         library_changes.revise(db, {"slug": SLUG, "locator": "9"}, NOON)
     late = confirm(one, page)
     assert late.status_code == 409
-    assert "has changed meanwhile" in late.text
+    assert "has changed in the meantime" in late.text
     assert rows(late)[0][2] == "Unchanged"
     page = bring(one, "a.json", json.dumps({"principles": [{"slug": "007", "locator": "x"}]}))
     assert confirm(one, page).status_code == 303
@@ -444,7 +444,7 @@ def test_what_was_guessed_is_shown_with_three_rows_and_can_be_chosen_instead(des
     again = send(user, mine, "reading", again="1")
     assert samples(again) == samples(page)
     unreadable = send(user, page, "reading", encoding="utf-8")
-    assert "these bytes are no text in UTF-8" in plain(unreadable.text)
+    assert "can’t be read as UTF-8 text" in plain(unreadable.text)
     assert samples(send(user, unreadable, "reading", again="1")) == samples(page)
     ignored = send(user, page, "reading", encoding="klingon", separator="x", heading_row="١")
     assert samples(ignored) == samples(page)
@@ -456,7 +456,7 @@ def test_bad_rows_are_mended_on_the_page_or_left_out(desk: Desk) -> None:
     page = bring(user, "a.csv", table)
     for words in (
         "Row 3 Rubrik Write a title.",
-        "Row 4 Källa There is no source “Okänd”. Write the title of one.",
+        "Row 4 Källa There is no source called “Okänd”. Write the title of an existing one.",
         "Row 5 Huvudtext Fill this in: it is empty.",
     ):
         assert words in plain(page.text)
@@ -475,7 +475,7 @@ def test_bad_rows_are_mended_on_the_page_or_left_out(desk: Desk) -> None:
     assert "Row 5 Huvudtext Fill this in: it is empty." in plain(page.text)
     page = send(user, page, "rows", cell__statement__5="På.\r\nallvar")
     assert "Import 3 entries" in page.text
-    assert "What is refused is left out." in page.text
+    assert "What is refused isn’t imported." in page.text
     answer = confirm(user, page)
     assert "new=3" in (answer.location or "")
     with desk.installation.open() as db:

@@ -281,7 +281,7 @@ def test_a_bulk_action_does_nothing_after_a_concurrent_save(desk: Desk) -> None:
     write(desk, "editor", "change", sv={"title": "Annan", "statement": "S"})
     late = confirm(user, page)
     assert late.status_code == 409
-    assert "Somebody has saved meanwhile" in late.text
+    assert "Someone has saved in the meantime" in late.text
     assert (states(desk, "alone")[0], states(desk, "change")[0]) == ("published", "published")
     assert confirm(user, late).status_code == 303
     assert confirm(user, late).status_code == 409

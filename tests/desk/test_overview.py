@@ -35,7 +35,7 @@ def section(user: DeskUser, name: str) -> str:
 def test_one_sees_what_was_sent_back_why_and_what_waits(newsroom: Newsroom) -> None:
     karin, erik = newsroom.person("curator", "Karin"), newsroom.person("editor", "Erik")
     page = newsroom.desk.sign_in("curator", "Karin Ek")
-    assert section(page, "own") == "Yours None of your texts is a draft or waits for an editor."
+    assert section(page, "own") == "Yours You have no drafts, and nothing waiting for an editor."
     waits, back, draft = (newsroom.save(karin, act=act) for act in ("review", "review", "save"))
     newsroom.act(erik, back, "decline", "Mer <konkret>.")
     assert section(page, "own") == (
@@ -48,7 +48,7 @@ def test_one_sees_what_was_sent_back_why_and_what_waits(newsroom: Newsroom) -> N
     newsroom.save(karin, back, "review")
     assert section(page, "own").count("|") == 2
     other = newsroom.desk.sign_in("editor", "Erik Ek")
-    assert "None of your texts" in section(other, "own")
+    assert "You have no drafts" in section(other, "own")
 
 
 def test_reviews_are_asked_of_editors_and_translations_of_those_who_write_the_language(
@@ -61,12 +61,14 @@ def test_reviews_are_asked_of_editors_and_translations_of_those_who_write_the_la
     editor = desk.sign_in("editor", "Erik Ek")
     tove, sven = desk.sign_in("translator", "Tove Ek"), desk.sign_in("translator", "Sven Ek")
     slug = newsroom.save(karin, act="review")
-    assert section(editor, "asked").startswith("Asked of you To review Fråga den nya Karin Ek, 22")
+    assert section(editor, "asked").startswith(
+        "Waiting for you To review Fråga den nya Karin Ek, 22"
+    )
     assert f"/desk/principles/{slug}/review" in editor.get("/desk/").text
-    assert section(tove, "asked") == "Asked of you Nothing is asked of you."
+    assert section(tove, "asked") == "Waiting for you Nothing is waiting for you."
     newsroom.act(erik, slug, "publish")
-    assert section(tove, "asked") == "Asked of you To translate Fråga den nya English Missing |"
-    assert section(sven, "asked") == "Asked of you Nothing is asked of you."
+    assert section(tove, "asked") == "Waiting for you To translate Fråga den nya English Missing |"
+    assert section(sven, "asked") == "Waiting for you Nothing is waiting for you."
     newsroom.save(erik, slug, en=ENGLISH)
     newsroom.act(erik, slug, "approve")
     assert "English Draft" in section(tove, "asked")
@@ -74,7 +76,8 @@ def test_reviews_are_asked_of_editors_and_translations_of_those_who_write_the_la
     newsroom.act(erik, slug, "approve")
     newsroom.save(erik, slug, sv={"title": "Fråga den nya", "statement": "Den nya ser annat."})
     assert section(tove, "asked") == (
-        "Asked of you Translations of originals that have changed Fråga den nya English Outdated |"
+        "Waiting for you Translations of originals that have changed"
+        " Fråga den nya English Outdated |"
     )
 
 
@@ -85,5 +88,5 @@ def test_the_coming_days_show_their_gaps(newsroom: Newsroom) -> None:
     newsroom.save(erik, act="publish")
     coming = section(page, "coming")
     assert "Fråga den nya English Missing |" in coming
-    assert re.search(r"\d+ days of the coming 30 lack something$", coming)
+    assert re.search(r"\d+ of the next 30 days lack something$", coming)
     assert NOON + timedelta(days=30) > newsroom.now

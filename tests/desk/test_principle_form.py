@@ -425,11 +425,11 @@ def test_hints_are_shown_and_do_not_prevent_saving(desk: Desk) -> None:
     for name, words in (
         ("sv.title", "Nearly the same as “Lyssna först” (100 %)"),
         ("sv.statement", "Curly quotation marks"),
-        ("sv.statement", "a space too many"),
-        ("sv.statement", "A bit long: 359 characters, where at most 280 fit"),
+        ("sv.statement", "one space too many"),
+        ("sv.statement", "A bit long: 359 characters. At most 280 fit"),
         ("sv.statement", "looks like a link"),
         ("source", "has no author yet"),
-        ("themes", "One theme or two"),
+        ("themes", "One or two themes"),
     ):
         assert words in said[name]
     page = send(user, NEW, given, act="check", kind="quote", source="handbook")

@@ -120,7 +120,7 @@ def test_the_delivery_report_has_outcomes_and_reasons(desk: Desk) -> None:
     name, due, sent, rest = rows[2]
     assert (name, due, sent) == ("Daily, English", "6", "3")
     assert rest.startswith("1 waiting, 1 came back, 1 left out")
-    assert "1 × they had left meanwhile" in rest
+    assert "1 × they had left in the meantime" in rest
     assert "1 × 550 5.1.1 &lt;b&gt;No such user" in rest
     with desk.installation.open() as db, transaction(db):
         db.execute("UPDATE curators SET language = 'sv'")
@@ -202,7 +202,7 @@ def test_the_overview_shows_each_role_its_pending_work(desk: Desk) -> None:
         page = desk.sign_in(role).get("/desk/").text
         assert len(re.findall(r'href="/desk/principles/[^/]*/review"', page)) == reviews, role
         assert len(re.findall(r'href="/desk/translations/[^/"]+/sv/"', page)) == 2, role
-        assert "2 days of the coming 30 lack something" in page, role
+        assert "2 of the next 30 days lack something" in page, role
         assert ("The last letters" in page) == (role == "editor")
 
 

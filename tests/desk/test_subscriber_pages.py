@@ -89,7 +89,7 @@ def test_who_is_not_found_is_said_beside_what_was_typed(desk: Desk, harness: Mai
     for typed, said in (
         ("nobody@example.org", "Nobody is subscribed"),
         ("nobody", "no @"),
-        ("", "needed"),
+        ("", "Write an email address."),
     ):
         page = user.post(HOME, {"address": typed})
         assert page.status_code == 422
@@ -235,7 +235,7 @@ def test_an_import_that_would_differ_from_its_preview_is_refused(
     harness.subscribe("bo@example.org")
     again = user.post(page.request.path, seen(page))
     assert again.status_code == 409
-    assert "have changed meanwhile" in again.text
+    assert "have changed in the meantime" in again.text
     other = desk.sign_in("administrator", "Another Person")
     assert other.get(page.request.path).status_code == 404
     user.post(f"{page.request.path}forget")

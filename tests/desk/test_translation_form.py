@@ -42,7 +42,7 @@ def test_a_translator_sees_one_language_beside_what_has_changed_in_the_original(
     assert set(fields(page)) - {"base", "principle", "draft"} == {
         *("en.title", "en.statement", "en.reflection", "en.practice", "en.commentary")
     }
-    assert "what is new there is marked" in page.text
+    assert "What is new there is marked" in page.text
     assert "lyssnar<" in page.text.partition("<del>")[2].partition("</del>")[0] + "<"
     assert "Mind the pun." in page.text
     html5lib.HTMLParser(strict=True).parse(page.text)
@@ -56,7 +56,7 @@ def test_saving_goes_on_to_the_next_text_and_in_the_end_to_the_board(desk: Desk)
     typed = {"fi.title": "Kuuntele", "fi.statement": "Kuuntele ensin."}
     answer = send(user, first, {**opened(user, first), **typed}, act="review.fi")
     assert answer.location == f"{last}?done=review"
-    assert "Sent to the editor. Here is the next." in user.get(answer.location).text
+    assert "Sent to the editor. Here is the next one." in user.get(answer.location).text
     assert stored(desk).texts["fi"].state == "review"
     answer = send(user, last, {**opened(user, last), **typed}, act="review.fi")
     assert answer.location == "/desk/translations/?language=fi&done=review"

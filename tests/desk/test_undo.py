@@ -106,7 +106,7 @@ def test_a_change_since_is_not_overwritten(desk: Desk) -> None:
     before = content(desk), steps(desk)
     refused = user.post(address)
     assert refused.status_code == 409
-    assert "has been changed since, so this was not undone" in refused.text
+    assert "has changed since, so this wasn’t undone" in refused.text
     assert (content(desk), steps(desk)) == before
 
 
@@ -121,7 +121,7 @@ def test_an_action_is_undone_once_by_the_person_who_did_it_within_a_day(desk: De
     assert user.post(address).status_code == 303
     again = user.post(address)
     assert again.status_code == 404
-    assert "undone already" in again.text
+    assert "already been undone" in again.text
     address = button(done(user, f"{PATH}retire"))
     with desk.installation.open() as db:
         undo.delete_expired(db, NOON + timedelta(days=1, seconds=1))

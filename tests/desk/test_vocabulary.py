@@ -252,7 +252,7 @@ def test_a_near_duplicate_of_a_source_is_shown_before_it_is_made(
     page = save(editor, path, usual)
     assert page.status_code == (422 if shown else 303)
     if shown:
-        assert f"There is already “{shown}”." in page.text
+        assert f"“{shown}” already exists." in page.text
         ((slug, _),) = re.findall(r'name="similar" value="([^"-]+)"( checked)?', page.text)
         assert save(editor, path, usual, similar=slug).location == f"/desk/sources/{slug}/"
         assert save(editor, path, usual, similar="-").status_code == 303
@@ -275,7 +275,7 @@ def test_a_curator_who_writes_is_offered_the_source_that_exists(desk: Desk) -> N
     given |= {"sv.title": "Våga", "sv.statement": "Den som vågar lär sig."}
     page = user.post(new, {**given, "form": "a"})
     assert page.status_code == 422
-    assert "There is already “Boken om mod”." in page.text
+    assert "“Boken om mod” already exists." in page.text
     assert 'name="source_similar" value="book"' in page.text
     assert user.post(new, {**given, "form": "a", "source_similar": "book"}).status_code == 303
     given |= {"sv.title": "Tveka", "form": "b", "source_similar": "-"}
@@ -423,7 +423,7 @@ def test_a_merge_is_asked_again_where_something_has_changed_since(desk: Desk) ->
     assert seen
     save(editor, path, opened(editor, path), author="Någon")
     answer = editor.post(f"{path}merge", {"into": "book", "seen": seen[1]})
-    assert (answer.status_code, "look again" in answer.text) == (409, True)
+    assert (answer.status_code, "Check again" in answer.text) == (409, True)
     for into in ("handbook", "nothing", ""):
         assert editor.get(f"{path}merge?into={into}").status_code in (400, 404)
     editor.post("/desk/sources/book/retire")

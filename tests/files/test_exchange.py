@@ -318,8 +318,8 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
     "toml key twice": ("a.toml", "themes = []\nthemes = []", "", "", "expected TOML, but"),
     "csv quote left open": ("a.csv", HEAD + 'a,b,sv,T,"S', "", "", "end of data"),
     "not utf-8": ("a.json", b'{}\n{"\xe5"', "", "", "line 2: expected UTF-8 text"),
-    "half of utf-16": ("a.csv", HEAD.encode("utf-16")[:-1], "", "", "no text in UTF-16"),
-    "binary": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81", "", "", "line 1: these bytes are no"),
+    "half of utf-16": ("a.csv", HEAD.encode("utf-16")[:-1], "", "", "as UTF-16 text"),
+    "binary": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81", "", "", "line 1 can’t be read as"),
     "a picture without zeros": ("a.csv", b"\xff\xd8\xff\xe0JFIF", "", "", "No row has the head"),
     "deep json": ("a.json", "[" * 100_000, "", "", "expected JSON, but"),
     "deep toml": ("a.toml", "a = " + "[" * 100_000, "", "", "expected TOML, but"),
@@ -449,7 +449,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
         "it is empty",
     ),
     "csv without headings": ("a.csv", "a,b,c\n1,2,3", "", "", "Write them in the first row: slug"),
-    "csv without titles": ("a.csv", "source,language\na,sv", "", "", "No column has the titles"),
+    "csv without titles": ("a.csv", "source,language\na,sv", "", "", "No column has titles"),
     "csv row too short": (
         "a.csv",
         HEAD + "new-one,handbook,sv,T",
@@ -457,7 +457,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
         "texts.sv.st",
         "row 2: princ",
     ),
-    "csv row too long": ("a.csv", HEAD + "a,b,sv,T,S,x", "", "", "row 2: There are more cells"),
+    "csv row too long": ("a.csv", HEAD + "a,b,sv,T,S,x", "", "", "row 2: This row has more cells"),
     "csv rows that disagree": (
         "a.csv",
         HEAD + "a,handbook,sv,T,S\na,nameless,en,T,S",

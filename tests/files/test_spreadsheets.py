@@ -122,9 +122,9 @@ def test_a_table_may_name_what_another_file_has() -> None:
 @pytest.mark.parametrize(
     ("row", "place", "expected"),
     [
-        ("T;S;Okänd bok;", "a.csv: row 2: Källa", "There is no source “Okänd bok”."),
+        ("T;S;Okänd bok;", "a.csv: row 2: Källa", "There is no source called “Okänd bok”."),
         ("T;S;Tvåan;", "a.csv: row 2: Källa", "Several are called “Tvåan”."),
-        ("T;S;b;Okänt tema", "a.csv: row 2: Tema", "There is no theme “Okänt tema”."),
+        ("T;S;b;Okänt tema", "a.csv: row 2: Tema", "There is no theme called “Okänt tema”."),
         (";S;b;", "a.csv: row 2: Rubrik", "Write a title."),
         (f"{'x' * 201};S;b;", "a.csv: row 2: principles “x", "at most 200 characters"),
     ],

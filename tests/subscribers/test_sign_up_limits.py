@@ -82,7 +82,7 @@ def test_a_form_is_good_for_one_address(client: SiteClient) -> None:
     assert (again.status_code, again.location) == (303, "/en/subscribe/sent/")
     other = client.sign_up("bo@example.org", stamp=stamp)
     assert other.status_code == 422
-    assert "used already" in other.text
+    assert "already been used" in other.text
     assert 'value="bo@example.org"' in other.text
     assert client.notices() == [("anna@example.org", "confirm")]
 
@@ -120,7 +120,7 @@ def test_a_surge_asks_for_patience_and_tells_the_operator(
     rows = client.harness.rows("SELECT kind FROM outbox WHERE channel = 'desk'")
     assert rows == [("sending",)]  # once
     told = client.harness.new_messages()
-    assert any("asks for patience" in str(message.get_body(("plain",))) for message in told)
+    assert any("asks people to wait" in str(message.get_body(("plain",))) for message in told)
     found = {each.check: each.finding for each in run(_validation(client), client.harness.now)}
     assert found["sign-up"].level == "warn"
     assert "pause-sign-up" in found["sign-up"].advice

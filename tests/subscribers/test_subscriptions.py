@@ -871,7 +871,7 @@ def test_signing_up_too_often_is_rate_limited_and_keeps_the_form(
     answer = client.sign_up("anna@example.org", hour="9")
     assert answer.status_code == 429
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
-    assert "Nothing is lost: please send it again in a while." in words(answer)
+    assert "Nothing is lost: please try again in a little while." in words(answer)
     assert 'value="anna@example.org"' in answer.text
     assert 'value="9" selected' in answer.text
     assert "RateLimit" not in answer.headers

@@ -10,7 +10,7 @@ from feed.desk import drafts, session, vocabulary_form
 from feed.desk.permissions import requires
 from feed.desk.principle_form import OTHER
 from feed.desk.vocabulary_form import VocabularyForm
-from feed.errors import ConflictError, FormError, StoreError, gettext_noop
+from feed.errors import ConflictError, FormError, MovedError, StoreError, gettext_noop
 from feed.library import diff, vocabulary, vocabulary_merge
 from feed.store import desk_queries, library
 from feed.store import vocabulary as store
@@ -61,8 +61,17 @@ def add(kind: Vocabulary) -> Page:
 @blueprint.get("/<slug:slug>/")
 @requires("translator")
 def edit(kind: Vocabulary, slug: str) -> str:
-    """A source or theme: its form, its use and its history."""
-    return _form(_with_draft(_stored(kind, slug)))
+    """A source or theme: its form, its use and its history.
+
+    The draft of one that was merged since opens in the form of a new one.
+    """
+    try:
+        form = _stored(kind, slug)
+    except MovedError:
+        if drafts.opened() is None:
+            raise
+        form = _blank(kind)
+    return _form(_with_draft(form))
 
 
 @blueprint.post("/<slug:slug>/")

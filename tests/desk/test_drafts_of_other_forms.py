@@ -65,6 +65,8 @@ def test_a_comment_survives_the_end_of_the_session(desk: Desk) -> None:
     html5lib.HTMLParser(strict=True).parse(page.text)
     assert "Here it is as you left it" in page.text
     assert page.text.count(TYPED) == 1
+    assert page.text.count("<h1") == 1
+    assert 'aria-current="true">Library</a>' in page.text
     assert '<option value="sv" selected>' in page.text
     given = {**signed(user, address), "comment": TYPED, "about": "sv"}
     assert user.post(COMMENTS, given).status_code == 303
@@ -96,6 +98,7 @@ def test_the_comment_and_the_principle_on_one_page_have_a_draft_each(desk: Desk)
 def test_the_reason_for_sending_back_survives_even_another_editors_approval(desk: Desk) -> None:
     wait_for_an_editor(desk)
     user = desk.sign_in("editor")
+    assert 'aria-current="true">Library</a>' in user.get(REVIEW).text
     given = {"base": "", "act": "decline", "reason": TYPED}
     address = lost_session(desk, user, REVIEW, {**signed(user, REVIEW), **given})
     assert f'value="{TYPED}"' in user.get(address).text
@@ -204,6 +207,23 @@ def test_a_source_that_is_retired_meanwhile_is_not_saved_silently(desk: Desk) ->
     assert page.status_code == 409
     html5lib.HTMLParser(strict=True).parse(page.text)
     assert "Someone else has saved in the meantime" in page.text
+
+
+def test_the_draft_of_a_source_that_was_merged_opens_as_a_new_one(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    given = {**signed(user, SOURCE), "title": "Handboken", "language": "sv", "sv.rights": TYPED}
+    user.post("/desk/sources/new", {"title": "Samtal på jobbet", "language": "sv", "act": "save"})
+    ((into, seen),) = re.findall(
+        r'name="into" value="([^"]*)">\s*<input type="hidden" name="seen" value="([^"]*)"',
+        user.get(f"{SOURCE}merge?into=samtal-pa-jobbet").text,
+    )
+    assert user.post(f"{SOURCE}merge", {"into": into, "seen": seen}).status_code == 303
+    assert user.post(SOURCE, {**given, "act": "save"}).status_code == 409
+    (address,) = offered(user)
+    page = user.get(address)
+    assert (page.status_code, TYPED in page.text) == (200, True)
+    assert 'action="/desk/sources/new"' in page.text
+    assert user.get(SOURCE).status_code == 301
 
 
 def test_a_base_that_is_no_number_is_no_error(desk: Desk) -> None:

@@ -171,20 +171,19 @@ def alarms_of_sending(context: CheckContext) -> Finding:
 
 
 def sign_ups(context: CheckContext) -> Finding:
-    """Sign-up is open, and nobody is asked for patience."""
+    """Sign-up is open, and nobody has been asked to wait."""
     since = sign_up_limits.paused_since(context.db)
     if since is not None:
         return warn(
-            "Sign-up is paused since %(since)s UTC.",
+            "Sign-up has been paused since %(since)s UTC.",
             "Open it again with “devis subscriber resume-sign-up”.",
             since=f"{since:%Y-%m-%d %H:%M}",
         )
     surge = sign_up_limits.surge(context.db, context.now)
     if surge is not None:
         return warn(
-            "More people than usual%(at)s asked for emails at %(when)s UTC; the form asks them to"
-            " wait.",
-            "If that is an attack, run “devis subscriber pause-sign-up”; if not, raise"
+            "More people than usual%(at)s signed up at %(when)s UTC; the form asks people to wait.",
+            "If this is an attack, run “devis subscriber pause-sign-up”; if not, raise"
             " DEVIS_SIGNUP_LIMIT.",
             at=surge.domain and f" at {surge.domain}",
             when=f"{surge.at:%Y-%m-%d %H:%M}",

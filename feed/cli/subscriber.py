@@ -194,10 +194,10 @@ def import_(base: Setup, file: BinaryIO, vouch: str, yes: bool) -> None:
 @group.command("pause-sign-up")
 @setup
 def pause_sign_up(base: Setup) -> None:
-    """Close the sign-up form during a flood; who has asked already can still confirm."""
+    """Close the sign-up form during a flood; people who have signed up can still confirm."""
     with base.library() as (db, _):
         sign_up_limits.pause(db, base.clock())
-    click.echo("Nobody can sign up now. Open the form again: devis subscriber resume-sign-up")
+    click.echo("The sign-up form is closed. Open it again: devis subscriber resume-sign-up")
 
 
 @group.command("resume-sign-up")

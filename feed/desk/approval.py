@@ -29,7 +29,7 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/<slug:slug>/review")
 @requires("editor")
 def show(slug: str) -> str:
-    """What waits, whole, with the other languages beside it."""
+    """Show everything that waits for approval, with the other languages beside it."""
     given = drafts.opened() or MultiDict[str, str]()
     return _page(slug, {}, given.get("reason", ""))
 

@@ -57,7 +57,7 @@ class OfferedDraft:
 
 
 def store_submitted() -> Draft | None:
-    """Store the form of this request as a draft of its writer; None if it is no form with drafts.
+    """Store the form of this request as a draft of its writer; None for a form without drafts.
 
     A form without changes has no draft: an earlier one is deleted.
     """

@@ -1,4 +1,4 @@
-"""The desk's overview page: today's edition, one's own texts, and what is asked of the person."""
+"""The desk's overview page: today's edition, the person's own texts, and their tasks."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ MAX_LISTED = 5  # of each kind; a link leads to the others
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of a person: the first of each kind, and how many there are."""
+    """The tasks of a person: the first of each kind, and how many there are."""
 
     reviews: list[LibraryRow]
     review_count: int

@@ -1,6 +1,6 @@
-"""Tell the people at the desk by e-mail what an act asks of them, and what became of their texts.
+"""E-mail people at the desk what they now have to do, and what has happened to their texts.
 
-Nobody gets an e-mail about their own act.
+Nobody gets an e-mail about what they did themselves.
 """
 
 from collections.abc import Collection, Iterable, Sequence

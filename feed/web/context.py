@@ -160,7 +160,7 @@ def init_templates(app: Flask, context: Context) -> None:
 
 
 def _near(value: date | datetime, context: Context) -> str:
-    """A date, or that of an instant in the site's timezone; with its year unless it is this one."""
+    """Format the date of a day or instant in the site's timezone, with the year if not this one."""
     zone = context.config.timezone
     day = value.astimezone(zone).date() if isinstance(value, datetime) else value
     return translate().near(day, now().astimezone(zone).date())

@@ -145,7 +145,7 @@ def test_the_operator_pauses_sign_up_and_who_has_asked_still_confirms(
         database = str(client.harness.config.database)
         return command(*arguments, DATABASE=database, NOW=client.harness.now.isoformat()).stdout
 
-    assert "Nobody can sign up now" in devis("subscriber", "pause-sign-up")
+    assert "The sign-up form is closed" in devis("subscriber", "pause-sign-up")
     closed = client.get("/en/subscribe/")
     assert closed.status_code == 200
     assert "come back in a few hours" in closed.text

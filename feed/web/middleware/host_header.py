@@ -12,9 +12,9 @@ from feed.web.middleware import client_ip
 
 
 def init(app: Flask) -> None:
-    """Take a host name that cannot be one for none: Flask makes no page with it, not even an error.
+    """Drop an invalid Host header, with which Flask could not even render an error page.
 
-    Without one, it uses the name that the server listens on.
+    Without the header, Flask uses the name that the server listens on.
     """
     inner = app.wsgi_app
 

@@ -5,7 +5,7 @@ Sources and themes may be named by their titles, and a row without a slug gets o
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from feed.files import csv_table, grids, headings
 from feed.files.entries import COLUMNS, LANGUAGE, PRINCIPLE_COLUMNS, Entry, ExpectedError
 from feed.files.grids import Grid, GridChoices
 from feed.model import TEXT_FIELDS
-from feed.model.slugs import slugify, unused
+from feed.model.slugs import numbered, slugify
 
 SAMPLES = 3
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -184,12 +184,13 @@ def _read_cells(table: Table, number: int, row: list[str], choices: TableChoices
 def _add_rows(table: Table, names: Names) -> None:
     wrong = {number for number, _, _ in table.problems}
     made = {cells.get("slug", "").strip() for cells in table.cells.values()}
+    series: dict[str, Iterator[str]] = {}
     for number, cells in table.cells.items():
         if number in wrong:
             continue
         try:
             row = _resolved(cells, table.language, names)
-            row["slug"] = row["slug"] or _made_slug(row, names, made)
+            row["slug"] = row["slug"] or _made_slug(row, names, made, series)
             made.add(row["slug"])
             _add_row(table, number, row)
         except _RowError as error:
@@ -243,14 +244,21 @@ def _themes(cell: str, known: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _made_slug(row: Mapping[str, str], names: Names, made: Collection[str]) -> str:
-    """The slug of a row without one: that of the principle with its title, or a new one."""
+def _made_slug(
+    row: Mapping[str, str], names: Names, made: Collection[str], series: dict[str, Iterator[str]]
+) -> str:
+    """The slug of a row without one: that of the principle with its title, or a new one.
+
+    `series` has the slugs that are left to try, by the first of them.
+    """
     title = " ".join(row.get("title", "").split())
     if not title:
         raise _RowError("title", gettext_noop("Write a title."))
     if known := names.titles.get((row["language"], title)):
         return known
-    return unused(slugify(title) or "principle", lambda slug: slug in names.taken or slug in made)
+    start = slugify(title) or "principle"
+    untried = series.setdefault(start, numbered(start))  # each row goes on where the last one ended
+    return next(slug for slug in untried if slug not in names.taken and slug not in made)
 
 
 def _add_row(table: Table, number: int, row: dict[str, str]) -> None:

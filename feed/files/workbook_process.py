@@ -14,6 +14,7 @@ from typing import Any
 
 MEMORY = 512 * 2**20  # bytes of address space
 SECONDS = 20  # of processor time
+MAX_SHEETS = 1000  # a page offers to read another one
 MAX_CELLS = 1_000_000
 MAX_CHARACTERS = 16_000_000  # the site has them in memory, too; up to four bytes each
 UNREADABLE, PROTECTED, TOO_LARGE = 65, 66, 67  # exit codes
@@ -44,7 +45,7 @@ def _sheets(content: bytes) -> list[dict[str, Any]]:
     """The worksheets: name, whether it is hidden, and its rows from the first on."""
     from python_calamine import SheetTypeEnum, SheetVisibleEnum, load_workbook
 
-    found = []
+    found: list[dict[str, Any]] = []
     cells = characters = 0
     with load_workbook(io.BytesIO(content)) as book:
         for sheet in book.sheets_metadata:
@@ -53,7 +54,7 @@ def _sheets(content: bytes) -> list[dict[str, Any]]:
             opened = book.get_sheet_by_name(sheet.name)
             height, width = opened.end or (0, 0)
             cells += (height + 1) * (width + 1)
-            if cells > MAX_CELLS:
+            if cells > MAX_CELLS or len(found) == MAX_SHEETS:
                 raise OverflowError
             rows = [[_text(cell) for cell in row] for row in opened.to_python(False)]
             characters += sum(len(cell) for row in rows for cell in row)

@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 
 LONGEST_SLUG = 60
 _LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "ð": "d", "þ": "th", "ł": "l", "œ": "oe"})
@@ -22,8 +23,11 @@ def slugify(title: str) -> str:
 
 def unused(start: str, is_used: Callable[[str], bool]) -> str:
     """`start`, or the first of `start-2`, `start-3` … that is not used."""
-    made, number = start, 1
-    while is_used(made):
-        number += 1
-        made = f"{start}-{number}"
-    return made
+    return next(made for made in numbered(start) if not is_used(made))
+
+
+def numbered(start: str) -> Iterator[str]:
+    """`start`, `start-2`, `start-3` … without end."""
+    yield start
+    for number in count(2):
+        yield f"{start}-{number}"

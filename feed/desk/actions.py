@@ -28,12 +28,12 @@ def of_form(form: PrincipleForm, me: Curator) -> list[Action]:
 
 def of_text(form: PrincipleForm, me: Curator, code: str) -> list[Action]:
     """The actions a person can take on one translation before the next, the main one first."""
-    save = Action("save", gettext_noop("Save and go to the next"))
+    save = Action("save", gettext_noop("Save and open next"))
     if me.may("editor"):
-        return [Action(f"approve.{code}", gettext_noop("Approve and go to the next")), save]
+        return [Action(f"approve.{code}", gettext_noop("Approve and open next")), save]
     if form.state(code) == "review":
         return [save]
-    return [Action(f"review.{code}", gettext_noop("Send to the editor and go to the next")), save]
+    return [Action(f"review.{code}", gettext_noop("Send to the editor and open next")), save]
 
 
 def _of_editor(form: PrincipleForm, me: Curator) -> list[Action]:

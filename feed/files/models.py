@@ -213,7 +213,7 @@ def _expected(error: ValidationError, value: Any) -> ExpectedError:
             message = gettext_noop("expected at most %(most)s characters, not %(count)s")
             return ExpectedError(message, most=most, count=count)
         case "too_short":
-            return ExpectedError(gettext_noop("Fill this in: it is empty."))
+            return ExpectedError(gettext_noop("Fill this in."))
         case "list_type":
             return expected_list(value)
         case _:

@@ -235,7 +235,7 @@ class _Planner:
             if not text.get(name)
         ]
         for name in missing:
-            self._add_problem(kind, entry["slug"], name, gettext_noop("Fill this in: it is empty."))
+            self._add_problem(kind, entry["slug"], name, gettext_noop("Fill this in."))
 
     def _check_references(self, entry: Entry) -> None:
         if "source" in entry and entry["source"] not in self.languages:

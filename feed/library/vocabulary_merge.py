@@ -32,7 +32,7 @@ def preview_merge(db: Database, kind: Vocabulary, slug: str, target: str) -> Mer
     """The effect of merging a source or theme into another. Raises NotFoundError, InputError."""
     item, other = vocabulary.find(db, kind, slug), vocabulary.find(db, kind, target)
     if slug == target or other.retired:
-        raise InputError(gettext_noop("Choose another one, which isn’t retired."))
+        raise InputError(gettext_noop("Choose one that isn’t retired."))
     moving = store.principles_with(db, kind, slug)
     seen = [*(vocabulary.newest_id(db, kind, each) for each in (slug, target)), sorted(moving)]
     return MergePreview(

@@ -175,7 +175,7 @@ def test_an_import_says_how_it_read_each_spreadsheet(installation: Command) -> N
     assert "principles: 1 new, 0 changed, 0 unchanged, 0 left alone" in told
     done = installation("import", "a.csv", "b.tsv", code=1)
     assert done.stdout.splitlines()[1].startswith("b.tsv: utf-8, separator tab")
-    assert "b.tsv: row 2: principles “x”: title: Fill this in: it is empty." in done.stderr
+    assert "b.tsv: row 2: principles “x”: title: Fill this in." in done.stderr
 
 
 @pytest.mark.served

@@ -110,11 +110,12 @@ def _still_applies(event: DeskEvent, copy: WorkingCopy, person: Curator) -> bool
         return person.may("editor") and is_waiting
     if event.kind == "decline":  # until it is sent again, or the decision undone
         return "draft" in states.values() or (SHARED in states and not copy.fields_wait)
-    if event.kind == "approve":  # unless it has been undone
+    if event.kind in ("approve", "publish") and states:  # unless it has been undone
         is_approved = any(state in SHOWABLE for state in states.values())
         return is_approved or (SHARED in states and not copy.fields_wait)
     if event.kind == "translate":
-        return None in states.values()
+        original = copy.live["texts"].get(copy.entry["original_language"], {})
+        return None in states.values() and original.get("state") in SHOWABLE
     return event.kind != "outdated" or "outdated" in states.values()
 
 

@@ -42,7 +42,7 @@ def tell(
     people = [each for each in curators.list_all(db) if each.id != step.me.id]
     codes = {code for each in people if each.role == "translator" for code in each.languages}
     is_decision = old is not None and step.act in ("approve", "decline", "publish")
-    history = revisions.history(db, slug) if is_decision else []
+    history = _without_undone(revisions.history(db, slug)) if is_decision else []
     for event in events(old, made, step, history, codes):
         for person in people:
             languages = _concerned(event, person)
@@ -92,6 +92,19 @@ def writers(history: Sequence[Revision], part: str) -> frozenset[int]:
         if newer.curator is not None and _has_changed(newer, older, part):
             found.add(newer.curator)
     return frozenset(found)
+
+
+def _without_undone(history: Sequence[Revision]) -> list[Revision]:
+    """A history, newest first, without undone actions: an undo reverses the revision before it."""
+    kept, undone = [], 0
+    for revision in history:
+        if revision.action == "undo":
+            undone += 1
+        elif undone:
+            undone -= 1
+        else:
+            kept.append(revision)
+    return kept
 
 
 def _decided(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from feed.accounts import people
-from feed.library import bulk, editing
+from feed.library import bulk, editing, undo
 from feed.library.workflow import Transition
 from feed.model.people import Curator
 from feed.store import outbox
@@ -226,6 +226,39 @@ def test_a_crash_between_claim_and_settle_tells_nobody_twice(newsroom: Newsroom)
     assert f"/{slug}/" not in text(second)
     assert f"/{other}/" in text(second)
     assert newsroom.emails() == []
+
+
+def test_what_was_undone_is_told_to_nobody_and_what_is_decided_then_is(newsroom: Newsroom) -> None:
+    karin, tove = newsroom.person("curator", "Karin"), newsroom.person("translator", "Tove")
+    erik = newsroom.person("editor", "Erik")
+    with newsroom.desk.installation.open() as db:
+        people.change(db, tove.id, {"role": "translator", "languages": "en"}, ("sv", "en"))
+    slug = newsroom.save(karin, act="review")
+    newsroom.emails()
+
+    def undone(act: Any) -> None:
+        step = Transition(erik, act)
+        newsroom.now += timedelta(minutes=1)
+        with newsroom.desk.installation.open() as db:
+            _, number = undo.recorded(
+                *(db, erik, "editor", [slug]),
+                *(lambda: editing.act(db, step, slug, newsroom.now), "", newsroom.now),
+            )
+            undo.undo(db, erik, number, newsroom.now)
+
+    for act in ("publish", "approve"):
+        undone(act)
+        assert newsroom.emails() == []
+        newsroom.act(erik, slug, "decline", "Kortare, tack.")
+        assert summary(newsroom.emails()) == [("karin", "Sent back: “Fråga den nya”")]
+        newsroom.act(karin, slug, "review")
+        newsroom.emails()
+    undone("publish")
+    newsroom.act(erik, slug, "publish")
+    assert summary(newsroom.emails()) == [
+        ("karin", "Published: “Fråga den nya”"),
+        ("tove", "To translate: “Fråga den nya”"),
+    ]
 
 
 def test_a_dry_run_of_a_bulk_action_tells_nobody(newsroom: Newsroom) -> None:

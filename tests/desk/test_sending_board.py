@@ -95,27 +95,27 @@ def test_the_board_counts_readers_by_language_and_cadence_and_names_nobody(desk:
     subscribe(mail_harness(desk.installation))
     letters(desk)
     page = desk.sign_in("editor").get(BOARD).text
-    assert cells(page, "Who gets letters") == [
+    assert cells(page, "Who gets emails") == [
         ["Language", "Daily", "Weekly", "Total"],
         ["English", "3", "1", "4"],
         ["Swedish", "1", "1", "2"],
         ["Total", "4", "2", "6"],
     ]
-    assert "6 people get letters." in page
+    assert "6 people get emails." in page
     assert "@" not in page.replace("editor@example.org", "")
 
 
 def test_the_board_works_without_subscribers_or_digests(desk: Desk) -> None:
     page = desk.sign_in("editor").get(BOARD).text
-    assert "Nobody gets letters yet." in page
-    assert "No letter was due." in page
+    assert "Nobody gets emails yet." in page
+    assert "No email was due." in page
     assert 'polyline points="0.0,160.0 600.0,160.0"' in page
 
 
 def test_the_delivery_report_has_outcomes_and_reasons(desk: Desk) -> None:
     letters(desk)
     page = desk.sign_in("editor").get(BOARD).text
-    rows = cells(page, "What became of the letters")
+    rows = cells(page, "What happened to the emails")
     assert rows[1] == ["Sunday 22 November 2026"]
     name, due, sent, rest = rows[2]
     assert (name, due, sent) == ("Daily, English", "6", "3")
@@ -135,7 +135,7 @@ def test_the_proof_is_read_a_week_at_a_time(desk: Desk) -> None:
     (earlier,) = re.findall(r'class="before" href="([^"#]*)', page)
     page = user.get(earlier).text
     assert "9 November 2026 to 15 November 2026" in page
-    assert "No letter was due." in page
+    assert "No email was due." in page
     (later,) = re.findall(r'class="after" href="([^"#]*)', page)
     assert "Daily, English" in user.get(later).text
     for odd in ("tomorrow", "2027-01-01", "0001-01-01", "9999-12-31", "2026-02-30", "", "\0"):
@@ -203,7 +203,7 @@ def test_the_overview_shows_each_role_its_pending_work(desk: Desk) -> None:
         assert len(re.findall(r'href="/desk/principles/[^/]*/review"', page)) == reviews, role
         assert len(re.findall(r'href="/desk/translations/[^/"]+/sv/"', page)) == 2, role
         assert "2 of the next 30 days lack something" in page, role
-        assert ("The last letters" in page) == (role == "editor")
+        assert ("The last emails" in page) == (role == "editor")
 
 
 def test_the_overview_shows_today_and_the_last_digests(desk: Desk) -> None:
@@ -212,7 +212,7 @@ def test_the_overview_shows_today_and_the_last_digests(desk: Desk) -> None:
     page = user.get("/desk/").text
     assert "Today" in page
     assert "Sunday 22 November 2026" in page
-    assert cells(page, "The last letters")[2][:3] == ["Daily, English", "6", "3"]
+    assert cells(page, "The last emails")[2][:3] == ["Daily, English", "6", "3"]
     with desk.installation.open() as db:
         site, config = desk.installation.site(), desk.installation.config
         editions.withdraw(db, site, config, TODAY, "Late", NOON, replace=False)

@@ -126,15 +126,15 @@ def test_a_subscriber_leaves_and_comes_back(client: SiteClient) -> None:
     assert client.subscriber(anna).status == "active"
     done = client.post(own_page + "/unsubscribe")
     assert done.status_code == 200
-    assert "You get no more letters" in words(done)
+    assert "You get no more emails" in words(done)
     assert client.subscriber(anna).status == "left"
-    assert "You get no more letters" in words(client.get(own_page + "/unsubscribe"))
+    assert "You get no more emails" in words(client.get(own_page + "/unsubscribe"))
     assert "You have unsubscribed" in words(client.get(own_page + "/"))
 
     answer = client.post(own_page + "/resume")
     assert (answer.status_code, answer.headers["Location"]) == (303, own_page + "/?resumed=1")
     assert client.subscriber(anna).status == "active"
-    assert "The letters are coming again." in words(client.get(own_page + "/?resumed=1"))
+    assert "You will get the emails again." in words(client.get(own_page + "/?resumed=1"))
 
 
 def test_once_a_week_is_offered_beside_leaving(client: SiteClient) -> None:
@@ -233,7 +233,7 @@ def test_an_erased_subscriber_may_ask_never_to_be_written_to_again(client: SiteC
     private = client.link(anna, "private")
     assert 'name="suppress"' in client.get(private + "/erase").text
     gone = client.post(private + "/erase", {"suppress": "1"})
-    assert "Nothing is kept about you" not in words(gone)
+    assert "Nothing is stored about you" not in words(gone)
     assert "will never be written to again" in words(gone)
     assert client.sign_up(anna).status_code == 303
     assert client.notices() == []
@@ -254,7 +254,7 @@ def test_a_subscriber_moves(client: SiteClient) -> None:
     private = client.link(anna, "private")
     answer = client.post(private + "/address", {"address": "anna@new.example"})
     assert (answer.status_code, answer.headers["Location"]) == (303, private + "/?asked=1")
-    assert "Look in the new mailbox" in words(client.get(private + "/?asked=1"))
+    assert "Check the new mailbox" in words(client.get(private + "/?asked=1"))
     assert client.notices() == [(anna, "move")]
     move = client.link(anna, "move") + "/move"
     asked = words(client.get(move))
@@ -263,7 +263,7 @@ def test_a_subscriber_moves(client: SiteClient) -> None:
     assert client.subscriber(anna)
     assert client.post(move).headers["Location"] == move
     assert client.subscriber("anna@new.example").status == "active"
-    assert "The letters have moved" in words(client.get(move))
+    assert "The emails have moved" in words(client.get(move))
     before = dump(client)
     client.post(move)
     assert dump(client) == before

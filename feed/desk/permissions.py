@@ -76,6 +76,7 @@ def check() -> AnyResponse | tuple[str, int] | None:
         log.warning("desk: refused a form without a valid CSRF token: %s", request.endpoint)
         if draft and current and draft.curator == current.curator.id:
             return redirect(f"{drafts.address(draft)}&again=1", 303)
+        g.typed = _typed_texts()  # for the error page
         raise ForbiddenError(_FORGED)
     if role is None or current is None:
         return None

@@ -83,6 +83,18 @@ def test_a_comment_sent_by_a_stale_page_opens_again(desk: Desk) -> None:
     assert TYPED in user.get(answer.location).text
 
 
+def test_a_stale_form_without_drafts_shows_what_was_typed(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    given = {"date": "2026-12-24", "reason": f"<b>{TYPED}", "password": "secret one"}
+    page = user.client.post("/desk/calendar/pin", data={**given, "mark": "0" * 64})
+    assert page.status_code == 403
+    html5lib.HTMLParser(strict=True).parse(page.text)
+    assert f'<p class="typed">&lt;b&gt;{TYPED}</p>' in page.text
+    assert "copy it before you reload the page" in page.text
+    assert "secret one" not in page.text
+    assert 'class="typed"' not in user.get("/desk/nothing").text
+
+
 def test_the_comment_and_the_principle_on_one_page_have_a_draft_each(desk: Desk) -> None:
     user = desk.sign_in("curator")
     user.post(AUTOSAVE, typed(user))

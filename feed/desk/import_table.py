@@ -42,6 +42,7 @@ _FIELDS: Mapping[str, str] = {
     "description": gettext_noop("Description"),
 }
 PAGE_LENGTH = 100
+MAX_REASONS = 20  # of an entry; a file can have a wrong field for every few bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class ImportTable:
             iter(texts.values()), {}
         )
         title = given.entry.get("title") or text.get("title") or text.get("name") or ""
-        problems = self._reasons.get(label(given.kind, given.slug), ())
+        problems = self._reasons.get(label(given.kind, given.slug), [])
         return Row(
             given.outcome,
             given.kind,
@@ -123,7 +124,7 @@ class ImportTable:
             title,
             _spans(given.rows),
             tuple(self._change(given, name) for name in given.fields),
-            tuple(map(self._message, problems)),
+            self._messages(problems),
         )
 
     def _change(self, item: PlannedEntry, name: str) -> FieldChange:
@@ -143,6 +144,10 @@ class ImportTable:
         if name == "status" or name.endswith(".state"):
             return self._t.gettext(STATES[found]) if found in STATES else ""
         return ", ".join(found) if isinstance(found, list) else str(found or "")
+
+    def _messages(self, problems: list[Problem]) -> tuple[str, ...]:
+        found = tuple(map(self._message, problems[:MAX_REASONS]))
+        return (*found, "…") if len(problems) > MAX_REASONS else found
 
     def _message(self, problem: Problem) -> str:
         values = problem.values

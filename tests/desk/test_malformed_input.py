@@ -43,6 +43,14 @@ def test_a_number_that_nothing_has_is_not_found(desk: Desk, path: str, number: s
     assert user.get(f"/desk/{path.format(number)}").status_code == 404
 
 
+def test_an_entry_with_countless_wrong_fields_makes_no_endless_page(desk: Desk) -> None:
+    fields = {f"wrong{number}": 1 for number in range(1000)}
+    content = {"principles": [{"slug": "a", **fields}]}
+    page = bring(desk.sign_in("curator"), "a.json", json.dumps(content))
+    assert page.text.count("wrong") < 40
+    assert "…" in page.text
+
+
 def test_an_invitation_that_never_was_is_not_shown(desk: Desk) -> None:
     page = desk.sign_in("administrator").get(f"/desk/people/?invited={HUGE}")
     assert page.status_code == 200

@@ -104,6 +104,17 @@ def opened(user: DeskUser, path: str = PATH) -> dict[str, str]:
     return fields(page)
 
 
+def test_a_draft_in_one_language_has_one_button_to_send_it(desk: Desk) -> None:
+    user = desk.sign_in("curator")
+    answer = send(user, NEW, {**opened(user, NEW), **FIRST})
+    assert re.findall(r'value="(review[^"]*)"', user.get(answer.location).text) == ["review"]
+    path = answer.location.partition("?")[0]
+    both = {**opened(user, path), "en.title": "Keep your eyes open", "en.statement": "Look."}
+    page = user.get(send(user, path, both).location)
+    found = re.findall(r'value="(review[^"]*)"', page.text)
+    assert sorted(found) == ["review", "review.en", "review.sv"]
+
+
 def test_a_curator_adds_a_principle_in_two_languages(desk: Desk) -> None:
     user = desk.sign_in("curator")
     typed = {**opened(user, NEW), **FIRST, "en.title": "Open eyes", "en.statement": "Look around."}

@@ -19,7 +19,7 @@ _REQUIRED = "factor_required"
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without look-alikes
 WRONG = gettext_noop("The code is not right: expected the six digits that your app shows now.")
 
-_HAS_ONE = gettext_noop("There is a second factor already: end that one first.")
+_HAS_ONE = gettext_noop("There is already a second factor. Remove that one first.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,7 +218,7 @@ def _checked(
             typed["texts"][language] = checked(filled, PrincipleEntryText, f"{language}.", errors)
     if old is None and library.principle(db, given["slug"]) is not None:
         errors["slug"] = InputError(
-            gettext_noop("There is a principle “%(slug)s” already."), slug=given["slug"]
+            gettext_noop("There is already a principle “%(slug)s”."), slug=given["slug"]
         )
     before = entry if step.act == "restore" else old.entry if old else {}
     errors |= vocabulary.unusable(db, given["source"], typed.get("themes", []), before, errors)

@@ -24,12 +24,12 @@ SLICE = 1_000  # subscribers in one transaction, so that sign-ups do not wait
 
 _NO_SUCH = gettext_noop("There is no subscriber with this number: they may have been erased.")
 _REASON = gettext_noop("Write a reason: it’s kept with your name.")
-_REASON_LENGTH = gettext_noop("The reason has %(count)s characters; at most %(most)s are kept.")
+_REASON_LENGTH = gettext_noop("The reason has %(count)s characters. Write at most %(most)s.")
 _REASON_ADDRESS = gettext_noop(
     "Leave the address out of the reason: the reason is kept when the person is erased."
 )
-_LEFT = gettext_noop("This person gets no emails already.")
-_ACTIVE = gettext_noop("This person gets emails already.")
+_LEFT = gettext_noop("This person already gets no emails.")
+_ACTIVE = gettext_noop("This person already gets emails.")
 _SUPPRESSED = gettext_noop("This address is on the suppression list: take it off first.")
 _ASKED = gettext_noop(
     "%(count)s emails have asked this person to confirm, and none was answered: no more are sent."

@@ -35,8 +35,8 @@ _PRIVATE = gettext_noop("The column %(column)s contains the address. Leave it ou
 _TWICE = gettext_noop("The same address is in row %(row)s.")
 _SUPPRESSED = gettext_noop("The address is on the suppression list.")
 _KNOWN = {
-    "active": gettext_noop("This person gets emails already."),
-    "pending": gettext_noop("This person has been asked to confirm already."),
+    "active": gettext_noop("This person already gets emails."),
+    "pending": gettext_noop("This person has already been asked to confirm."),
     "suspended": gettext_noop("This person is suspended. Resume them instead."),
     "left": gettext_noop("This person has unsubscribed. They can sign up again themselves."),
 }

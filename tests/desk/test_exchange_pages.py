@@ -380,7 +380,7 @@ def test_an_export_is_of_what_was_filtered_and_comes_in_again_unchanged(desk: De
         assert "007" not in answer.text
         page = bring(user, f"a.{form}", answer.data)
         assert {row[2] for row in rows(page)} == {"Unchanged"}
-        assert "is in the library already" in page.text
+        assert "is already in the library" in page.text
     text = user.get("/desk/exchange/export?format=csv").data.decode("utf-8-sig")
     cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
     assert "'=SUM(A1:A9)" in cells

@@ -423,7 +423,7 @@ def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -
     given = {"secret": other, "code": pyotp.TOTP(other).at(NOON)}
     answer = user.post("/desk/account/factor", given)
     assert answer.status_code == 422
-    assert field_errors(answer) == ["There is a second factor already: end that one first."]
+    assert field_errors(answer) == ["There is already a second factor. Remove that one first."]
     with desk.installation.open() as db:
         assert curators.factor(db, 1) == before
 

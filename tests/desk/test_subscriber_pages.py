@@ -152,7 +152,7 @@ def test_nothing_is_done_without_a_reason_and_what_was_typed_stays(
 def test_what_cannot_be_done_is_said_on_the_page(desk: Desk, harness: MailHarness) -> None:
     page = desk.sign_in("administrator").post(f"{HOME}1/resume", REASON)
     assert page.status_code == 422
-    assert "This person gets emails already." in page.text
+    assert "This person already gets emails." in page.text
 
 
 def test_all_of_a_domain_are_resumed_as_they_were_counted(desk: Desk, harness: MailHarness) -> None:

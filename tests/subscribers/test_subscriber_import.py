@@ -99,8 +99,8 @@ def test_refusals_are_named_by_row_and_the_rest_comes_in(
     rows = {
         f"nobody,,,,,{CONSENT}": "has no @",
         f"a@evil.example,,,,,{CONSENT}": "suppression list",
-        f"known@example.org,,,,,{CONSENT}": "gets emails already",
-        f"pending@example.org,,,,,{CONSENT}": "asked to confirm already",
+        f"known@example.org,,,,,{CONSENT}": "already gets emails",
+        f"pending@example.org,,,,,{CONSENT}": "already been asked to confirm",
         f"left@example.org,,,,,{CONSENT}": "has unsubscribed",
         f"suspended@example.org,,,,,{CONSENT}": "is suspended",
         f"b@example.org,xx,,,,{CONSENT}": "language",

@@ -202,7 +202,7 @@ def test_a_subscriber_exports_and_erases_everything(client: SiteClient) -> None:
     letter = client.link(anna, "letter")
     answer = client.post(letter + "/private")
     assert answer.headers["Location"] == letter + "/?mailed=1"
-    assert "look in the mailbox of a…@example.org" in words(client.get(letter + "/?mailed=1"))
+    assert "check the inbox of a…@example.org" in words(client.get(letter + "/?mailed=1"))
     assert client.notices() == [(anna, "private")]
 
     private = client.link(anna, "private")
@@ -254,7 +254,7 @@ def test_a_subscriber_moves(client: SiteClient) -> None:
     private = client.link(anna, "private")
     answer = client.post(private + "/address", {"address": "anna@new.example"})
     assert (answer.status_code, answer.headers["Location"]) == (303, private + "/?asked=1")
-    assert "Check the new mailbox" in words(client.get(private + "/?asked=1"))
+    assert "Check the new inbox" in words(client.get(private + "/?asked=1"))
     assert client.notices() == [(anna, "move")]
     move = client.link(anna, "move") + "/move"
     asked = words(client.get(move))

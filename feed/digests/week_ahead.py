@@ -15,8 +15,7 @@ from feed.editions.publishing import UpcomingDay
 from feed.errors import gettext_noop
 from feed.i18n import Translator
 from feed.model import Principle, Site
-from feed.store import curators, outbox
-from feed.store.connection import transaction
+from feed.store import staff_notices
 
 NOTICE = "week"
 FRIDAY, HOUR = 5, 8  # when it is due, in the site's timezone
@@ -45,18 +44,7 @@ def notify(db: Database, site: Site, now: datetime) -> int:
     local = now.astimezone(site.timezone)
     if local.isoweekday() != FRIDAY or local.hour < HOUR:
         return 0
-    with transaction(db):
-        recipients = [
-            each.id
-            for each in curators.list_all(db)
-            if each.may("editor")
-            and each.disabled is None
-            and each.wants_emails
-            and not outbox.count(db, NOTICE, site.start(local.date()), curator=each.id)
-        ]
-        for number in recipients:
-            outbox.add(db, NOTICE, now, curator=number)
-    return len(recipients)
+    return staff_notices.notify_editors(db, NOTICE, now, site.start(local.date()))
 
 
 def values(

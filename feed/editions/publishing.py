@@ -12,7 +12,7 @@ from feed.config import Config
 from feed.errors import InputError
 from feed.model import Principle, Site, Why
 from feed.rotation import Candidate, Choice, Shown
-from feed.store import curators, edition_times, ledger, library, outbox
+from feed.store import edition_times, ledger, library, staff_notices
 from feed.store.connection import transaction
 
 LONGEST_PLAN = timedelta(days=36_600)
@@ -230,18 +230,7 @@ def notify(db: Database, site: Site, config: Config, now: datetime) -> int:
     """Queue a notice of gaps to each editor, once per date; returns the number queued."""
     if not upcoming_gaps(db, site, config, now):
         return 0
-    with transaction(db):
-        recipients = [
-            each.id
-            for each in curators.list_all(db)
-            if each.may("editor")
-            and each.disabled is None
-            and each.wants_emails
-            and not outbox.count(db, NOTICE, site.start(site.today(now)), curator=each.id)
-        ]
-        for number in recipients:
-            outbox.add(db, NOTICE, now, curator=number)
-    return len(recipients)
+    return staff_notices.notify_editors(db, NOTICE, now, site.start(site.today(now)))
 
 
 def _day(

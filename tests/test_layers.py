@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,16 @@ def test_only_the_clock_reads_the_clock_and_only_config_the_environment() -> Non
 def test_modules_stay_small() -> None:
     lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in MODULES}
     assert {name: n for name, n in lengths.items() if n > 350} == {}
+
+
+def test_a_class_name_exists_once() -> None:
+    found = Counter(
+        node.name
+        for path in (ROOT / "feed").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in found.items() if times > 1] == []
 
 
 def test_nothing_happens_at_import() -> None:

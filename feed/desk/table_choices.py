@@ -33,7 +33,7 @@ _SEPARATORS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class RefusedCell:
     """A cell to mend: the name of its form field, its heading, and what is wrong with it."""
 
     name: str
@@ -49,8 +49,8 @@ class BadRow:
 
     number: int
     reasons: list[str]
-    wrong: list[Cell]
-    others: list[Cell]
+    wrong: list[RefusedCell]
+    others: list[RefusedCell]
 
 
 def view(found: UploadPreview, t: Translator, languages: Iterable[str]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _bad_row(
             reasons.append(words)
     row = table.cells.get(number, {})
     cells = [
-        Cell(
+        RefusedCell(
             f"cell.{name}.{number}",
             name,
             table.heading(name) if name in table.columns else column_name(t, name),

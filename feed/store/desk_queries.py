@@ -97,7 +97,7 @@ SORTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TextState:
     """The state of a principle's text in one language, or `missing`, and since when."""
 
     slug: str
@@ -110,7 +110,7 @@ class Cell:
 class Task:
     """A text to translate, with the title and language of its original."""
 
-    cell: Cell
+    cell: TextState
     title: str
     original: str
 
@@ -136,7 +136,7 @@ def translation_tasks(
     )
     found = rows.fetchall()
     return [
-        Task(Cell(slug, language, state, datetime.fromisoformat(since)), title, original)
+        Task(TextState(slug, language, state, datetime.fromisoformat(since)), title, original)
         for slug, language, state, since, title, original, _ in found
     ], found[0][-1] if found else 0
 
@@ -156,16 +156,16 @@ def translation_counts(db: Database, languages: Collection[str]) -> dict[str, di
 
 def translation_grid(
     db: Database, slugs: Collection[str], languages: Collection[str]
-) -> Mapping[str, Mapping[str, Cell]]:
+) -> Mapping[str, Mapping[str, TextState]]:
     """The cells of some principles: by slug, by language."""
     rows = db.execute(
         f"{SOME_CELLS} SELECT p.slug, l.value, {_STATE}, {_SINCE} {_GRID}"
         " WHERE p.slug IN (SELECT value FROM json_each(:slugs))",
         {"languages": json.dumps(list(languages)), "slugs": json.dumps(list(slugs))},
     )
-    found: dict[str, dict[str, Cell]] = {slug: {} for slug in slugs}
+    found: dict[str, dict[str, TextState]] = {slug: {} for slug in slugs}
     for slug, language, state, since in rows:
-        cell = Cell(slug, language, state, datetime.fromisoformat(since))
+        cell = TextState(slug, language, state, datetime.fromisoformat(since))
         found[slug][language] = cell
     return found
 

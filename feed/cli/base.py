@@ -1,9 +1,10 @@
 """Shared by all commands: settings, clock, database access and error output."""
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -119,10 +120,27 @@ def form_errors() -> Iterator[None]:
 
 
 def stop_on_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM and SIGINT set.
+
+    A handler runs in the middle of anything, a wait for the event or another handler included, so
+    it must not take the lock of the event: it wakes a thread, which sets it.
+    """
     stop = threading.Event()
+    source, sink = os.pipe()
+
+    def set_when_woken() -> None:
+        os.read(source, 1)
+        stop.set()
+
+    threading.Thread(target=set_when_woken, name="signals", daemon=True).start()
+    os.set_blocking(sink, False)  # when it is full, the thread has enough to read
+
+    def wake(_number: int, _frame: object) -> None:
+        with suppress(BlockingIOError):
+            os.write(sink, b"\0")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        signal.signal(number, wake)
     return stop
 
 

@@ -400,3 +400,21 @@ def test_a_worker_stops_although_another_thread_got_the_signal(command: Command)
         process.kill()
         process.communicate()
     assert process.returncode == 0
+
+
+@pytest.mark.served
+def test_a_worker_stops_however_often_it_is_asked_to(command: Command) -> None:
+    """Ctrl-C and a service manager may send several signals at once."""
+    command("init")
+    process = command.start("worker")
+    try:
+        wait_until(lambda: len([*Path(f"/proc/{process.pid}/task").iterdir()]) > 1)
+        for _ in range(500):
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.communicate()
+    # What comes while Python itself ends kills it, which is an end, too.
+    assert process.returncode in (0, -signal.SIGINT, -signal.SIGTERM)

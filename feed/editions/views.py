@@ -71,9 +71,13 @@ def _view(db: Database, site: Site, edition: Edition, now: datetime) -> EditionV
 
 @dataclass(frozen=True, slots=True)
 class MonthView:
-    """A month of the archive: its weeks, newest first, and the months before and after it."""
+    """A month of the archive: its weeks, newest first, and the months before and after it.
+
+    `last` is its last day, or today.
+    """
 
     first: date
+    last: date
     weeks: tuple[Week, ...]
     before: date | None
     after: date | None
@@ -95,6 +99,7 @@ def month(db: Database, site: Site, first: date, now: datetime) -> MonthView:
     last = min((first + timedelta(days=32)).replace(day=1) - timedelta(days=1), site.today(now))
     return MonthView(
         first,
+        last,
         _weeks(db, first, last),
         known[index + 1] if index + 1 < len(known) else None,
         known[index - 1] if index else None,
@@ -224,8 +229,7 @@ def month_feed(db: Database, site: Site, language: str, first: date, now: dateti
             gettext_noop("There are no editions in %(month)s."), month=f"{first:%Y-%m}"
         )
     showings = [showing for week in view.weeks for showing in reversed(week.showings)]
-    last = first + timedelta(days=30)
-    changed = max(edition_times.withdrawn_dates(db, first, last).values(), default=None)
+    changed = max(edition_times.withdrawn_dates(db, first, view.last).values(), default=None)
     return channel.month(site, language, showings, changed, first, view.before)
 
 

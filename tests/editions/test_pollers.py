@@ -167,6 +167,19 @@ def test_a_withdrawal_moves_the_date_of_the_feed_that_it_concerns(model: Path) -
         assert pollers["feed"].updated == int(made.now.timestamp()) > before
 
 
+def test_a_withdrawal_leaves_the_archive_of_another_month_as_it_was(model: Path) -> None:
+    with running_site(model) as made:
+        made.now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+        made.publish()
+        path = "/en/archive/2026/11/feed.rss"
+        before = made.client().get(path).data
+        todays_withdrawn(made)
+        assert made.client().get(path).data == before
+        made.now = datetime(2026, 12, 1, 13, tzinfo=UTC)
+        _withdraw(made, date(2026, 11, 30), replace=False)
+        assert made.client().get(path).data != before
+
+
 def test_an_edition_is_on_time_within_a_minute(model: Path) -> None:
     with running_site(model) as made:
         for late in (timedelta(0), publishing.ON_TIME - timedelta(seconds=1), publishing.ON_TIME):

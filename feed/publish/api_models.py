@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from feed import model
 from feed.i18n import own_name
 from feed.publish import markup
-from feed.publish.api_query import RequestLocale
+from feed.publish.api_query import Absent, RequestLocale
 
 VERSION = "1.0.0"
 
@@ -46,6 +46,19 @@ class TextModel(ApiModel):
     commentary: str | None
 
 
+FirstText = Annotated[
+    TextModel, Field(description="In the language asked for; of several, the first.")
+]
+# Left out, not null, where one language was asked for.
+Texts = Annotated[
+    list[TextModel] | Absent,
+    Field(
+        exclude_if=lambda texts: texts is None,
+        description="In each language, in the order asked for; only where several were asked for.",
+    ),
+]
+
+
 class EditionModel(ApiModel):
     """The principle of one day."""
 
@@ -62,7 +75,8 @@ class EditionModel(ApiModel):
         description="When it appeared: the start of its date, or later if it was made later."
     )
     updated: datetime = Field(description="The last change that a reader of the language can see.")
-    text: TextModel
+    text: FirstText
+    texts: Texts = None
 
 
 class PrincipleModel(ApiModel):
@@ -76,7 +90,8 @@ class PrincipleModel(ApiModel):
     url: Address = Field(description="Its page.")
     languages: list[Language] = Field(description="The languages it can be read in.")
     updated: datetime | None = Field(description="Its last correction; null before the first.")
-    text: TextModel
+    text: FirstText
+    texts: Texts = None
 
 
 class PrincipleDetailModel(PrincipleModel):
@@ -193,8 +208,16 @@ def text(locale: RequestLocale, shown: model.Text) -> TextModel:
     )
 
 
-def edition(locale: RequestLocale, showing: model.Showing) -> EditionModel:
-    """The response for an edition."""
+def texts(locales: Sequence[RequestLocale], principle: model.Principle) -> list[TextModel] | None:
+    """The text in each of several languages; None for one."""
+    if len(locales) == 1:
+        return None
+    return [text(locale, locale.text(principle)) for locale in locales]
+
+
+def edition(locales: Sequence[RequestLocale], showing: model.Showing) -> EditionModel:
+    """The response for an edition; all but its texts are in the first language."""
+    locale = locales[0]
     principle, shown = showing.principle, locale.text(showing.principle)
     language = locale.page_language(shown)
     return EditionModel(
@@ -208,15 +231,19 @@ def edition(locale: RequestLocale, showing: model.Showing) -> EditionModel:
         url=locale.edition_url(showing),
         image=locale.site.url(f"/{language}/card/{showing.edition.date.isoformat()}.png"),
         published=showing.edition.published,
-        updated=showing.updated(locale.language or shown.language),
+        updated=max(locale.updated(showing) for locale in locales),
         text=text(locale, shown),
+        texts=texts(locales, principle),
     )
 
 
-def principle(locale: RequestLocale, item: model.Principle, source: model.Source) -> PrincipleModel:
-    """The response for a principle."""
-    shown = locale.text(item)
-    changes = [change for change in (item.corrected, shown.corrected) if change]
+def principle(
+    locales: Sequence[RequestLocale], item: model.Principle, source: model.Source
+) -> PrincipleModel:
+    """The response for a principle; all but its texts are in the first language."""
+    locale, shown = locales[0], locales[0].text(item)
+    corrections = (item.corrected, *(locale.text(item).corrected for locale in locales))
+    changes = [change for change in corrections if change]
     readable = [code for code in locale.site.languages if item.text(code).language == code]
     return PrincipleModel(
         slug=item.slug,
@@ -228,14 +255,18 @@ def principle(locale: RequestLocale, item: model.Principle, source: model.Source
         languages=readable,
         updated=max(changes, default=None),
         text=text(locale, shown),
+        texts=texts(locales, item),
     )
 
 
 def detail(
-    locale: RequestLocale, item: model.Principle, source: model.Source, dates: Sequence[date]
+    locales: Sequence[RequestLocale],
+    item: model.Principle,
+    source: model.Source,
+    dates: Sequence[date],
 ) -> PrincipleDetailModel:
     """The response for a principle with the dates of its editions, newest first."""
-    return PrincipleDetailModel(**dict(principle(locale, item, source)), shown=list(dates))
+    return PrincipleDetailModel(**dict(principle(locales, item, source)), shown=list(dates))
 
 
 def themes(

@@ -6,7 +6,7 @@ The models validate requests, and describe them in the OpenAPI document.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -21,11 +21,14 @@ from feed.publish import markup
 MOST_PAGES = 10_000
 LONGEST_WORDS = 200
 LONGEST_TAG = 35
-TAG = r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"
+LONGEST_TAGS = 140
+_TAG = r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*"
+TAG = rf"^{_TAG}$"
+TAGS = rf"^{_TAG}(,{_TAG})*$"
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 # The expected value of each parameter, for error messages, OpenAPI and the API page.
 EXPECTED: Mapping[str, str] = {
-    "lang": gettext_noop("a language tag such as sv or en-GB"),
+    "lang": gettext_noop("a language tag such as sv or en-GB, or several such as sv,en"),
     "from": gettext_noop("a date such as 2026-11-22"),
     "to": gettext_noop("a date such as 2026-11-22"),
     "date": gettext_noop("a date such as 2026-11-22"),
@@ -80,6 +83,10 @@ class RequestLocale:
         """The language of linked pages: the requested one, the text's, or the site's first."""
         return self.language or match(text.language, self.site.languages) or self.interface
 
+    def updated(self, showing: Showing) -> datetime:
+        """The time of the last change that its reader can see."""
+        return showing.updated(self.language or self.text(showing.principle).language)
+
     def edition_url(self, showing: Showing) -> str:
         """The absolute address of an edition's page."""
         language = self.page_language(self.text(showing.principle))
@@ -90,6 +97,15 @@ def request_locale(site: Site, tag: str | None) -> RequestLocale:
     """The locale of a BCP 47 tag such as `sv-FI`; without a tag, of the site's first language."""
     requested = canonical(tag) if tag else site.languages[0]
     return RequestLocale(site, requested, match(requested, site.languages))
+
+
+def request_locales(site: Site, tags: str | None) -> tuple[RequestLocale, ...]:
+    """The locales of tags with commas between, best first, each language once."""
+    found: dict[str, RequestLocale] = {}
+    for tag in tags.split(",") if tags else [None]:
+        locale = request_locale(site, tag)
+        found.setdefault(locale.language or locale.tag, locale)
+    return tuple(found.values())
 
 
 def _digits(value: Any) -> Any:
@@ -115,7 +131,7 @@ class LanguagesQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lang: Annotated[str, Field(pattern=TAG, max_length=LONGEST_TAG)] | Absent = None
+    lang: Annotated[str, Field(pattern=TAGS, max_length=LONGEST_TAGS)] | Absent = None
 
 
 class EditionsQuery(LanguagesQuery):

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from feed import editions
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import api_models, api_query, openapi
-from feed.publish.api_query import RequestLocale, request_locale
+from feed.publish.api_query import RequestLocale, request_locales
 from feed.store import library
 from feed.store.library import Query
 from feed.web.context import db, here, now, site
@@ -38,7 +38,7 @@ def today() -> Response:
     view = editions.today(db(), site(), now())
     if view is None:
         raise NotFoundError(gettext_noop("There is no edition yet."))
-    return _answer(api_models.edition(_locale(query), view.showing))
+    return _answer(api_models.edition(_locales(query), view.showing))
 
 
 @blueprint.get("/editions")
@@ -49,7 +49,7 @@ def list_editions() -> Response:
     found, total = editions.listed(
         db(), site(), now(), query.from_, query.to, PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH
     )
-    items = [api_models.edition(_locale(query), showing) for showing in found]
+    items = [api_models.edition(_locales(query), showing) for showing in found]
     return _answer(api_models.Editions(items=items, **_paging(query, total)))
 
 
@@ -59,7 +59,7 @@ def edition(day: str) -> Response:
     """The edition of a date."""
     query, wanted = _query(api_query.LanguagesQuery), api_query.day(day)
     return _answer(
-        api_models.edition(_locale(query), editions.on(db(), site(), wanted, now()).showing)
+        api_models.edition(_locales(query), editions.on(db(), site(), wanted, now()).showing)
     )
 
 
@@ -70,7 +70,7 @@ def list_principles() -> Response:
     query = _query(api_query.PrinciplesQuery)
     sources = library.sources(db())
     found, total = library.search(db(), _search(query), PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH)
-    items = [api_models.principle(_locale(query), item, sources[item.source]) for item in found]
+    items = [api_models.principle(_locales(query), item, sources[item.source]) for item in found]
     return _answer(api_models.Principles(items=items, **_paging(query, total)))
 
 
@@ -80,14 +80,14 @@ def principle(slug: str) -> Response:
     """One principle, with the dates on which it was shown."""
     query = _query(api_query.LanguagesQuery)
     view = editions.principle(db(), site(), api_query.slug(slug), now())
-    return _answer(api_models.detail(_locale(query), view.principle, view.source, view.dates))
+    return _answer(api_models.detail(_locales(query), view.principle, view.source, view.dates))
 
 
 @blueprint.get("/themes")
 @cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def themes() -> Response:
     """Every theme."""
-    query = _locale(_query(api_query.LanguagesQuery))
+    query = _locales(_query(api_query.LanguagesQuery))[0]
     return _answer(
         api_models.themes(
             query, list(library.public_themes(db()).values()), library.theme_counts(db())
@@ -99,7 +99,7 @@ def themes() -> Response:
 @cacheable_by(*api_query.parameters(api_query.LanguagesQuery))
 def sources() -> Response:
     """Every source."""
-    query = _locale(_query(api_query.LanguagesQuery))
+    query = _locales(_query(api_query.LanguagesQuery))[0]
     found = list(library.public_sources(db()).values())
     return _answer(api_models.sources(query, found, library.source_counts(db())))
 
@@ -140,8 +140,8 @@ def _query(kind: type[api_query.AnyQuery]) -> api_query.AnyQuery:
     return api_query.read(kind, list(request.args.items(multi=True)))
 
 
-def _locale(query: api_query.LanguagesQuery) -> RequestLocale:
-    return request_locale(site(), query.lang)
+def _locales(query: api_query.LanguagesQuery) -> tuple[RequestLocale, ...]:
+    return request_locales(site(), query.lang)
 
 
 def _search(query: api_query.PrinciplesQuery) -> Query:
@@ -151,7 +151,7 @@ def _search(query: api_query.PrinciplesQuery) -> Query:
     if source is not None:
         source = editions.source(db(), library.current_slug(db(), "sources", source)).slug
     return Query(
-        _locale(query).interface,
+        _locales(query)[0].interface,
         query.q.strip(),
         theme or "",
         source or "",

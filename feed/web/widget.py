@@ -23,7 +23,7 @@ from feed.errors import DevisError, ParameterError, gettext_noop
 from feed.i18n import match, translator
 from feed.model import Showing
 from feed.publish import api_models, markup
-from feed.publish.api_query import EXPECTED, LONGEST_TAG, TAG, RequestLocale, request_locale
+from feed.publish.api_query import LONGEST_TAG, TAG, RequestLocale, request_locale
 from feed.store import library
 from feed.web.context import db, here, language, now, site, translate
 from feed.web.errors import STATUS
@@ -60,6 +60,7 @@ _DEFAULTS = {
     "show": " ".join(DEFAULT_PARTS),
 }
 _VERSION = "\0"
+_TAG = gettext_noop("a language tag such as sv or en-GB")
 _SHOW = gettext_noop(
     "some of title, statement, reflection, practice and credit, with blanks between"
 )
@@ -176,7 +177,7 @@ def handle_error(error: DevisError) -> Response:
 def _locale(tag: str) -> RequestLocale:
     if len(tag) > LONGEST_TAG or not re.fullmatch(TAG, tag):
         g.language = here().config.languages[0]
-        raise ParameterError("lang", tag, EXPECTED["lang"])
+        raise ParameterError("lang", tag, _TAG)
     asked = request_locale(site(), tag)
     g.language = asked.interface
     return asked

@@ -109,6 +109,41 @@ def test_today_has_the_shape_of_the_contract(devis: Installation) -> None:
     assert today == get(devis.client(), "/editions/2026-11-22?lang=sv")
 
 
+def test_several_languages_are_answered_at_once(small: Installation) -> None:
+    client = small.client()
+    both = get(client, "/principles/both?lang=sv-FI,en,sv")
+    alone = get(client, "/principles/both?lang=sv-FI")
+    assert [text["title"] for text in both["texts"]] == ["Håll båda", "Hold both"]
+    assert [text["requested_language"] for text in both["texts"]] == ["sv-FI", "en"]
+    assert list(both)[-3:] == ["text", "texts", "shown"]
+    assert {**both, "texts": None} == {**alone, "texts": None}
+    assert "texts" not in alone
+
+    today = get(client, "/today?lang=de,sv")
+    listed = get(client, "/editions?lang=de,sv")["items"][0]
+    assert listed == today == get(client, f"/editions/{today['date']}?lang=de,sv")
+    german, swedish = today["texts"]
+    assert german == today["text"]
+    assert (german["requested_language"], german["fallback"]) == ("de", True)
+    assert (swedish["language"], swedish["fallback"]) == ("sv", False)
+    (theme,) = get(client, "/themes?lang=sv,en")["items"]
+    assert theme["name"] == "Förändring"
+
+
+def test_an_edition_in_several_languages_is_as_new_as_the_newest_text(
+    small: Installation,
+) -> None:
+    with small.open() as db:
+        small.now += timedelta(hours=1)
+        change = {"slug": "both", "texts": {"sv": {"statement": "Kortare."}}}
+        library_changes.revise(db, change, small.now)
+    client = small.client()
+    updated = {
+        tags: get(client, f"/principles/both?lang={tags}")["updated"] for tags in ("en", "en,sv")
+    }
+    assert updated == {"en": None, "en,sv": "2026-11-22T12:00:00Z"}
+
+
 @pytest.mark.parametrize(
     ("tag", "requested", "shown", "fallback"),
     [
@@ -145,6 +180,9 @@ def test_a_missing_translation_shows_the_original_and_says_so(small: Installatio
         ("/today?lang=sv%00", 400, "lang"),
         ("/today?lang=" + "a" * 200, 400, "lang"),
         ("/today?lang=sv&lang=en", 400, "lang"),
+        ("/today?lang=sv,", 400, "lang"),
+        ("/today?lang=sv,,en", 400, "lang"),
+        ("/today?lang=" + ",".join(["sv"] * 60), 400, "lang"),
         ("/editions?from=yesterday", 400, "from"),
         ("/editions?to=1700000000", 400, "to"),
         ("/editions?to=2026-02-30", 400, "to"),

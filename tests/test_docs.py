@@ -41,6 +41,7 @@ UNIMPORTED = {  # what is of use without being imported, and where it is
     "tzdata": ("feed/config/parsing.py", "ZoneInfo("),
     "sgmllib3k": ("tests/publish/test_feeds.py", "make_reader("),
     "pytest-xdist": ("Makefile", "pytest -n "),
+    "pytest-rerunfailures": (".ci/run", "--reruns"),
     "mypy": ("Makefile", "/mypy"),
     "ruff": ("Makefile", "/ruff"),
 }

@@ -4,7 +4,7 @@ The models validate requests, and describe them in the OpenAPI document.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
@@ -106,6 +106,20 @@ def request_locales(site: Site, tags: str | None) -> tuple[RequestLocale, ...]:
         locale = request_locale(site, tag)
         found.setdefault(locale.language or locale.tag, locale)
     return tuple(found.values())
+
+
+def shown_once(
+    locales: Iterable[RequestLocale], principle: Principle
+) -> list[tuple[RequestLocale, Text]]:
+    """The text for each locale, less those in a language that is shown already.
+
+    What stands in for a missing language may be among the others.
+    """
+    found: dict[str, tuple[RequestLocale, Text]] = {}
+    for locale in locales:
+        text = locale.text(principle)
+        found.setdefault(text.language, (locale, text))
+    return list(found.values())
 
 
 def _digits(value: Any) -> Any:

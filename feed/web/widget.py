@@ -20,10 +20,19 @@ from flask import Blueprint, Response, g, render_template, request
 
 from feed import editions
 from feed.errors import DevisError, ParameterError, gettext_noop
-from feed.i18n import match, translator
+from feed.i18n import canonical, match, translator
 from feed.model import Showing
 from feed.publish import api_models, markup
-from feed.publish.api_query import LONGEST_TAG, TAG, RequestLocale, request_locale
+from feed.publish.api_query import (
+    LONGEST_TAG,
+    LONGEST_TAGS,
+    TAG,
+    TAGS,
+    RequestLocale,
+    request_locale,
+    request_locales,
+    shown_once,
+)
 from feed.store import library
 from feed.web.context import db, here, language, now, site, translate
 from feed.web.errors import STATUS
@@ -58,12 +67,14 @@ _DEFAULTS = {
     "layout": "card",
     "text-size": "medium",
     "show": " ".join(DEFAULT_PARTS),
+    "with": "",
 }
 _VERSION = "\0"
 _TAG = gettext_noop("a language tag such as sv or en-GB")
 _SHOW = gettext_noop(
     "some of title, statement, reflection, practice and credit, with blanks between"
 )
+_WITH = gettext_noop("language tags such as en or en,fi")
 embed_blueprint = Blueprint("embed", __name__)
 ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?")
 _PORTS = {"http": "80", "https": "443"}
@@ -71,12 +82,16 @@ _PORTS = {"http": "80", "https": "443"}
 
 @dataclass(frozen=True, slots=True)
 class WidgetOptions:
-    """Appearance of the widget: colours, layout, text size, and the parts to show, in order."""
+    """Appearance of the widget: colours, layout, text size, the parts to show, in order.
+
+    `others` are the tags of languages to show beside the first.
+    """
 
     scheme: str = "auto"
     layout: str = "card"
     size: str = "medium"
     show: tuple[str, ...] = DEFAULT_PARTS
+    others: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -86,6 +101,7 @@ class WidgetOptions:
             "layout": self.layout,
             "text-size": self.size,
             "show": " ".join(self.show),
+            "with": ",".join(self.others),
         }
         return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
 
@@ -98,7 +114,7 @@ class WidgetOptions:
     def height(self) -> int:
         """A height in pixels that fits most texts, for an iframe that cannot resize itself."""
         lines = {"title": 60, "statement": 110, "reflection": 90, "practice": 90, "credit": 50}
-        wanted = 60 + sum(lines[part] for part in self.show)
+        wanted = 60 + sum(lines[part] for part in self.show) * (1 + len(self.others))
         factor = {"small": 0.9, "medium": 1, "large": 1.3, "huge": 2}[self.size]
         wide = {"card": 1.0, "line": 0.6, "wide": 0.75}[self.layout]
         return int(wanted * factor * wide / 10) * 10
@@ -114,18 +130,25 @@ def read_options(given: Mapping[str, str], show: Sequence[str]) -> WidgetOptions
     parts = " ".join(show).replace(",", " ").lower().split()
     if not set(parts) <= set(PARTS) or (show and not parts):
         raise ParameterError("show", " ".join(show), _SHOW)
+    others = ",".join(given.get("with", "").replace(",", " ").split())
+    if others and (len(others) > LONGEST_TAGS or not re.fullmatch(TAGS, others)):
+        raise ParameterError("with", given["with"], _WITH)
     return WidgetOptions(
         chosen["scheme"],
         chosen["layout"],
         chosen["text-size"],
         tuple(part for part in PARTS if part in parts) or DEFAULT_PARTS,
+        tuple(map(canonical, others.split(","))) if others else (),
     )
 
 
 @blueprint.get("/<tag>/widget/")
-@cacheable_by("scheme", "show", "layout", "text-size")
+@cacheable_by(*_DEFAULTS)
 def page(tag: str) -> Response:
-    """Today's edition as a page for an iframe, in the language of the tag or the original."""
+    """Today's edition as a page for an iframe, in the language of the tag or the original.
+
+    The languages of the parameter `with` stand beside it.
+    """
     asked = _locale(tag)
     options = read_options(request.args, request.args.getlist("show"))
     view = editions.today(db(), site(), now())
@@ -137,11 +160,10 @@ def page(tag: str) -> Response:
 
 def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing) -> Response:
     """The widget page of an edition; also used by the desk's preview."""
-    text = asked.text(showing.principle)
+    locales = request_locales(site(), ",".join([asked.tag, *options.others]))
     return _page(
         options,
-        text=text,
-        note=asked.note(text),
+        texts=shown_once(locales, showing.principle),
         credit=markup.credit(asked.translator, showing.source, showing.principle),
         url=asked.edition_url(showing),
         until=_until(showing),
@@ -153,7 +175,8 @@ def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing)
 def script() -> Response:
     """The script of the custom element `<devis-principle>`, with its texts in all languages."""
     texts = {
-        code: {name: translator(code).gettext(text) for name, text in LABELS.items()}
+        code: {"lang": translator(code).interface}
+        | {name: translator(code).gettext(text) for name, text in LABELS.items()}
         for code in site().languages
     }
     data = json.dumps(texts, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
@@ -227,7 +250,7 @@ class FramingCheck:
 
 
 @embed_blueprint.get("/<language:language>/embed/")
-@cacheable_by("reader", "scheme", "show", "layout", "text-size", "origin")
+@cacheable_by("reader", "origin", *_DEFAULTS)
 def builder() -> Response:
     """The builder page for the options in the query string."""
     given = request.args

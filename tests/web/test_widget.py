@@ -461,6 +461,9 @@ def test_an_iframe_older_than_the_script_posts_its_height(
         ("/sv-FI/widget/", 200),
         ("/en_GB/widget/?scheme=dark&show=title,statement", 200),
         ("/de/widget/?utm_source=x", 200),
+        ("/sv/widget/?with=en+fi", 200),
+        ("/sv/widget/?with=", 200),
+        ("/sv/widget/?with=en;fi", 400),
         ("/s/widget/", 400),
         ("/sv!/widget/", 400),
         ("/sv/widget/?scheme=pink", 400),
@@ -474,6 +477,41 @@ def test_what_is_malformed_is_refused_within_the_frame(live: str, path: str, sta
     assert answer.headers["content-security-policy"].endswith("frame-ancestors 'self' *")
     assert "set-cookie" not in answer.headers
     assert len(answer.body) < 15_000
+
+
+def test_element_and_iframe_show_two_languages_side_by_side(
+    live: str, host: Host, visit: Visit
+) -> None:
+    attributes = f'lang="sv en" show="{ALL}"'
+    frame = f'<iframe src="{live}/sv/widget/?with=en&amp;show={ALL.replace(" ", "+")}" width="800">'
+    visit.page.goto(host.page(element(live, attributes) + frame + "</iframe>" + script(live)))
+    visit.until(QUOTE)
+    texts = [today(live, language)["text"] for language in ("sv", "en")]
+    inside = visit.page.frame_locator("iframe")
+    for found in (visit.page.locator("devis-principle"), inside.locator("main")):
+        quotes = found.locator("blockquote")
+        assert quotes.evaluate_all("all => all.map(one => one.lang)") == ["sv", "en"]
+        shown = [" ".join(text.split()) for text in quotes.all_inner_texts()]
+        assert shown == [" ".join(text["statement"].split()) for text in texts]
+        assert found.locator("section:nth-child(2) > :first-child").all_inner_texts() == [
+            "Att göra i dag",
+            "To do today",
+        ]
+        left, right = (quotes.nth(n).bounding_box() for n in (0, 1))
+        assert left is not None
+        assert right is not None
+        assert left["x"] + left["width"] <= right["x"]
+        assert found.locator("footer").count() == 1
+    assert inside.locator("h1").all_inner_texts() == [texts[0]["title"]]
+    assert inside.locator("h3").count() == 2
+    assert visit.count("/api/v1/today?lang=sv%2Cen") == 1
+    assert visit.complaints == []
+
+
+def test_a_text_that_stands_in_for_another_is_shown_once(live: str) -> None:
+    page = fetch(f"{live}/de/widget/?with=en,sv-FI").body.decode()
+    assert re.findall(r'<blockquote lang="(\w+)"', page) == ["en", "sv"]
+    assert page.count('class="note"') == 1
 
 
 def test_before_the_first_edition_the_widget_says_so(install: Install) -> None:
@@ -519,13 +557,19 @@ def test_the_builder_works_as_a_form(live: str, browser: Browser) -> None:
     page = context.new_page()
     page.goto(f"{live}/en/embed/")
     page.select_option("#reader", "sv")
+    page.select_option("#with", "en")
     page.select_option("#layout", "wide")
     page.check("input[value=practice]")
     page.click(".builder button")
     code = page.locator("pre").first.inner_text()
-    assert f"{live}/sv/widget/?layout=wide&amp;show=statement+practice+credit" in code
+    options = "layout=wide&amp;show=statement+practice+credit&amp;with=en"
+    assert f"{live}/sv/widget/?{options}" in code
+    assert (
+        '<devis-principle lang="sv en" layout="wide" show='
+        in page.locator("pre").nth(1).inner_text()
+    )
     assert 'title="Dagens ledarskapsprincip"' in code
-    assert page.frame_locator(".preview").locator("blockquote").get_attribute("lang") == "sv"
+    assert page.frame_locator(".preview").locator("blockquote").first.get_attribute("lang") == "sv"
     page.fill("#origin", "https://intranet.example.org/start")
     page.click(".search button")
     assert "May be framed by https://intranet.example.org." in page.locator(".checks").inner_text()

@@ -15,6 +15,7 @@ article{all:initial;direction:inherit;display:block;color:var(--devis-color,inhe
 p,blockquote{margin:0;color:inherit}
 .title{font-size:1.1em;font-weight:600;line-height:1.25;margin-bottom:.4em}
 blockquote{font-size:1.2em;line-height:1.45;white-space:pre-line}
+.texts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,16em),1fr));gap:1em 1.5em}
 .acts{display:flex;flex-wrap:wrap;gap:.8em 1.5em;margin-top:.9em}
 .acts>*{flex:1 1 100%}
 .label{font-size:.85em;font-weight:600}
@@ -26,6 +27,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
 :host([layout=wide i]) .acts>*{flex-basis:16em}
 :host([layout=wide i]) blockquote{font-size:1.35em}
 :host([layout=line i]) article{display:flex;flex-wrap:wrap;align-items:baseline;gap:.1em 1.2em;padding:var(--devis-padding,.4em .8em)}
+:host([layout=line i]) :is(.texts,.text){display:contents}
 :host([layout=line i]) :is(.title,.acts,footer,.note){margin:0}
 :host([layout=line i]) blockquote{font-size:1em}`;
   const sheet = new CSSStyleSheet();
@@ -50,7 +52,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
     ).then(() => { one.asking = null; });
   }
   async function load(tag) {
-    const answer = await fetch(base + "/api/v1/today" + (tag && "?lang=" + encodeURIComponent(tag)),
+    const answer = await fetch(base + "/api/v1/today" + (tag && "?lang=" + encodeURIComponent(tag.replace(/[\s,]+/g, ","))),
       { cache: "no-cache", credentials: "omit", referrerPolicy: "no-referrer", signal: AbortSignal.timeout(15000) });
     if (!answer.ok) throw new Error(answer.status);
     const data = await answer.json();
@@ -78,6 +80,28 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   }
   function named(code, language) {
     try { return new Intl.DisplayNames([language], { type: "language" }).of(code); } catch { return code; }
+  }
+
+  function said(text) {
+    const asked = text.requested_language;
+    return words[asked] || words[asked.split("-")[0]] || words[first];
+  }
+  // A text under its note, with labels in the language that was asked for.
+  function column(text, shown) {
+    const own = said(text), quote = { lang: text.language, dir: "auto" };
+    const node = make("div", "", "text", { lang: own.lang });
+    if (text.fallback) node.append(make("p", own.note.replace("%(wanted)s", named(text.requested_language, own.lang)).replace("%(shown)s", named(text.language, own.lang)), "note"));
+    if (shown.includes("title")) node.append(make("p", text.title, "title", quote));
+    if (shown.includes("statement")) node.append(make("blockquote", text.statement, "statement", quote));
+    const acts = make("div", "", "acts");
+    for (const name of ["reflection", "practice"]) {
+      if (!shown.includes(name) || !text[name]) continue;
+      const section = make("section", "", name);
+      section.append(make("p", own[name], "label"), make("p", text[name], "", quote));
+      acts.append(section);
+    }
+    if (acts.firstChild) node.append(acts);
+    return node;
   }
 
   class Principle extends HTMLElement {
@@ -110,26 +134,17 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       const fresh = !this.data || this.data.date !== data.date || this.data.text !== data.text;
       this.data = data;
       const { text } = data;
-      const asked = text.requested_language.split("-")[0];
-      const language = words[text.requested_language] ? text.requested_language : words[asked] ? asked : first;
-      const said = words[language];
       const shown = (this.getAttribute("show") || "statement credit").toLowerCase().split(/[\s,]+/);
-      const quote = { lang: text.language, dir: "auto" };
-      const card = make("article", "", "card", { lang: language });
-      if (text.fallback) card.append(make("p", said.note.replace("%(wanted)s", named(text.requested_language, language)).replace("%(shown)s", named(text.language, language)), "note"));
-      if (shown.includes("title")) card.append(make("p", text.title, "title", quote));
-      if (shown.includes("statement")) card.append(make("blockquote", text.statement, "statement", quote));
-      const acts = make("div", "", "acts");
-      for (const name of ["reflection", "practice"]) {
-        if (!shown.includes(name) || !text[name]) continue;
-        const section = make("section", "", name);
-        section.append(make("p", said[name], "label"), make("p", text[name], "", quote));
-        acts.append(section);
-      }
-      if (acts.firstChild) card.append(acts);
+      const own = said(text);
+      const card = make("article", "", "card", { lang: own.lang });
+      // What stands in for a missing language may be among the others: each is shown once.
+      const once = (data.texts || [text]).filter((one, at, all) => all.findIndex((other) => other.language === one.language) === at);
+      const texts = make("div", "", "texts");
+      texts.append(...once.map((one) => column(one, shown)));
+      card.append(texts);
       const foot = make("footer", "", "footer");
       if (shown.includes("credit")) foot.append(make("span", data.credit, "credit"));
-      foot.append(make("a", said.link, "link", { href: data.url }));
+      foot.append(make("a", own.link, "link", { href: data.url }));
       card.append(foot);
       card.style.setProperty("--size", sizes[(this.getAttribute("text-size") || "").toLowerCase()] || 1);
       this.shadowRoot.replaceChildren(card);

@@ -11,7 +11,7 @@ SOURCES := pyproject.toml pdm_build.py requirements/install.py \
 run: .venv/installed
 	@$(BIN)/devis serve
 
-# Mail workers and chats, which the core leaves out.
+# Mail workers, chats and sign-on, which the core leaves out.
 extras: .venv/extras
 
 # What to run while working: formats, lint, types, and the quick tests that start no other process.
@@ -81,7 +81,7 @@ lock:
 	@test -x .venv/lock/bin/pip || $(PYTHON) -m venv .venv/lock
 	@.venv/lock/bin/pip install --quiet --disable-pip-version-check --upgrade uv
 	@$(COMPILE) $(UPGRADE) --extra test -o requirements/test.txt
-	@$(COMPILE) --extra workers --extra chats -c requirements/test.txt -o requirements/extras.txt
+	@$(COMPILE) --extra workers --extra chats --extra sign-on -c requirements/test.txt -o requirements/extras.txt
 	@$(COMPILE) -c requirements/test.txt -o requirements/core.txt
 
 # Bring the message catalogues up to date with the code.

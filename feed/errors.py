@@ -92,6 +92,18 @@ class ForbiddenError(DevisError):
     """The user lacks the permission, or the CSRF token is invalid (HTTP 403)."""
 
 
+class ProviderError(DevisError):
+    """The OpenID Connect provider is silent, or what it answered is not to be trusted.
+
+    `reason` is a word for the log and the audit, `detail` what was wrong, for the log alone.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        self.reason = reason
+        self.detail = detail
+        super().__init__("%(reason)s: %(detail)s", reason=reason, detail=detail)
+
+
 class WithdrawnError(DevisError):
     """The edition was withdrawn (HTTP 410)."""
 

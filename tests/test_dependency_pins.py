@@ -80,16 +80,17 @@ def test_every_set_has_what_it_is_for_and_what_the_build_needs() -> None:
     project, build = PROJECT["project"], PROJECT["build-system"]["requires"]
     extras = project["optional-dependencies"]
     core = project["dependencies"] + build
+    added = extras["workers"] + extras["chats"] + extras["sign-on"]
     for name, asked in (
         ("core", core),
-        ("extras", core + extras["workers"] + extras["chats"]),
-        ("test", core + extras["workers"] + extras["chats"] + extras["test"][1:]),
+        ("extras", core + added),
+        ("test", core + added + extras["test"][1:]),
     ):
         found = pins(name, "3.11.2")
         for wanted in map(Requirement, asked):
             version = found[canonicalize_name(wanted.name)]
             assert wanted.specifier.contains(version, prereleases=True), str(wanted)
-    assert {"celery", "redis", "apprise"}.isdisjoint(pins("core", "3.11.2"))
+    assert {"celery", "redis", "apprise", "authlib"}.isdisjoint(pins("core", "3.11.2"))
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -34,7 +34,10 @@ EXTRAS = PROJECT["optional-dependencies"]
 CORE = PROJECT["dependencies"]
 RUNTIME, TESTS = (
     [re.split(r"[<>=\[ ]", requirement)[0] for requirement in requirements]
-    for requirements in (CORE + EXTRAS["workers"] + EXTRAS["chats"], EXTRAS["test"][1:])
+    for requirements in (
+        CORE + EXTRAS["workers"] + EXTRAS["chats"] + EXTRAS["sign-on"],
+        EXTRAS["test"][1:],
+    )
 )
 PINS = (ROOT / "requirements" / "test.txt").read_text().splitlines()
 UNIMPORTED = {  # what is of use without being imported, and where it is

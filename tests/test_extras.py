@@ -13,6 +13,7 @@ pytestmark = pytest.mark.served
 EXTRAS = {
     "workers": ("celery", "kombu", "redis", "amqp", "billiard", "vine"),
     "chats": ("apprise", "requests", "yaml", "markdown"),
+    "sign-on": ("authlib", "joserfc"),
 }
 BLOCK = """
 import sys
@@ -42,6 +43,7 @@ def core(command: Command) -> Command:
         ("BROKER_URL", "amqp://user:hunter2@127.0.0.1:5672", "workers"),
         ("REPORTS_URL", "redis://:hunter2@127.0.0.1:6379/0", "workers"),
         ("WEBHOOKS", "en=json://hooks.example.org/hunter2", "chats"),
+        ("OIDC_ISSUER", "https://id.example.org", "sign-on"),
     ],
 )
 @pytest.mark.parametrize("call", ["serve", "publish"])

@@ -51,6 +51,8 @@ HOMES: dict[str, set[str]] = {
     "zxcvbn": {"accounts"},
     "pyotp": {"accounts"},
     "segno": {"accounts"},
+    "authlib": {"accounts"},
+    "joserfc": {"accounts"},
     "rapidfuzz": {"library"},
     "python_calamine": {"files"},
 }

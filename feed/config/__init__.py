@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from feed.config import extras, identity, logs
+from feed.config import extras, identity, logs, oidc
 from feed.config.brokers import Broker
 from feed.config.mail_servers import ImapFolder
+from feed.config.oidc import OidcClient
 from feed.config.parsing import Network, Webhook
 from feed.config.settings import PREFIX, SETTINGS
 from feed.errors import SettingError
@@ -72,6 +73,10 @@ class Config:
     keep_deliveries: timedelta
     log_format: logs.LogFormat
     operator_token: str | None
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_domains: tuple[str, ...]
     websub_hubs: tuple[str, ...]
     webhooks: tuple[Webhook, ...]
     broker: Broker | None
@@ -86,6 +91,15 @@ class Config:
     def is_public(self) -> bool:
         """Whether the base URL is reachable from other machines; otherwise this is a trial."""
         return identity.is_public(self.base_url)
+
+    @property
+    def oidc_client(self) -> OidcClient | None:
+        """This site as a client of the organisation's OpenID Connect provider, if there is one."""
+        if not self.oidc_issuer:
+            return None
+        return OidcClient(
+            self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret, self.oidc_domains
+        )
 
     @property
     def accepts_sign_ups(self) -> bool:
@@ -167,6 +181,7 @@ def _read(environ: Mapping[str, str]) -> Config:
     for setting in SETTINGS:
         values[setting.attribute] = setting.read(environ, values)
     _check_combinations(**values)
+    oidc.check(*(values[f"oidc_{name}"] for name in oidc.NAMES))
     values["reports"] = (values["reports"] or values["broker"]) if values["broker"] else None
     return Config(**values)
 

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from feed.errors import SettingError
 
-PACKAGES = {"workers": ("celery", "redis"), "chats": ("apprise",)}
+PACKAGES = {"workers": ("celery", "redis"), "chats": ("apprise",), "sign-on": ("authlib",)}
 
 
 def require(extra: str, setting: str) -> None:

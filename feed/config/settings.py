@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from feed.config import brokers, identity, mail_servers, parsing
+from feed.config import brokers, identity, mail_servers, oidc, parsing
 from feed.config.parsing import integer, optional
 from feed.errors import SettingError
 
@@ -105,6 +105,10 @@ SETTINGS = (
     Setting("BACKUP_KEEP", "backup_keep", "14", integer(1, 10_000)),
     Setting("KEEP_DELIVERIES", "keep_deliveries", "365", _days),
     Setting("LOG_FORMAT", "log_format", "text", parsing.log_format),
+    Setting("OIDC_ISSUER", "oidc_issuer", "", oidc.issuer),
+    Setting("OIDC_CLIENT_ID", "oidc_client_id", "", oidc.client_id),
+    Setting("OIDC_CLIENT_SECRET", "oidc_client_secret", "", str, is_secret=True),
+    Setting("OIDC_DOMAINS", "oidc_domains", "", parsing.domains),
     Setting("OPERATOR_TOKEN", "operator_token", "", parsing.secret_key, is_secret=True),
 )
 

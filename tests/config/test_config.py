@@ -163,6 +163,22 @@ BAD = [
     ("BOUNCE_IMAP", "imaps://user@host/INBOX?tls=off"),
     ("BOUNCE_IMAP", "imaps://user@host/INBOX?ca=/nowhere.pem"),
     ("BOUNCE_IMAP", "pop3://user@host"),
+    ("OIDC_ISSUER", "id.example.org"),
+    ("OIDC_ISSUER", "http://id.example.org"),
+    ("OIDC_ISSUER", "https://"),
+    ("OIDC_ISSUER", "https://me@id.example.org"),
+    ("OIDC_ISSUER", "https://id.example.org/?tenant=1"),
+    ("OIDC_ISSUER", "https://id.example.org/#staff"),
+    ("OIDC_ISSUER", "https://id.example.org/two words"),
+    ("OIDC_ISSUER", "https://id.example.org/{tenantid}"),
+    ("OIDC_ISSUER", "https://login.microsoftonline.com/common/v2.0"),
+    ("OIDC_ISSUER", "https://login.microsoftonline.com/organizations/v2.0"),
+    ("OIDC_ISSUER", "https://login.microsoftonline.com/Consumers/v2.0"),
+    ("OIDC_ISSUER", "https://LOGIN.microsoftonline.us/common/v2.0"),
+    ("OIDC_ISSUER", "https://sts.windows.net/9188040d-6c67-4c5b-b112-36a304b66dad/"),
+    ("OIDC_CLIENT_ID", "två"),
+    ("OIDC_CLIENT_ID", "x" * 256),
+    ("OIDC_DOMAINS", "anna@example.org"),
     ("NOW", "tomorrow"),
     ("NOW", "2027-03-01"),
     ("NOW", "2027-03-01T06:00:00"),
@@ -204,6 +220,50 @@ def test_a_folder_of_bounces_needs_a_password_and_is_not_for_rehearsals() -> Non
             BOUNCE_IMAP_PASSWORD="x",
             NOW="2027-03-01T06:00:00Z",
         )
+
+
+OIDC = {
+    "OIDC_ISSUER": "https://id.example.org/realms/common/",
+    "OIDC_CLIENT_ID": "devis",
+    "OIDC_CLIENT_SECRET": "hunter-2",
+}
+
+
+def test_a_sign_on_is_an_issuer_as_it_is_written_and_a_client(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter-3\n")
+    assert load().oidc_client is None
+    config = load(**OIDC, OIDC_DOMAINS="@Example.org, example.com")
+    client = config.oidc_client
+    assert client is not None
+    assert (client.issuer, client.client_id) == (OIDC["OIDC_ISSUER"], "devis")
+    assert (client.host, client.domains) == ("id.example.org", ("example.org", "example.com"))
+    assert "hunter-2" not in repr(config) + repr(client)
+    from_file = {**OIDC, "OIDC_CLIENT_SECRET": "", "OIDC_CLIENT_SECRET_FILE": str(secret)}
+    assert load(**from_file).oidc_client_secret == "hunter-3"
+    assert load(**{**OIDC, "OIDC_ISSUER": "http://127.0.0.1:8080/realms/x"}).oidc_issuer
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (["CLIENT_ID"], "DEVIS_OIDC_ISSUER also needs DEVIS_OIDC_CLIENT_ID."),
+        (["ISSUER"], "DEVIS_OIDC_CLIENT_ID also needs DEVIS_OIDC_ISSUER."),
+        (
+            ["CLIENT_ID", "CLIENT_SECRET"],
+            "DEVIS_OIDC_ISSUER also needs DEVIS_OIDC_CLIENT_ID and DEVIS_OIDC_CLIENT_SECRET.",
+        ),
+    ],
+)
+def test_a_sign_on_is_set_whole_or_not_at_all(missing: list[str], said: str) -> None:
+    rest = {name: value for name, value in OIDC.items() if name[5:] not in missing}
+    with pytest.raises(SettingError) as refused:
+        load(**rest)
+    assert str(refused.value) == said
+    with pytest.raises(SettingError, match=r"^DEVIS_OIDC_DOMAINS also needs DEVIS_OIDC_ISSUER"):
+        load(OIDC_DOMAINS="example.org")
+    validated = config.validate({f"DEVIS_{name}": value for name, value in rest.items()})
+    assert said in [str(error) for error in validated.errors]
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "SMTP_URL"])

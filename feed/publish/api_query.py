@@ -6,7 +6,7 @@ The models validate requests, and describe them in the OpenAPI document.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from feed.model import Kind, Principle, Showing, Site, Text
 from feed.publish import markup
 
 MOST_PAGES = 10_000
+MOST_CHANGES = 100  # on a page
 LONGEST_WORDS = 200
 LONGEST_TAG = 35
 LONGEST_TAGS = 140
@@ -33,6 +34,9 @@ EXPECTED: Mapping[str, str] = {
     "to": gettext_noop("a date such as 2026-11-22"),
     "date": gettext_noop("a date such as 2026-11-22"),
     "page": gettext_noop("a whole number from 1"),
+    "since": gettext_noop("an instant such as 2026-11-22T10:00:00Z"),
+    "after": gettext_noop("the id of a change"),
+    "limit": gettext_noop("a whole number from 1 to 100"),
     "theme": gettext_noop("the slug of a theme"),
     "source": gettext_noop("the slug of a source"),
     "slug": gettext_noop("the slug of a principle"),
@@ -41,6 +45,7 @@ EXPECTED: Mapping[str, str] = {
     "min_length": gettext_noop("a whole number of characters"),
     "max_length": gettext_noop("a whole number of characters"),
 }
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT[\d:.]{8,26})(Z|[-+ ]\d\d:\d\d)", re.ASCII)
 _TWICE = gettext_noop("each parameter once")
 AnyQuery = TypeVar("AnyQuery", bound="LanguagesQuery")
 Slug = Annotated[str, Field(pattern=SLUG, max_length=100)]
@@ -134,10 +139,27 @@ def _day(value: Any) -> Any:
     return value
 
 
+def _instant(value: Any) -> Any:
+    """An RFC 3339 instant in UTC; a plus sign that was sent unencoded arrives as a blank."""
+    if isinstance(value, str):
+        found = re.fullmatch(
+            r"(\d{4}-\d\d-\d\dT[\d:.]{8,26})(Z|[-+ ]\d\d:\d\d)", value.upper(), re.A
+        )
+        if found is None:
+            raise ValueError("not an instant")
+        try:
+            value = datetime.fromisoformat(f"{found[1]}{found[2].replace(' ', '+')}")
+            return value.astimezone(UTC)
+        except OverflowError as error:
+            raise ValueError("out of range") from error
+    return value
+
+
 # Bounds come before the validator: after it, pydantic leaves them out of the JSON schema.
 PageNumber = Annotated[int, Field(ge=1, le=MOST_PAGES), BeforeValidator(_digits)]
 Length = Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_digits)]
 Day = Annotated[date, BeforeValidator(_day)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
 
 
 class LanguagesQuery(BaseModel):
@@ -154,6 +176,14 @@ class EditionsQuery(LanguagesQuery):
     from_: Day | Absent = Field(None, alias="from")
     to: Day | Absent = None
     page: PageNumber = 1
+
+
+class ChangesQuery(LanguagesQuery):
+    """The query parameters of the list of changes."""
+
+    since: Instant | Absent = None
+    after: Annotated[int, Field(ge=0, le=999_999_999), BeforeValidator(_digits)] = 0
+    limit: Annotated[int, Field(ge=1, le=MOST_CHANGES), BeforeValidator(_digits)] = 30
 
 
 class PrinciplesQuery(LanguagesQuery):

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from feed.errors import gettext_noop
 from feed.model import Site
-from feed.publish import api_models, api_query
+from feed.publish import api_changes, api_models, api_query
 
 PREFIX = "/api/v1"
 _CLASS_REFERENCE = re.compile(r'("#/components/schemas/\w+?)Model"')
@@ -62,6 +62,13 @@ OPERATIONS = (
         _DAY,
         may_be_missing=True,
         may_be_withdrawn=True,
+    ),
+    Operation(
+        "/changes",
+        "changes",
+        gettext_noop("What happened to editions since an instant, oldest first, for mirrors."),
+        api_query.ChangesQuery,
+        api_changes.Changes,
     ),
     Operation(
         "/principles",

@@ -139,7 +139,7 @@ def withdrawn(db: Database, limit: int) -> list[tuple[Edition, str | None]]:
         " WHERE withdrawn IS NOT NULL ORDER BY withdrawn DESC, e.id DESC LIMIT ?",
         [limit],
     )
-    return [(_edition(row), row["name"]) for row in rows]
+    return [(edition_of(row), row["name"]) for row in rows]
 
 
 def entries(db: Database, first: date, last: date) -> list[LedgerEntry]:
@@ -151,7 +151,8 @@ def entries(db: Database, first: date, last: date) -> list[LedgerEntry]:
         [first.isoformat(), last.isoformat()],
     )
     return [
-        LedgerEntry(_edition(row), datetime.fromisoformat(row["made"]), row["name"]) for row in rows
+        LedgerEntry(edition_of(row), datetime.fromisoformat(row["made"]), row["name"])
+        for row in rows
     ]
 
 
@@ -198,7 +199,7 @@ def between(db: Database, first: date, last: date) -> list[Edition]:
         "SELECT * FROM editions WHERE withdrawn IS NULL AND date BETWEEN ? AND ? ORDER BY date",
         [first.isoformat(), last.isoformat()],
     )
-    return [_edition(row) for row in rows]
+    return [edition_of(row) for row in rows]
 
 
 def page(
@@ -211,7 +212,7 @@ def page(
     rows = fetch_rows(
         db, f"SELECT * {condition} ORDER BY date DESC LIMIT ? OFFSET ?", [*span, limit, offset]
     )
-    return [_edition(row) for row in rows], total
+    return [edition_of(row) for row in rows], total
 
 
 def recent(
@@ -225,7 +226,7 @@ def recent(
         f" AND {condition} ORDER BY date DESC LIMIT :limit",
         {"today": today.isoformat(), "limit": limit, **values},
     )
-    return [_edition(row) for row in rows]
+    return [edition_of(row) for row in rows]
 
 
 def shown_in(theme: str | None, source: str | None) -> tuple[str, dict[str, str]]:
@@ -332,10 +333,11 @@ def _pins(db: Database, where: str, values: Sequence[str]) -> list[Pin]:
 def _one(db: Database, condition: str, day: date) -> Edition | None:
     query = f"SELECT * FROM editions WHERE {condition} LIMIT 1"
     row = next(iter(fetch_rows(db, query, [day.isoformat()])), None)
-    return _edition(row) if row else None
+    return edition_of(row) if row else None
 
 
-def _edition(row: Row) -> Edition:
+def edition_of(row: Row) -> Edition:
+    """The edition in a row of `editions`."""
     return Edition(
         date=date.fromisoformat(row["date"]),
         number=row["number"],

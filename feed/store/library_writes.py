@@ -7,12 +7,14 @@ from typing import Any
 from sqlite_utils import Database
 
 from feed.files import Entry
-from feed.model import TEXT_FIELDS
+from feed.model import SHOWABLE, TEXT_FIELDS
+from feed.store import changes
 from feed.store.connection import fetch_rows, stamp
 
 Row = dict[str, Any]
 SHARED = ""  # in place of a language: the fields of a principle that are not text
 _SIGNIFICANT = ("kind", "source", "themes")
+_VISIBLE = (*_SIGNIFICANT, "locator", "original_language")
 
 
 def put_theme(db: Database, entry: Entry, now: datetime) -> None:
@@ -32,6 +34,8 @@ def put_theme(db: Database, entry: Entry, now: datetime) -> None:
         db.execute(
             "INSERT INTO theme_texts VALUES (?, ?, ?, ?)", [slug, language, name, description]
         )
+    if names != old:
+        changes.correct_theme(db, slug, now)
 
 
 def put_source(db: Database, entry: Entry, now: datetime) -> None:
@@ -51,6 +55,7 @@ def put_source(db: Database, entry: Entry, now: datetime) -> None:
             "INSERT INTO source_texts VALUES (?, ?, ?, ?)",
             [entry["slug"], language, text.get("introduction", ""), text.get("rights", "")],
         )
+    changes.correct_source(db, entry["slug"], now)
 
 
 def put_principle(
@@ -93,6 +98,17 @@ def put_principle(
             "INSERT INTO principle_themes VALUES (?, ?, ?)", [entry["slug"], position, theme]
         )
     _put_texts(db, entry, old, now, minor_parts, renewed)
+    if old and (_differs(entry, old, _VISIBLE) or _shown(entry) != _shown(old)):
+        changes.correct_principle(db, entry["slug"], now)
+
+
+def _shown(entry: Entry) -> dict[str, dict[str, str]]:
+    """The texts that readers can see, by language."""
+    return {
+        language: {name: text.get(name, "") for name in TEXT_FIELDS}
+        for language, text in entry["texts"].items()
+        if text["state"] in SHOWABLE
+    }
 
 
 def _put_texts(

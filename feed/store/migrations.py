@@ -3,7 +3,13 @@
 from sqlite_utils import Database, Migrations
 
 from feed.errors import SchemaError
-from feed.store import conversation_tables, search_index, tables, vocabulary_tables
+from feed.store import (
+    changes_tables,
+    conversation_tables,
+    search_index,
+    tables,
+    vocabulary_tables,
+)
 from feed.store.drafts_tables import DRAFTS
 
 migrations = Migrations("devis")
@@ -238,6 +244,12 @@ def publishing_on_a_date(db: Database) -> None:
     )
 
 
+@migrations()
+def changes_of_editions(db: Database) -> None:
+    """The record of what happened to editions, for programs that mirror them."""
+    _execute_script(db, changes_tables.CHANGES)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -254,6 +266,7 @@ NAMES = frozenset(
         "vocabulary_at_the_desk",
         "drafts_and_undo",
         "publishing_on_a_date",
+        "changes_of_editions",
     }
 )
 

@@ -9,7 +9,7 @@ from typing import Literal
 from sqlite_utils import Database
 
 from feed.files import Entry
-from feed.store import revisions
+from feed.store import changes, revisions
 from feed.store.connection import fetch_rows, stamp
 from feed.store.library import Vocabulary
 
@@ -139,6 +139,7 @@ def merge(
     moving = principles_with(db, kind, slug)
     at = {"slug": slug, "target": target, "now": stamp(now)}
     move = _move_source if kind == "sources" else _move_theme
+    (changes.correct_source if kind == "sources" else changes.correct_theme)(db, slug, now)
     move(db, at)
     db.execute(f"UPDATE {kind} SET merged_into = :target WHERE :slug IN (slug, merged_into)", at)
     for number in moving.values():

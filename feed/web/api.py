@@ -6,13 +6,15 @@ from typing import TypedDict
 from flask import Blueprint, Response, render_template, request
 
 from feed import editions
+from feed.editions import changes
 from feed.errors import NotFoundError, gettext_noop
-from feed.publish import api_models, api_query, openapi
+from feed.publish import api_changes, api_models, api_query, openapi
 from feed.publish.api_query import RequestLocale, request_locales
 from feed.store import library
 from feed.store.library import Query
-from feed.web.context import db, here, now, site
+from feed.web.context import FROZEN, db, here, now, site
 from feed.web.middleware.headers import cacheable, cacheable_by
+from feed.web.pages import FROZEN_LENGTH
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 pages = Blueprint("api_pages", __name__)
@@ -47,7 +49,7 @@ def list_editions() -> Response:
     """The editions between two dates, newest first, 30 on a page."""
     query = _query(api_query.EditionsQuery)
     found, total = editions.listed(
-        db(), site(), now(), query.from_, query.to, PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH
+        db(), site(), now(), query.from_, query.to, _length(), (query.page - 1) * PAGE_LENGTH
     )
     items = [api_models.edition(_locales(query), showing) for showing in found]
     return _answer(api_models.Editions(items=items, **_paging(query, total)))
@@ -63,13 +65,25 @@ def edition(day: str) -> Response:
     )
 
 
+@blueprint.get("/changes")
+@cacheable_by(*api_query.parameters(api_query.ChangesQuery))
+def list_changes() -> Response:
+    """What happened to editions, oldest first."""
+    query = _query(api_query.ChangesQuery)
+    limit = _length(query.limit)
+    found, more = changes.listed(db(), site(), now(), query.after, query.since, limit)
+    items = [api_changes.change(_locales(query), item) for item in found]
+    later = _address(query, {"after": found[-1].id, "since": None} if found else {})
+    return _answer(api_changes.Changes(items=items, next=later if more else None, later=later))
+
+
 @blueprint.get("/principles")
 @cacheable_by(*api_query.parameters(api_query.PrinciplesQuery))
 def list_principles() -> Response:
     """The published principles that match the query, 30 on a page."""
     query = _query(api_query.PrinciplesQuery)
     sources = library.sources(db())
-    found, total = library.search(db(), _search(query), PAGE_LENGTH, (query.page - 1) * PAGE_LENGTH)
+    found, total = library.search(db(), _search(query), _length(), (query.page - 1) * PAGE_LENGTH)
     items = [api_models.principle(_locales(query), item, sources[item.source]) for item in found]
     return _answer(api_models.Principles(items=items, **_paging(query, total)))
 
@@ -161,23 +175,30 @@ def _search(query: api_query.PrinciplesQuery) -> Query:
     )
 
 
+def _length(wanted: int = PAGE_LENGTH) -> int:
+    """The length of a page: everything on a static site, which has no parameters."""
+    return FROZEN_LENGTH if FROZEN in request.environ else wanted
+
+
 def _paging(query: api_query.EditionsQuery | api_query.PrinciplesQuery, total: int) -> Paging:
     """The paging fields. Raises NotFoundError behind the last page."""
-    pages = max(1, -(-total // PAGE_LENGTH))
+    pages = max(1, -(-total // _length()))
     if query.page > pages:
         raise NotFoundError(gettext_noop("There is no page %(page)s."), page=query.page)
     return {
         "total": total,
         "page": query.page,
         "pages": pages,
-        "next": _page(query, query.page + 1) if query.page < pages else None,
-        "prev": _page(query, query.page - 1) if query.page > 1 else None,
+        "next": _address(query, {"page": query.page + 1}) if query.page < pages else None,
+        "prev": _address(query, {"page": query.page - 1}) if query.page > 1 else None,
     }
 
 
-def _page(query: api_query.EditionsQuery | api_query.PrinciplesQuery, number: int) -> str:
-    given = query.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"page": number}
-    return site().url(f"{request.path}?{api_query.encode(given)}")
+def _address(query: api_query.LanguagesQuery, changed: dict[str, int | None]) -> str:
+    """The address of this list with some parameters changed; None leaves one out."""
+    given = query.model_dump(mode="json", by_alias=True, exclude_unset=True) | changed
+    kept = {name: value for name, value in given.items() if value is not None}
+    return site().url(request.path + (f"?{api_query.encode(kept)}" if kept else ""))
 
 
 def _answer(answer: api_models.ApiModel) -> Response:

@@ -231,3 +231,27 @@ def test_an_upgrade_that_cannot_be_backed_up_does_not_happen(command: Command) -
 def test_a_new_installation_is_not_backed_up(command: Command) -> None:
     command("init", **THEN)
     assert not (command.folder / "instance" / "backups").exists()
+
+
+def test_the_changes_of_an_upgraded_database_are_those_of_its_ledger(
+    old: tuple[str, Command],
+) -> None:
+    """In the order in which they happened; what happens later comes after them."""
+    _, command = old
+    command("migrate", **THEN)
+    command("withdraw", "2026-02-27", "--reason", "A mistake", **THEN)
+    found = rows(
+        command,
+        "SELECT c.act, e.date, e.number FROM changes c JOIN editions e ON e.id = c.edition"
+        " WHERE c.act <> 'corrected' ORDER BY c.id",
+    )
+    standing = set[tuple[str, int]]()
+    for act, day, number in found:
+        (standing.remove if act == "withdrawn" else standing.add)((day, number))
+    assert found[-1] == ("withdrawn", "2026-02-27", 1)
+    assert [act for act, _, _ in found].count("replaced") == 1
+    assert standing == set(
+        rows(command, "SELECT date, number FROM editions WHERE withdrawn IS NULL")
+    )
+    moments = [at for (at,) in rows(command, "SELECT at FROM changes ORDER BY id")]
+    assert moments == sorted(moments)

@@ -1,6 +1,7 @@
 """`devis freeze`: the whole public site as files, whole at any moment."""
 
 import functools
+import json
 import re
 import shutil
 import signal
@@ -71,6 +72,15 @@ def host(folder: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+def test_the_lists_of_the_api_are_whole(folder: Path) -> None:
+    """A static host knows no parameters, and so no second page."""
+    for name in ("editions", "principles", "changes"):
+        page = json.loads((folder / f"api/v1/{name}/index.json").read_bytes())
+        assert page["next"] is None
+        assert len(page["items"]) == page.get("total", len(page["items"])) > 0
+        assert name != "principles" or len(page["items"]) > 30
 
 
 def test_every_link_leads_somewhere_and_the_files_are_what_the_server_says(

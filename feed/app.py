@@ -111,7 +111,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
 def wsgi(settings: Config, clock: Clock) -> PageCache:
     """The WSGI application: the page cache in front of Flask."""
     app = create_app(settings, clock)
-    content = Content(settings.database, settings.timezone, clock)
+    content = Content(settings, clock)
     return PageCache(app, content, metrics.counters(settings))
 
 

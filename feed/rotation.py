@@ -1,10 +1,11 @@
 """Rotation: chooses the principle of a date, as a pure function of library, ledger and pins.
 
 A *cycle* shows every eligible principle once, in an order of its own. Equal input gives equal
-output on any machine. With n eligible principles, one shown within ⌊n/2⌋ days is held back.
+output on any machine. With n eligible principles, one shown within ⌊n/2⌋ publication days is held
+back.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -44,16 +45,22 @@ class Choice:
     why: Why
 
 
+def calendar_days_before(day: date, number: int) -> date:
+    """The date `number` days before a date, where every date is a publication day."""
+    return day - timedelta(days=number)
+
+
 def plan(
     eligible: Iterable[Candidate],
     ledger: Iterable[Shown],
     pins: Mapping[date, str],
     days: Iterable[date],
+    days_before: Callable[[date, int], date] = calendar_days_before,
 ) -> Iterator[Choice]:
     """Choose a principle for each of `days` (ascending, none before the ledger's last date).
 
     Yields nothing for a day without an eligible principle. A principle withdrawn on a day is not
-    chosen again for that day.
+    chosen again for that day. `days_before` counts publication days back from one.
     """
     candidates = {candidate.slug: candidate for candidate in eligible}
     history = _History()
@@ -61,7 +68,8 @@ def plan(
         history.add(shown)
     queue = _Queue(candidates, history)
     for day in days:
-        choice = _choose(candidates, queue, history, pins.get(day), day)
+        border = days_before(day, len(candidates) // 2)
+        choice = _choose(candidates, queue, history, pins.get(day), day, border)
         if choice is None:
             continue
         chosen = candidates[choice.slug]
@@ -118,11 +126,11 @@ def _choose(
     history: _History,
     pin: str | None,
     day: date,
+    border: date,
 ) -> Choice | None:
     if pin is not None and pin in candidates and history.last.get(pin) != day:
         return Choice(day, queue.cycle, pin, "pin")
     left, last = queue.left.values(), history.last
-    border = day - timedelta(days=len(candidates) // 2)
     rested = (c for c in left if last.get(c.slug, date.min) < border)
     best = _most_unlike(rested, history.standing) or _most_unlike(
         _longest_ago(left, last, day), history.standing

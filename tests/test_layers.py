@@ -54,6 +54,7 @@ HOMES: dict[str, set[str]] = {
     "authlib": {"accounts"},
     "joserfc": {"accounts"},
     "rapidfuzz": {"library"},
+    "holidays": {"editions"},
     "python_calamine": {"files"},
 }
 MODULES = sorted((ROOT / "feed").rglob("*.py"))
@@ -149,6 +150,7 @@ def test_a_process_starts_with_little() -> None:
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
     late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn", "dns"}
+    late.add("holidays")
     assert not loaded("feed.app, feed.worker") & late
 
 

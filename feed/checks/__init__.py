@@ -14,7 +14,8 @@ from feed import editions
 from feed.checks import bounces, content, email, machine, mail_dns
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
-from feed.errors import DevisError
+from feed.editions import publication_days
+from feed.errors import DevisError, SettingError
 from feed.store import backup_files, migrations
 from feed.store.connection import opened
 
@@ -92,6 +93,9 @@ def check_settings(validation: settings.Validation) -> Iterable[Finding]:
     advice = "Correct it. The other checks ran as if it were not set."
     for error in validation.errors:
         yield Finding("bad", str(error), advice)
+    region = _unknown_region(validation.config)
+    if region is not None:
+        yield Finding("bad", str(region), "Correct it.")
     for name in validation.retired:
         yield warn(
             "%(name)s is no longer a setting.",
@@ -99,8 +103,16 @@ def check_settings(validation: settings.Validation) -> Iterable[Finding]:
             name=name,
             instead=settings.RETIRED[name],
         )
-    if not validation.errors and not validation.retired:
+    if not validation.errors and not validation.retired and region is None:
         yield good("All settings are valid.")
+
+
+def _unknown_region(config: Config) -> SettingError | None:
+    try:
+        publication_days.rule(config.days, config.closed)
+    except SettingError as error:
+        return error
+    return None
 
 
 def _check_database(config: Config, now: datetime, *, integrity: bool = True) -> list[CheckResult]:

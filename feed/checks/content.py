@@ -98,6 +98,13 @@ def todays_edition(context: CheckContext) -> Finding:
     today = context.site.today(context.now)
     found = ledger.on(context.db, today)
     values = {"date": today.isoformat()}
+    if found is None and not context.site.has(today):
+        following = context.site.next_day(today)
+        return good(
+            "By DEVIS_DAYS and DEVIS_CLOSED, %(date)s has no edition. The next one: %(next)s.",
+            next=following.isoformat() if following else "none",
+            **values,
+        )
     if found is None:
         return bad(
             "There is no edition for today, %(date)s.",
@@ -132,12 +139,12 @@ def translations(context: CheckContext) -> Finding:
     if missing:
         listed = ", ".join(f"{what} ({day})" for what, day in missing.items())
         return warn(
-            "In the next %(days)s days, %(number)s translations are missing: %(listed)s.",
+            "In the next %(days)s editions, %(number)s translations are missing: %(listed)s.",
             "Translate and approve them; until then, the original is shown instead.",
             listed=listed,
             **values,
         )
-    return good("The next %(days)s days are complete in every language.", **values)
+    return good("The next %(days)s editions are complete in every language.", **values)
 
 
 def last_backup(context: CheckContext) -> Finding:

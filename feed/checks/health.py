@@ -11,7 +11,7 @@ from feed.model import Site
 from feed.store import delivery_stats, ledger
 
 GRACE = timedelta(minutes=1)  # after midnight, for the worker to make the day’s edition
-LanguageStatus = Literal["shown", "original", "withdrawn", "missing"]
+LanguageStatus = Literal["shown", "original", "withdrawn", "missing", "day off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Health:
     """The state of today's edition and of e-mail.
 
     `languages` has the status of today's edition by language: the translation is shown, the
-    original in its place, nothing because it was withdrawn, or nothing because it is missing.
+    original in its place, or nothing, because it was withdrawn, is missing, or is not due on a day
+    off.
     """
 
     today: date
@@ -53,8 +54,8 @@ def measure(db: Database, site: Site, now: datetime) -> Health:
 def _languages(db: Database, site: Site, today: date) -> dict[str, LanguageStatus]:
     edition = ledger.on(db, today)
     if edition is None or edition.withdrawn is not None:
-        status: LanguageStatus = "missing" if edition is None else "withdrawn"
-        return dict.fromkeys(site.languages, status)
+        absent: LanguageStatus = "missing" if site.has(today) else "day off"
+        return dict.fromkeys(site.languages, absent if edition is None else "withdrawn")
     (showing,) = ledger.showings(db, [edition])
     return {
         code: "shown" if showing.text(code).language == code else "original"

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Config:
     site_names: Mapping[str, str]
     languages: tuple[str, ...]
     timezone: ZoneInfo
+    days: str  # as in `DaysRule`
+    closed: tuple[tuple[date, date], ...]
     fallback: bool
     backfill_days: int
     web_workers: int

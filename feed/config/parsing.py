@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -26,6 +26,7 @@ SHORTEST_KEY = 16  # characters
 LONGEST_BOUNCE_NAME = 20  # of the 64 characters of a local part: the rest is the VERP token
 _HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
 _WEBHOOK = re.compile(r"(?:([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=)?([a-z][a-z0-9]*://\S+)")
+_REGION = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9 ]{1,40})?")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -117,6 +118,37 @@ def timezone(text: str) -> ZoneInfo:
         return ZoneInfo(text)
     except (ValueError, OSError, LookupError):
         raise ValueError("a timezone name such as Europe/Stockholm") from None
+
+
+def publication_days(text: str) -> str:
+    """Which dates have an edition; whether the region is known is checked when it is first used."""
+    kind, colon, region = text.partition(":")
+    kind, region = kind.strip().lower(), region.strip()
+    if kind in ("all", "weekdays") and not colon:
+        return kind
+    if kind != "workdays" or not _REGION.fullmatch(region):
+        raise ValueError(
+            "all, weekdays, or workdays of a country or one of its subdivisions,"
+            " such as workdays:SE or workdays:DE-BY"
+        )
+    country, _, subdivision = region.partition("-")
+    return f"workdays:{country.upper()}" + (f"-{subdivision}" if subdivision else "")
+
+
+def closed_days(text: str) -> tuple[tuple[date, date], ...]:
+    """The first and the last date of each period, in order."""
+    expected = "dates with commas between, such as 2027-06-25,2027-12-27..2028-01-05"
+    found = []
+    for part in text.replace(",", " ").split():
+        first, _, last = part.partition("..")
+        try:
+            period = date.fromisoformat(first), date.fromisoformat(last or first)
+        except ValueError:
+            raise ValueError(f"{expected}; {part} is not one") from None
+        if period[0] > period[1]:
+            raise ValueError(f"{expected}; {part} ends before it begins")
+        found.append(period)
+    return tuple(sorted(found))
 
 
 def boolean(text: str) -> bool:

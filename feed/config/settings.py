@@ -78,6 +78,8 @@ SETTINGS = (
     Setting("DATABASE", "database", "instance/devis.sqlite3", parsing.path),
     Setting("SITE_NAME", "site_names", "Devis", parsing.site_names, by_language=True),
     Setting("TIMEZONE", "timezone", "Europe/Stockholm", parsing.timezone),
+    Setting("DAYS", "days", "all", parsing.publication_days),
+    Setting("CLOSED", "closed", "", parsing.closed_days),
     Setting("FALLBACK", "fallback", "on", parsing.boolean),
     Setting("BACKFILL_DAYS", "backfill_days", "14", integer(0, 3660)),
     Setting("WEB_WORKERS", "web_workers", "2", integer(1, 64)),

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.digests import delivery_report
-from feed.editions import calendar_month, pins, publishing, withdrawals
+from feed.editions import calendar_month, pins, publication_days, publishing, withdrawals
 from feed.editions.calendar_month import Month
 from feed.editions.withdrawals import WithdrawalRequest
 from feed.errors import FormError, NotFoundError, WithdrawnError
@@ -42,6 +42,9 @@ def board() -> str:
         view=calendar_month.view(db(), site(), here().config, now(), month),
         today=today,
         current=current,
+        off=site().day_off(today),
+        following=site().next_day(today),
+        reason=publication_days.reason,
         began=site().today(site().since),
         near=publishing.URGENT_DAYS,
         planned=publishing.PLANNED_DAYS,
@@ -69,11 +72,13 @@ def ask_pin() -> str:
 @requires("editor")
 def pin() -> Page:
     """Pin a principle to a date, and publish it on it if asked; or move its pin to another."""
-    save = scheduling.publish_on if "publishes" in request.form else pins.pin_from_form
+    given = request.form.to_dict()
+    given["date"] = given.pop("offered", "") or given.get("date", "")
+    save = scheduling.publish_on if "publishes" in given else pins.pin_from_form
     try:
-        day = save(db(), site(), session.me(), request.form, language(), now())
+        day = save(db(), site(), session.me(), given, language(), now())
     except FormError as error:
-        return _pin(request.form, translate().error_messages(error.fields)), 422
+        return _pin(given, translate().error_messages(error.fields)), 422
     log.info("desk: person %s pinned a principle to %s", session.me().id, day)
     return redirect(url_for(".board", done=day.isoformat(), _anchor=f"d{day.isoformat()}"), 303)
 
@@ -126,7 +131,14 @@ def withdraw() -> Page:
 
 
 def _pin(given: Mapping[str, str], wrong: dict[str, str]) -> str:
-    return render_template("desk/pin.html", given=given, wrong=wrong, found=_found(given, wrong))
+    day = _date(given["date"]) if "date" in wrong else None
+    return render_template(
+        "desk/pin.html",
+        given=given,
+        wrong=wrong,
+        found=_found(given, wrong),
+        offered=site().next_day(day) if day and site().day_off(day) else None,
+    )
 
 
 def _withdraw(given: Mapping[str, str], wrong: dict[str, str]) -> str:
@@ -144,7 +156,7 @@ def _withdraw(given: Mapping[str, str], wrong: dict[str, str]) -> str:
 
 def _confirm(wanted: WithdrawalRequest) -> str:
     day = wanted.edition.date
-    slug = withdrawals.replacement(db(), here().config, wanted)
+    slug = withdrawals.replacement(db(), site(), here().config, wanted)
     reports = [each for each in delivery_report.reports(db(), day, day) if each.cadence == "daily"]
     return render_template(
         "desk/withdraw_sure.html",

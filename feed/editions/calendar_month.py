@@ -11,10 +11,9 @@ from feed.config import Config
 from feed.editions import publishing
 from feed.editions.publishing import URGENT_DAYS, Gap, UpcomingDay
 from feed.model import Edition, Principle, Site, Why
+from feed.model.publication_days import DayOff
 from feed.store import ledger, library
 from feed.store.ledger import LedgerEntry, Pin
-
-LATE = timedelta(minutes=15)  # after the start of its day an edition counts as made late
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +44,17 @@ class Month:
 class CalendarDay:
     """A day of the calendar, past or to come.
 
-    `edition` is the one that stands, None for a date to come. `late` is when it was made, None if
-    in time. `withdrawn` are the editions that it replaced. `idle_pin` is a principle that is pinned
-    to the date but cannot be shown on it. `can_pin`: whether it will have an edition.
+    `edition` is the one that stands, None for a date to come. `late` is when it was published, None
+    if in time. `withdrawn` are the editions that it replaced. `off` says why the date has none.
+    `idle_pin` is a principle that is pinned to the date but cannot be shown on it. `can_pin`:
+    whether it will have an edition.
     """
 
     date: date
     principle: Principle | None = None
     why: Why | None = None
     can_pin: bool = False
+    off: DayOff | None = None
     pin: Pin | None = None
     edition: Edition | None = None
     late: datetime | None = None
@@ -75,20 +76,22 @@ class CalendarMonth:
 def view(db: Database, site: Site, config: Config, now: datetime, month: Month) -> CalendarMonth:
     """The calendar of a month, and the days with gaps within URGENT_DAYS from today."""
     today = site.today(now)
-    near = [today + timedelta(days=n) for n in range(1, URGENT_DAYS + 1)]
+    near = site.coming_days(today, URGENT_DAYS)
     days = [date.fromordinal(n) for n in range(month.first.toordinal(), month.last.toordinal() + 1)]
     asked = sorted({day for day in (*near, *days) if day > today and site.has(day)})
     coming = publishing.planned_days(db, site, config, now, asked)
     pins = ledger.pins_between(db, month.first, month.last)
     entries = ledger.entries(db, month.first, month.last)
-    principles = library.principles(db, {each.edition.principle for each in entries})
-    by_date = {day.date: _coming(day, pins.get(day.date)) for day in coming} | {
+    used = {each.edition.principle for each in entries}
+    principles = library.principles(db, used | {pin.principle for pin in pins.values()})
+    by_date = {day: _off(site, principles, pins.get(day), day) for day in days}
+    by_date |= {day.date: _coming(day, pins.get(day.date)) for day in coming} | {
         day: _past(site, principles, pins.get(day), list(found), today)
         for day, found in groupby(entries, key=lambda entry: entry.edition.date)
     }
     return CalendarMonth(
         month,
-        _weeks([by_date.get(day, CalendarDay(day)) for day in days]),
+        _weeks([by_date[day] for day in days]),
         tuple(publishing.urgent_days(coming, site, now)),
         principles,
     )
@@ -106,6 +109,16 @@ def _coming(day: UpcomingDay, pin: Pin | None) -> CalendarDay:
     )
 
 
+def _off(
+    site: Site, principles: Mapping[str, Principle], pin: Pin | None, day: date
+) -> CalendarDay:
+    """A day without an edition; one that is pinned was a publication day when it was."""
+    off = site.day_off(day)
+    if off is None or pin is None:
+        return CalendarDay(day, off=off)
+    return CalendarDay(day, off=off, pin=pin, idle_pin=principles[pin.principle])
+
+
 def _past(
     site: Site,
     principles: Mapping[str, Principle],
@@ -118,7 +131,7 @@ def _past(
     withdrawn = tuple(each for each in found if each.edition.withdrawn)
     if last.edition.withdrawn:
         return CalendarDay(last.edition.date, withdrawn=withdrawn)
-    is_late = last.edition.number == 1 and last.made - site.start(last.edition.date) > LATE
+    is_late = last.edition.number == 1 and publishing.is_late(site, last.edition)
     principle = principles[last.edition.principle]
     is_today = last.edition.date == today
     return CalendarDay(
@@ -127,7 +140,7 @@ def _past(
         last.edition.why,
         pin=pin if pin and pin.principle == principle.slug else None,
         edition=last.edition,
-        late=last.made if is_late else None,
+        late=last.edition.published if is_late else None,
         withdrawn=withdrawn,
         lacks=publishing.lacks(principle, site.languages) if is_today else (),
     )

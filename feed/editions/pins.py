@@ -1,11 +1,13 @@
 """Pins: reserve a date to come for a principle."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from sqlite_utils import Database
 
+from feed.editions import publication_days
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
+from feed.i18n import translator
 from feed.model import Principle, Site
 from feed.model.people import Curator
 from feed.store import ledger, library
@@ -16,6 +18,8 @@ MAX_MATCHES = 8
 MAX_QUERY_LENGTH = 200  # longer than any title
 
 _PAST = gettext_noop("%(date)s has had its edition: expected a date to come.")
+_DAY_OFF = gettext_noop("%(date)s has no edition: %(reason)s.")
+_DAY_OFF_NEXT = gettext_noop("%(date)s has no edition: %(reason)s. The next one comes on %(next)s.")
 _NO_DATE = gettext_noop("Choose a date, such as %(example)s.")
 _TAKEN = gettext_noop(
     "“%(slug)s” is pinned to that day already: change that pin, or choose another day."
@@ -37,8 +41,10 @@ def pin(
     """Pin a principle to a date to come (`slug` None: remove the pin), or move it `moved_from`.
 
     `by` is the id of the person. Raises NotFoundError for an unknown principle, InputError for a
-    date that has its edition.
+    date that has its edition, or gets none.
     """
+    if slug is not None and not site.has(day):
+        raise _without_edition(site, day, "en")
     if slug is not None and library.principle(db, slug) is None:
         raise NotFoundError(gettext_noop("There is no principle “%(slug)s”."), slug=slug)
     with transaction(db):
@@ -62,7 +68,7 @@ def pin_from_form(
     search `asked`; and `pinned`, the date from which a pin is moved.
     """
     errors: dict[str, InputError] = {}
-    day = _date(form.get("date", ""), site, now, errors)
+    day = _date(form.get("date", ""), site, now, language, errors)
     before = _parse_date(form.get("pinned", ""))
     with transaction(db):
         slug = principle_from_form(db, form, language, errors)
@@ -107,13 +113,29 @@ def _is_titled(principle: Principle, words: str) -> bool:
     return any(text.title.casefold() == words.casefold() for text in principle.texts.values())
 
 
-def _date(text: str, site: Site, now: datetime, errors: dict[str, InputError]) -> date | None:
+def _date(
+    text: str, site: Site, now: datetime, language: str, errors: dict[str, InputError]
+) -> date | None:
     day, today = _parse_date(text), site.today(now)
-    if day is None or not site.has(day):
-        errors["date"] = InputError(_NO_DATE, example=(today + timedelta(days=1)).isoformat())
+    if day is None:
+        example = site.next_day(today) or today
+        errors["date"] = InputError(_NO_DATE, example=example.isoformat())
     elif day <= today:
         errors["date"] = InputError(_PAST, date=day.isoformat())
+    elif not site.has(day):
+        errors["date"] = _without_edition(site, day, language)
     return day
+
+
+def _without_edition(site: Site, day: date, language: str) -> InputError:
+    """The error that a date has no edition, with the reason and the next date that has one."""
+    t, off, following = translator(language), site.day_off(day), site.next_day(day)
+    if off is None:  # the timezone skips it
+        return InputError(_NO_DATE, example=(following or day).isoformat())
+    values = {"date": t.day(day), "reason": publication_days.reason(t, off)}
+    if following is None:
+        return InputError(_DAY_OFF, **values)
+    return InputError(_DAY_OFF_NEXT, **values, next=t.day(following))
 
 
 def _parse_date(text: str) -> date | None:

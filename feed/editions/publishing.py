@@ -1,6 +1,7 @@
 """Adding due editions to the ledger, and planning the dates to come with what they lack."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import chain, pairwise
@@ -9,15 +10,16 @@ from sqlite_utils import Database
 
 from feed import rotation
 from feed.config import Config
+from feed.editions import publication_days
 from feed.errors import InputError
-from feed.model import Principle, Site, Why
+from feed.model import Edition, Principle, Site, Why
 from feed.rotation import Candidate, Choice, Shown
 from feed.store import edition_times, ledger, library, staff_notices
 from feed.store.connection import transaction
 
 LONGEST_PLAN = timedelta(days=36_600)
 PLANNED_DAYS = 730  # days that the rotation is run forward for the calendar
-URGENT_DAYS = 30  # days within which a gap is urgent
+URGENT_DAYS = 30  # publication days within which a gap is urgent
 ON_TIME = timedelta(minutes=1)  # after the start of its date an edition is not late yet
 _SECOND = timedelta(seconds=1)
 NOTICE = "gaps"
@@ -28,11 +30,12 @@ def publish_due(db: Database, site: Site, config: Config, now: datetime) -> list
 
     On an empty ledger the last `backfill_days` before today are due, too. Returns what was added.
     """
+    publication_days.record(db, site)
     if not _due(db, site, config, site.today(now)):
         return []
     with transaction(db):
         # Read again under the write lock: another process may have added them meanwhile.
-        made = list(choices(db, config, _due(db, site, config, site.today(now))))
+        made = list(choices(db, site, config, _due(db, site, config, site.today(now))))
         _add(db, site, made, now)
     return made
 
@@ -50,6 +53,11 @@ def _add(db: Database, site: Site, made: Sequence[Choice], now: datetime) -> Non
             ledger.add(db, choice, start, now)
         made = made[len(early) :]
     add_late(db, made, now)
+
+
+def is_late(site: Site, edition: Edition) -> bool:
+    """Whether an edition was published later than at the start of its date."""
+    return edition.published - site.start(edition.date) >= ON_TIME
 
 
 def add_late(db: Database, made: Sequence[Choice], now: datetime) -> None:
@@ -78,7 +86,7 @@ class Planned:
 def plan(
     db: Database, site: Site, config: Config, now: datetime, days: int, first: date | None = None
 ) -> list[Planned]:
-    """Plan `days` dates from `first` (default: tomorrow), leaving out dates without an edition.
+    """Plan `days` publication days from `first` (default: tomorrow), without those left empty.
 
     Past dates come from the ledger, later ones from running the rotation forward. Raises
     InputError if the plan is longer than LONGEST_PLAN.
@@ -87,14 +95,20 @@ def plan(
     start = first or today + timedelta(days=1)
     if start - today > LONGEST_PLAN - timedelta(days=days - 1):
         raise InputError("The plan would end more than a hundred years from now.")
-    end = start + timedelta(days=days - 1)
+    end = max(site.coming_days(start - timedelta(days=1), days), default=start)
+    return _plan_between(db, site, config, today, start, end)
+
+
+def _plan_between(
+    db: Database, site: Site, config: Config, today: date, start: date, end: date
+) -> list[Planned]:
     past = [
         Planned(edition.date, edition.principle, edition.why)
         for edition in ledger.between(db, start, end)
     ]
     coming = [
         Planned(choice.date, choice.slug, choice.why)
-        for choice in _planned(db, config, _due(db, site, config, end, today))
+        for choice in _planned(db, site, config, _due(db, site, config, end, today))
         if choice.date >= start
     ]
     return past + coming
@@ -110,31 +124,52 @@ def _due(
 ) -> list[date]:
     last = ledger.last_date(db)
     if last is None:
-        return site.days((today or until) - timedelta(days=config.backfill_days), until)
+        before = site.past_days(today or until, config.backfill_days)
+        return site.days(min([*before, today or until]), until)
     return site.days(last + timedelta(days=1), until)
 
 
 def choices(
-    db: Database, config: Config, days: Sequence[date], pins: Mapping[date, str] | None = None
+    db: Database,
+    site: Site,
+    config: Config,
+    days: Sequence[date],
+    pins: Mapping[date, str] | None = None,
 ) -> list[Choice]:
     """Choose a principle for each of `days`; `pins` replace those of the database."""
     if not days:
         return []
-    pinned = ledger.pins(db) if pins is None else pins
-    return list(rotation.plan(eligible(db, config), ledger.shown(db), pinned, days))
+    candidates, pinned = eligible(db, config), ledger.pins(db) if pins is None else pins
+    before = days_before(site, days, len(candidates))
+    return list(rotation.plan(candidates, ledger.shown(db), pinned, days, before))
 
 
-def _planned(db: Database, config: Config, days: Sequence[date]) -> list[Choice]:
+def days_before(site: Site, days: Sequence[date], number: int) -> Callable[[date, int], date]:
+    """A function that counts at most `number` publication days back from one of `days`.
+
+    It has them in a list: looking at each date again for each day is slow in a large library.
+    """
+    known = [*site.past_days(days[0], number), *days]
+
+    def before(day: date, number: int) -> date:
+        index = bisect_left(known, day) - number
+        return known[index] if index >= 0 else date.min
+
+    return before
+
+
+def _planned(db: Database, site: Site, config: Config, days: Sequence[date]) -> list[Choice]:
     """Choose as `choices` does; what is to be published on a date is eligible from that date on."""
     drafts = _scheduled(db, config, days[-1]) if days else {}
     if not drafts:
-        return choices(db, config, days)
+        return choices(db, site, config, days)
     candidates, shown, pinned = eligible(db, config), ledger.shown(db), ledger.pins(db)
+    before = days_before(site, days, len(candidates) + sum(map(len, drafts.values())))
     made: list[Choice] = []
     for begin, end in pairwise((date.min, *sorted(drafts), date.max)):
         candidates = candidates + drafts.get(begin, [])
         part = [day for day in days if begin <= day < end]
-        chosen = list(rotation.plan(candidates, shown, pinned, part))
+        chosen = list(rotation.plan(candidates, shown, pinned, part, before))
         known = {candidate.slug: candidate for candidate in candidates}
         shown += [_as_shown(each, known[each.slug]) for each in chosen]
         made += chosen
@@ -188,9 +223,8 @@ class UpcomingDay:
 def upcoming_days(
     db: Database, site: Site, config: Config, now: datetime, number: int
 ) -> list[UpcomingDay]:
-    """The next `number` dates from tomorrow, as the rotation plans them now."""
-    first = site.today(now) + timedelta(days=1)
-    days = site.days(first, first + timedelta(days=number - 1))
+    """The next `number` publication days after today, as the rotation plans them now."""
+    days = site.coming_days(site.today(now), number)
     return planned_days(db, site, config, now, days)
 
 
@@ -203,7 +237,7 @@ def planned_days(
     """
     today, asked = site.today(now), set(days)
     near = [day for day in days if (day - today).days <= PLANNED_DAYS]
-    found = plan(db, site, config, now, (near[-1] - today).days) if near else []
+    found = _plan_between(db, site, config, today, near[0], near[-1]) if near else []
     planned = {each.date: each for each in found if each.date in asked}
     pins = {day: slug for day, slug in ledger.pins(db).items() if day in asked}
     if distant := pins.keys() - near:
@@ -222,7 +256,7 @@ def upcoming_gaps(db: Database, site: Site, config: Config, now: datetime) -> li
 
 def urgent_days(found: Sequence[UpcomingDay], site: Site, now: datetime) -> list[UpcomingDay]:
     """Those of `found` that have a gap and are within URGENT_DAYS."""
-    last = site.today(now) + timedelta(days=URGENT_DAYS)
+    last = max(site.coming_days(site.today(now), URGENT_DAYS), default=date.min)
     return [day for day in found if day.is_gap and day.date <= last]
 
 

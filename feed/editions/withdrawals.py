@@ -64,7 +64,7 @@ def withdraw(
         if not replace or day != site.today(now):
             return None
         pinned = {} if slug is None else {day: slug}
-        choice = next(iter(publishing.choices(db, config, [day], pinned)), None)
+        choice = next(iter(publishing.choices(db, site, config, [day], pinned)), None)
         if slug is not None and (choice is None or choice.slug != slug):
             raise InputError("“%(slug)s” cannot be shown today.", slug=slug)
         if choice is not None:
@@ -99,7 +99,7 @@ def parse_form(
         errors["instead"] = InputError(gettext_noop("Choose what takes its place."))
     elif instead == "chosen":
         slug = pins.principle_from_form(db, form, language, errors)
-    if slug is not None and _choice(db, config, edition.date, slug) is None:
+    if slug is not None and _choice(db, site, config, edition.date, slug) is None:
         message = gettext_noop("“%(slug)s” cannot be shown today: choose another one.")
         errors["principle"] = InputError(message, slug=slug)
     if errors:
@@ -107,11 +107,11 @@ def parse_form(
     return WithdrawalRequest(edition, reason, instead, slug)
 
 
-def replacement(db: Database, config: Config, wanted: WithdrawalRequest) -> str | None:
+def replacement(db: Database, site: Site, config: Config, wanted: WithdrawalRequest) -> str | None:
     """The slug of the principle that would replace the edition; None for none."""
     if wanted.instead == "nothing":
         return None
-    return _choice(db, config, wanted.edition.date, wanted.slug)
+    return _choice(db, site, config, wanted.edition.date, wanted.slug)
 
 
 def carry_out(
@@ -159,11 +159,12 @@ def _reason(text: str, errors: dict[str, InputError]) -> str:
     return reason
 
 
-def _choice(db: Database, config: Config, day: date, slug: str | None) -> str | None:
+def _choice(db: Database, site: Site, config: Config, day: date, slug: str | None) -> str | None:
     """The slug shown on a date once its edition is withdrawn: `slug`, else by rotation."""
     shown = [
         replace(each, standing=each.standing and each.date != day) for each in ledger.shown(db)
     ]
-    pinned = {day: slug} if slug else {}
-    choice = next(rotation.plan(publishing.eligible(db, config), shown, pinned, [day]), None)
+    pinned, eligible = {day: slug} if slug else {}, publishing.eligible(db, config)
+    before = publishing.days_before(site, [day], len(eligible))
+    choice = next(rotation.plan(eligible, shown, pinned, [day], before), None)
     return choice.slug if choice and slug in (None, choice.slug) else None

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Literal, get_args
-from zoneinfo import ZoneInfo
+
+from feed.model.site import Site as Site
 
 Kind = Literal["principle", "quote"]
 Status = Literal["draft", "published", "retired"]
@@ -214,59 +215,6 @@ class Week:
     def monday(self) -> date:
         """The first day."""
         return date.fromisocalendar(self.year, self.number, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """The site: its base address, names, languages, timezone and identity.
-
-    `base_url` has no trailing slash. `since` is the time of the first start. `authority` begins
-    every feed id, and is fixed once the site is public.
-    """
-
-    base_url: str
-    names: Mapping[str, str]
-    languages: tuple[str, ...]
-    timezone: ZoneInfo
-    authority: str
-    since: datetime
-    contact: str | None = None
-    postal: str | None = None  # the sender's postal address in e-mails: one line
-    hubs: tuple[str, ...] = ()  # the WebSub hubs named in every feed
-    reply_to: str | None = None  # the address of e-mail that a person reads
-    offers_sign_up: bool = False  # whether the sign-up page takes addresses
-
-    def name(self, language: str) -> str:
-        """The site's name in `language`."""
-        return self.names.get(language) or self.names[self.languages[0]]
-
-    def url(self, path: str) -> str:
-        """The absolute URL of a path that starts with a slash."""
-        return self.base_url + path
-
-    def tag(self, year: int, rest: str) -> str:
-        """A tag URI (RFC 4151): a permanent id, independent of host and scheme."""
-        return f"tag:{self.authority},{year}:{rest}"
-
-    def today(self, now: datetime) -> date:
-        """The calendar date in the site's timezone."""
-        return now.astimezone(self.timezone).date()
-
-    def start(self, day: date) -> datetime:
-        """The start of `day` in the site's timezone, in UTC."""
-        return datetime.combine(day, time(), self.timezone).astimezone(UTC)
-
-    def has(self, day: date) -> bool:
-        """Whether the date exists in the timezone: Apia skipped 30 December 2011."""
-        try:
-            return self.today(self.start(day)) == day
-        except OverflowError:  # at the ends of the calendar
-            return False
-
-    def days(self, first: date, last: date) -> list[date]:
-        """All dates of the timezone from `first` to `last`, both included."""
-        span = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return [day for day in span if self.has(day)]
 
 
 # The placeholder of a subscriber's token in a rendered digest; as long as a token.

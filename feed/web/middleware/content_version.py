@@ -9,12 +9,12 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
 from feed.clock import Clock
+from feed.config import Config
+from feed.editions import publication_days
 from feed.errors import StoreError
 from feed.store import ledger, meta
 from feed.store.connection import connect
@@ -39,7 +39,7 @@ class State:
     version: int
     today: date
     until: datetime
-    current: bool  # whether today's edition is out
+    current: bool  # whether today's edition is out, or none is due
     changed: datetime
 
     def cache_control(self, now: datetime) -> str:
@@ -62,10 +62,11 @@ class State:
 class Content:
     """Polls the database for changes made by any process. Thread-safe."""
 
-    def __init__(self, database: Path, timezone: ZoneInfo, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock) -> None:
         self.clock = clock
-        self._timezone = timezone
-        self._database = database
+        self._config = config
+        self._timezone = config.timezone
+        self._database = config.database
         self._db: Database | None = None
         self._lock = threading.Lock()
         self._next_poll = 0.0
@@ -133,9 +134,12 @@ class Content:
             version=version,
             today=today,
             until=self._start(today + timedelta(days=1)),
-            current=newest is not None and newest.date == today,
+            current=(newest is not None and newest.date == today) or self._is_off(db, today),
             changed=changed,
         )
+
+    def _is_off(self, db: Database, today: date) -> bool:
+        return publication_days.of(db, self._config, today).day_off(today) is not None
 
     def _start(self, day: date) -> datetime:
         return datetime.combine(day, datetime.min.time(), self._timezone).astimezone(UTC)

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 
 from sqlite_utils import Database
 
@@ -95,7 +95,10 @@ def plan(
     start = first or today + timedelta(days=1)
     if start - today > LONGEST_PLAN - timedelta(days=days - 1):
         raise InputError("The plan would end more than a hundred years from now.")
-    end = max(site.coming_days(start - timedelta(days=1), days), default=start)
+    dates = map(
+        date.fromordinal, range(start.toordinal(), start.toordinal() + 2 * LONGEST_PLAN.days)
+    )
+    end = next(islice((day for day in dates if not site.day_off(day)), days - 1, None), start)
     return _plan_between(db, site, config, today, start, end)
 
 

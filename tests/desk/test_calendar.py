@@ -264,7 +264,7 @@ def test_every_day_says_why_it_has_what_it_has(desk: Desk) -> None:
     user.post(WITHDRAW, {**form, "instead": "rotation"})
     chosen = {"edition": f"{after(3)}.2", "instead": "chosen", "principle": slug_on(desk, 20)}
     page = user.get(BOARD).text
-    assert "Pinned Editor Åström Made late, 25 Nov 2026, 12:00" in words(row(page, after(1)))
+    assert "Pinned Editor Åström Made late, 25 Nov 2026, 11:59" in words(row(page, after(1)))
     assert "Next in the rotation Made late" in words(row(page, after(2)))
     replaced = words(row(page, after(3)))
     assert "Withdrawn by Editor Åström: Wrong author" in replaced

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from feed.config.logs import LogFormat
-from feed.i18n import is_language
+from feed.i18n import canonical, is_language
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
@@ -25,16 +25,16 @@ Network = IPv4Network | IPv6Network
 SHORTEST_KEY = 16  # characters
 LONGEST_BOUNCE_NAME = 20  # of the 64 characters of a local part: the rest is the VERP token
 _HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
-_WEBHOOK = re.compile(r"(?:([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=)?([a-z][a-z0-9]*://\S+)")
+_WEBHOOK = re.compile(r"(?:([A-Za-z0-9+-]+)=)?([a-z][a-z0-9]*://\S+)")
 _REGION = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9 ]{1,40})?")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """A chat that each edition is posted to in one language; `url`, for Apprise, is a secret."""
+    """A chat that each edition is posted to, in its languages; `url`, for Apprise, is a secret."""
 
-    language: str
+    languages: tuple[str, ...]
     url: str = field(repr=False)
 
 
@@ -250,17 +250,18 @@ def _is_hub(text: str) -> bool:
 
 
 def webhooks(text: str, languages: tuple[str, ...]) -> tuple[Webhook, ...]:
-    expected = "addresses with blanks between, a language before each: sv=slack://… en=json://…"
+    expected = "addresses with blanks between, languages before each: sv=slack://… sv+en=json://…"
     found: list[Webhook] = []
     for number, part in enumerate(text.split(), start=1):
         match = _WEBHOOK.fullmatch(part)
         if match is None:
             raise ValueError(f"{expected}; number {number} is not one")
-        if match[1] not in (None, *languages):
+        asked = tuple(map(canonical, match[1].split("+"))) if match[1] else languages[:1]
+        if not set(asked) <= set(languages):
             raise ValueError(
                 f"{expected}; number {number} has a language that the site does not have"
             )
-        hook = Webhook(match[1] or languages[0], match[2])
+        hook = Webhook(tuple(dict.fromkeys(asked)), match[2])
         if hook in found:
             raise ValueError(f"{expected}, each once; number {number} is a duplicate")
         found.append(hook)

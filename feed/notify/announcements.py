@@ -115,7 +115,7 @@ def _post(
         outbox.settle(db, post, "skipped", clock(), "withdrawn")  # just now
         return "skipped"
     (showing,) = ledger.showings(db, [edition])
-    outcome = chat.post(to, message.render(site, to.target.language, showing))
+    outcome = chat.post(to, message.render(site, to.languages, showing))
     if outcome.result == "sent":
         outbox.settle(db, post, "sent", clock())
         return "sent"

@@ -65,6 +65,7 @@ class Chat:
     """A chat of the settings, with its Apprise service."""
 
     target: ChatTarget
+    languages: tuple[str, ...]
     service: "NotifyBase" = field(repr=False)
 
 
@@ -83,11 +84,11 @@ def chats(config: Config) -> list[Chat]:
     """The chats of the settings. Raises SettingError as `services`, or for the secret key."""
     found = []
     for number, (hook, service) in enumerate(services(config), start=1):
-        key = hmac.new(
-            signing_key.key(config), f"{hook.language} {hook.url}".encode(), hashlib.sha256
-        )
+        tags = "+".join(hook.languages)
+        key = hmac.new(signing_key.key(config), f"{tags} {hook.url}".encode(), hashlib.sha256)
         place = f"{_place(service)} ({number})"
-        found.append(Chat(ChatTarget(key.hexdigest()[:20], place, hook.language), service))
+        target = ChatTarget(key.hexdigest()[:20], place, tags)
+        found.append(Chat(target, hook.languages, service))
     return found
 
 
@@ -154,7 +155,7 @@ def _service(config: Config, hook: Webhook) -> "NotifyBase | None":
 
     _silence_logs()
     asset = AppriseAsset(
-        app_id=config.site_names.get(hook.language) or config.site_names[config.languages[0]],
+        app_id=config.site_names.get(hook.languages[0]) or config.site_names[config.languages[0]],
         app_desc="",
         app_url=config.base_url,
         image_url_mask="",  # else every reader would fetch pictures from Apprise’s site

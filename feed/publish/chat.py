@@ -5,11 +5,12 @@ contain markup. A zero-width space breaks mentions in every chat service.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feed.i18n import translator
 from feed.model import Showing, Site
 from feed.publish import markup
+from feed.publish.api_query import request_locales, shown_once
 
 _MENTION = re.compile(r"(?<=@)(?=\w)|(?<=<)(?=[!@#])")
 _MARKUP = re.compile(r"[\\`*_\[\]<>#|~&]|^[-+=]|(?<=\d)[.)](?=\s)", re.MULTILINE)
@@ -34,17 +35,16 @@ class ChatMessage:
         return ChatMessage(escaped(self.title), tuple(map(escaped, self.paragraphs)), self.url)
 
 
-def render(site: Site, language: str, showing: Showing) -> ChatMessage:
-    """Render an edition as a chat message in one language."""
-    t, text = translator(language), showing.text(language)
-    paragraphs = [text.statement, markup.credit(t, showing.source, showing.principle)]
-    if text.language != language:
-        paragraphs.insert(0, markup.fallback_note(t, text.language))
-    return ChatMessage(
-        title=_without_mentions(" ".join(text.title.split())),
-        paragraphs=tuple(map(_without_mentions, paragraphs)),
-        url=site.url(markup.edition_path(language, showing)),
-    )
+def render(site: Site, languages: Sequence[str], showing: Showing) -> ChatMessage:
+    """Render an edition as a chat message in one language or several, with the first one's URL."""
+    locales = request_locales(site, ",".join(languages))
+    paragraphs: list[str] = []
+    for locale, text in shown_once(locales, showing.principle):
+        note = locale.note(text)
+        paragraphs += [text.title, *([note] if note else []), text.statement]
+    paragraphs.append(markup.credit(locales[0].translator, showing.source, showing.principle))
+    title, *rest = map(_without_mentions, paragraphs)
+    return ChatMessage(" ".join(title.split()), tuple(rest), locales[0].edition_url(showing))
 
 
 def escaped(text: str) -> str:

@@ -52,7 +52,7 @@ _COLUMNS = ", ".join(field.name for field in fields(OutboxItem))
 
 @dataclass(frozen=True, slots=True)
 class ChatTarget:
-    """A chat without its secret address: a keyed hash of it, a name for people, a language."""
+    """A chat without its secret address: a keyed hash, a name for people, `sv` or `sv+en`."""
 
     key: str
     place: str

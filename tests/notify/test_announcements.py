@@ -18,8 +18,7 @@ import pytest
 
 from feed import config, editions, worker
 from feed.clock import Clock
-from feed.config import Config
-from feed.config.parsing import Webhook
+from feed.config import Config, parsing
 from feed.errors import SettingError
 from feed.notify import announcements, chat, timeouts, websub
 from feed.publish import FORMATS
@@ -127,8 +126,8 @@ def world() -> Iterator[WebhookServer]:
 
 def place(small: Installation, hubs: tuple[str, ...] = (), hooks: tuple[str, ...] = ()) -> Place:
     """The small library, telling these hubs and English chats; a chat may begin with `sv=`."""
-    chats = [Webhook("sv" if h.startswith("sv=") else "en", h.removeprefix("sv=")) for h in hooks]
-    made = replace(small.config, websub_hubs=hubs, webhooks=tuple(chats))
+    chats = parsing.webhooks(" ".join(hooks), ("en", "sv"))
+    made = replace(small.config, websub_hubs=hubs, webhooks=chats)
     return Place(made, datetime.fromisoformat(SUNDAY).astimezone(UTC))
 
 
@@ -409,7 +408,7 @@ def test_a_new_edition_is_posted_once_to_each_chat_in_its_language(
     found = {request.path: said(request) for request in world.take()}
     for code in ("en", "sv"):
         title, text = found[f"/{code}"]
-        wanted = message.render(site, code, showing)
+        wanted = message.render(site, [code], showing)
         assert (title, text) == (wanted.title, wanted.body)
         assert title == showing.text(code).title
         assert showing.text(code).statement in text
@@ -743,6 +742,29 @@ def test_a_text_in_another_language_says_so(small: Installation, world: WebhookS
     assert said(world.take()[0])[1].startswith("Not yet in English; shown in Swedish.\n\n")
 
 
+def test_a_chat_gets_an_edition_in_several_languages_as_one_message(
+    small: Installation, world: WebhookServer
+) -> None:
+    here = place(small, hooks=(f"sv+en={world.hook('both')}", f"en+sv={world.hook('original')}"))
+    here.revise(here.slug("2026-11-22"), "sv", state="draft")
+    assert here.tell() == {"sent": 2}
+    found = {request.path: said(request) for request in world.take()}
+    english, text = found["/both"]
+    note = "Finns ännu inte på svenska; visas på engelska."
+    assert text.split("\n\n")[0] == note, "the original stands in"
+    assert english == found["/original"][0]
+    assert text.count("http://") == 1
+    here.revise(here.slug("2026-11-22"), "sv", state="approved")
+    with opened(here.config.database) as db:
+        site = editions.settle(db, here.config, here.now)
+        showing = editions.on(db, site, date(2026, 11, 22), here.now).showing
+    both = message.render(site, ("sv", "en"), showing)
+    swedish, original = showing.text("sv"), showing.text("en")
+    assert both.title == swedish.title
+    assert both.paragraphs[:3] == (swedish.statement, original.title, original.statement)
+    assert both.url == "http://127.0.0.1:8000/sv/2026-11-22/"
+
+
 # Settings
 
 
@@ -753,15 +775,16 @@ def load(**values: str) -> Config:
 def test_hubs_and_chats_are_parsed(tmp_path: Path) -> None:
     made = load(WEBSUB_HUBS=" https://a.example.org/,\nhttp://b.example.org:8080/hub?x=1  ")
     assert made.websub_hubs == ("https://a.example.org/", "http://b.example.org:8080/hub?x=1")
-    made = load(WEBHOOKS="json://a/?x=sv=1  sv=slack://A/B/C\nen=json://b", LANGUAGES="en,sv")
+    hooks = "json://a/?x=sv=1  sv=slack://A/B/C\nSV+en+sv=json://b"
+    made = load(WEBHOOKS=hooks, LANGUAGES="en,sv")
     assert made.webhooks == (
-        Webhook("en", "json://a/?x=sv=1"),
-        Webhook("sv", "slack://A/B/C"),
-        Webhook("en", "json://b"),
+        parsing.Webhook(("en",), "json://a/?x=sv=1"),
+        parsing.Webhook(("sv",), "slack://A/B/C"),
+        parsing.Webhook(("sv", "en"), "json://b"),
     )
     (tmp_path / "hooks").write_text("pt-BR=json://a\n")
     made = load(WEBHOOKS_FILE=str(tmp_path / "hooks"), LANGUAGES="sv,pt-BR")
-    assert made.webhooks == (Webhook("pt-BR", "json://a"),)
+    assert made.webhooks == (parsing.Webhook(("pt-BR",), "json://a"),)
     assert load().websub_hubs == ()
     assert load().webhooks == ()
     assert "json://" not in repr(made)
@@ -781,6 +804,8 @@ def test_hubs_and_chats_are_parsed(tmp_path: Path) -> None:
         ],
         ("WEBHOOKS", f"{SECRET}"),
         ("WEBHOOKS", f"de=json://{SECRET}"),
+        ("WEBHOOKS", f"sv+de=json://{SECRET}"),
+        ("WEBHOOKS", f"sv+=json://{SECRET}"),
         ("WEBHOOKS", f"json://{SECRET} sv= json://{SECRET}2"),
         ("WEBHOOKS", f"json://{SECRET} en=json://{SECRET}"),
     ],

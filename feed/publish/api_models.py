@@ -14,6 +14,11 @@ from feed.publish.api_query import Absent, RequestLocale
 VERSION = "1.0.0"
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["leave-a-space"])]
+OwnSlug = Annotated[Slug, Field(description="Its permanent name in addresses.")]
+SourceSlug = Annotated[Slug, Field(description="The slug of its source.", examples=["leaderful"])]
+ThemeSlugs = Annotated[list[Slug], Field(description="The slugs of its themes.")]
+Kind = Annotated[model.Kind, Field(description="An idea in our words, or the source’s own words.")]
+Number = Annotated[int, Field(ge=0, description="How many there are on all pages.")]
 Address = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 Day = Annotated[date, Field(description="A calendar date, in the site’s time zone.")]
 Language = Annotated[str, Field(description="A BCP 47 language tag.", examples=["sv"])]
@@ -39,11 +44,13 @@ class TextModel(ApiModel):
     language: Annotated[Language, Field(description="The language that the parts are in.")]
     requested_language: Annotated[Language, Field(description="The language that was asked for.")]
     fallback: bool = Field(description="Whether the original stands in for a missing language.")
-    title: str
-    statement: str
+    title: str = Field(description="A short heading.", examples=["Leave a space"])
+    statement: str = Field(description="The principle itself, in a few sentences.")
     reflection: str | None = Field(description="A question to think about.")
     practice: str | None = Field(description="A small act for today.")
-    commentary: str | None
+    commentary: str | None = Field(
+        description="Why it matters; paragraphs have a blank line between."
+    )
 
 
 FirstText = Annotated[
@@ -53,6 +60,7 @@ FirstText = Annotated[
 Texts = Annotated[
     list[TextModel] | Absent,
     Field(
+        json_schema_extra=lambda schema: schema.pop("default"),  # null, which is not sent
         exclude_if=lambda texts: texts is None,
         description="In each language, in the order asked for; only where several were asked for.",
     ),
@@ -64,10 +72,10 @@ class EditionModel(ApiModel):
 
     date: Day
     version: int = Field(ge=1, description="1; 2 and on where the date’s edition was replaced.")
-    slug: Slug
-    kind: model.Kind
-    themes: list[Slug]
-    source: Slug
+    slug: OwnSlug
+    kind: Kind
+    themes: ThemeSlugs
+    source: SourceSlug
     credit: str = Field(description="Whom to name beside the text, in the language asked for.")
     url: Address = Field(description="The page of the day.")
     image: Address = Field(description="The day as a picture, 1200 × 630.")
@@ -82,10 +90,10 @@ class EditionModel(ApiModel):
 class PrincipleModel(ApiModel):
     """A principle of the library."""
 
-    slug: Slug
-    kind: model.Kind
-    themes: list[Slug]
-    source: Slug
+    slug: OwnSlug
+    kind: Kind
+    themes: ThemeSlugs
+    source: SourceSlug
     credit: str = Field(description="Whom to name beside the text, in the language asked for.")
     url: Address = Field(description="Its page.")
     languages: list[Language] = Field(description="The languages it can be read in.")
@@ -103,10 +111,10 @@ class PrincipleDetailModel(PrincipleModel):
 class ThemeModel(ApiModel):
     """One word of the fixed vocabulary."""
 
-    slug: Slug
+    slug: OwnSlug
     language: Annotated[Language, Field(description="The language that the name is in.")]
-    name: str
-    description: str
+    name: str = Field(description="What the theme is called.", examples=["Change"])
+    description: str = Field(description="What belongs to it; empty where nobody wrote it.")
     principles: int = Field(ge=0, description="How many published principles it has.")
     url: Address = Field(description="Its page.")
     feed: Address = Field(description="Its Atom feed.")
@@ -115,15 +123,17 @@ class ThemeModel(ApiModel):
 class SourceModel(ApiModel):
     """A text that principles come from. What is not known is null."""
 
-    slug: Slug
-    title: str
+    slug: OwnSlug
+    title: str = Field(description="What the text is called.")
     language: Annotated[Language, Field(description="The language of the title.")]
-    author: str | None
-    publisher: str | None
-    year: int | None
-    introduction: str
-    introduction_language: Language
-    rights: str
+    author: str | None = Field(description="Who wrote it.")
+    publisher: str | None = Field(description="Who published it.")
+    year: int | None = Field(description="The year in which it was published.", examples=[2019])
+    introduction: str = Field(description="What the text is about; empty where nobody wrote it.")
+    introduction_language: Annotated[
+        Language, Field(description="The language of the introduction and of the rights.")
+    ]
+    rights: str = Field(description="Who may use the text, and how; empty where nobody wrote it.")
     principles: int = Field(ge=0, description="How many published principles it has.")
     url: Address = Field(description="Its page.")
     original_url: Address | None = Field(description="Where the text itself is.")
@@ -145,12 +155,12 @@ Item = TypeVar("Item", bound=ApiModel)
 class Page(ApiModel, Generic[Item]):
     """A page of a list: next and prev are addresses, null at its ends."""
 
-    items: list[Item]
-    total: int = Field(ge=0, description="How many there are on all pages.")
-    page: int = Field(ge=1)
-    pages: int = Field(ge=1)
-    next: Address | None
-    prev: Address | None
+    items: list[Item] = Field(description="What is on this page.")
+    total: Number
+    page: int = Field(ge=1, description="The number of this page.")
+    pages: int = Field(ge=1, description="How many pages there are.")
+    next: Address | None = Field(description="The next page; null on the last one.")
+    prev: Address | None = Field(description="The page before; null on the first one.")
 
 
 class Editions(Page[EditionModel]):
@@ -164,22 +174,22 @@ class Principles(Page[PrincipleModel]):
 class Themes(ApiModel):
     """Every theme, in the order of their slugs."""
 
-    items: list[ThemeModel]
-    total: int = Field(ge=0)
+    items: list[ThemeModel] = Field(description="All of them.")
+    total: Number
 
 
 class Sources(ApiModel):
     """Every source, in the order of their slugs."""
 
-    items: list[SourceModel]
-    total: int = Field(ge=0)
+    items: list[SourceModel] = Field(description="All of them.")
+    total: Number
 
 
 class Languages(ApiModel):
     """Every language of the site, the first choice first."""
 
-    items: list[SiteLanguage]
-    total: int = Field(ge=0)
+    items: list[SiteLanguage] = Field(description="All of them.")
+    total: Number
     timezone: str = Field(description="The zone whose calendar the dates follow.")
 
 
@@ -187,9 +197,9 @@ class ProblemModel(ApiModel):
     """What went wrong (RFC 9457)."""
 
     type: Address = Field(description="The address that explains this kind of problem.")
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="The kind of problem, in a few words.")
+    status: int = Field(description="The status of the response.", examples=[404])
+    detail: str = Field(description="What went wrong here, in the language of Accept-Language.")
     parameter: str | None = Field(None, description="The parameter that is at fault.")
     expected: str | None = Field(None, description="What was expected of it.")
 

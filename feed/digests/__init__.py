@@ -63,11 +63,19 @@ def start_due_runs(db: Database, site: Site, now: datetime) -> None:
             after = now - MAX_LOOK_BACK  # runs that exist are not started again
         for timezone in subscribers.timezones(db):
             for each in schedule.due(site, timezone, max(after, now - MAX_LOOK_BACK), now):
+                if schedule.is_silent(site, each) and not _has_editions(db, each):
+                    continue
                 deliveries.start_run(
                     db, each.cadence, each.date, timezone, each.hour, each.day, each.at
                 )
         if after <= now:
             meta.put(db, "mail_until", now.isoformat(timespec="seconds"))
+
+
+def _has_editions(db: Database, due: schedule.Due) -> bool:
+    """Whether there are editions for a digest, made under an earlier setting."""
+    days = (due.date, due.date) if due.cadence == "daily" else schedule.week_before(due.date)
+    return bool(ledger.between(db, *days))
 
 
 def future_check(db: Database, now: datetime) -> datetime | None:

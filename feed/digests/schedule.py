@@ -16,7 +16,10 @@ _HORIZON = 15 * _DAY  # a weekly digest is due sooner, even where a zone skips a
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The digest of `date` is due at `at` for one timezone and hour, on the local date `day`."""
+    """The digest of `date` is due at `at` for one timezone and hour, on the local date `day`.
+
+    `postponed`: from the weekend, for those who chose Monday to Friday.
+    """
 
     cadence: Cadence
     date: date
@@ -24,6 +27,7 @@ class Due:
     hour: int
     day: Day
     at: datetime
+    postponed: bool = False
 
 
 def due(
@@ -33,8 +37,10 @@ def due(
 
     A daily digest is that of the newest date that the site has at the subscriber's hour all year
     round: each date comes once, also where daylight saving moves that hour across the site's
-    midnight. A weekly one is due on the subscriber's own Monday: by then the week's last edition
-    is published, unless their timezone is more than a day ahead of the site's.
+    midnight. One that is due on a weekend is due again on Monday where not every date has an
+    edition: for those who chose Monday to Friday, who would miss it. A weekly one is due on the
+    subscriber's own Monday: by then the week's last edition is published, unless their timezone is
+    more than a day ahead of the site's.
     """
     zone = ZoneInfo(timezone)
     first, last = after.astimezone(zone).date(), until.astimezone(zone).date()
@@ -46,6 +52,8 @@ def due(
                 continue
             for date_ in _edition_dates(site, zone, day, hour):
                 yield Due("daily", date_, timezone, hour, day, at)
+            for date_ in _weekend_dates(site, zone, day, hour):
+                yield Due("daily", date_, timezone, hour, day, at, postponed=True)
             if day.isoweekday() == 1:
                 yield Due("weekly", day, timezone, hour, day, at)
 
@@ -58,14 +66,31 @@ def next_due(
     after = now
     if paused_until is not None:
         after = max(now, datetime.combine(paused_until - _DAY, time(), zone).astimezone(UTC))
-    hours = (preferences.hour,)
-    for each in due(site, preferences.timezone, after, after + _HORIZON, hours):
-        wanted = each.cadence == preferences.cadence
+    following = site.next_day(site.today(after))
+    until = max(after, site.start(following) if following else after) + _HORIZON
+    for each in due(site, preferences.timezone, after, until, (preferences.hour,)):
         paused = paused_until is not None and each.day < paused_until
-        free = preferences.workdays and each.cadence == "daily" and each.day.isoweekday() > 5
-        if wanted and not paused and not free:
+        if _is_wanted(each, preferences) and not paused and not is_silent(site, each):
             return each.at.astimezone(zone)
     return None
+
+
+def _is_wanted(due: Due, preferences: Preferences) -> bool:
+    if due.cadence != preferences.cadence or (due.postponed and not preferences.workdays):
+        return False
+    return not (preferences.workdays and due.cadence == "daily" and due.day.isoweekday() > 5)
+
+
+def is_silent(site: Site, due: Due) -> bool:
+    """Whether no edition is expected for a digest: a date off, or a week of them."""
+    if due.cadence == "daily":
+        return not site.has(due.date)
+    return not site.days(*week_before(due.date))
+
+
+def week_before(monday: date) -> tuple[date, date]:
+    """The first and the last date of the week before a Monday."""
+    return monday - _WEEK, monday - _DAY
 
 
 def instant(zone: ZoneInfo, day: date, hour: int) -> datetime | None:
@@ -93,8 +118,19 @@ def _edition_dates(site: Site, zone: ZoneInfo, day: date, hour: int) -> list[dat
     before = day - _DAY
     while instant(zone, before, hour) is None:
         before -= _DAY
-    first = _newest_date(site, zone, before, hour) + _DAY
-    return site.days(first, _newest_date(site, zone, day, hour))
+    first, last = _newest_date(site, zone, before, hour), _newest_date(site, zone, day, hour)
+    return site.dates(first + _DAY, last)
+
+
+def _weekend_dates(site: Site, zone: ZoneInfo, day: date, hour: int) -> list[date]:
+    """On a Monday, the dates whose digest was due at the weekend before.
+
+    None where every date has an edition: then to choose Monday to Friday is to choose fewer.
+    """
+    if day.isoweekday() != 1 or site.publication_days.current.days == "all":
+        return []
+    weekend = [each for each in (day - 2 * _DAY, day - _DAY) if instant(zone, each, hour)]
+    return [found for each in weekend for found in _edition_dates(site, zone, each, hour)]
 
 
 def _newest_date(site: Site, zone: ZoneInfo, day: date, hour: int) -> date:

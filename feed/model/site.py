@@ -66,10 +66,14 @@ class Site:
         """Why a date has no edition; None on a publication day."""
         return self.publication_days.day_off(day)
 
+    def dates(self, first: date, last: date) -> list[date]:
+        """All dates of the timezone from `first` to `last`, both included."""
+        span = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return [day for day in span if self.exists(day)]
+
     def days(self, first: date, last: date) -> list[date]:
         """The publication days from `first` to `last`, both included."""
-        span = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return [day for day in span if self.has(day)]
+        return [day for day in self.dates(first, last) if not self.day_off(day)]
 
     def next_day(self, day: date) -> date | None:
         """The first publication day after a date; None if there is none within LONGEST_CLOSURE."""

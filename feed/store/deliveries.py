@@ -78,11 +78,17 @@ class DeliveryResult:
     verdict: Verdict | None = None
 
 
+# When the first run of this digest, timezone and hour was due. A second one, on Monday, is for
+# those who chose Monday to Friday and were subscribers by then.
+_FIRST = (
+    "(SELECT min(due) FROM runs WHERE letter = :letter AND timezone = :timezone AND hour = :hour)"
+)
 # The subscribers of a run, in a range of ids, who are to get its digest.
 _ELIGIBLE = (
     " FROM subscribers WHERE status = 'active' AND timezone = :timezone AND hour = :hour"
-    " AND cadence = :cadence AND id > :reached AND id <= :last AND since <= :due"
+    f" AND cadence = :cadence AND id > :reached AND id <= :last AND since <= {_FIRST}"
     " AND (paused_until IS NULL OR paused_until <= :day) AND NOT (workdays AND :weekend)"
+    f" AND (workdays OR :due = {_FIRST})"
 )
 # Whether subscriber `s` is paused on the local date of a delivery that is due at `{due}`.
 PAUSED = "(s.paused_until IS NOT NULL AND s.paused_until > local_date({due}, s.timezone))"

@@ -23,9 +23,11 @@ SOURCE = ("title", "author", "year", "language", "url", "rights")
 OTHER = "-"  # the answer that a new source is none of the similar ones; no slug
 LABELS: Mapping[str, str] = {
     "title": gettext_noop("Title"),
+    "short": gettext_noop("In short"),
     "statement": gettext_noop("Main text"),
     "reflection": gettext_noop("To think about"),
     "practice": gettext_noop("To do today"),
+    "team": gettext_noop("With your team"),
     "commentary": gettext_noop("Why it matters"),
     "kind": gettext_noop("Kind"),
     "source": gettext_noop("Source"),

@@ -22,7 +22,7 @@ from feed.errors import (
 from feed.library import diff, editing, style_checks, undo, vocabulary
 from feed.library.editing import Saved
 from feed.library.workflow import Act, Transition
-from feed.model import TEXT_FIELDS, Source, Theme
+from feed.model import NEEDED_FIELDS, TEXT_FIELDS, Source, Theme
 from feed.store import comments, ledger, library, revisions
 from feed.web.context import db, here, language, now, site, translate
 
@@ -212,6 +212,7 @@ def form_context(form: PrincipleForm, known: Mapping[str, Source]) -> dict[str, 
         "labelled": principle_form.labelled(t, form.wrong),
         "translated_from": {code: diff.original_translated(steps, code) for code in form.languages},
         "newest": revisions.newest(db(), form.slug) if form.found else None,
+        "NEEDED_FIELDS": NEEDED_FIELDS,
         "TEXT_FIELDS": TEXT_FIELDS,
         "LENGTHS": style_checks.LENGTHS,
         **_helpers(),

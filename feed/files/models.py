@@ -146,9 +146,11 @@ class PrincipleEntryText(TypedDict):
     """A principle in one language."""
 
     title: Annotated[Line, Field(min_length=1, max_length=200)]
+    short: Annotated[Line, Field(max_length=90)]
     statement: Annotated[Prose, Field(min_length=1, max_length=2000)]
     reflection: Annotated[Prose, Field(max_length=2000)]
     practice: Annotated[Prose, Field(max_length=2000)]
+    team: Annotated[Prose, Field(max_length=300)]
     commentary: Annotated[Prose, Field(max_length=10_000)]
     state: Annotated[str, _one_of(STATES)]
 

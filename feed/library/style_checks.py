@@ -23,12 +23,21 @@ from feed.model.shapeless import without_shapeless
 from feed.store import library
 
 TITLE = (3, 60)
+SHORT = (10, 90)
 STATEMENT = (80, 280)
 REFLECTION = (10, 160)
 PRACTICE = (10, 200)
+TEAM = (40, 300)
 COMMENTARY = (150, 600)
 INTRODUCTION = (100, 400)
-LENGTHS = dict(zip(TEXT_FIELDS, (TITLE, STATEMENT, REFLECTION, PRACTICE, COMMENTARY), strict=True))
+LENGTHS = dict(
+    zip(
+        TEXT_FIELDS,
+        (TITLE, SHORT, STATEMENT, REFLECTION, PRACTICE, TEAM, COMMENTARY),
+        strict=True,
+    )
+)
+OPTIONAL = ("short", "team")  # no text has to have them
 THEMES = (1, 2)
 FEWEST_OF_A_THEME = 4
 ALIKE = 80  # similarity in percent from which two passages count as duplicates
@@ -82,6 +91,8 @@ def of_text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
     """Check one text; yields (field, message, values)."""
     for name, (least, most) in LENGTHS.items():
         value = getattr(text, name)
+        if not value and name in OPTIONAL:
+            continue
         yield from ((name, *wrong) for wrong in _length(value, least, most))
         yield from ((name, *wrong) for wrong in typography(value, text.language))
         if "\n" in value:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from feed.errors import ForbiddenError, InputError, gettext_noop
 from feed.files import Entry
-from feed.model import SHOWABLE, TEXT_FIELDS
+from feed.model import NEEDED_FIELDS, SHOWABLE, TEXT_FIELDS
 from feed.model.people import Curator
 from feed.store.library_writes import SHARED
 
@@ -141,7 +141,7 @@ def incomplete(entry: Entry) -> dict[str, InputError]:
     original = entry["original_language"]
     found: dict[str, InputError] = {}
     for language, text in entry["texts"].items():
-        for name in ("title", "statement"):
+        for name in NEEDED_FIELDS:
             needed = language == original or text["state"] != "draft"
             if needed and not text.get(name):
                 found[f"{language}.{name}"] = InputError(missing)
@@ -200,7 +200,9 @@ def _live_part(old: WorkingCopy | None, new: Entry, step: Transition, was_shown:
     for language, text in new["texts"].items():
         known = shown.get(language)
         is_held = is_public and known is not None and known["state"] in SHOWABLE
-        if not all(words(text)[:2]) or (is_held and text["state"] not in SHOWABLE):
+        if not all(text[name] for name in NEEDED_FIELDS) or (
+            is_held and text["state"] not in SHOWABLE
+        ):
             if known is not None:
                 texts[language] = known
             continue

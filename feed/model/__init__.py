@@ -20,12 +20,15 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 STATES: tuple[State, ...] = get_args(State)
 SHOWABLE: tuple[State, ...] = ("approved", "outdated")
-TEXT_FIELDS = ("title", "statement", "reflection", "practice", "commentary")
+TEXT_FIELDS = ("title", "short", "statement", "reflection", "practice", "team", "commentary")
+NEEDED_FIELDS = ("title", "statement")  # a text may lack the others
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
     """A principle in one language; missing parts are empty strings.
+
+    `short` says it in one line, for narrow places; `team` is something to do at the next meeting.
 
     The state `outdated` is an approved translation of an original that has changed since.
     `corrected` is the time of the last significant change, None if there was none.
@@ -37,8 +40,15 @@ class Text:
     reflection: str = ""
     practice: str = ""
     commentary: str = ""
+    short: str = ""
+    team: str = ""
     state: State = "draft"
     corrected: datetime | None = None
+
+    @property
+    def line(self) -> str:
+        """The text in one line: `short`, else the title."""
+        return self.short or self.title
 
 
 @dataclass(frozen=True, slots=True)

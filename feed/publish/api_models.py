@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,9 +45,13 @@ class TextModel(ApiModel):
     requested_language: Annotated[Language, Field(description="The language that was asked for.")]
     fallback: bool = Field(description="Whether the original stands in for a missing language.")
     title: str = Field(description="A short heading.", examples=["Leave a space"])
+    short: str | None = Field(
+        description="One line for narrow places, 90 characters at most; the title does, without it."
+    )
     statement: str = Field(description="The principle itself, in a few sentences.")
     reflection: str | None = Field(description="A question to think about.")
     practice: str | None = Field(description="A small act for today.")
+    team: str | None = Field(description="Ten minutes at the next meeting of a team.")
     commentary: str | None = Field(
         description="Why it matters; paragraphs have a blank line between."
     )
@@ -206,15 +210,12 @@ class ProblemModel(ApiModel):
 
 def text(locale: RequestLocale, shown: model.Text) -> TextModel:
     """The response for a principle's text."""
+    parts: dict[str, Any] = {name: getattr(shown, name) or None for name in model.TEXT_FIELDS}
     return TextModel(
         language=shown.language,
         requested_language=locale.tag,
         fallback=locale.falls_back(shown),
-        title=shown.title,
-        statement=shown.statement,
-        reflection=shown.reflection or None,
-        practice=shown.practice or None,
-        commentary=shown.commentary or None,
+        **parts,
     )
 
 

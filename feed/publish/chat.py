@@ -1,4 +1,4 @@
-"""Chat messages: an edition's title, statement, credit and URL.
+"""Chat messages: an edition in one line, its statement, credit and URL.
 
 Editors' texts are sent as plain text: they neither mention people (`@everyone`, `<!channel>`) nor
 contain markup. A zero-width space breaks mentions in every chat service.
@@ -19,7 +19,7 @@ _ZERO_WIDTH_SPACE = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """A message as plain text; `paragraphs` exclude the title and the URL."""
+    """A message as plain text; `paragraphs` exclude the title (the edition in one line) and URL."""
 
     title: str
     paragraphs: tuple[str, ...]
@@ -41,7 +41,7 @@ def render(site: Site, languages: Sequence[str], showing: Showing) -> ChatMessag
     paragraphs: list[str] = []
     for locale, text in shown_once(locales, showing.principle):
         note = locale.note(text)
-        paragraphs += [text.title, *([note] if note else []), text.statement]
+        paragraphs += [text.line, *([note] if note else []), text.statement]
     paragraphs.append(markup.credit(locales[0].translator, showing.source, showing.principle))
     title, *rest = map(_without_mentions, paragraphs)
     return ChatMessage(" ".join(title.split()), tuple(rest), locales[0].edition_url(showing))

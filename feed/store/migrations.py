@@ -11,6 +11,7 @@ from feed.store import (
     vocabulary_tables,
 )
 from feed.store.drafts_tables import DRAFTS
+from feed.store.short_and_team import SHORT_AND_TEAM
 
 migrations = Migrations("devis")
 
@@ -250,6 +251,12 @@ def changes_of_editions(db: Database) -> None:
     _execute_script(db, changes_tables.CHANGES)
 
 
+@migrations()
+def short_and_team(db: Database) -> None:
+    """Texts in one line, and what a team can do with them at its next meeting."""
+    _execute_script(db, SHORT_AND_TEAM)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -267,6 +274,7 @@ NAMES = frozenset(
         "drafts_and_undo",
         "publishing_on_a_date",
         "changes_of_editions",
+        "short_and_team",
     }
 )
 

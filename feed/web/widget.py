@@ -56,6 +56,7 @@ SCHEMES = ("auto", "light", "dark")
 LAYOUTS = ("card", "line", "wide")
 SIZES = ("small", "medium", "large", "huge")
 DEFAULT_PARTS = ("statement", "credit")
+DEFAULT_PARTS_OF_A_LINE = ("title", "credit")
 
 _ONE_OF = {
     "scheme": (SCHEMES, gettext_noop("auto, light or dark")),
@@ -103,7 +104,8 @@ class WidgetOptions:
             "show": " ".join(self.show),
             "with": ",".join(self.others),
         }
-        return {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+        defaults = {**_DEFAULTS, "show": " ".join(_default_parts(self.layout))}
+        return {name: value for name, value in given.items() if value != defaults[name]}
 
     @property
     def query(self) -> str:
@@ -137,9 +139,13 @@ def read_options(given: Mapping[str, str], show: Sequence[str]) -> WidgetOptions
         chosen["scheme"],
         chosen["layout"],
         chosen["text-size"],
-        tuple(part for part in PARTS if part in parts) or DEFAULT_PARTS,
+        tuple(part for part in PARTS if part in parts) or _default_parts(chosen["layout"]),
         tuple(map(canonical, others.split(","))) if others else (),
     )
+
+
+def _default_parts(layout: str) -> tuple[str, ...]:
+    return DEFAULT_PARTS_OF_A_LINE if layout == "line" else DEFAULT_PARTS
 
 
 @blueprint.get("/<tag>/widget/")

@@ -40,7 +40,8 @@ def test_a_translator_sees_one_language_beside_what_has_changed_in_the_original(
     desk.account("translator", languages="en")
     page = desk.sign_in("translator").get(PATH)
     assert set(fields(page)) - {"base", "principle", "draft"} == {
-        *("en.title", "en.statement", "en.reflection", "en.practice", "en.commentary")
+        *("en.title", "en.short", "en.statement", "en.reflection", "en.practice", "en.team"),
+        "en.commentary",
     }
     assert "What is new there is marked" in page.text
     assert "lyssnar<" in page.text.partition("<del>")[2].partition("</del>")[0] + "<"

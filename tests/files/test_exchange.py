@@ -61,25 +61,31 @@ ODD: dict[str, list[dict[str, Any]]] = {
             "texts": {
                 "sv": {
                     "title": "Lyssna först, “tala” sedan; 🙂 👩‍👩‍👧",
+                    "short": "-1; ”kort”",
                     "statement": "=SUM(A1:A9)",
                     "reflection": "+46, -1, @alla",
                     "practice": "'Citat' \"citat\" \\n \\ %s {x} <b>&amp;</b>",
+                    "team": "=Fråga\nsedan 🙂",
                     "commentary": 'Första raden,\nandra; raden\n\n\tindragen "rad"',
                     "state": "approved",
                 },
                 "en": {
                     "title": "עברית ועוד English",
+                    "short": "",
                     "statement": "؟العربية\nand a line break",
                     "reflection": "",
                     "practice": "",
+                    "team": "",
                     "commentary": "",
                     "state": "outdated",
                 },
                 "pt-BR": {
                     "title": "Ouvir",
+                    "short": "",
                     "statement": "Ouça",
                     "reflection": "",
                     "practice": "",
+                    "team": "",
                     "commentary": "",
                     "state": "review",
                 },
@@ -97,9 +103,11 @@ ODD: dict[str, list[dict[str, Any]]] = {
             "texts": {
                 "en": {
                     "title": "1e5",
+                    "short": "",
                     "statement": "true",
                     "reflection": "",
                     "practice": "",
+                    "team": "",
                     "commentary": "",
                     "state": "draft",
                 }
@@ -355,7 +363,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str, str, str]] = {
         text(titel="x"),
         NEW,
         "texts.sv.titel",
-        "expected one of title, statement",
+        "expected one of title, short, statement",
     ),
     "unknown kind of principle": ("a.json", principle(kind="law"), NEW, "kind", "principle, quote"),
     "kind a list": ("a.json", principle(kind=[]), NEW, "kind", "principle, quote"),

@@ -29,7 +29,8 @@ LASTING = (
     " FROM editions ORDER BY id",
     "SELECT slug, kind, source, locator, status, original_language, changed, corrected"
     " FROM principles ORDER BY slug",
-    "SELECT * FROM texts ORDER BY rowid",
+    "SELECT principle, language, title, statement, reflection, practice, commentary, state,"
+    " version, based_on, corrected FROM texts ORDER BY rowid",
     "SELECT id, principle, at, origin, body FROM revisions ORDER BY id",
     "SELECT date, principle FROM pins",
     "SELECT key, value FROM meta WHERE key IN ('authority', 'since') ORDER BY key",

@@ -97,7 +97,7 @@ def test_today_has_the_shape_of_the_contract(devis: Installation) -> None:
     ]
     assert list(today["text"]) == [
         *("language", "requested_language", "fallback", "title"),
-        *("statement", "reflection", "practice", "commentary"),
+        *("short", "statement", "reflection", "practice", "team", "commentary"),
     ]
     assert today["date"] == "2026-11-22"
     assert today["version"] == 1

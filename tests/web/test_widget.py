@@ -314,6 +314,10 @@ def test_attributes_change_it_live(live: str, host: Host, visit: Visit) -> None:
     assert visit.page.evaluate(f"parseFloat(getComputedStyle({SHOWN}).fontSize)") == 2 * before
     visit.page.evaluate(f"{turn}('show', 'title')")
     assert visit.page.evaluate(f"!{QUOTE}")
+    visit.page.evaluate(f"{turn}('layout', 'line')")
+    text = today(live)["text"]
+    line = visit.page.evaluate(f"{SHOWN}.querySelector('.title').textContent")
+    assert line == (text["short"] or text["title"])
     visit.page.evaluate(f"{turn}('scheme', 'dark')")
     assert visit.page.evaluate(f"getComputedStyle({SHOWN}).backgroundColor") == "rgb(30, 35, 38)"
     visit.page.evaluate(f"{turn}('scheme', 'auto')")

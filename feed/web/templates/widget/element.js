@@ -87,11 +87,11 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
     return words[asked] || words[asked.split("-")[0]] || words[first];
   }
   // A text under its note, with labels in the language that was asked for.
-  function column(text, shown) {
+  function column(text, shown, isLine) {
     const own = said(text), quote = { lang: text.language, dir: "auto" };
     const node = make("div", "", "text", { lang: own.lang });
     if (text.fallback) node.append(make("p", own.note.replace("%(wanted)s", named(text.requested_language, own.lang)).replace("%(shown)s", named(text.language, own.lang)), "note"));
-    if (shown.includes("title")) node.append(make("p", text.title, "title", quote));
+    if (shown.includes("title")) node.append(make("p", (isLine && text.short) || text.title, "title", quote));
     if (shown.includes("statement")) node.append(make("blockquote", text.statement, "statement", quote));
     const acts = make("div", "", "acts");
     for (const name of ["reflection", "practice"]) {
@@ -105,7 +105,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   }
 
   class Principle extends HTMLElement {
-    static observedAttributes = ["lang", "show", "text-size"];
+    static observedAttributes = ["lang", "show", "layout", "text-size"];
     constructor() {
       super();
       const root = this.attachShadow({ mode: "open" });
@@ -134,13 +134,14 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       const fresh = !this.data || this.data.date !== data.date || this.data.text !== data.text;
       this.data = data;
       const { text } = data;
-      const shown = (this.getAttribute("show") || "statement credit").toLowerCase().split(/[\s,]+/);
+      const isLine = (this.getAttribute("layout") || "").toLowerCase() === "line";
+      const shown = (this.getAttribute("show") || (isLine ? "title credit" : "statement credit")).toLowerCase().split(/[\s,]+/);
       const own = said(text);
       const card = make("article", "", "card", { lang: own.lang });
       // What stands in for a missing language may be among the others: each is shown once.
       const once = (data.texts || [text]).filter((one, at, all) => all.findIndex((other) => other.language === one.language) === at);
       const texts = make("div", "", "texts");
-      texts.append(...once.map((one) => column(one, shown)));
+      texts.append(...once.map((one) => column(one, shown, isLine)));
       card.append(texts);
       const foot = make("footer", "", "footer");
       if (shown.includes("credit")) foot.append(make("span", data.credit, "credit"));

@@ -17,9 +17,20 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 
 from feed.errors import DevisError
+from feed.model.language_tags import lookup, primary
 
 # The territory whose conventions apply to a bare language code (CLDR would assume en_US).
 _LOCALES = {"en": "en_GB", "sv": "sv_SE"}
+SIMPLE = "simple"  # the variant subtag of easy language, for which CLDR has no names
+_SIMPLE_NAMES = {
+    "da": "letlæst dansk",
+    "de": "Leichte Sprache",
+    "en": "easy-to-read English",
+    "fi": "selkosuomi",
+    "nb": "lettlest bokmål",
+    "nn": "lettlesen nynorsk",
+    "sv": "lättläst svenska",
+}
 
 
 def catalogue_folder() -> Path:
@@ -30,14 +41,19 @@ def catalogue_folder() -> Path:
 
 
 class Translator:
-    """Translates messages into one language, and formats dates, numbers and names for it."""
+    """Translates messages for readers of a language, with dates, numbers and names to match.
+
+    `interface` is the language of all that: of a variant its language, and English for a language
+    without a catalogue.
+    """
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.locale = _locale(language)
-        self._messages: NullTranslations = Translations.load(catalogue_folder(), [str(self.locale)])
-        has_messages = isinstance(self._messages, Translations) or self.locale.language == "en"
-        self.interface = language if has_messages else "en"  # the language of `gettext`
+        locales = [str(_locale(language)), primary(language)]
+        self._messages: NullTranslations = Translations.load(catalogue_folder(), locales)
+        has_messages = isinstance(self._messages, Translations) or primary(language) == "en"
+        self.interface = _without_variants(language) if has_messages else "en"
+        self.locale = _locale(self.interface)
 
     def gettext(self, message: str, /, **values: object) -> str:
         """Translate a message; `values` fill its `%(name)s` placeholders."""
@@ -104,7 +120,12 @@ class Translator:
         """The name of a language in this language; its code if it has none."""
         if not is_language(code):
             return code
-        return str(self.locale.languages.get(code.partition("-")[0], code))
+        plain = _without_variants(code)
+        name = self.locale.languages.get(plain.replace("-", "_"))
+        name = name or Locale.parse(plain, sep="-").get_display_name(self.locale) or code
+        if is_simple(code):
+            return self.gettext("easy-to-read %(language)s", language=name)
+        return str(name)
 
     def place(self, timezone: str) -> str:
         """The city and country of a timezone, in this language: `New York, United States`.
@@ -135,8 +156,10 @@ def direction(language: str) -> str:
 
 
 def own_name(code: str) -> str:
-    """The name of a language in itself, capitalised: `Svenska`."""
-    name = Locale.parse(code, sep="-").get_display_name() or code
+    """The name of a language in itself, capitalised: `Svenska`, `Lättläst svenska`."""
+    name = Locale.parse(_without_variants(code), sep="-").get_display_name() or code
+    if is_simple(code):
+        name = _SIMPLE_NAMES.get(primary(code), f"{name} ({SIMPLE})")
     return name[:1].upper() + name[1:]
 
 
@@ -153,10 +176,15 @@ def negotiate(wanted: Iterable[str], available: Sequence[str]) -> str:
 
 
 def match(tag: str, available: Sequence[str]) -> str | None:
-    """The available language for a tag such as `sv-FI`: the same tag, else its primary language."""
+    """The available language for a tag: the same, else a more general one, else a sister.
+
+    `sv` for `sv-FI` and `sv-simple`; `pt-BR` for `pt` and `pt-PT`, where there is no `pt`.
+    """
     folded = tag.replace("_", "-").casefold()
     by_fold = {code.casefold(): code for code in available}
-    return by_fold.get(folded) or by_fold.get(folded.partition("-")[0])
+    sisters = {primary(code): by_fold[code] for code in reversed(by_fold)}
+    known = (by_fold[candidate] for candidate in lookup(folded) if candidate in by_fold)
+    return next(known, sisters.get(primary(folded)))
 
 
 def canonical(tag: str) -> str:
@@ -164,6 +192,19 @@ def canonical(tag: str) -> str:
     first, *rest = tag.replace("_", "-").split("-")
     cased = {2: str.upper, 4: str.title}
     return "-".join([first.lower(), *(cased.get(len(part), str.lower)(part) for part in rest)])
+
+
+def is_simple(code: str) -> bool:
+    """Whether a language is one in easy words: `sv-simple` is *lättläst*."""
+    return SIMPLE in code.split("-")
+
+
+def _without_variants(code: str) -> str:
+    """A tag without its variants: `sv` for `sv-simple`, `de-AT` for `de-AT-1996`."""
+    parts = code.split("-")
+    return "-".join(
+        part for part in parts if len(part) < 5 and not (part[3:] and part[0].isdigit())
+    )
 
 
 def modern_timezone(name: str) -> str:
@@ -183,12 +224,17 @@ def is_language(code: str) -> bool:
 @lru_cache
 def language_codes() -> Mapping[str, str]:
     """The code of each language by its names in English and Swedish, in lower case."""
-    locales = [_locale(code) for code in ("en", "sv")]
-    return {
+    names = {
         name.casefold(): code.replace("_", "-")
-        for locale in locales
-        for code, name in locale.languages.items()
+        for language in ("en", "sv")
+        for code, name in _locale(language).languages.items()
     }
+    easy = {
+        translator(language).language_name(f"{code}-{SIMPLE}").casefold(): f"{code}-{SIMPLE}"
+        for language in ("en", "sv")
+        for code in _SIMPLE_NAMES
+    }
+    return names | easy
 
 
 def _locale(language: str) -> Locale:

@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from feed.config.logs import LogFormat
 from feed.i18n import canonical, is_language
+from feed.model.language_tags import lookup
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_NAMED = re.compile(r"\s*([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*=\s*(.+?)\s*", re.DOTALL)
-_BETWEEN_NAMES = re.compile(r"[;,](?=\s*[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\s*=)")
+_TAG = r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*"
+_NAMED = re.compile(rf"\s*({_TAG})\s*=\s*(.+?)\s*", re.DOTALL)
+_BETWEEN_NAMES = re.compile(rf"[;,](?=\s*{_TAG}\s*=)")
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_DOMAIN.pattern}")
@@ -91,9 +92,10 @@ def base_url(text: str) -> str:
 
 
 def languages(text: str) -> tuple[str, ...]:
-    codes = [code.strip() for code in text.split(",")]
-    if not all(_LANGUAGE.fullmatch(code) for code in codes) or len(set(codes)) != len(codes):
-        raise ValueError("language codes with commas between, each once, such as en,sv")
+    given = [code.strip() for code in text.split(",")]
+    codes = [canonical(code) for code in given]
+    if not all(re.fullmatch(_TAG, code) for code in given) or len(set(codes)) != len(codes):
+        raise ValueError("language codes with commas between, each once, such as en,sv,sv-simple")
     for code in codes:
         if not is_language(code):
             raise ValueError(f"languages whose dates are known (CLDR), which {code} is not")
@@ -103,14 +105,18 @@ def languages(text: str) -> tuple[str, ...]:
 def site_names(text: str, languages: tuple[str, ...]) -> dict[str, str]:
     if not text.isprintable():
         raise ValueError("a name without control characters, in UTF-8")
-    if not re.match(r"\s*[a-z]{2,3}(-[A-Za-z0-9]{2,8})*\s*=", text):
+    if not re.match(rf"\s*{_TAG}\s*=", text):
         return dict.fromkeys(languages, text)
     found = [_NAMED.fullmatch(part) for part in _BETWEEN_NAMES.split(text)]
-    names = {match[1]: match[2] for match in found if match}
+    names = {canonical(match[1]): match[2] for match in found if match}
     if len(names) != len(found) or languages[0] not in names or set(names) - set(languages):
         expected = ",".join(f"{code}=…" for code in languages)
         raise ValueError(f"one name, or one for each language: {expected}")
-    return names
+    first = names[languages[0]]
+    return {
+        code: next((names[tag] for tag in lookup(code) if tag in names), first)
+        for code in languages
+    }
 
 
 def timezone(text: str) -> ZoneInfo:

@@ -16,6 +16,7 @@ from feed.files import csv_table, grids, tables, workbooks
 from feed.files.decoding import decode
 from feed.files.entries import LANGUAGE, Entry, Exchange, ExpectedError, without_controls
 from feed.files.tables import Names, Table, TableChoices
+from feed.i18n import canonical
 
 FORMATS = ("json", "toml", "csv")
 LISTS = ("themes", "sources", "principles")
@@ -224,7 +225,7 @@ class _Reader:
             elif not isinstance(text, dict):
                 self._refuse(file, label, path, expected_table(text))
             else:
-                entry["texts"][language], errors = validated(text_model, text)
+                entry["texts"][canonical(language)], errors = validated(text_model, text)
                 self._refuse_all(file, label, f"{path}.", errors)
         if raw.get("slug") is None:
             message = gettext_noop("expected a name, but there is none")

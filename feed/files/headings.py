@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import cache
 
-from feed.files.entries import COLUMNS
-from feed.i18n import language_codes
+from feed.files.entries import COLUMNS, LANGUAGE
+from feed.i18n import canonical, language_codes
 
 # By column: the headings in English, and those in Swedish; the first is that of the desk.
 _HEADINGS: Mapping[str, tuple[str, str]] = {
@@ -117,10 +118,16 @@ def language_of(headings: list[str], texts: Iterable[str]) -> str:
     return "sv" if any(key(heading) in _SWEDISH for heading in headings) else "en"
 
 
+@cache
+def _language_codes() -> Mapping[str, str]:
+    """The code of each language by its names, as names are compared."""
+    return {key(name): code for name, code in language_codes().items()}
+
+
 def value(column: str, cell: str) -> str:
     """A cell’s fixed value or language code: `draft` for `Utkast`; the cell itself if unknown."""
     name = key(cell)
     if column in _LANGUAGES:
-        code = cell.strip()
-        return language_codes().get(name) or (code.lower() if len(code) in (2, 3) else code)
+        code = canonical(cell.strip())
+        return _language_codes().get(name) or (code if LANGUAGE.fullmatch(code) else cell.strip())
     return _FIXED.get(column, {}).get(name, cell)

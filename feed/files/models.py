@@ -21,6 +21,7 @@ from pydantic import (
 
 from feed.errors import gettext_noop
 from feed.files.entries import LANGUAGE, Entry, ExpectedError, find_control_character
+from feed.i18n import canonical
 from feed.model import KINDS, STATES, STATUSES
 from feed.model.shapeless import is_blank
 
@@ -95,6 +96,7 @@ Slugs = Annotated[list[Slug], AfterValidator(lambda slugs: list(dict.fromkeys(sl
 LanguageCode = Annotated[
     str,
     Field(pattern=f"^{LANGUAGE.pattern}$"),
+    AfterValidator(canonical),
     _message(gettext_noop("expected a language code such as sv, not “%(value)s”")),
 ]
 Year = Annotated[

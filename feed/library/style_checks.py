@@ -19,6 +19,7 @@ from feed.i18n import Translator
 from feed.library.diff import unflat
 from feed.library.workflow import UNCREDITED, words
 from feed.model import SHOWABLE, TEXT_FIELDS, Principle, Source, Text, Theme
+from feed.model.language_tags import primary
 from feed.model.shapeless import without_shapeless
 from feed.store import library
 
@@ -111,7 +112,7 @@ def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, objec
         yield gettext_noop("has a hyphen for a dash: expected –"), {}
     if _BAD_SPACE.search(value) or value != value.strip():
         yield gettext_noop("has a space too many"), {}
-    if language == "sv":
+    if primary(language) == "sv":
         balanced = value.count("”") % 2 == 0 and "“" not in value and "‘" not in value
     else:
         balanced = value.count("“") == value.count("”")
@@ -155,7 +156,7 @@ def spelling(
 
 
 def _hunspell(passage: str, language: str) -> set[str] | None:
-    program, dictionary = shutil.which("hunspell"), _DICTIONARIES.get(language)
+    program, dictionary = shutil.which("hunspell"), _DICTIONARIES.get(primary(language))
     if program is None or dictionary is None:
         return None
     done = subprocess.run(  # noqa: S603 - the program is found on the operator's own path

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Literal, get_args
 
+from feed.model.language_tags import lookup
 from feed.model.site import Site as Site
 
 Kind = Literal["principle", "quote"]
@@ -79,7 +81,7 @@ class Source:
 
     def text(self, language: str) -> tuple[str, SourceText]:
         """The text in `language`, else in any language: (language, text)."""
-        for candidate in (language, self.language, *self.texts):
+        for candidate in (*lookup(language), self.language, *self.texts):
             if candidate in self.texts:
                 return candidate, self.texts[candidate]
         return language, SourceText()
@@ -117,7 +119,7 @@ class Theme:
 
     def text(self, language: str) -> tuple[str, ThemeText]:
         """The text in `language`, else in any language, else the slug: (language, text)."""
-        for candidate in (language, *self.texts):
+        for candidate in (*lookup(language), *self.texts):
             if candidate in self.texts:
                 return candidate, self.texts[candidate]
         return language, ThemeText(self.slug)
@@ -151,10 +153,11 @@ class Principle:
         return approved | {self.original_language}
 
     def text(self, language: str) -> Text:
-        """The approved text in `language`, else the original."""
-        wanted = self.texts.get(language)
-        if wanted is not None and wanted.state in SHOWABLE:
-            return wanted
+        """The approved text in `language`, of a variant else in its language, else the original."""
+        for candidate in lookup(language):
+            wanted = self.texts.get(candidate)
+            if wanted is not None and wanted.state in SHOWABLE:
+                return wanted
         return self.texts[self.original_language]
 
 
@@ -187,16 +190,18 @@ class Showing:
     themes: tuple[Theme, ...]
 
     def text(self, language: str) -> Text:
-        """The approved text in `language`, else the original."""
+        """The approved text in `language`, or what stands in for it."""
         return self.principle.text(language)
 
     def updated(self, language: str) -> datetime:
         """The time of the last change visible in `language`, never before `published`."""
-        wanted = self.principle.texts.get(language)
+        shown, texts = self.text(language), self.principle.texts
+        missing = takewhile(lambda candidate: candidate != shown.language, lookup(language))
         changes = (
             self.edition.published,
-            self.text(language).corrected,
-            wanted.corrected if wanted else None,  # also when its approval was revoked
+            shown.corrected,
+            # Also of what is not shown: its approval may have been revoked.
+            *(texts[candidate].corrected for candidate in missing if candidate in texts),
             self.principle.corrected,
             self.source.corrected,
             *(theme.corrected for theme in self.themes),

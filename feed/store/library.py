@@ -8,15 +8,8 @@ from typing import Any, Literal
 
 from sqlite_utils import Database
 
-from feed.model import (
-    TEXT_FIELDS,
-    Principle,
-    Source,
-    SourceText,
-    Text,
-    Theme,
-    ThemeText,
-)
+from feed.model import TEXT_FIELDS, Principle, Source, SourceText, Text, Theme, ThemeText
+from feed.model.language_tags import lookup
 from feed.rotation import Candidate
 from feed.store.connection import fetch_rows, instant, time_limit
 from feed.store.search_index import fts_query
@@ -24,11 +17,9 @@ from feed.store.search_index import fts_query
 Row = dict[str, Any]
 
 SEARCH_SECONDS = 2.0  # of processor time
-# The language in which a principle is shown to a reader of :language.
-_SHOWN_LANGUAGE = (
-    "CASE WHEN EXISTS (SELECT 1 FROM texts w WHERE w.principle = p.slug"
-    " AND w.language = :language AND w.state = 'approved')"
-    " THEN :language ELSE p.original_language END"
+_APPROVED_IN = (
+    "EXISTS (SELECT 1 FROM texts w WHERE w.principle = p.slug AND w.language = :{0}"
+    " AND w.state = 'approved')"
 )
 _APPROVED = (
     "EXISTS (SELECT 1 FROM texts o WHERE o.principle = p.slug"
@@ -91,10 +82,12 @@ def search(db: Database, query: Query, limit: int, offset: int) -> tuple[list[Pr
     """A page of the matching published principles, by rank or title, and the total number."""
     where = [_LISTED]
     words = fts_query(query.words, [query.language])
-    values: dict[str, Any] = {"language": query.language, "words": words}
+    languages = {f"language{n}": code for n, code in enumerate(lookup(query.language))}
+    values: dict[str, Any] = {**languages, "words": words}
     order = "t.title COLLATE NOCASE, p.slug"
     matching = "principles p JOIN texts t ON t.principle = p.slug"
-    where.append(f"t.language = {_SHOWN_LANGUAGE}")
+    shown = " ".join(f"WHEN {_APPROVED_IN.format(name)} THEN :{name}" for name in languages)
+    where.append(f"t.language = CASE {shown} ELSE p.original_language END")
     if query.words and not words:  # punctuation only
         return [], 0
     if query.words:

@@ -17,6 +17,7 @@ from feed.files import subscriber_table
 from feed.files.entries import ExpectedError
 from feed.files.grids import Grid
 from feed.files.subscriber_table import SubscriberTable
+from feed.i18n import match
 from feed.model import CADENCES, Preferences, Site, email_addresses
 from feed.store import subscriber_audit, subscribers
 from feed.store.connection import transaction
@@ -177,7 +178,8 @@ def _read(
     how, wording = (_words(name, row[name], address) for name in ("how", "wording"))
     days = _choice(row, "days", "every", ("every", "workdays"))
     preferences = Preferences(
-        language=_choice(row, "language", site.languages[0], site.languages),
+        language=match(row["language"], site.languages)
+        or _choice(row, "language", site.languages[0], site.languages),
         cadence=_choice(row, "cadence", "daily", CADENCES),
         workdays=days == "workdays",
         hour=_hour(row["hour"], config.digest_hour),

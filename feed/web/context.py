@@ -16,6 +16,7 @@ from feed.clock import Clock
 from feed.config import Config
 from feed.i18n import Translator, direction, match, negotiate, own_name, translator
 from feed.model import Principle, Site, Source, Text, Theme
+from feed.model.language_tags import lookup
 from feed.publish import FORMATS, markup
 from feed.store import connection, signing_key
 
@@ -123,6 +124,7 @@ def init_templates(app: Flask, context: Context) -> None:
     app.jinja_env.globals.update(
         FORMATS=FORMATS,
         direction=direction,
+        lookup=lookup,
         asset=_assets(Path(app.static_folder or "")),
         credit=lambda principle, source: markup.credit_html(translate(), source, principle),
         fallback_note=lambda shown: markup.fallback_note(translate(), shown),

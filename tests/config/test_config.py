@@ -65,7 +65,7 @@ GOOD: list[tuple[dict[str, str], str, Any]] = [
     ),
     ({"SITE_NAME": "en=A word,sv=Ett ord"}, "site_names", {"en": "A word", "sv": "Ett ord"}),
     ({"SITE_NAME": "sv = Ö, å & ä ; en = A, b"}, "site_names", {"sv": "Ö, å & ä", "en": "A, b"}),
-    ({"SITE_NAME": "en=Only one"}, "site_names", {"en": "Only one"}),
+    ({"SITE_NAME": "en=Only one"}, "site_names", dict.fromkeys(("en", "sv"), "Only one")),
     ({"SITE_NAME": "pt-BR=Lema", "LANGUAGES": "pt-BR"}, "site_names", {"pt-BR": "Lema"}),
     ({"FALLBACK": "OFF"}, "fallback", False),
     ({"FALLBACK": "on"}, "fallback", True),

@@ -49,11 +49,11 @@ class Translator:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        locales = [str(_locale(language)), primary(language)]
+        locales = [str(locale(language)), primary(language)]
         self._messages: NullTranslations = Translations.load(catalogue_folder(), locales)
         has_messages = isinstance(self._messages, Translations) or primary(language) == "en"
         self.interface = _without_variants(language) if has_messages else "en"
-        self.locale = _locale(self.interface)
+        self.locale = locale(self.interface)
 
     def gettext(self, message: str, /, **values: object) -> str:
         """Translate a message; `values` fill its `%(name)s` placeholders."""
@@ -152,7 +152,7 @@ def translator(language: str) -> Translator:
 
 def direction(language: str) -> str:
     """The direction in which a language is written, as in HTML: `ltr` or `rtl`."""
-    return str(_locale(language).text_direction)
+    return str(locale(language).text_direction)
 
 
 def own_name(code: str) -> str:
@@ -227,7 +227,7 @@ def language_codes() -> Mapping[str, str]:
     names = {
         name.casefold(): code.replace("_", "-")
         for language in ("en", "sv")
-        for code, name in _locale(language).languages.items()
+        for code, name in locale(language).languages.items()
     }
     easy = {
         translator(language).language_name(f"{code}-{SIMPLE}").casefold(): f"{code}-{SIMPLE}"
@@ -237,7 +237,8 @@ def language_codes() -> Mapping[str, str]:
     return names | easy
 
 
-def _locale(language: str) -> Locale:
+def locale(language: str) -> Locale:
+    """The locale of a language, with its usual territory; of an unknown one, that of English."""
     try:
         return Locale.parse(_LOCALES.get(language, language.replace("-", "_")))
     except (UnknownLocaleError, ValueError):

@@ -179,10 +179,12 @@ def _week_item(site: Site, week: Week, t: Translator) -> FeedItem:
     changes = [published, *(showing.updated(t.language) for showing in week.showings)]
     thursday = week.monday + timedelta(days=3)
     entries = [
-        Markup("<h2>{}</h2><p>{}</p><p{}>{}</p>").format(
+        Markup("<h2{}>{}</h2><p{}>{}</p><p{}>{}</p>").format(
+            markup.marks(showing.text(t.language).language, t.language),
             Markup('<a href="{}">{}</a>').format(
                 site.url(markup.edition_path(t.language, showing)), showing.text(t.language).title
             ),
+            markup.marks(t.interface, t.language),
             t.day(showing.edition.date),
             markup.marks(showing.text(t.language).language),
             showing.text(t.language).statement,

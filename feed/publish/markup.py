@@ -64,7 +64,7 @@ def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
     """The HTML of an edition as a feed item's content: no headings, absolute URLs only."""
     text = showing.text(t.language)
     label = Markup("<p><strong{}>{}:</strong> {}</p>")
-    frame = marks(t.interface, text.language)
+    frame, around = marks(t.interface, text.language), marks(t.interface, t.language)
     parts = [paragraphs(text.statement)]
     if text.reflection:
         parts.append(label.format(frame, t.gettext("To think about"), text.reflection))
@@ -73,11 +73,12 @@ def showing_html(site: Site, showing: Showing, t: Translator) -> Markup:
     parts.append(paragraphs(text.commentary))
     body = Markup("<div{}>{}</div>").format(marks(text.language), Markup("").join(parts))
     if text.language != t.language:
-        body = Markup("<p><em>{}</em></p>").format(fallback_note(t, text.language)) + body
+        note = fallback_note(t, text.language)
+        body = Markup("<p{}><em>{}</em></p>").format(around, note) + body
     credit_line = credit_html(t, showing.source, showing.principle)
     link = site.url(edition_path(t.language, showing))
-    return body + Markup('<p>{}.<br><a href="{}">{}</a></p>').format(
-        credit_line, link, t.gettext("Read it on the site")
+    return body + Markup('<p{}>{}.<br><a href="{}">{}</a></p>').format(
+        around, credit_line, link, t.gettext("Read it on the site")
     )
 
 

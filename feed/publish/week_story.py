@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from feed.i18n import Translator
 from feed.model import Showing, Theme, Week
+from feed.model.language_tags import primary
 
 MAX_NAMED = 3  # themes named together: more make no sentence
 
@@ -98,8 +99,8 @@ def _name(t: Translator, theme: Theme) -> str:
 
     A capital that only begins the name becomes small: `Trust`, but not `GDPR`.
     """
-    language, text = theme.text(t.language)
-    if language != t.language or not text.name:
+    language, text = theme.text(t.interface)
+    if primary(language) != primary(t.interface) or not text.name:
         return ""
     first, rest = text.name[:1], text.name[1:]
     return first.lower() + rest if rest == rest.lower() else text.name

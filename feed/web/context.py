@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from feed import editions
 from feed.clock import Clock
 from feed.config import Config
-from feed.i18n import Translator, direction, match, negotiate, own_name, translator
+from feed.i18n import Translator, direction, locale, match, negotiate, own_name, translator
 from feed.model import Principle, Site, Source, Text, Theme
 from feed.model.language_tags import lookup
 from feed.publish import FORMATS, markup
@@ -125,6 +125,7 @@ def init_templates(app: Flask, context: Context) -> None:
         FORMATS=FORMATS,
         direction=direction,
         lookup=lookup,
+        locale=locale,
         asset=_assets(Path(app.static_folder or "")),
         credit=lambda principle, source: markup.credit_html(translate(), source, principle),
         fallback_note=lambda shown: markup.fallback_note(translate(), shown),

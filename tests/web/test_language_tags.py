@@ -5,12 +5,13 @@ import re
 from collections.abc import Callable
 
 import pytest
-from flask.testing import FlaskClient
+from playwright.sync_api import Browser
 
-from feed import config
+from feed import config, editions
 from feed.errors import SettingError
 from feed.i18n import match, own_name, translator
 from feed.library import exchange
+from feed.publish import digest
 from feed.store.library import Query, search
 from tests.conftest import Installation
 from tests.site_client import site_client
@@ -32,7 +33,7 @@ texts.sv = { title = "Fråga först", statement = "Fråga.", state = "approved" 
 texts.sv-simple = { title = "Fråga", statement = "Två chefer frågar.", state = "approved" }
 texts.pt-BR = { title = "Pergunte", statement = "Pergunte.", state = "approved" }
 texts.fi = { title = "Kysy ensin", statement = "Kysy.", state = "approved" }
-texts.ar = { title = "اسأل أولا", statement = "اسأل.", state = "approved" }
+texts.ar = { title = "اسأل أولا", statement = "اسأل.", practice = "اسأل", state = "approved" }
 """
 
 
@@ -184,8 +185,62 @@ def test_the_nearest_language_is_matched(
     assert match(tag, available) == found
 
 
-def test_a_page_has_texts_in_their_own_language_and_direction(world: Installation) -> None:
-    client: FlaskClient = world.client()
-    page = client.get("/ar/").text
-    assert elements(page, "html") == ['<html lang="en">']
-    assert '<h1 itemprop="name" lang="ar" dir="rtl">' in page
+def test_texts_have_their_language_and_direction_within_an_english_page(
+    world: Installation, browser: Browser
+) -> None:
+    client = world.client()
+    html = client.get("/ar/").text
+    assert elements(html, "html") == ['<html lang="en">']
+    assert "Sunday 22 November 2026" in html
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    for path in ("/ar/", "/ar/widget/?show=title&with=en"):
+        page.set_content(client.get(path).text)
+        found = page.locator(":is(h1, h2):lang(ar)")
+        assert found.evaluate("node => getComputedStyle(node).direction") == "rtl"
+        assert page.locator("footer").first.evaluate("n => getComputedStyle(n).direction") == "ltr"
+        right_of_text = """node => {
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            return node.getBoundingClientRect().right - range.getBoundingClientRect().right;
+        }"""
+        assert found.evaluate(right_of_text) < 1, path
+    page.close()
+
+
+def test_feeds_and_calendar_mark_what_is_english_in_a_language_without_a_catalogue(
+    world: Installation,
+) -> None:
+    client = world.client()
+    item = json.loads(client.get("/ar/feed.json").text)["items"][0]
+    assert '<div lang="ar" dir="rtl">' in item["content_html"]
+    assert '<strong lang="en" dir="ltr">To do today:</strong>' in item["content_html"]
+    assert '<p lang="en" dir="ltr">After Ann Author' in item["content_html"]
+    finnish = json.loads(client.get("/fi/feed.json").text)["items"][0]["content_html"]
+    assert '<p lang="en">After Ann Author' in finnish
+    swedish = json.loads(client.get("/sv/feed.json").text)["items"][0]["content_html"]
+    assert "<p>Efter Ann Author" in swedish
+    calendar = client.get("/fi/calendar.ics").text.replace("\r\n ", "")
+    assert "SUMMARY;LANGUAGE=fi:Kysy ensin" in calendar
+
+
+def test_a_week_in_a_language_without_a_catalogue_has_english_dates(
+    install: Install,
+) -> None:
+    made = install(LANGUAGES="en,fi", BACKFILL_DAYS="14")
+    made.load({"library.toml": LIBRARY})
+    made.publish()
+    item = json.loads(made.client().get("/fi/weekly.json").text)["items"][0]
+    assert '<p lang="en">Monday 9 November 2026</p><p lang="fi">Kysy.</p>' in item["content_html"]
+    assert "<h2><a" in item["content_html"]
+    with made.open() as db:
+        (week,) = editions.weeks(db, made.site(), made.now)[:1]
+    letter = digest.weekly(made.site(), "fi", week)
+    assert '<html lang="en">' in letter.html
+    assert "Mon 9 Nov" in letter.html
+    assert re.search(r'<h2 class="lead"[^>]* lang="fi"', letter.html)
+
+
+def test_the_elements_labels_say_their_language(world: Installation) -> None:
+    script = world.client().get("/widget.js").text
+    assert '"fi":{"lang":"en"' in script
+    assert '"sv-simple":{"lang":"sv"' in script

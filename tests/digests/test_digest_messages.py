@@ -24,6 +24,7 @@ from feed.clock import Clock
 from feed.digests.activity import ActivityItem
 from feed.digests.mime import MessageTemplate, Recipient, Sender, sender
 from feed.digests.week_ahead import WeekDay
+from feed.editions import pins
 from feed.errors import InputError
 from feed.i18n import translator
 from feed.library import exchange
@@ -117,8 +118,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     made = Installation(config)
     create(config, Clock(NOON, perf_counter()))
     made.load(exchange.shipped_files())
-    made.publish()
     site = made.site()
+    with made.open() as db:
+        # One whose source has an address; which one the rotation chooses, depends on the library.
+        pins.pin(db, site, date(2026, 11, 22), "know-why-you-meet", NOON)
+    made.publish()
     with made.open() as db:
         view = editions.today(db, site, NOON)
         week = editions.weeks(db, site, NOON)[0]
@@ -133,6 +137,9 @@ def quoted(showing: Showing) -> Showing:
         title="On beginning",
         statement="“Begin where you stand.”",
         reflection="",
+        practice="Pick one meeting you are going to and say in a sentence what it is for. If you"
+        " cannot, have a word with whoever called it.",
+        team="",
         commentary="",
     )
     principle = replace(

@@ -1,6 +1,7 @@
 """The commands `devis check` and `devis check library`."""
 
 import json
+from typing import TextIO
 
 import click
 
@@ -41,10 +42,15 @@ def _everything(form: str) -> None:
 
 
 @group.command("library")
+@click.option("--numbers", is_flag=True, help="Also count how varied the texts are.")
+@click.option("--against", type=click.File(encoding="utf-8"), multiple=True, metavar="FILE")
 @reading
-def check_library(base: Reading) -> None:
-    """List principles that break the rules of data/STYLE.md; exit code 1 if there are any."""
-    from feed.library import style_checks
+def check_library(base: Reading, *, numbers: bool, against: tuple[TextIO, ...]) -> None:
+    """List principles that break the rules of data/STYLE.md; exit code 1 if there are any.
+
+    With --against, the text of a source, also passages with eight words in a row from it.
+    """
+    from feed.library import spelling, style_checks, style_variety
 
     t = translator("en")
     with base.library() as (db, _):
@@ -54,12 +60,17 @@ def check_library(base: Reading) -> None:
     found = style_checks.of_library(principles.values(), sources, themes, languages)
     for language in languages:
         known = exchange.known_words(language)
-        unknown = style_checks.spelling(
+        unknown = spelling.check(
             principles.values(), sources.values(), themes.values(), language, known
         )
         if unknown is None:
             click.echo(f"Not checked: spelling in {language}, hunspell has no such dictionary.")
         found += unknown or []
+    for file in against:
+        found += style_checks.borrowed(principles.values(), file.name, file.read())
+    if numbers:
+        for count in style_variety.counts(principles.values(), sources, languages):
+            click.echo(count.line())
     for finding in found:
         click.echo(finding.line(t))
     click.echo(f"{len(principles)} principles checked, {len(found)} findings.")

@@ -21,6 +21,10 @@ _KIND_WORDS: Mapping[str, str] = {
     ),
     "has a line break": gettext_noop("Try it as one paragraph, without a line break."),
     "ends with a full stop": gettext_noop("A title doesn’t need a full stop."),
+    "has “%(phrase)s”; better: %(instead)s": gettext_noop("Better than “%(phrase)s”: %(instead)s."),
+    "can be answered with yes or no": gettext_noop(
+        "This can be answered with yes or no. Try who, what, when or how."
+    ),
     "is not exactly one question": gettext_noop("Try it as one question, with a question mark."),
 }
 _LENGTH = "has %(count)s characters: expected %(least)s to %(most)s"

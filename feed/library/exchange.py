@@ -56,6 +56,11 @@ def known_words(language: str) -> list[str]:
     return path.read_text(encoding="utf-8").split() if path.exists() else []
 
 
+def style_guide() -> str:
+    """The style guide of the library, in Markdown."""
+    return (_data() / "STYLE.md").read_text(encoding="utf-8")
+
+
 def _data() -> Path:
     """The data folder: inside an installed package, beside the package in a checkout."""
     package = Path(__file__).resolve().parent.parent

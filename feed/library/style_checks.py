@@ -1,11 +1,9 @@
-"""Checks of the library against its style guide, data/STYLE.md: lengths, typography, spelling.
+"""Checks of the library against its style guide, data/STYLE.md: lengths, typography, duplicates.
 
 Lengths are in characters.
 """
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +14,7 @@ from sqlite_utils import Database
 from feed.errors import gettext_noop
 from feed.files import Entry
 from feed.i18n import Translator
+from feed.library import wording
 from feed.library.diff import unflat
 from feed.library.workflow import UNCREDITED, words
 from feed.model import SHOWABLE, TEXT_FIELDS, Principle, Source, Text, Theme
@@ -41,14 +40,15 @@ LENGTHS = dict(
 OPTIONAL = ("short", "team")  # no text has to have them
 THEMES = (1, 2)
 FEWEST_OF_A_THEME = 4
-ALIKE = 80  # similarity in percent from which two passages count as duplicates
+ALIKE = 80  # similarity in percent from which the form calls two passages nearly the same
+MOST_ALIKE = 70  # … and the most that two passages of the library may have, titles apart: these
+# are so short that two common words are enough
 
 _STRAIGHT = re.compile("[\"']")
 _DASH = re.compile(r"(?<=\s)-(?=\s)|--")
 _BAD_SPACE = re.compile(r"  |\s[,.;:!?](?:\s|$)|\u00a0|\t")
-_DICTIONARIES = {"en": "en_GB", "sv": "sv_SE"}
 MAX_SIMILAR = 3  # similar principles named for each field
-COMPARED = ("title", "statement", "practice")
+COMPARED = ("title", "statement", "practice")  # in the form; in the library, OPTIONAL as well
 _LINK = re.compile(r"\[[^\[\]]*+\]\s*+\(|<a\b|https?:|\bwww\.", re.IGNORECASE)
 
 
@@ -96,12 +96,15 @@ def of_text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
             continue
         yield from ((name, *wrong) for wrong in _length(value, least, most))
         yield from ((name, *wrong) for wrong in typography(value, text.language))
+        yield from ((name, *wrong) for wrong in wording.remarks(value, text.language))
         if "\n" in value:
             yield name, gettext_noop("has a line break"), {}
     if text.title.endswith("."):
         yield "title", gettext_noop("ends with a full stop"), {}
     if text.reflection and (text.reflection.count("?") != 1 or text.reflection[-1] not in "?”"):
         yield "reflection", gettext_noop("is not exactly one question"), {}
+    elif wording.is_yes_or_no(text.reflection, text.language):
+        yield "reflection", gettext_noop("can be answered with yes or no"), {}
 
 
 def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
@@ -120,55 +123,15 @@ def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, objec
         yield gettext_noop("has unbalanced quotes"), {}
 
 
-def spelling(
-    principles: Iterable[Principle],
-    sources: Iterable[Source],
-    themes: Iterable[Theme],
-    language: str,
-    known: Iterable[str] = (),
-) -> list[StyleFinding] | None:
-    """Words missing from hunspell's dictionary and from `known`; None without a dictionary."""
-    passages = {
-        f"principle {item.slug}": "\n".join(getattr(item.texts[language], n) for n in TEXT_FIELDS)
-        for item in principles
-        if language in item.texts
-    }
-    passages |= {
-        f"source {source.slug}": source.texts[language].introduction
-        for source in sources
-        if language in source.texts
-    }
-    passages |= {
-        f"theme {theme.slug}": f"{theme.texts[language].name}\n{theme.texts[language].description}"
-        for theme in themes
-        if language in theme.texts
-    }
-    unknown = _hunspell("\n".join(passages.values()), language)
-    if unknown is None:
-        return None
-    message = "has a word that is in no dictionary: %(word)s"
-    return [
-        StyleFinding(entry, language, message, {"word": word})
-        for word in sorted(unknown - set(known))
-        for entry, passage in passages.items()
-        if re.search(rf"\b{re.escape(word)}\b", passage)
-    ]
-
-
-def _hunspell(passage: str, language: str) -> set[str] | None:
-    program, dictionary = shutil.which("hunspell"), _DICTIONARIES.get(primary(language))
-    if program is None or dictionary is None:
-        return None
-    done = subprocess.run(  # noqa: S603 - the program is found on the operator's own path
-        [program, "-d", dictionary, "-i", "utf-8", "-l"],
-        input=passage.replace("’", "'"),
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    if done.returncode != 0:
-        return None
-    return {word.strip(".").replace("'", "’") for word in done.stdout.split()}
+def borrowed(principles: Iterable[Principle], name: str, source: str) -> Iterator[StyleFinding]:
+    """Passages with a run of words from the text of a source; `name` is that of its file."""
+    for principle in principles:
+        for language, text in principle.texts.items():
+            for part in TEXT_FIELDS:
+                for run in wording.runs(getattr(text, part), source):
+                    message = "has words from %(name)s: “%(run)s”"
+                    where = f"principle {principle.slug}", f"{language}.{part}"
+                    yield StyleFinding(*where, message, {"name": name, "run": run})
 
 
 def _principle(
@@ -226,15 +189,16 @@ def _theme(
 
 def _duplicates(published: list[Principle], language: str) -> Iterator[StyleFinding]:
     """Near-duplicates, compared field by field (RapidFuzz, ignoring the order of words)."""
-    for name in ("title", "statement", "practice"):
+    for name in (*COMPARED, *OPTIONAL):
+        most = ALIKE if name == "title" else MOST_ALIKE
         passages = [
             (principle.slug, without_shapeless(getattr(principle.texts[language], name)))
             for principle in published
             if language in principle.texts and getattr(principle.texts[language], name)
         ]
         for (one, mine), (other, theirs) in combinations(passages, 2):
-            score = fuzz.token_sort_ratio(mine, theirs, score_cutoff=ALIKE)
-            if score:
+            score = fuzz.token_sort_ratio(mine, theirs, score_cutoff=most)
+            if score > most:
                 message = "is nearly that of %(other)s (%(score)s %%)"
                 values = {"other": other, "score": round(score)}
                 yield StyleFinding(f"principle {one}", f"{language}.{name}", message, values)

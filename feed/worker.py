@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from feed import digests, editions
-from feed.accounts import authentication
+from feed.accounts import sign_in
 from feed.checks.machine import WORKER_LOCK
 from feed.clock import Clock
 from feed.config import Config
@@ -248,7 +248,7 @@ def clean_up(config: Config, clock: Clock, lock: FileLock, stop: threading.Event
             now = clock()
             site = editions.settle(db, config, now)
             subscriptions.delete_expired(db, now)
-            authentication.delete_expired(db, now)
+            sign_in.delete_expired(db, now)
             exchange.delete_expired_uploads(db, now)
             drafts.delete_expired(db, now)
             undo.delete_expired(db, now)

@@ -7,15 +7,30 @@ from datetime import datetime
 from typing import Any
 
 from flask.testing import FlaskClient
+from sqlite_utils import Database
 from werkzeug.test import TestResponse
 
-from feed.accounts import authentication, people
-from feed.model.people import Curator
-from feed.store import curators, outbox, signing_key
+from feed.accounts import links, people, sign_in
+from feed.model.people import Curator, Method, Where
+from feed.store import curators, outbox, sessions, signing_key
+from feed.store.connection import transaction
 from tests.conftest import Installation
 
 CSRF_FIELD = re.compile(r'name="mark" value="([0-9a-f]{64})"')
 WRONG = re.compile(r'class="wrong"[^>]*>([^<]*)<')
+
+
+HERE = Where("127.0.0.0/24", "Firefox, Linux", known_device=True)
+
+
+def prepared_session(
+    db: Database, curator: Curator, now: datetime, method: Method = "passkey"
+) -> str:
+    """The token of a session that has just begun, as if its person had given a proof."""
+    token = sign_in.new_token()
+    with transaction(db):
+        sessions.add(db, sign_in.digest(token), curator, method, HERE, now, now)
+    return token
 
 
 @dataclass
@@ -72,11 +87,17 @@ class Desk:
             people.invite(db, given, codes, self.installation.now, mailed=False)
             return people.by_address(db, given["address"])
 
-    def sign_in(self, role: str, name: str = "", now: datetime | None = None) -> DeskUser:
+    def sign_in(
+        self,
+        role: str,
+        name: str = "",
+        now: datetime | None = None,
+        method: Method = "passkey",
+    ) -> DeskUser:
         """A browser in which a user with that role has just signed in."""
         found = self.account(role, name)
         with self.installation.open() as db:
-            token = authentication.begin(db, found, now or self.installation.now)
+            token = prepared_session(db, found, now or self.installation.now, method)
         client = self.installation.client()
         client.set_cookie("devis-desk", token)
         return DeskUser(client, found)
@@ -94,7 +115,7 @@ class Desk:
             )
             notice = outbox.by_id(db, number)
         assert notice is not None
-        return authentication.link(signing_key.key(self.installation.config), notice)
+        return links.path(signing_key.key(self.installation.config), notice)
 
 
 def field_errors(page: TestResponse) -> list[str]:

@@ -47,10 +47,6 @@ HOMES: dict[str, set[str]] = {
     "requests": {"notify"},
     "email_validator": {"model"},
     "dns": {"checks"},
-    "argon2": {"accounts"},
-    "zxcvbn": {"accounts"},
-    "pyotp": {"accounts"},
-    "segno": {"accounts"},
     "authlib": {"accounts"},
     "joserfc": {"accounts"},
     "rapidfuzz": {"library"},
@@ -149,8 +145,7 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
-    late = {"email_validator", "icalendar", "PIL", "argon2", "pyotp", "segno", "zxcvbn", "dns"}
-    late.add("holidays")
+    late = {"email_validator", "icalendar", "PIL", "dns", "holidays"}
     assert not loaded("feed.app, feed.worker") & late
 
 

@@ -1,1 +1,1 @@
-"""Accounts of the desk: people, roles, sign-in, passwords and second factors."""
+"""Accounts of the desk: people, roles, and sign-in without passwords."""

@@ -6,11 +6,12 @@ from typing import cast
 
 from sqlite_utils import Database
 
-from feed.accounts import totp
+from feed.accounts import ways_in
+from feed.accounts.sign_in_events import COMMAND_LINE, record
 from feed.errors import FormError, InputError, NotFoundError, gettext_noop
 from feed.model import email_addresses
-from feed.model.people import ROLES, Curator, Role
-from feed.store import curators, desk_events, outbox, sessions
+from feed.model.people import ROLES, Curator, Role, Where
+from feed.store import curators, desk_events, outbox
 from feed.store.connection import transaction
 from feed.store.outbox import OutboxItem
 
@@ -94,39 +95,44 @@ def set_name(db: Database, curator: Curator, name: str) -> None:
         curators.change(db, curator.id, name=taken)
 
 
-def disable(db: Database, number: int, now: datetime) -> Curator:
+def disable(db: Database, number: int, now: datetime, where: Where = COMMAND_LINE) -> Curator:
     """Disable an account and end its sessions. Raises InputError for the last administrator."""
     with transaction(db):
         found = get(db, number)
         _require_other_administrator(db, found)
         curators.change(db, number, disabled=found.disabled or now)
-        sessions.end_all(db, number)
-        outbox.void_links(db, number, now)
+        ways_in.end_all(db, number, now)
+        record(db, "disabled", where, now, curator=number)
         return found
 
 
-def enable(db: Database, number: int, now: datetime) -> Curator:
+def enable(db: Database, number: int, now: datetime, where: Where = COMMAND_LINE) -> Curator:
     """Enable a disabled account. Raises NotFoundError."""
     with transaction(db):
         found = get(db, number)
         curators.change(db, number, disabled=None)
+        record(db, "enabled", where, now, curator=number)
         return found
 
 
 def reset(
-    db: Database, number: int, now: datetime, *, by: Curator | None = None, mailed: bool = True
+    db: Database,
+    number: int,
+    now: datetime,
+    where: Where = COMMAND_LINE,
+    *,
+    by: Curator | None = None,
+    mailed: bool = True,
 ) -> OutboxItem:
-    """Remove an account's password and second factor, end its sessions, and invite it again."""
+    """Remove an account's ways in, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
         if found.disabled:
             raise InputError(
                 gettext_noop("%(name)s may not sign in: let them in again first."), name=found.name
             )
-        curators.change(db, number, password=None)
-        totp.forget(db, number)
-        sessions.end_all(db, number)
-        outbox.void_links(db, number, now)
+        ways_in.remove_all(db, number, now)
+        record(db, "reset", where, now, curator=number)
         return _invite(db, number, by, now, mailed)
 
 

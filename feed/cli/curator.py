@@ -2,7 +2,7 @@
 
 import click
 
-from feed.accounts import authentication, people
+from feed.accounts import links, people
 from feed.cli.base import Commands, Setup, form_errors, setup
 from feed.model import Site
 from feed.model.people import ROLES, Curator
@@ -83,8 +83,22 @@ def role(base: Setup, address: str, role: str, languages: str) -> None:
 @group.command()
 @click.argument("address")
 @setup
+def link(base: Setup, address: str) -> None:
+    """Print a link that signs a person in once, within ten minutes, in any browser.
+
+    It changes nothing else. Where a passkey or the organisation's sign-on is required, it only lets
+    them add one.
+    """
+    with base.library() as (db, site):
+        found = people.by_address(db, address)
+        _link(base, site, links.print_link(db, found, base.clock()))
+
+
+@group.command()
+@click.argument("address")
+@setup
 def reset(base: Setup, address: str) -> None:
-    """Delete a person's password and second factor, and print a new sign-in link."""
+    """Delete a person's ways in, end their sessions, and print a new sign-in link."""
     with base.library() as (db, site):
         found = people.by_address(db, address)
         _link(base, site, people.reset(db, found.id, base.clock(), mailed=False))
@@ -103,9 +117,9 @@ def disable(base: Setup, address: str, undo: bool) -> None:
 
 
 def _link(base: Setup, site: Site, notice: OutboxItem) -> None:
-    path = authentication.link(signing_key.key(base.config), notice)
-    click.echo("This link signs them in, once, for seven days:")
-    click.echo(site.url(path))
+    times = {"invitation": "for seven days", "printed": "within ten minutes"}
+    click.echo(f"This link signs them in, once, {times[notice.kind]}, in any browser:")
+    click.echo(site.url(links.path(signing_key.key(base.config), notice)))
 
 
 def _role(found: Curator) -> str:
@@ -115,5 +129,6 @@ def _role(found: Curator) -> str:
 
 
 def _ways(found: Curator) -> str:
-    way = "password" if found.has_password else "link"
-    return f"{way} and second factor" if found.has_factor else way
+    return ", ".join(
+        ["passkey"] * bool(found.passkeys) + ["sign-on"] * bool(found.sign_ons) + ["link"]
+    )

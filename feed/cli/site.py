@@ -63,7 +63,7 @@ def freeze(base: Reading, folder: Path) -> None:
 
 
 def _prepare(base: Setup) -> None:
-    from feed.accounts import authentication, people
+    from feed.accounts import links, people
     from feed.library import scheduling
     from feed.notify import announcements  # slow to load: see `server.processes.supervise`
     from feed.store import signing_key
@@ -79,7 +79,7 @@ def _prepare(base: Setup) -> None:
     _kind(base.config)
     if first is not None:
         click.echo("The desk is empty. This link makes you its administrator, once:")
-        click.echo(f"  {site.url(authentication.link(signing_key.key(base.config), first))}")
+        click.echo(f"  {site.url(links.path(signing_key.key(base.config), first))}")
     elif not has_administrator:
         click.echo(
             "The desk has no administrator yet: “devis curator add ADDRESS” prints a link for one."

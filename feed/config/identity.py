@@ -23,6 +23,15 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
+def is_ip_address(host: str) -> bool:
+    """Whether a host is an IP address, not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def authority(base_url: str) -> str:
     """The authority of ids for a public base URL: its host, as a domain name of RFC 4151.
 

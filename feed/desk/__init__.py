@@ -9,6 +9,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request
 from markupsafe import Markup
 
+from feed.accounts import sign_in as sign_in_states
+from feed.accounts import sign_in_events, ways_in
 from feed.config.logs import DESK
 from feed.desk import (
     account,
@@ -37,7 +39,7 @@ from feed.desk import (
 from feed.errors import StoreError, gettext_noop
 from feed.model.people import ROLES, Role
 from feed.store.connection import DriverError
-from feed.web.context import translate
+from feed.web.context import db, here, now, translate
 from feed.web.middleware.headers import SCRIPT_POLICY
 
 # The desk's menu: endpoint, label, and the lowest role that sees it.
@@ -89,7 +91,11 @@ def _template_variables() -> dict[str, Any]:
     except (StoreError, DriverError):  # the error page reports it
         current = None
     return {
-        "me": current.curator if current and current.is_whole else None,
+        "me": current.curator if current else None,
+        "session": current,
+        "ways": ways_in.available(here().config),
+        "is_strong_required": _is_strong_required,
+        "is_fresh": current is not None and sign_in_states.is_fresh(current, now()),
         "csrf_field": _csrf_field,
         "draft_field": drafts.signed_field,
         "offered_drafts": drafts.offered,
@@ -103,8 +109,15 @@ def _template_variables() -> dict[str, Any]:
         "act_name": lambda act: translate().gettext(labels.ACTS[act]),
         "done_name": lambda act: translate().gettext(labels.DONE.get(act, labels.SAVED)),
         "reason_name": _reason,
+        "event_name": lambda event: sign_in_events.sentence(translate(), event),
+        "way_name": lambda method: translate().gettext(labels.METHODS[method]),
         "parts_name": lambda parts: labels.parts(translate(), parts),
     }
+
+
+def _is_strong_required() -> bool:
+    """Whether a link is not enough for the person signed in."""
+    return ways_in.is_strong_required(db(), here().config, session.me())
 
 
 def _finish(response: Response) -> Response:

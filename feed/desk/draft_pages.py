@@ -14,14 +14,14 @@ blueprint = Blueprint("drafts", __name__, url_prefix="/drafts")
 
 
 @blueprint.post("/")
-@requires("translator", even_without_factor=True)
+@requires("translator", even_by_link=True)
 def store() -> Response:
     """Answer that the form was stored, as every POST is; its time is in the header Devis-Draft."""
     return Response(status=413 if isinstance(g.get("draft_error"), InputError) else 204)
 
 
 @blueprint.post("/<int:number>/discard")
-@requires("translator", even_without_factor=True)
+@requires("translator", even_by_link=True)
 def discard(number: int) -> AnyResponse:
     """Discard a draft; the page that follows offers to undo it."""
     draft = stored.get(db(), number, session.me().id)
@@ -32,7 +32,7 @@ def discard(number: int) -> AnyResponse:
 
 
 @blueprint.post("/<int:number>/restore")
-@requires("translator", even_without_factor=True)
+@requires("translator", even_by_link=True)
 def restore(number: int) -> AnyResponse:
     """Open a discarded draft again, and show its page."""
     draft = library_drafts.restore(db(), number, session.me().id)

@@ -18,6 +18,11 @@ ROLE_PERMISSIONS = {
     "editor": gettext_noop("also approves, publishes, and decides what is shown when"),
     "administrator": gettext_noop("also invites people, and looks after subscribers"),
 }
+METHODS = {
+    "link": gettext_noop("link"),
+    "passkey": gettext_noop("passkey"),
+    "sign-on": gettext_noop("organisation’s sign-in"),
+}
 KINDS = {"principle": gettext_noop("Principle"), "quote": gettext_noop("Quote")}
 STATES = {
     "draft": gettext_noop("Draft"),

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.accounts import authentication, people, totp
+from feed.accounts import links, people, ways_in
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.errors import FormError, InputError
@@ -39,24 +39,26 @@ def everybody() -> str:
 
 
 @blueprint.post("/")
-@requires("administrator")
+@requires("administrator", fresh=True)
 def invite() -> Page:
     """Create an account and e-mail its invitation."""
     given = _given({"language": request.form.get("language", language())})
+    codes, me, mailed = here().config.languages, session.me(), _ways().is_secure
     try:
-        notice = people.invite(db(), given, here().config.languages, now(), by=session.me())
+        notice = people.invite(db(), given, codes, now(), by=me, mailed=mailed)
     except FormError as error:
         return _page(given, translate().error_messages(error.fields)), 422
-    log.info("desk: person %s invited person %s", session.me().id, notice.curator)
+    log.info("desk: person %s invited person %s", me.id, notice.curator)
     return redirect(url_for(".everybody", invited=notice.curator), 303)
 
 
-@blueprint.post("/factor")
-@requires("administrator")
-def require_factor() -> AnyResponse:
-    """Switch on or off that everybody needs a second factor."""
-    totp.require(db(), "required" in request.form)
-    log.info("desk: person %s changed whether a second factor is required", session.me().id)
+@blueprint.post("/strong")
+@requires("administrator", fresh=True)
+def require_strong() -> AnyResponse:
+    """Switch on or off that editors and administrators need a stronger way than a link."""
+    required = "required" in request.form
+    ways_in.require_strong(db(), required)
+    log.info("desk: person %s: a link is enough: %s", session.me().id, not required)
     return redirect(url_for(".everybody"), 303)
 
 
@@ -68,7 +70,7 @@ def one(number: int) -> str:
 
 
 @blueprint.post("/<int:number>/")
-@requires("administrator")
+@requires("administrator", fresh=True)
 def change(number: int) -> Page:
     """Change an account's name, role or languages."""
     try:
@@ -82,14 +84,15 @@ def change(number: int) -> Page:
 
 
 @blueprint.post("/<int:number>/<any(disable, enable, reset):act>")
-@requires("administrator")
+@requires("administrator", fresh=True)
 def act(number: int, act: str) -> Page:
     """Disable, enable or reset an account; a reset e-mails a new invitation."""
     try:
         if act == "reset":
-            people.reset(db(), number, now(), by=session.me())
+            me, mailed = session.me(), _ways().is_secure
+            people.reset(db(), number, now(), session.where(), by=me, mailed=mailed)
         else:
-            getattr(people, act)(db(), number, now())
+            getattr(people, act)(db(), number, now(), session.where())
     except InputError as error:
         return _one(number, {"act": translate().gettext(error.message, **error.values)}), 422
     log.info("desk: person %s: %s person %s", session.me().id, act, number)
@@ -105,7 +108,8 @@ def _page(given: dict[str, str], wrong: dict[str, str]) -> str:
     return render_template(
         "desk/people.html",
         everybody=curators.list_all(db()),
-        is_required=totp.is_required(db()),
+        is_switched_on=ways_in.is_switched_on(db()),
+        is_automatic=here().config.is_public,
         invitation=_invitation(request.args.get("invited", 0, type=int)),
         given=given,
         wrong=wrong,
@@ -121,6 +125,10 @@ def _one(number: int, wrong: dict[str, str] | None = None) -> str:
     )
 
 
+def _ways() -> ways_in.WaysIn:
+    return ways_in.available(here().config)
+
+
 def _invitation(number: int) -> Invitation | None:
     """The newest invitation of a person; None if it is used or has expired."""
     if number >= 2**63:  # SQLite has none
@@ -128,6 +136,6 @@ def _invitation(number: int) -> Invitation | None:
     found, notice = curators.by_id(db(), number), outbox.newest(db(), "invitation", number)
     if found is None or notice is None or notice.used or (notice.expires or now()) <= now():
         return None
-    is_mailed = here().config.sends_email
-    link = "" if is_mailed else site().url(authentication.link(key(), notice))
+    is_mailed = here().config.sends_email and _ways().is_secure
+    link = "" if is_mailed else site().url(links.path(key(), notice))
     return Invitation(found, notice.expires or now(), link)

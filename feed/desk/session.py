@@ -1,27 +1,28 @@
 """The desk's session: cookies, CSRF tokens, remembered devices, and rate limits of sign-in.
 
 The session token is in a cookie; signing in replaces it. CSRF tokens are derived from it, with or
-without a signed-in session. Nobody is locked out by others' guesses: a browser with the account's
-device cookie is counted apart from all others (as OWASP recommends), and one-time links by e-mail
-always work.
+without a signed-in session. A browser in which a person has signed in before has a device cookie:
+others who ask for links do not lock it out, and no e-mail is sent about its sign-ins.
 """
 
 import hashlib
 import secrets
 
-from flask import Response, g, request
+from flask import Response, g, redirect, request
 from itsdangerous import BadSignature, Signer
+from werkzeug.wrappers import Response as AnyResponse
 
-from feed.accounts import authentication
-from feed.model.people import Curator, Session
+from feed.accounts import sign_in
+from feed.config.logs import DESK
+from feed.desk import devices
+from feed.model.people import Curator, Method, Session, Where
 from feed.store.counters import RATES_FILE, RateCounters
 from feed.web.context import db, here, key, now
 from feed.web.middleware import client_ip
 
 CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
-WINDOW_SECONDS = 600
-MAX_BY_ACCOUNT, MAX_BY_NETWORK = 10, 60
+WINDOW_SECONDS, MAX_BY_NETWORK = 600, 60
 LINK_SECONDS, MAX_LINKS = 3600, 30
 PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
 
@@ -31,7 +32,7 @@ def token() -> str:
     if "desk_token" not in g:
         given = request.cookies.get(_cookie_name("desk"), "")
         is_usable = 20 <= len(given) <= 100 and given.isascii()
-        g.desk_token = given if is_usable else authentication.new_token()
+        g.desk_token = given if is_usable else sign_in.new_token()
         g.desk_token_is_new = not is_usable
     current: str = g.desk_token
     return current
@@ -47,7 +48,8 @@ def replace_token(new: str) -> None:
 def session() -> Session | None:
     """The session of this browser, from the database; None if there is none."""
     if "desk_session" not in g:
-        g.desk_session = authentication.session(db(), token(), now()) if _was_sent() else None
+        config = here().config
+        g.desk_session = sign_in.session(db(), config, token(), now()) if _was_sent() else None
     current: Session | None = g.desk_session
     return current
 
@@ -59,14 +61,41 @@ def me() -> Curator:
     return current.curator
 
 
+def browser() -> str:
+    """The hash of this browser's token, which challenges are bound to."""
+    return sign_in.digest(token())
+
+
+def where(curator_id: int | None = None) -> Where:
+    """Where this request comes from; a known device is one of that person's."""
+    device_name = devices.describe(request.user_agent.string)
+    known = curator_id is not None and device(curator_id) is not None
+    return Where(client_ip.prefix(), device_name, known)
+
+
+def start(curator: Curator, method: Method, path: str | None = None) -> AnyResponse:
+    """Begin or renew a session after an accepted proof, and go on to `path` or the next page."""
+    new = sign_in.complete(db(), curator, method, token(), where(curator.id), now())
+    replace_token(new)
+    remember_device(curator)
+    return redirect(next_path() if path is None else path, 303)
+
+
+def next_path() -> str:
+    """The path to go on to after sign-in, below /desk/: a guard against open redirects."""
+    path = request.values.get("next", DESK)
+    is_safe = path.isprintable() and "\\" not in path and ".." not in path
+    return path if is_safe and path.startswith(DESK) else DESK
+
+
 def csrf_token() -> str:
     """The CSRF token of this session."""
-    return authentication.csrf_token(key(), token())
+    return sign_in.csrf_token(key(), token())
 
 
 def csrf_token_is_valid() -> bool:
     """Whether the submitted CSRF token belongs to this session."""
-    return _was_sent() and authentication.csrf_token_is_valid(
+    return _was_sent() and sign_in.csrf_token_is_valid(
         key(), token(), request.form.get(CSRF_FIELD, "")
     )
 
@@ -125,15 +154,10 @@ def _signer() -> Signer:
     return Signer(key(), salt="desk device", key_derivation="hmac", digest_method=hashlib.sha256)
 
 
-def attempts_exceeded(account: str, curator_id: int | None = None) -> bool:
-    """Count an attempt at an account and return whether it exceeds the limit.
-
-    The limit per network does not apply to a browser with the account's device cookie.
-    """
-    device, counters = _known_device(curator_id), _counters()
-    network, _ = counters.add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
-    attempts, _ = counters.add(_attempts_key(account, device), WINDOW_SECONDS)
-    return attempts > MAX_BY_ACCOUNT or (network > MAX_BY_NETWORK and device is None)
+def attempts_exceeded() -> bool:
+    """Count an attempt to sign in and return whether this network exceeds the limit."""
+    attempts, _ = _counters().add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
+    return attempts > MAX_BY_NETWORK
 
 
 def links_exceeded() -> bool:
@@ -146,21 +170,6 @@ def previews_exceeded() -> bool:
     """Count a preview and return whether this person exceeds the limit per minute."""
     asked, _ = _counters().add(f"desk-preview {me().id}", PREVIEW_SECONDS)
     return asked > MAX_PREVIEWS
-
-
-def reset_attempts(account: str, curator_id: int | None = None) -> None:
-    """Reset the counter of attempts from this browser after a successful one."""
-    _counters().clear(_attempts_key(account, _known_device(curator_id)))
-
-
-def _known_device(curator_id: int | None) -> str | None:
-    """The device cookie's name, if the account's owner has signed in with this browser before."""
-    return None if curator_id is None else device(curator_id)
-
-
-def _attempts_key(account: str, device: str | None) -> str:
-    name = hashlib.sha256(f"{account}\0{device or ''}".encode()).hexdigest()
-    return f"desk-account {name}"
 
 
 def _counters() -> RateCounters:

@@ -1,18 +1,20 @@
-"""Sign-in by password or one-time link, with a second factor, and sign-out."""
+"""Sign-in by one-time link, the confirmation that it is still the same person, and sign-out."""
 
 import logging
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from feed.accounts import authentication
-from feed.config.logs import DESK
+from feed.accounts import links, sign_in, ways_in
+from feed.accounts.sign_in_events import record
 from feed.desk import session
 from feed.desk.permissions import requires
 from feed.errors import FormError, LinkError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import Curator
 from feed.store import curators
+from feed.store.connection import transaction
+from feed.store.outbox import OutboxItem
 from feed.web.context import db, here, key, language, now, translate
 from feed.web.middleware import client_ip
 
@@ -20,16 +22,12 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("sign_in", __name__)
 
-_WRONG_PASSWORD = gettext_noop("The address or the password is not right.")
-_TOO_MANY = gettext_noop("Too many attempts. Wait ten minutes, or get a link by email instead.")
+_TOO_MANY = gettext_noop("Too many attempts from your network. Wait ten minutes.")
 _TOO_MANY_LINKS = gettext_noop(
     "Many links have been requested from your network. Check your inbox, or wait an hour and try"
     " again."
 )
-_TOO_LATE = gettext_noop(
-    "The code came too late, or you have signed out in the meantime. Sign in again."
-)
-
+_NO_LINKS = gettext_noop("This site can’t email sign-in links.")
 _DEAD_LINK = gettext_noop(
     "This link doesn’t work: it is incomplete, has expired or has already been used. Ask for a"
     " new one."
@@ -41,39 +39,42 @@ Page = AnyResponse | str | tuple[str, int]
 @blueprint.get("/sign-in")
 @requires(None)
 def ask() -> Page:
-    """The sign-in form; a redirect to the desk if the browser is signed in."""
-    found = session.session()
-    if found is not None and found.is_whole:
-        return redirect(_next_path(), 303)
+    """The sign-in page; a redirect to the desk if the browser is signed in."""
+    if session.session() is not None:
+        return redirect(session.next_path(), 303)
     return _form()
 
 
 @blueprint.post("/sign-in")
 @requires(None)
-def sign_in() -> Page:
-    """Sign in by password, or request a one-time link by e-mail."""
+def mail_link() -> Page:
+    """E-mail a one-time link to the person with the address, if there is one."""
     address = request.form.get("address", "").strip()
-    if "link" in request.form:
-        return _mail_link(address)
-    account = email_addresses.identity(address)
-    known = curators.by_identity(db(), account)
-    if session.attempts_exceeded(account, known.id if known else None):
-        log.warning("desk: too many sign-in attempts, from %s", client_ip.prefix())
-        return _form(address, _TOO_MANY, 429)
-    found = authentication.by_password(db(), address, request.form.get("password", ""))
-    if found is None:
-        _log_failure("wrong password", known)
-        return _form(address, _WRONG_PASSWORD, 422)
-    session.reset_attempts(account, found.id)
-    return _begin(found, "password")
+    found = curators.by_identity(db(), email_addresses.identity(address))
+    return _mail_link(found, address)
 
 
 @blueprint.get("/sign-in/sent")
 @requires(None)
 def sent() -> str:
-    """What to do after requesting a link; the same whether or not the account exists."""
-    minutes = int(authentication.LINK_TIME.total_seconds() // 60)
-    return render_template("desk/sent.html", minutes=minutes, sends_email=here().config.sends_email)
+    """What to do after asking for a link; the same whether or not the account exists."""
+    return _sent({})
+
+
+@blueprint.post("/sign-in/code")
+@requires(None)
+def give_code() -> Page:
+    """Sign in by the code that a link shows in another browser than the one that asked."""
+    if session.attempts_exceeded():
+        return _sent({"code": translate().gettext(_TOO_MANY)}), 429
+    typed = request.form.get("code", "")
+    try:
+        found, path = links.follow_code(
+            db(), key(), typed, session.browser(), session.where(), now()
+        )
+    except FormError as error:
+        return _sent(translate().error_messages(error.fields)), 422
+    return session.start(found, "link", path)
 
 
 @blueprint.get("/link/<token>")
@@ -81,139 +82,107 @@ def sent() -> str:
 def ask_link(token: str) -> Page:
     """The page of a one-time link; its button signs in, as mail scanners open every link."""
     try:
-        notice, name = authentication.read_link(db(), key(), token, now())
+        notice, name = links.read(db(), key(), token, now())
+        challenge = links.challenge(db(), notice, now())
     except LinkError:
         return _dead_link()
-    page = "desk/first.html" if notice.kind == "first" else "desk/link.html"
-    return render_template(page, name=name, given={}, wrong={}, next=_next_path())
+    if challenge is not None and challenge.browser != session.browser():
+        code = links.code(key(), notice) if "code" in request.args else None
+        data = challenge.data
+        return render_template("desk/link_elsewhere.html", notice=notice, data=data, code=code)
+    return _link(notice, name, {})
 
 
 @blueprint.post("/link/<token>")
 @requires(None)
 def follow_link(token: str) -> Page:
     """Sign in by a one-time link; a new site's first link creates its administrator."""
+    if session.attempts_exceeded():
+        return _form(problem=_TOO_MANY, status=429)
     try:
-        notice, _ = authentication.read_link(db(), key(), token, now())
+        notice, _ = links.read(db(), key(), token, now())
         if notice.kind == "first":
-            return _follow_first(token)
-        return _begin(authentication.follow(db(), key(), token, now()), "link")
+            return _follow_first(token, notice)
+        found, path = links.follow(db(), key(), token, session.browser(), now())
     except LinkError:
+        with transaction(db()):
+            record(
+                db(),
+                "refused",
+                session.where(),
+                now(),
+                curator=None,
+                method="link",
+                outcome="void",
+            )
         return _dead_link()
+    return session.start(found, "link", path)
 
 
-def _dead_link() -> Page:
-    log.warning("desk: a link that is void was opened, from %s", client_ip.prefix())
-    return _form("", _DEAD_LINK, 404)
+@blueprint.get("/sign-in/confirm")
+@requires("translator", even_by_link=True)
+def confirm() -> str:
+    """Ask for a new proof before a change of how one signs in."""
+    return render_template("desk/confirm.html", next=session.next_path())
 
 
-def _follow_first(token: str) -> Page:
-    given = {**request.form.to_dict(), "language": language()}
-    languages = here().config.languages
-    try:
-        found = authentication.follow_first(db(), key(), token, given, languages, now())
-    except FormError as error:
-        wrong = translate().error_messages(error.fields)
-        page = render_template(
-            "desk/first.html", given=request.form, wrong=wrong, name="", next=_next_path()
-        )
-        return page, 422
-    return _begin(found, "first link")
-
-
-@blueprint.get("/sign-in/code")
-@requires(None)
-def ask_factor() -> Page:
-    """The form for the second factor's code."""
-    found = session.session()
-    if found is None or found.is_whole:
-        return redirect(url_for(".ask"), 303)
-    return _factor()
-
-
-@blueprint.post("/sign-in/code")
-@requires(None)
-def give_factor() -> Page:
-    """Check the second factor's code and complete the sign-in."""
-    found, code = session.session(), request.form.get("code", "")
-    if found is None or found.is_whole:
-        return _form("", _TOO_LATE, 422)
-    account = f"factor of {found.curator.id}"
-    if session.attempts_exceeded(account, found.curator.id):
-        return _factor(translate().gettext(_TOO_MANY)), 429
-    try:
-        token = authentication.complete(db(), found, session.token(), code, now())
-    except FormError as error:
-        _log_failure("wrong second factor", found.curator)
-        return _factor(translate().error_messages(error.fields)["code"]), 422
-    session.reset_attempts(account, found.curator.id)
-    session.replace_token(token)
-    _log_success(found.curator, "second factor")
-    return _go_on(found.curator)
+@blueprint.post("/sign-in/confirm")
+@requires("translator", even_by_link=True)
+def confirm_by_link() -> Page:
+    """E-mail a link to the person signed in, as the new proof."""
+    return _mail_link(session.me())
 
 
 @blueprint.post("/sign-out")
 @requires(None)
 def sign_out() -> AnyResponse:
     """End the session and replace its token."""
-    if found := session.session():
-        log.info("desk: person %s signed out, from %s", found.curator.id, client_ip.prefix())
-    authentication.end(db(), session.token())
-    session.replace_token(authentication.new_token())
+    sign_in.end(db(), session.token(), session.where(), now())
+    session.replace_token(sign_in.new_token())
     return redirect(url_for(".ask"), 303)
 
 
-def _begin(found: Curator, how: str) -> Page:
-    """Start a session, then ask for the second factor or go on to the requested page."""
-    authentication.end(db(), session.token())
-    session.replace_token(authentication.begin(db(), found, now()))
-    _log_success(found, how)
-    return _factor() if found.has_factor else _go_on(found)
+def _follow_first(token: str, notice: OutboxItem) -> Page:
+    given = {**request.form.to_dict(), "language": language()}
+    languages = here().config.languages
+    try:
+        found = links.follow_first(db(), key(), token, given, languages, now())
+    except FormError as error:
+        return _link(notice, "", translate().error_messages(error.fields)), 422
+    return session.start(found, "link")
 
 
-def _go_on(found: Curator) -> Page:
-    session.remember_device(found)
-    return redirect(_next_path(), 303)
-
-
-def _factor(problem: str = "") -> str:
-    wrong = {"code": problem} if problem else {}
-    return render_template("desk/factor.html", next=_next_path(), wrong=wrong)
-
-
-def _mail_link(address: str) -> Page:
+def _mail_link(found: Curator | None, address: str = "") -> Page:
+    if not ways_in.available(here().config).mailed_link:
+        return _form(address, _NO_LINKS, 422)
     if session.links_exceeded():
         log.warning("desk: too many links were asked for, from %s", client_ip.prefix())
         return _form(address, _TOO_MANY_LINKS, 429)
-    found = curators.by_identity(db(), email_addresses.identity(address))
-    if found is not None:
-        known = session.device(found.id) is not None
-        authentication.ask_link(db(), found, now(), known_device=known)
-    log.info(
-        "desk: a link for person %s was asked for, from %s", _number(found), client_ip.prefix()
-    )
+    where = session.where(found.id if found else None)
+    links.ask(db(), found, session.browser(), session.next_path(), where, now())
     return redirect(url_for(".sent"), 303)
 
 
-def _log_success(person: Curator, how: str) -> None:
-    log.info("desk: person %s signed in by %s, from %s", person.id, how, client_ip.prefix())
+def _link(notice: OutboxItem, name: str, wrong: dict[str, str]) -> str:
+    page = "desk/first.html" if notice.kind == "first" else "desk/link.html"
+    return render_template(
+        page, name=name, given=request.form, wrong=wrong, next=session.next_path()
+    )
 
 
-def _log_failure(what: str, person: Curator | None) -> None:
-    log.warning("desk: %s for person %s, from %s", what, _number(person), client_ip.prefix())
+def _sent(wrong: dict[str, str]) -> str:
+    minutes = int(links.LINK_TIME.total_seconds() // 60)
+    sends_email = here().config.sends_email
+    return render_template("desk/sent.html", minutes=minutes, sends_email=sends_email, wrong=wrong)
 
 
-def _number(person: Curator | None) -> int | str:
-    return person.id if person else "nobody"
+def _dead_link() -> Page:
+    log.warning("desk: a link that is void was opened, from %s", client_ip.prefix())
+    return _form(problem=_DEAD_LINK, status=404)
 
 
 def _form(address: str = "", problem: str = "", status: int = 200) -> Page:
     wrong = {"problem": translate().gettext(problem)} if problem else {}
-    page = render_template("desk/sign_in.html", next=_next_path(), address=address, wrong=wrong)
+    next_path = session.next_path()
+    page = render_template("desk/sign_in.html", next=next_path, address=address, wrong=wrong)
     return page if status == 200 else (page, status)
-
-
-def _next_path() -> str:
-    """The path to go on to after sign-in, below /desk/: a guard against open redirects."""
-    path = request.values.get("next", DESK)
-    is_safe = path.isprintable() and "\\" not in path and ".." not in path
-    return path if is_safe and path.startswith(DESK) else DESK

@@ -13,7 +13,7 @@ from itertools import count
 
 from sqlite_utils import Database
 
-from feed.accounts import authentication
+from feed.accounts import links as sign_in_links
 from feed.clock import Clock
 from feed.config import Config
 from feed.digests import alarms, mime, schedule, week_ahead
@@ -32,6 +32,7 @@ from feed.store import (
     meta,
     outbox,
     refusals,
+    sign_in_events,
     subscribers,
 )
 from feed.store.connection import transaction
@@ -50,6 +51,7 @@ _PATHS = {  # of kinds without a link
     week_ahead.NOTICE: "/desk/calendar/",
     alarms.NOTICE: "/desk/sending/",
     desk_events.NOTICE: "/desk/",
+    sign_in_events.NOTICE: "/desk/account/",
 }
 
 Progress = Callable[[int], None]
@@ -245,7 +247,7 @@ class Queue(Iterator[Envelope]):
         expired = notice.expires is not None and notice.expires <= self._clock()
         if found is None or found.disabled or notice.used or expired:
             return None
-        path = authentication.link(self._key, notice) if notice.expires else _PATHS[notice.kind]
+        path = sign_in_links.path(self._key, notice) if notice.expires else _PATHS[notice.kind]
         template = self._renderer.staff_notice(notice, found, path, self._clock())
         if template is None:
             return None

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from feed.accounts import sign_in_events as sign_in_descriptions
 from feed.config import Config
 from feed.digests import activity, alarms, schedule, week_ahead
 from feed.digests.mime import MessageTemplate, Sender
@@ -12,7 +13,7 @@ from feed.i18n import Translator, translator
 from feed.model import TOKEN, Cadence, Digest, Edition, Preferences, Site, Subscriber, Week
 from feed.model.people import Curator
 from feed.publish import digest
-from feed.store import desk_events, ledger, meta
+from feed.store import desk_events, ledger, meta, sign_in_events
 from feed.store.outbox import OutboxItem
 from feed.subscribers import consent_texts
 from feed.subscribers.links import CONFIRM_DAYS
@@ -128,6 +129,8 @@ class DigestRenderer:
             return None if trouble.are_over else {"alarms": trouble.texts(t)}
         if notice.kind == desk_events.NOTICE:
             return activity.values(self._db, notice.id, found, t)
+        if notice.kind == sign_in_events.NOTICE:
+            return self._sign_in_values(notice, t)
         if notice.kind == week_ahead.NOTICE:
             return week_ahead.values(self._db, self._site, self._config, t, notice.created, now)
         if notice.kind == "invitation":
@@ -136,6 +139,14 @@ class DigestRenderer:
             names = t.listed([t.language_name(code) for code in found.languages])
             return {"inviter": inviter, "role": found.role, "languages": names}
         return {}
+
+    def _sign_in_values(self, notice: OutboxItem, t: Translator) -> dict[str, object] | None:
+        event = sign_in_events.of_notice(self._db, notice.id)
+        if event is None:
+            return None
+        at = t.moment(event.at.astimezone(self._site.timezone))
+        what = sign_in_descriptions.sentence(t, event)
+        return {"event": event, "what": what, "at": at}
 
 
 def _make_room(cache: dict[Any, MessageTemplate]) -> None:

@@ -8,8 +8,9 @@ from typing import Literal, get_args
 Role = Literal["translator", "curator", "editor", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
-# One-time links: for the first administrator, an invitation (or reset), and a sign-in.
-LinkKind = Literal["first", "invitation", "sign-in"]
+# How people prove who they are. A link is one factor, the others are stronger.
+Method = Literal["link", "passkey", "sign-on"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Curator:
 
     `languages` are those that a translator may write, `language` is that of the person's interface.
     `disabled` is the time when the account was disabled, None while it is enabled. Without
-    `wants_emails` they get no e-mails about what happens at the desk.
+    `wants_emails` they get no e-mails about what happens at the desk. `passkeys` and `sign_ons` are
+    the numbers of theirs.
     """
 
     id: int
@@ -29,9 +31,14 @@ class Curator:
     language: str
     made: datetime
     disabled: datetime | None = None
-    has_password: bool = False
-    has_factor: bool = False
     wants_emails: bool = True
+    passkeys: int = 0
+    sign_ons: int = 0
+
+    @property
+    def is_strong(self) -> bool:
+        """Whether they have a way to sign in that is stronger than a link."""
+        return bool(self.passkeys or self.sign_ons)
 
     def may(self, role: Role) -> bool:
         """Whether the account has the permissions of `role`."""
@@ -44,9 +51,28 @@ class Curator:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A sign-in session; `is_whole` is false until a required second factor is given."""
+    """A sign-in session of a browser; `id` is the hash of the browser's token.
 
+    `proved` is when its person last proved who they are, and `method` how: None if the session is
+    older than the record of that. `network` is a prefix, `device` a browser and its system. The
+    session is not whole if its person must use a stronger method than a link.
+    """
+
+    id: str
     curator: Curator
     made: datetime
     seen: datetime
-    is_whole: bool
+    proved: datetime
+    method: Method | None
+    network: str
+    device: str
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a sign-in comes from; `known_device` if the person has signed in there before."""
+
+    network: str
+    device: str
+    known_device: bool = False

@@ -22,9 +22,11 @@ from feed.publish import markup, week_story
 # `languages`, the names of a translator's), a sign-in link, gaps in the plan, trouble with sending
 # (`alarms`, texts), what happened at the desk (`about`, the subject, `items`, each with `sentence`,
 # `quote`, `note` and `path`, and the number of `more`), and the coming week (the number `week`, and
-# `days`, each with `day`, `title` and `notes`).
+# `days`, each with `day`, `title` and `notes`), and a step of sign-in (`event`, `what` happened,
+# and when, `at`).
 DESK_NOTICES = (
     *("desk-invitation", "desk-sign-in", "desk-gaps", "desk-sending", "desk-activity", "desk-week"),
+    "desk-way-in",
 )
 # The kinds of notices and their values: confirm a subscription (`url`, `choice`, `days`), already
 # subscribed (`url`), the page with one's data (`url`), confirm a new address (`url`, `days`), and

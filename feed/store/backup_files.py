@@ -200,6 +200,22 @@ def advance_numbers(path: Path) -> None:
                 db.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", [step, name])
 
 
+def end_sign_ins(path: Path) -> None:
+    """End the sessions, and void the links and challenges, that a backup brings back.
+
+    They may have been ended, or used, after the backup.
+    """
+    with opened(path) as db, transaction(db):
+        known = set(db.table_names())
+        for table in ("sessions", "challenges"):
+            if table in known:
+                db.execute(f"DELETE FROM {table}")
+        for table, begun in (("outbox", "created"), ("desk_notices", "asked")):
+            if table in known:
+                void = f"UPDATE {table} SET used = {begun}"
+                db.execute(f"{void} WHERE expires NOTNULL AND used IS NULL")
+
+
 def _refuse_damaged(detail: str | None) -> None:
     if detail is not None:
         raise StoreError(

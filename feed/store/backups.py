@@ -118,6 +118,7 @@ def restore(config: Config, source: Path) -> BackupContent:
         content = backup_files.unpack(source, draft)
         _require_same_key(config, content.key)
         backup_files.advance_numbers(draft)
+        backup_files.end_sign_ins(draft)
         _put(draft, config.database)
         _sync(config.instance)
     return content

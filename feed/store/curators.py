@@ -1,4 +1,4 @@
-"""The staff of the desk: accounts, password hashes, second factors and recovery codes."""
+"""The staff of the desk: their accounts."""
 
 import json
 import unicodedata
@@ -14,8 +14,9 @@ Row = dict[str, Any]
 
 _COLUMNS = (
     "c.id AS curator_id, c.address, c.name, c.role, c.languages, c.language,"
-    " c.made AS curator_made, c.disabled, c.password IS NOT NULL AS has_password,"
-    " c.factor IS NOT NULL AS has_factor, c.emails"
+    " c.made AS curator_made, c.disabled, c.emails,"
+    " (SELECT count(*) FROM passkeys WHERE curator = c.id) AS passkeys,"
+    " (SELECT count(*) FROM sign_ons WHERE curator = c.id) AS sign_ons"
 )
 SELECT = f"SELECT {_COLUMNS}"
 
@@ -31,9 +32,9 @@ def curator(row: Row) -> Curator:
         language=row["language"],
         made=datetime.fromisoformat(row["curator_made"]),
         disabled=instant(row["disabled"]),
-        has_password=bool(row["has_password"]),
-        has_factor=bool(row["has_factor"]),
         wants_emails=bool(row["emails"]),
+        passkeys=row["passkeys"],
+        sign_ons=row["sign_ons"],
     )
 
 
@@ -98,44 +99,20 @@ def change(db: Database, number: int, **values: object) -> None:
     db.execute(f"UPDATE curators SET {settings} WHERE id = :id", {**stored, "id": number})
 
 
-def password(db: Database, number: int) -> str | None:
-    """The password hash of an account; None without a password."""
-    row = db.execute("SELECT password FROM curators WHERE id = ?", [number]).fetchone()
-    return row[0] if row else None
-
-
-def factor(db: Database, number: int) -> str | None:
-    """The TOTP secret of an account; None without a second factor."""
-    row = db.execute("SELECT factor FROM curators WHERE id = ?", [number]).fetchone()
-    return row[0] if row else None
-
-
-def take_step(db: Database, number: int, step: int) -> bool:
-    """Use up the TOTP code of a time step; False if it or a later one was used already."""
-    done = db.execute(
-        "UPDATE curators SET factor_step = ? WHERE id = ? AND factor_step < ?", [step, number, step]
+def has_strong_administrator(db: Database) -> bool:
+    """Whether an enabled administrator has a passkey or a sign-on."""
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM curators c WHERE role = 'administrator' AND disabled IS NULL"
+        " AND (EXISTS (SELECT 1 FROM passkeys WHERE curator = c.id)"
+        " OR EXISTS (SELECT 1 FROM sign_ons WHERE curator = c.id)))"
     )
-    return done.rowcount == 1
+    return bool(db.execute(query).fetchone()[0])
 
 
-def put_recovery_codes(db: Database, number: int, hashes: list[str]) -> None:
-    """Replace an account's recovery codes, given as hashes."""
-    db.execute("DELETE FROM recovery_codes WHERE curator = ?", [number])
-    db.conn.executemany(
-        "INSERT INTO recovery_codes VALUES (?, ?)", [(number, each) for each in hashes]
-    )
-
-
-def recovery_codes(db: Database, number: int) -> int:
-    """The number of unused recovery codes of an account."""
-    query = "SELECT count(*) FROM recovery_codes WHERE curator = ?"
-    return int(db.execute(query, [number]).fetchone()[0])
-
-
-def use_recovery_code(db: Database, number: int, digest: str) -> bool:
-    """Use up a recovery code, given as its hash; False if there is no such code."""
-    done = db.execute("DELETE FROM recovery_codes WHERE curator = ? AND code = ?", [number, digest])
-    return done.rowcount == 1
+def delete_ways_in(db: Database, number: int) -> None:
+    """Delete the passkeys and sign-ons of an account."""
+    db.execute("DELETE FROM passkeys WHERE curator = ?", [number])
+    db.execute("DELETE FROM sign_ons WHERE curator = ?", [number])
 
 
 def _folded(text: str) -> str:

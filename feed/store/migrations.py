@@ -12,6 +12,7 @@ from feed.store import (
 )
 from feed.store.drafts_tables import DRAFTS
 from feed.store.short_and_team import SHORT_AND_TEAM
+from feed.store.sign_in_tables import SIGN_IN
 
 migrations = Migrations("devis")
 
@@ -257,6 +258,12 @@ def short_and_team(db: Database) -> None:
     _execute_script(db, SHORT_AND_TEAM)
 
 
+@migrations()
+def sign_in_without_passwords(db: Database) -> None:
+    """Passkeys, sign-on and the proofs of sessions; passwords and second factors are deleted."""
+    _execute_script(db, SIGN_IN)
+
+
 NAMES = frozenset(
     {
         "library_and_ledger",
@@ -275,6 +282,7 @@ NAMES = frozenset(
         "publishing_on_a_date",
         "changes_of_editions",
         "short_and_team",
+        "sign_in_without_passwords",
     }
 )
 

@@ -208,18 +208,16 @@ def of_subscriber(db: Database, subscriber: int) -> list[dict[str, str]]:
 
 def use_link(db: Database, number: int, now: datetime) -> bool:
     """Use up a one-time link; False if it is used or expired."""
-    cursor = db.execute(
-        "UPDATE outbox SET used = :now WHERE id = :id AND used IS NULL AND expires > :now",
-        {"now": stamp(now), "id": number},
-    )
-    return cursor.rowcount == 1
+    unused = "WHERE id = ?2 AND used IS NULL AND expires > ?1"
+    return db.execute(f"UPDATE outbox SET used = ?1 {unused}", [stamp(now), number]).rowcount == 1
 
 
-def void_links(db: Database, curator: int | None, now: datetime) -> None:
-    """Make the unused links of a person void."""
+def void_links(db: Database, curator: int, now: datetime, *, kind: str | None = None) -> None:
+    """Make the unused links of a person void, or those of a kind."""
     db.execute(
-        "UPDATE outbox SET used = ? WHERE curator IS ? AND expires NOTNULL AND used IS NULL",
-        [stamp(now), curator],
+        "UPDATE outbox SET used = ?1 WHERE curator = ?2 AND ifnull(kind = ?3, TRUE)"
+        " AND expires NOTNULL AND used IS NULL",
+        [stamp(now), curator, kind],
     )
 
 

@@ -1,37 +1,50 @@
 """Sign-in sessions of the desk, by the hash of the session cookie's token."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlite_utils import Database
 
-from feed.model.people import Session
+from feed.model.people import Curator, Method, Session, Where
 from feed.store import curators
 from feed.store.connection import fetch_rows, stamp
 
+_SELECT = (
+    f"{curators.SELECT}, s.id AS session, s.made, s.seen, s.proved, s.method, s.network, s.device"
+    " FROM sessions s JOIN curators c ON c.id = s.curator"
+)
 
-def add(db: Database, digest: str, curator: int, now: datetime, *, whole: bool) -> None:
-    """Add a session; `whole` is false until a second factor is given."""
+
+def add(
+    db: Database,
+    digest: str,
+    curator: Curator,
+    method: Method,
+    where: Where,
+    made: datetime,
+    now: datetime,
+) -> None:
+    """Add a session, whose person has just proved who they are by `method`."""
     db.execute(
-        "INSERT INTO sessions (id, curator, made, seen, whole) VALUES (?, ?, ?, ?, ?)",
-        [digest, curator, stamp(now), stamp(now), int(whole)],
+        "INSERT INTO sessions (id, curator, made, seen, proved, method, network, device)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(digest, curator.id, stamp(made), stamp(now), stamp(now), method),
+            *(where.network, where.device),
+        ],
     )
 
 
 def find(db: Database, digest: str) -> Session | None:
     """The session with that token hash, of an enabled account; None if there is none."""
-    query = (
-        f"{curators.SELECT}, s.made, s.seen, s.whole FROM sessions s"
-        " JOIN curators c ON c.id = s.curator WHERE s.id = ? AND c.disabled IS NULL"
-    )
-    row = next(iter(fetch_rows(db, query, [digest])), None)
-    if row is None:
-        return None
-    return Session(
-        curators.curator(row),
-        datetime.fromisoformat(row["made"]),
-        datetime.fromisoformat(row["seen"]),
-        bool(row["whole"]),
-    )
+    rows = fetch_rows(db, f"{_SELECT} WHERE s.id = ? AND c.disabled IS NULL", [digest])
+    return _session(rows[0]) if rows else None
+
+
+def of_curator(db: Database, curator: int) -> list[Session]:
+    """The sessions of an account, the one used last first; expired ones included."""
+    rows = fetch_rows(db, f"{_SELECT} WHERE s.curator = ? ORDER BY s.seen DESC, s.id", [curator])
+    return [_session(row) for row in rows]
 
 
 def touch(db: Database, digest: str, now: datetime) -> None:
@@ -39,9 +52,10 @@ def touch(db: Database, digest: str, now: datetime) -> None:
     db.execute("UPDATE sessions SET seen = ? WHERE id = ?", [stamp(now), digest])
 
 
-def end(db: Database, digest: str) -> None:
-    """Delete a session."""
-    db.execute("DELETE FROM sessions WHERE id = ?", [digest])
+def end(db: Database, digest: str, curator: int) -> bool:
+    """Delete a session of an account; False if it has none with that hash."""
+    done = db.execute("DELETE FROM sessions WHERE id = ? AND curator = ?", [digest, curator])
+    return done.rowcount == 1
 
 
 def end_all(db: Database, curator: int, keep: str = "") -> int:
@@ -51,12 +65,19 @@ def end_all(db: Database, curator: int, keep: str = "") -> int:
     ).rowcount
 
 
-def count(db: Database, curator: int) -> int:
-    """The number of sessions of an account."""
-    query = "SELECT count(*) FROM sessions WHERE curator = ?"
-    return int(db.execute(query, [curator]).fetchone()[0])
-
-
 def delete_expired(db: Database, made: datetime, seen: datetime) -> None:
     """Delete sessions made, or last used, before these instants."""
     db.execute("DELETE FROM sessions WHERE made < ? OR seen < ?", [stamp(made), stamp(seen)])
+
+
+def _session(row: dict[str, Any]) -> Session:
+    return Session(
+        id=row["session"],
+        curator=curators.curator(row),
+        made=datetime.fromisoformat(row["made"]),
+        seen=datetime.fromisoformat(row["seen"]),
+        proved=datetime.fromisoformat(row["proved"]),
+        method=row["method"],
+        network=row["network"],
+        device=row["device"],
+    )

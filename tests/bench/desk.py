@@ -25,11 +25,12 @@ import click
 from flask.testing import FlaskClient
 
 from feed import files
-from feed.accounts import authentication, people
+from feed.accounts import people
 from feed.config import Config
 from feed.store import library, revisions
 from feed.store.connection import opened, transaction
 from tests.bench import NOW, OLD, Size, build, served, stranger
+from tests.desk_client import prepared_session
 
 QUICK = Size(principles=1_000, days=60)
 CURATORS, SECONDS, BREATH = 20, 60.0, 1.0
@@ -59,7 +60,7 @@ def seats(config: Config, number: int, now: datetime = NOW) -> list[str]:
         for n in range(number):
             given = {"address": f"editor.{n}@example.org", "name": f"Editor {n}", "role": "editor"}
             notice = people.invite(db, given, config.languages, now, mailed=False)
-            tokens.append(authentication.begin(db, people.get(db, notice.curator or 0), now))
+            tokens.append(prepared_session(db, people.get(db, notice.curator or 0), now))
     return tokens
 
 

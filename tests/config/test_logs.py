@@ -150,7 +150,7 @@ def test_a_cached_response_has_no_request_id(devis: Installation) -> None:
 
 @pytest.mark.served
 def test_a_site_logs_lines_of_json_without_a_name(command: Command, tmp_path: Path) -> None:
-    """A visitor signs up and tries links and passwords, while the mail server is down."""
+    """A visitor signs up and tries links and codes, while the mail server is down."""
     port, away = free_port(), free_port()
     log = tmp_path / "log"
     environ = {
@@ -173,7 +173,7 @@ def test_a_site_logs_lines_of_json_without_a_name(command: Command, tmp_path: Pa
     try:
         wait_until(lambda: answers(f"{url}/healthz"), 30)
         fetch(f"{url}/subscription/{TOKEN}/confirm")
-        post(f"{url}/desk/sign-in", address=ADDRESS, password=TOKEN)
+        post(f"{url}/desk/sign-in", address=ADDRESS, code=TOKEN)
         page = fetch(f"{url}/en/subscribe/").body.decode()
         (stamp,) = re.findall(r'name="stamp" value="([^"]+)"', page)
         preferences = {**PREFERENCES, "comment": "", "address": ADDRESS, "stamp": stamp}

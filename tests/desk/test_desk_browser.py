@@ -12,12 +12,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext
 
 from feed import clock
-from feed.accounts import authentication, people
+from feed.accounts import people
 from feed.app import create_app
 from feed.library import exchange
 from feed.server import database_setup
 from tests.conftest import NOON, Installation, free_port, listening, settings
-from tests.desk_client import Desk
+from tests.desk_client import Desk, prepared_session
 from tests.web.test_browser import NARROW, Visit, fits_every_size, is_easy_in_either_light
 
 LANGUAGES = ("en", "sv")
@@ -29,7 +29,7 @@ PAGES = {
     "refused": ("translator", "/desk/people/"),
     "overview": ("administrator", "/desk/"),
     "account": ("administrator", "/desk/account/?saved=1"),
-    "factor": ("administrator", "/desk/account/factor"),
+    "confirm": ("administrator", "/desk/sign-in/confirm"),
     "people": ("administrator", "/desk/people/?invited=1"),
     "person": ("administrator", "/desk/people/1/"),
     "new": ("curator", "/desk/principles/new"),
@@ -67,7 +67,7 @@ class Room:
             found = self.desk.account(role)
             with self.desk.installation.open() as db:
                 people.set_language(db, found, language)
-                token = authentication.begin(db, found, NOON)
+                token = prepared_session(db, found, NOON)
             context.add_cookies([{"name": "devis-desk", "value": token, "url": self.address}])
 
 

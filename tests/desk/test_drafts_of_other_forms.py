@@ -85,7 +85,7 @@ def test_a_comment_sent_by_a_stale_page_opens_again(desk: Desk) -> None:
 
 def test_a_stale_form_without_drafts_shows_what_was_typed(desk: Desk) -> None:
     user = desk.sign_in("editor")
-    given = {"date": "2026-12-24", "reason": f"<b>{TYPED}", "password": "secret one"}
+    given = {"date": "2026-12-24", "reason": f"<b>{TYPED}", "code": "secret one"}
     page = user.client.post("/desk/calendar/pin", data={**given, "mark": "0" * 64})
     assert page.status_code == 403
     html5lib.HTMLParser(strict=True).parse(page.text)

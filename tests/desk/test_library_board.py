@@ -15,7 +15,6 @@ from playwright.sync_api import Browser, FilePayload, Page
 from werkzeug.test import TestResponse
 
 from feed import clock
-from feed.accounts import authentication
 from feed.app import create_app
 from feed.library import editing
 from feed.library.workflow import Act, Transition
@@ -23,7 +22,7 @@ from feed.server import database_setup
 from feed.store import desk_queries
 from feed.store.connection import transaction, undone
 from tests.conftest import NOON, Installation, listening, settings
-from tests.desk_client import Desk, DeskUser
+from tests.desk_client import Desk, DeskUser, prepared_session
 from tests.web.test_browser import AXE, OPTIONS
 
 Install = Callable[..., Installation]
@@ -490,7 +489,7 @@ def test_every_board_is_sound_narrow_and_wide_without_a_script(
     with desk.installation.open() as db:
         with transaction(db):
             db.execute("UPDATE curators SET language = ?", [language])
-        token = authentication.begin(db, me, desk.installation.now)
+        token = prepared_session(db, me, desk.installation.now)
     with browser.new_context(color_scheme=scheme) as context:
         context.add_cookies([{"name": "devis-desk", "value": token, "url": url}])
         page = context.new_page()

@@ -148,27 +148,25 @@ def test_the_log_has_numbers_of_people_but_no_address_and_no_secret(
 ) -> None:
     caplog.set_level(logging.INFO)
     user = desk.sign_in("editor", "Logged Person")
-    password = "seven green bottles"
-    user.post("/desk/account/password", {"password": password})
     stranger = desk.anonymous()
-    for word in (password, "wrong one here"):
-        given = {"address": "logged@example.org", "password": word}
-        stranger.post("/desk/sign-in", given)
+    stranger.post("/desk/sign-in", {"address": "logged@example.org"})
+    stranger.post("/desk/sign-in/code", {"code": "wrong one"})
+    link = desk.link(user.me, "sign-in")
+    stranger.post(link)
     stranger.get("/desk/link/x")
     desk.sign_in("translator").get("/desk/people/")
     user.client.post("/desk/account/name", data={"name": "\n2026 forged"})
     text = caplog.text
     assert user.me is not None
     for told in (
-        "signed in by password, from 127.0.0.0/24",
-        f"wrong password for person {user.me.id}, from 127.0.0.0/24",
+        f"person {user.me.id}: asked by link, from 127.0.0.0/24",
+        f"person {user.me.id}: refused by link (code), from 127.0.0.0/24",
+        f"person {user.me.id}: proved by link, from 127.0.0.0/24",
         "a link that is void was opened, from 127.0.0.0/24",
         "refused desk.people.everybody",
-        "set a password",
     ):
         assert told in text
-    assert f"{user.me.id} signed in" in text
-    for secret in ("example.org", password, "wrong one", "forged"):
+    for secret in ("example.org", link, "wrong one", "forged"):
         assert secret not in text
 
 

@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page
 from werkzeug.test import TestResponse
 
 from feed import clock, editions
-from feed.accounts import authentication
 from feed.app import create_app
 from feed.desk import session
 from feed.library import editing, exchange, style_checks
@@ -25,7 +24,7 @@ from feed.publish import channel, digest
 from feed.server import database_setup
 from feed.store import connection, library, revisions
 from tests.conftest import NOON, Installation, free_port, listening, settings
-from tests.desk_client import Desk, DeskUser
+from tests.desk_client import Desk, DeskUser, prepared_session
 from tests.library.test_editing import LIBRARY, SLUG, SWEDISH
 
 Install = Callable[..., Installation]
@@ -602,7 +601,7 @@ def signed_in(
     """A page of a signed-in user, and the errors in its console."""
     desk, address = served
     with desk.installation.open() as db:
-        token = authentication.begin(db, desk.account(role), desk.installation.now)
+        token = prepared_session(db, desk.account(role), desk.installation.now)
     context = browser.new_context(base_url=address, **options)
     context.add_cookies([{"name": "devis-desk", "value": token, "url": address}])
     page, complaints = context.new_page(), []

@@ -1,4 +1,4 @@
-"""Signing in at the desk: by link, by password, with a second factor; and how a session ends."""
+"""Sign-in at the desk by one-time link, proofs and their age, and how a session ends."""
 
 import email
 import email.policy
@@ -9,19 +9,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
-import pyotp
 import pytest
+from sqlite_utils import Database
 
 from feed import clock, digests
-from feed.accounts import authentication, passwords, people
+from feed.accounts import links, people, sign_in, ways_in
 from feed.desk import session
-from feed.store import curators, sessions
+from feed.model.people import Curator, Where
+from feed.smtp import SmtpServer
+from feed.store import curators, sessions, sign_in_events
+from feed.store.connection import transaction
 from tests.conftest import NOON, Command, Installation, free_port
-from tests.desk_client import CSRF_FIELD, Desk, DeskUser, field_errors
+from tests.desk_client import CSRF_FIELD, Desk, DeskUser, field_errors, prepared_session
 from tests.terminal import served_on_terminal
 
-PASSWORD = "a horse, a staple and 4 cows"
 Install = Callable[..., Installation]
 
 
@@ -35,14 +38,25 @@ def signed_in(user: DeskUser) -> bool:
     return user.get("/desk/").status_code == 200
 
 
-def choose(user: DeskUser, password: str = PASSWORD, current: str = "") -> int:
-    given = {"password": password, "current": current}
-    return user.post("/desk/account/password", given).status_code
+def ask(user: DeskUser, address: str = "curator@example.org", **more: str) -> None:
+    """Ask for a link in a browser."""
+    answer = user.post("/desk/sign-in", {"address": address, **more})
+    assert answer.location == "/desk/sign-in/sent"
 
 
-def sign_in(user: DeskUser, address: str, password: str = PASSWORD, **more: str) -> int:
-    given = {"address": address, "password": password, **more}
-    return user.post("/desk/sign-in", given).status_code
+def by_link(desk: Desk, role: str = "curator", **more: str) -> DeskUser:
+    """A browser in which somebody with that role has just signed in by a mailed link."""
+    user, person = desk.anonymous(), desk.account(role)
+    ask(user, person.address, **more)
+    assert user.post(desk.link(person, "sign-in")).status_code == 303
+    return DeskUser(user.client, person)
+
+
+def code_of(page: str) -> str:
+    """The code that the page of a link shows."""
+    found = re.search(r"<code>([A-Z0-9]{3}-[A-Z0-9]{3})</code>", page)
+    assert found, page
+    return found[1]
 
 
 def test_the_first_link_makes_an_administrator_once(desk: Desk) -> None:
@@ -89,69 +103,11 @@ def test_an_invitation_works_once_and_for_a_week(desk: Desk) -> None:
         assert again.get(f"/desk/link/{broken}").status_code == 404
 
 
-def test_a_password_signs_in_and_wrong_or_unknown_look_the_same(desk: Desk) -> None:
-    user = desk.sign_in("curator")
-    assert choose(user) == 303
-    told = []
-    for address, password in (("curator@example.org", "wrong"), ("nobody@example.org", PASSWORD)):
-        stranger = desk.anonymous()
-        page = stranger.post("/desk/sign-in", {"address": address, "password": password})
-        assert page.status_code == 422
-        told.append(re.sub(address, "", CSRF_FIELD.sub("", page.text)))
-        assert password not in page.text
-    assert told[0] == told[1]
-    right = desk.anonymous()
-    assert sign_in(right, " Curator@Example.org ") == 303
-    assert signed_in(right)
-
-
-def test_without_a_password_none_signs_in(desk: Desk) -> None:
-    desk.account("curator")
-    assert sign_in(desk.anonymous(), "curator@example.org", "") == 422
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        *("", "short", "elevenchars", "123456789012", "password1234", "Curator Åström"),
-        *("aaaaaaaaaaaaaa", "curator2026!", "x" * 257),
-    ],
-)
-def test_a_password_that_is_guessed_first_is_refused(desk: Desk, bad: str) -> None:
-    user = desk.sign_in("curator")
-    page = user.post("/desk/account/password", {"password": bad})
-    assert page.status_code == 422
-    assert len(field_errors(page)) == 1
-    with desk.installation.open() as db:
-        assert curators.password(db, user.me.id if user.me else 0) is None
-
-
-@pytest.mark.parametrize("good", ["Twelve chars", "å ä ö 🐄 räksmörgås", "abc xyz " * 30])
-def test_any_signs_will_do_for_a_password(good: str) -> None:
-    passwords.check(good, ("Anna", "anna", "example.org", "Devis"))
-    kept = passwords.hashed(good)
-    assert kept.startswith("$argon2id$")
-    assert passwords.is_right(good, kept)
-    assert not passwords.is_right(good.swapcase(), kept)
-
-
-def test_a_new_password_needs_the_old_one_and_ends_other_sessions(desk: Desk) -> None:
-    user, other = desk.sign_in("curator"), desk.sign_in("curator")
-    assert choose(user) == 303
-    assert signed_in(user)
-    assert not signed_in(other)
-    assert choose(user, "another fine phrase", "wrong") == 422
-    assert choose(user, "another fine phrase", PASSWORD) == 303
-    assert sign_in(desk.anonymous(), "curator@example.org") == 422
-    assert sign_in(desk.anonymous(), "curator@example.org", "another fine phrase") == 303
-
-
 def test_signing_in_gives_a_new_token_and_signing_out_voids_it(desk: Desk) -> None:
-    choose(desk.sign_in("curator"))
-    user = desk.anonymous()
-    user.get("/desk/sign-in")
+    user, person = desk.anonymous(), desk.account("curator")
+    ask(user)
     before = user.client.get_cookie("devis-desk")
-    assert sign_in(user, "curator@example.org") == 303
+    assert user.post(desk.link(person, "sign-in")).status_code == 303
     after = user.client.get_cookie("devis-desk")
     assert before is not None
     assert after is not None
@@ -185,65 +141,275 @@ def test_a_session_ends_when_quiet_and_in_the_evening(desk: Desk) -> None:
         False
     ]
     with desk.installation.open() as db:
-        authentication.delete_expired(db, NOON + timedelta(hours=13))
-        assert sessions.count(db, 1) == 0
+        sign_in.delete_expired(db, NOON + timedelta(hours=13))
+        assert sessions.of_curator(db, 1) == []
 
 
-def test_signing_out_everywhere_else(desk: Desk) -> None:
-    here, there = desk.sign_in("editor"), desk.sign_in("editor")
-    assert "in one other" in here.get("/desk/account/").text
-    here.post("/desk/account/sign-out-elsewhere")
-    assert (signed_in(here), signed_in(there)) == (True, False)
+def test_each_session_is_listed_and_can_be_ended(desk: Desk) -> None:
+    here, there, third = (desk.sign_in("editor") for _ in range(3))
+    other = desk.sign_in("curator")
+    page = here.get("/desk/account/").text
+    assert page.count("Firefox, Linux") >= 3
+    with desk.installation.open() as db:
+        keep = here.client.get_cookie("devis-desk")
+        own = [each.id for each in sessions.of_curator(db, desk.account("editor").id)]
+        (theirs,) = sessions.of_curator(db, desk.account("curator").id)
+    assert keep is not None
+    chosen = next(each for each in own if each != sign_in.digest(keep.value))
+    assert chosen in page
+    for number in (chosen, theirs.id):  # another person's is not ended
+        here.post("/desk/account/sessions/end", {"session": number})
+    assert sum(signed_in(each) for each in (there, third)) == 1
+    assert signed_in(other)
+    here.post("/desk/account/sessions/end-others")
+    assert [signed_in(each) for each in (here, there, third)] == [True, False, False]
+    assert signed_in(other)
+    assert "Sessions were ended" in here.get("/desk/account/").text
 
 
-def test_a_sign_in_link_is_emailed_and_does_not_reveal_accounts(desk: Desk) -> None:
+def test_a_link_is_emailed_and_does_not_reveal_accounts(desk: Desk) -> None:
     desk.account("curator")
+    gone = desk.account("translator")
+    with desk.installation.open() as db:
+        people.disable(db, gone.id, desk.installation.now)
     pages = []
-    for address in ("curator@example.org", "nobody@example.org"):
+    for address in (" Curator@Example.org ", "nobody@example.org", gone.address):
         stranger = desk.anonymous()
-        answer = stranger.post("/desk/sign-in", {"address": address, "link": "1"})
-        assert answer.location == "/desk/sign-in/sent"
-        pages.append(stranger.get(answer.location).text)
-    assert pages[0] == pages[1]
+        ask(stranger, address)
+        wrong = stranger.post("/desk/sign-in/code", {"code": "AAA-AAA"})
+        assert wrong.status_code == 422
+        pages.append(
+            tuple(
+                CSRF_FIELD.sub("", page)
+                for page in (stranger.get("/desk/sign-in/sent").text, wrong.text)
+            )
+        )
+    assert len(set(pages)) == 1
     (letter,) = mail(desk)
     assert "To: curator@example.org" in letter
-    link = re.search(r"http://127.0.0.1:8000(/desk/link/[a-z2-7]{42})", letter)
-    assert link is not None
-    user = desk.anonymous()
-    assert user.post(link[1]).status_code == 303
-    assert signed_in(user)
-    for _ in range(5):
-        desk.anonymous().post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
-    assert len(mail(desk)) == authentication.MOST_LINKS - 1
+    assert re.search(r"http://127.0.0.1:8000/desk/link/[a-z2-7]{42}", letter)
+
+
+def test_only_the_browser_that_asked_signs_in_and_the_newest_link_counts(desk: Desk) -> None:
+    asking, other, person = desk.anonymous(), desk.anonymous(), desk.account("curator")
+    ask(asking)
+    first = desk.link(person, "sign-in")
+    ask(asking, next="/desk/account/")
+    second = desk.link(person, "sign-in")
+    assert asking.get(first).status_code == 404
+    assert asking.post(first).status_code == 404
+    assert "Did you ask for this link?" in other.get(second).text
+    assert other.post(second).status_code == 404
+    assert not signed_in(other)
+    assert "This link signs you in, once" in asking.get(second).text
+    assert asking.post(second).location == "/desk/account/"
+    assert signed_in(asking)
+    assert asking.post(second).status_code == 404
+
+
+def test_in_another_browser_the_link_shows_a_code_for_the_one_that_asked(desk: Desk) -> None:
+    asking, phone, person = desk.anonymous(), desk.anonymous(), desk.account("curator")
+    asking.client.environ_base["HTTP_USER_AGENT"] = "Mozilla/5.0 (Windows NT 10.0) Firefox/150.0"
+    ask(asking, next="/desk/account/")
+    link = desk.link(person, "sign-in")
+    page = phone.get(link).text
+    assert "Firefox, Windows, network 127.0.0.0/24" in page
+    assert "Nobody from this site will ever ask you for it" in page
+    code = code_of(phone.get(f"{link}?code=1").text)
+    assert phone.post("/desk/sign-in/code", {"code": code}).status_code == 422
+    spelt = code.lower().replace("-", " ")
+    assert asking.post("/desk/sign-in/code", {"code": spelt}).location == "/desk/account/"
+    assert signed_in(asking)
+    assert not signed_in(phone)
+    again = desk.anonymous()
+    assert again.get(link).status_code == 404
+    assert asking.post("/desk/sign-in/code", {"code": code}).status_code == 422
+
+
+def test_a_code_has_few_tries(desk: Desk) -> None:
+    asking, phone, person = desk.anonymous(), desk.anonymous(), desk.account("curator")
+    ask(asking)
+    link = desk.link(person, "sign-in")
+    code = code_of(phone.get(f"{link}?code=1").text)
+    wrong = [asking.post("/desk/sign-in/code", {"code": f"AAA{n:03d}"}) for n in range(5)]
+    assert [page.status_code for page in wrong] == [422] * 5
+    assert field_errors(wrong[-1]) == ["That was the wrong code too often. Ask for a new link."]
+    assert asking.post("/desk/sign-in/code", {"code": code}).status_code == 422
+    assert asking.post(link).status_code == 404
+
+
+def test_signing_in_voids_what_else_would_sign_the_person_in(desk: Desk) -> None:
+    person = desk.account("curator")
+    invitation = desk.link(person)
+    by_link(desk)
+    assert desk.anonymous().post(invitation).status_code == 404
 
 
 def test_links_are_limited_by_day_and_network_but_not_for_a_device_of_the_person(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    given = {"address": "curator@example.org", "link": "1"}
+    curator = desk.account("curator")
+
+    def sent() -> int:
+        with desk.installation.open() as db:
+            query = "SELECT count(*) FROM outbox WHERE kind = 'sign-in'"
+            return int(db.execute(query).fetchone()[0])
+
     with desk.installation.open() as db:
         for number in range(12):
-            later = NOON - timedelta(minutes=31 * (11 - number))
-            authentication.ask_link(db, desk.account("curator"), later)
-        (sent,) = db.execute("SELECT count(*) FROM outbox WHERE kind = 'sign-in'").fetchone()
-    assert sent == authentication.MOST_DAILY
+            later = NOON - timedelta(minutes=11 * (11 - number))
+            links.ask(db, curator, f"browser {number}", "/desk/", Where("", ""), later)
+    assert sent() == links.MOST_DAILY
     known = desk.anonymous()
-    known.post(desk.link(desk.account("curator")))
+    known.post(desk.link(curator))
     known.post("/desk/sign-out")
-    for user, number in ((desk.anonymous(), sent), (known, sent + 1)):
-        assert user.post("/desk/sign-in", given).location == "/desk/sign-in/sent"
-        with desk.installation.open() as db:
-            found = db.execute("SELECT count(*) FROM outbox WHERE kind = 'sign-in'").fetchone()
-        assert found == (number,)
+    for user, number in ((desk.anonymous(), 10), (known, 11)):
+        ask(user)
+        assert sent() == number
     monkeypatch.setattr(session, "MAX_LINKS", 3)
-    nobody = {"address": "nobody@example.org", "link": "1"}
+    nobody = {"address": "nobody@example.org"}
     answers = [desk.anonymous().post("/desk/sign-in", nobody) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 429]
     assert "from your network" in answers[1].text
-    for told in ("signed out", "a link for person nobody was asked for", "too many links"):
+    for told in ("signed-out", "person nobody: asked by link (unknown)", "too many links"):
         assert told in caplog.text
     assert caplog.text.count("from 127.0.0.0/24") >= 5
+
+
+def test_attempts_are_limited_by_network(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_BY_NETWORK", 2)
+    stranger = desk.anonymous()
+    tries = [stranger.post("/desk/sign-in/code", {"code": "x"}).status_code for _ in range(3)]
+    assert [*tries, stranger.post("/desk/link/x").status_code] == [422, 422, 429, 429]
+
+
+def test_an_unknown_device_is_emailed_about_and_a_known_one_is_not(desk: Desk) -> None:
+    user = by_link(desk)
+    letters = mail(desk)
+    (told,) = [
+        each for each in letters if "There is nothing to do" not in each and "This happened" in each
+    ]
+    assert "Signed in with a link" in told
+    assert "network 127.0.0.0/24" in told
+    user.post("/desk/sign-out")
+    ask(user)
+    user.post(desk.link(desk.account("curator"), "sign-in"))
+    assert not [each for each in mail(desk) if "This happened" in each]
+
+
+def test_a_change_of_access_needs_a_recent_proof(desk: Desk) -> None:
+    early = desk.installation.now - timedelta(minutes=11)
+    user = desk.sign_in("administrator", now=early)
+    curator = desk.account("curator")
+    page = f"/desk/people/{curator.id}/"
+    for path, back in (
+        (f"{page}reset", page),
+        (page, page),
+        ("/desk/people/strong", "/desk/people/"),
+    ):
+        answer = user.post(path, {"name": "A", "role": "curator"})
+        assert (answer.status_code, answer.location) == (
+            303,
+            f"/desk/sign-in/confirm?next={back}",
+        )
+    assert "Confirm that it’s you" in user.get(page).text
+    assert user.post("/desk/sign-in/confirm", {"next": page}).location == "/desk/sign-in/sent"
+    before = user.client.get_cookie("devis-desk")
+    assert user.post(desk.link(user.me, "sign-in")).location == page
+    assert user.client.get_cookie("devis-desk") != before
+    assert user.post(f"{page}reset").status_code == 303
+    with desk.installation.open() as db:
+        events = sign_in_events.of_curator(db, user.me.id if user.me else 0, 9)
+        assert [each.action for each in events] == ["elevated", "asked"]
+        assert sign_in_events.of_curator(db, curator.id, 9)[0].action == "reset"
+        (found,) = sessions.of_curator(db, user.me.id if user.me else 0)
+    assert found.made == early  # it ends when it would have ended
+
+
+def test_a_reset_removes_every_way_in_and_invites_again(desk: Desk) -> None:
+    administrator, person = desk.sign_in("administrator"), desk.account("editor")
+    user = desk.sign_in("editor")
+    with desk.installation.open() as db, transaction(db):
+        add_passkey(db, person)
+        db.execute(
+            "INSERT INTO sign_ons VALUES ('https://idp.example', 'x', ?, '', '2026', NULL)",
+            [person.id],
+        )
+    stranger = desk.anonymous()
+    ask(stranger, person.address)
+    old = [desk.link(person), desk.link(person, "sign-in")]
+    assert administrator.post(f"/desk/people/{person.id}/reset").status_code == 303
+    assert not signed_in(user)
+    assert [stranger.post(link).status_code for link in old] == [404, 404]
+    with desk.installation.open() as db:
+        assert not people.get(db, person.id).is_strong
+    assert desk.anonymous().post(desk.link(person)).status_code == 303
+
+
+def add_passkey(db: Database, person: Curator) -> None:
+    """A passkey in the database; it cannot sign in."""
+    db.execute(
+        "INSERT INTO passkeys (id, curator, handle, public_key, counter, name, transports, synced,"
+        " made) VALUES (?, ?, 'h', x'00', 0, 'Telephone', '[]', 1, '2026-01-01T00:00:00+00:00')",
+        [f"passkey of {person.id}", person.id],
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "switched", "role", "limited"),
+    [
+        ("https://devis.example", False, "editor", True),
+        ("https://devis.example", False, "curator", False),
+        ("http://localhost:8000", False, "editor", False),
+        ("http://localhost:8000", True, "editor", True),
+        ("http://localhost:8000", True, "curator", False),
+        ("http://devis.example", True, "editor", False),  # there is no stronger way
+    ],
+)
+def test_where_a_stronger_way_is_required_a_link_only_lets_add_one(
+    install: Install, base: str, switched: bool, role: str, limited: bool
+) -> None:
+    desk = Desk(install(BASE_URL=base))
+    administrator, person = desk.account("administrator"), desk.account(role)
+    with desk.installation.open() as db, transaction(db):
+        add_passkey(db, administrator)
+        ways_in.require_strong(db, switched)
+        token = prepared_session(db, person, desk.installation.now, "link")
+    client = desk.installation.client()
+    cookie = "__Host-devis-desk" if base.startswith("https") else "devis-desk"
+    client.set_cookie(cookie, token, domain=urlsplit(base).hostname or "")
+    answer = client.get("/desk/", base_url=base)
+    assert (answer.location == "/desk/account/") is limited
+    page = client.get("/desk/account/", base_url=base)
+    assert page.status_code == 200
+    assert ("A link is not enough for your role" in page.text) is limited
+    assert ('<nav aria-label="Main">' in page.text) is not limited
+
+
+def test_without_https_only_a_printed_link_signs_in_and_the_page_says_why(install: Install) -> None:
+    desk = Desk(install(BASE_URL="http://devis.example"))
+    server = SmtpServer("mail.example", 25, "none")
+    desk.installation.config = replace(desk.installation.config, smtp=server)
+    person, user = desk.account("curator"), desk.anonymous()
+    page = user.get("/desk/sign-in").text
+    assert "This site’s address begins with http://" in page
+    assert "<form" not in page.partition("<main")[2]
+    administrator = desk.sign_in("administrator")
+    shown = administrator.get(administrator.post(f"/desk/people/{person.id}/reset").location).text
+    assert "http://devis.example/desk/link/" in shown
+    with desk.installation.open() as db:
+        assert not db.execute("SELECT 1 FROM outbox WHERE state = 'due'").fetchall()
+        links.print_link(db, person, desk.installation.now)
+    first = desk.link(person, "printed")
+    with desk.installation.open() as db:
+        links.print_link(db, person, desk.installation.now)
+    assert user.get(first).status_code == 404
+    second = desk.link(person, "printed")
+    token = CSRF_FIELD.search(user.get(second).text)
+    assert token is not None
+    assert user.client.post(second, data={"mark": token[1]}).status_code == 303
+    assert signed_in(user)
 
 
 def test_an_invitation_by_mail_speaks_the_language_of_the_invited(desk: Desk) -> None:
@@ -278,170 +444,6 @@ def mail(desk: Desk) -> list[str]:
     return texts
 
 
-def factor(desk: Desk, user: DeskUser) -> tuple[pyotp.TOTP, list[str]]:
-    """Set up a second factor; the app, and the recovery codes."""
-    page = user.get("/desk/account/factor").text
-    found = re.search(r'name="secret" value="([A-Z2-7]{32})"', page)
-    assert found is not None
-    app = pyotp.TOTP(found[1])
-    given = {"secret": found[1], "code": "000000"}
-    again = user.post("/desk/account/factor", given)
-    assert again.status_code == 422
-    assert found[1] in again.text  # the same key: it is in the app already
-    shown = user.post("/desk/account/factor", {**given, "code": app.at(desk.installation.now)}).text
-    codes = re.findall(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>", shown)
-    assert len(set(codes)) == 10
-    return app, codes
-
-
-def test_a_second_factor_is_required_and_each_code_works_once(desk: Desk) -> None:
-    user, elsewhere = desk.sign_in("editor"), desk.sign_in("editor")
-    choose(user)
-    elsewhere = desk.sign_in("editor")
-    app, codes = factor(desk, user)
-    assert (signed_in(user), signed_in(elsewhere)) == (True, False)
-    other = desk.anonymous()
-    assert sign_in(other, "editor@example.org") == 200
-    assert not signed_in(other)
-    assert other.get("/desk/").location == "/desk/sign-in/code"
-
-    def give(code: str, to: DeskUser) -> int:
-        field = CSRF_FIELD.search(to.get("/desk/sign-in/code").text)
-        assert field is not None
-        return to.client.post(
-            "/desk/sign-in/code", data={"mark": field[1], "code": code}
-        ).status_code
-
-    assert give(app.at(NOON), other) == 422  # used when it was set up
-    assert give("abc", other) == 422
-    token = other.client.get_cookie("devis-desk")
-    assert give(app.at(NOON + timedelta(seconds=30)), other) == 303
-    assert signed_in(other)
-    assert other.client.get_cookie("devis-desk") != token
-    third, fourth = desk.anonymous(), desk.anonymous()
-    for seat_ in (third, fourth):
-        sign_in(seat_, "editor@example.org")
-    assert give(codes[0].upper().replace("-", " "), third) == 303
-    assert give(codes[0], fourth) == 422
-    assert give(codes[1], fourth) == 303
-
-
-def test_a_link_does_not_get_round_the_second_factor(desk: Desk) -> None:
-    user = desk.sign_in("editor")
-    factor(desk, user)
-    assert user.me is not None
-    stranger = desk.anonymous()
-    assert stranger.post(desk.link(user.me)).status_code == 200
-    assert not signed_in(stranger)
-
-
-def test_an_administrator_can_require_a_second_factor(desk: Desk) -> None:
-    administrator, translator = desk.sign_in("administrator"), desk.sign_in("translator")
-    administrator.post("/desk/people/factor", {"required": "1"})
-    for user in (administrator, translator):
-        assert user.get("/desk/").location == "/desk/account/factor"
-        assert "Everybody at this desk needs one" in user.get("/desk/account/factor").text
-    app, _ = factor(desk, translator)
-    assert signed_in(translator)
-    code = app.at(NOON + timedelta(seconds=30))
-    ended = translator.post("/desk/account/factor/end", {"code": code})
-    assert ended.location == "/desk/account/factor"
-    assert translator.get("/desk/").location == "/desk/account/factor"
-    factor(desk, translator)
-    assert signed_in(translator)
-
-
-def test_ending_a_second_factor_and_new_codes_need_a_code(desk: Desk) -> None:
-    user = desk.sign_in("curator")
-    app, old = factor(desk, user)
-    assert user.post("/desk/account/factor/codes", {"code": "1"}).status_code == 422
-    given = {"code": app.at(NOON + timedelta(seconds=30))}
-    assert old[0] not in user.post("/desk/account/factor/codes", given).text
-    assert user.post("/desk/account/factor/end", {"code": old[0]}).status_code == 422
-    with desk.installation.open() as db:
-        assert curators.recovery_codes(db, 1) == 10
-
-
-def test_guessing_is_rate_limited_but_the_owner_gets_in(desk: Desk) -> None:
-    owner = desk.sign_in("curator")
-    choose(owner)
-    known = desk.anonymous()
-    assert sign_in(known, "curator@example.org") == 303
-    known.post("/desk/sign-out")
-    guesser = desk.anonymous()
-    answers = [sign_in(guesser, "curator@example.org", f"guess number {n}") for n in range(12)]
-    assert answers == [422] * 10 + [429] * 2
-    assert sign_in(guesser, "curator@example.org") == 429  # even with the right one
-    assert sign_in(known, "curator@example.org") == 303  # a browser that was here before
-    assert (
-        guesser.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"}).location
-        == "/desk/sign-in/sent"
-    )
-    assert len(mail(desk)) == 1
-
-
-@pytest.mark.parametrize(("days", "status"), [(399, 303), (401, 429)])
-def test_a_browser_is_known_for_as_long_as_its_cookie_lasts(
-    desk: Desk, days: int, status: int
-) -> None:
-    choose(desk.sign_in("curator"))
-    known = desk.anonymous()
-    assert sign_in(known, "curator@example.org") == 303
-    kept = known.client.get_cookie("devis-device")
-    assert kept is not None
-    assert kept.max_age == 400 * 86_400
-    desk.installation.now += timedelta(days=days)
-    guesser, again = desk.anonymous(), desk.anonymous()
-    for number in range(11):
-        sign_in(guesser, "curator@example.org", f"guess number {number}")
-    again.client.set_cookie("devis-device", kept.value)
-    assert sign_in(again, "curator@example.org") == status
-
-
-@pytest.mark.slow
-def test_a_network_full_of_guesses_stops_neither_a_known_browser_nor_the_link(desk: Desk) -> None:
-    choose(desk.sign_in("curator"))
-    known = desk.anonymous()
-    assert sign_in(known, "curator@example.org") == 303
-    known.post("/desk/sign-out")
-    guesser = desk.anonymous()
-    answers = [sign_in(guesser, f"nobody-{n}@example.org", "guess") for n in range(61)]
-    assert answers[-1] == 429
-    assert sign_in(desk.anonymous(), "curator@example.org") == 429
-    assert sign_in(known, "curator@example.org") == 303
-    guesser.post("/desk/sign-in", {"address": "curator@example.org", "link": "1"})
-    assert len(mail(desk)) == 1
-
-
-def test_a_second_factor_is_not_exchanged_without_one_of_its_codes(desk: Desk) -> None:
-    user = desk.sign_in("editor")
-    factor(desk, user)
-    with desk.installation.open() as db:
-        before = curators.factor(db, 1)
-        assert before
-    other = pyotp.random_base32()
-    given = {"secret": other, "code": pyotp.TOTP(other).at(NOON)}
-    answer = user.post("/desk/account/factor", given)
-    assert answer.status_code == 422
-    assert field_errors(answer) == ["There is already a second factor. Remove that one first."]
-    with desk.installation.open() as db:
-        assert curators.factor(db, 1) == before
-
-
-@pytest.mark.slow
-def test_guessing_in_an_unattended_session_is_rate_limited(desk: Desk) -> None:
-    user = desk.sign_in("editor")
-    choose(user)
-    factor(desk, user)
-    codes = [
-        user.post(f"/desk/account/factor/{what}", {"code": f"{n:06d}"}).status_code
-        for n, what in enumerate(["end", "codes"] * 6)
-    ]
-    assert codes == [422] * 10 + [429] * 2
-    words = [choose(user, "another long one", f"guess number {n}") for n in range(11)]
-    assert words == [422] * 10 + [429]
-
-
 def test_a_missing_role_is_asked_for_in_words(desk: Desk) -> None:
     user = desk.sign_in("administrator")
     assert 'aria-describedby="role-editor"> Editor</label>' in user.get("/desk/people/").text
@@ -457,23 +459,14 @@ def test_a_missing_role_is_asked_for_in_words(desk: Desk) -> None:
 
 
 def test_nobody_is_sent_away_from_the_desk(desk: Desk) -> None:
-    choose(desk.sign_in("curator"))
+    user = desk.sign_in("curator")
     bad = ("//evil.example/", "https://evil.example/", "/desk/../../x", "/desk\\x", "/sv/", "/desk")
     for target in bad:
-        user = desk.anonymous()
-        user.post(
-            "/desk/sign-in",
-            {"address": "curator@example.org", "password": PASSWORD, "next": target},
-        )
         answer = user.get("/desk/sign-in", query_string={"next": target})
         assert answer.location == "/desk/"
-    user = desk.anonymous()
-    given = {
-        "address": "curator@example.org",
-        "password": PASSWORD,
-        "next": "/desk/account/?saved=1",
-    }
-    assert user.post("/desk/sign-in", given).location == "/desk/account/?saved=1"
+    stranger = desk.anonymous()
+    ask(stranger, next="//evil.example/")
+    assert stranger.post(desk.link(user.me, "sign-in")).location == "/desk/"
 
 
 def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> None:
@@ -527,4 +520,6 @@ def test_the_command_line_administers_accounts(command: Command) -> None:
     assert "let them in again" in command("curator", "reset", "b@example.org", code=1).stderr
     command("curator", "disable", "b@example.org", "--undo")
     assert "/desk/link/" in command("curator", "reset", "b@example.org").stdout
+    assert "within ten minutes" in command("curator", "link", "b@example.org").stdout
+    assert "nobody" in command("curator", "link", "x@example.org", code=1).stderr
     assert "nobody" in command("curator", "reset", "x@example.org", code=1).stderr

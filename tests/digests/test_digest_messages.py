@@ -31,6 +31,7 @@ from feed.library import exchange
 from feed.model import TOKEN, Digest, Showing, Site, Week
 from feed.publish import digest, markup, week_story
 from feed.server.database_setup import create
+from feed.store.sign_in_events import SignInEvent
 from tests.conftest import NOON, Installation
 from tests.conftest import settings as configured
 from tests.web.test_browser import AXE, COLOURS, PAPER
@@ -87,6 +88,9 @@ class Sample:
         if kind == "desk-week":
             day = WeekDay("mån 30 nov.", "A & B", ("Pinned", "Swedish: missing"))
             values[kind] |= {"week": 48, "days": [day, day]}
+        if kind == "desk-way-in":
+            event = SignInEvent(NOON, "proved", "", "link", "192.0.2.0/24", "Firefox, Linux")
+            values[kind] |= {"event": event, "what": "Signed in with a link", "at": "Sunday"}
         return digest.notice(self.site, language, kind, **values.get(kind, {"url": PRIVATE}))
 
     def welcome(self, language: str, showing: Showing | None) -> Digest:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from feed.accounts import authentication
+from feed.accounts import links
 from feed.errors import LinkError
 from feed.model import tokens
 from feed.store import ledger, library, migrations, outbox
@@ -181,9 +181,10 @@ def test_what_waited_in_the_earlier_outboxes_is_sent_once_and_nothing_a_second_t
 ) -> None:
     """Emails keep the names that their Message-ID and the reports of mail workers have."""
     path = upgraded(command)
-    assert command("digest", "send", **THEN).stdout.endswith("3 notices sent\n")
+    assert command("digest", "send", **THEN).stdout.endswith("2 notices sent\n")
     mails = sorted(each.name for each in command.folder.glob("instance/outbox/*"))
-    assert [name.rsplit(".", 2)[0] for name in mails] == ["desk.61", "notice.61", "notice.62"]
+    # The link to sign in was bound to no browser: it is void.
+    assert [name.rsplit(".", 2)[0] for name in mails] == ["notice.61", "notice.62"]
     assert command("digest", "send", **THEN).stdout.endswith("Nothing.\n")
     now = datetime.fromisoformat(THEN["NOW"]).astimezone(UTC)
     topics = {f"https://e.example/{number}": "abc"[number - 1] for number in (1, 2, 3)}
@@ -210,11 +211,33 @@ def test_links_that_were_mailed_before_the_upgrade_work_once(command: Command) -
         expires = datetime(2026, 3, 8, tzinfo=UTC)
         state = f"{editor} invitation 2026-03-01T00:00:00+00:00"
         token = tokens.make(b"key", "desk", 62, expires, state)
-        assert authentication.follow(db, b"key", token, now).id == editor
+        assert links.follow(db, b"key", token, "browser", now)[0].id == editor
         with pytest.raises(LinkError):
-            authentication.follow(db, b"key", token, now)
+            links.follow(db, b"key", token, "browser", now)
         added = outbox.add(db, "sign-in", now, curator=editor)
     assert (added.id > 64, added.key) == (True, f"desk.{added.id}")
+
+
+@pytest.mark.parametrize("name", ["mail_workers", "publishing_on_a_date"])
+def test_an_upgrade_voids_the_secrets_of_former_ways_to_sign_in_and_ends_no_session(
+    command: Command, name: str
+) -> None:
+    take_out(name, command.folder / DATABASE)
+    people = "SELECT id, address, name, role, languages, language, disabled FROM curators"
+    begun = "SELECT id, curator, made, seen FROM sessions"
+    before = rows(command, people), rows(command, begun)
+    with closing(sqlite3.connect(command.folder / DATABASE)) as db, db:
+        db.execute("INSERT INTO sessions SELECT 'half', curator, made, seen, 0 FROM sessions")
+        db.execute("INSERT INTO meta VALUES ('factor_required', '1')")
+    command("migrate", **THEN)
+    assert (rows(command, people), rows(command, begun)) == before
+    assert rows(command, "SELECT method, proved = made FROM sessions") == [(None, 1)]
+    assert rows(command, "SELECT value FROM meta WHERE key = 'strong_sign_in_required'") == [("1",)]
+    command("backup", "later", **THEN)
+    (backup,) = (command.folder / "later").glob("*.gz")
+    for content in ((command.folder / DATABASE).read_bytes(), gzip.decompress(backup.read_bytes())):
+        for secret in (b"$argon2id$", b"JBSWY3DPEHPK3PXP", b"a9993e364706816aba3e25717850c26c"):
+            assert secret not in content
 
 
 @pytest.mark.served

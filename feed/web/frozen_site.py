@@ -25,7 +25,13 @@ from feed.store import ledger, library
 from feed.store.connection import opened
 from feed.store.library import Vocabulary
 from feed.web.context import FROZEN
-from feed.web.middleware.headers import OPENER, PUBLIC, STRICT_TRANSPORT, cacheable_endpoints
+from feed.web.middleware.headers import (
+    CROSS_ORIGIN,
+    OPENER,
+    PUBLIC,
+    STRICT_TRANSPORT,
+    cacheable_endpoints,
+)
 
 OWN_FOLDER = ".devis"  # in the target: the list of files, and the file being written
 NOT_FOUND = "/404.html"
@@ -173,7 +179,7 @@ class FrozenSite:
                 f"  {name}: {PUBLIC[name]}"
                 for name in ("X-Content-Type-Options", "Referrer-Policy")
             ),
-            "  Access-Control-Allow-Origin: *",
+            *(f"  {name}: {value}" for name, value in CROSS_ORIGIN.items()),
             "  Cache-Control: max-age=300",
         )
         if self._config.base_url.startswith("https://"):

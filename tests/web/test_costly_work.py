@@ -1,6 +1,7 @@
 """Costly work: searches, pictures and previews have threads of their own, and limits."""
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -118,7 +119,11 @@ def test_costly_requests_leave_threads_to_others_and_places_to_other_networks() 
         other = ask("/api/v1/today", "192.0.2.2")
         cache.released.set()
         answers = [*usual, refused, *await asyncio.gather(*costly, other)]
-        assert dict(refused[1])["Retry-After"] == "2"
+        headers = dict(refused[1])
+        assert headers["Retry-After"] == "2"
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert headers["Content-Type"] == "application/problem+json"
+        assert json.loads(refused[2])["status"] == 429
         assert not gateway._costly
         return [status[:3] for status, _, _ in answers]
 

@@ -6,6 +6,7 @@ its own, and a queue in which one network has a few places only: it never holds 
 """
 
 import asyncio
+import json
 import re
 import sys
 from collections import Counter
@@ -23,8 +24,9 @@ from werkzeug.exceptions import (
 )
 
 from feed.config.parsing import Network
+from feed.web.errors import API
 from feed.web.middleware.client_ip import network_of
-from feed.web.middleware.headers import MAX_BODY_BYTES, PUBLIC
+from feed.web.middleware.headers import MAX_BODY_BYTES, PUBLIC, cross_origin
 from feed.web.middleware.page_cache import UNKNOWN, Header, PageCache, Reply
 
 BLOCKING_THREADS, COSTLY_THREADS = 4, 2
@@ -109,14 +111,14 @@ class Gateway:
             try:
                 length = await self._receive(environ, exchange, body)
             except TimeoutError:
-                return self._error(RequestTimeout())
+                return self._error(RequestTimeout(), environ)
             except HTTPException as error:
-                return self._error(error)
+                return self._error(error, environ)
             body.seek(0)
             environ |= {"wsgi.input": body, "CONTENT_LENGTH": str(length)}
             reply = await self._run(environ)
         except TooManyRequests as error:
-            return self._error(error)
+            return self._error(error, environ)
         finally:
             self._buffered -= len(body.getbuffer())
         status, headers, answer = reply
@@ -166,14 +168,18 @@ class Gateway:
             raise BadRequest
         return size
 
-    def _error(self, error: HTTPException) -> Reply:
-        status = f"{error.code} {error.name}"
+    def _error(self, error: HTTPException, environ: dict[str, Any]) -> Reply:
+        status, path = f"{error.code} {error.name}", environ["PATH_INFO"]
         self._cache.count(UNKNOWN, status)
-        kind = ("Content-Type", "text/plain; charset=utf-8")
-        headers = [*PUBLIC.items(), kind, ("Cache-Control", "no-store"), ("Connection", "close")]
+        kind, body = "text/plain; charset=utf-8", f"{error.description}\n"
+        if path.startswith(API):
+            problem = {"type": "about:blank", "title": error.name, "status": error.code}
+            kind = "application/problem+json"
+            body = json.dumps({**problem, "detail": error.description})
+        fields = {**PUBLIC, **cross_origin(path), "Content-Type": kind, "Cache-Control": "no-store"}
         if error.code == TooManyRequests.code:
-            headers.append(("Retry-After", "2"))
-        return status, headers, f"{error.description}\n".encode()
+            fields["Retry-After"] = "2"
+        return status, [*fields.items(), ("Connection", "close")], body.encode()
 
 
 def is_costly(environ: dict[str, Any]) -> bool:

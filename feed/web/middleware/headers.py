@@ -36,6 +36,9 @@ PREFLIGHT = {
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
+# The wildcard does not cover this header, which many programs send with every request; no answer
+# depends on it.
+UNCOVERED = "Authorization"
 OPENER = "same-origin"  # Cross-Origin-Opener-Policy
 STRICT_TRANSPORT = "max-age=31536000; includeSubDomains"
 # For pages of one person: never stored, and their address is sent to no other site.
@@ -90,7 +93,7 @@ def init(app: Flask, context: Context) -> None:
     @app.before_request
     def answer_preflight() -> Response | None:
         if request.method == "OPTIONS" and not UNSHARED_PATHS.match(request.path):
-            return Response(status=204, headers=PREFLIGHT)
+            return Response(status=204, headers=_preflight())
         return None
 
     @app.after_request
@@ -118,11 +121,22 @@ def init(app: Flask, context: Context) -> None:
             response.headers.setdefault("Cache-Control", "no-cache")
         if PRIVATE_PATHS.match(request.path):
             response.headers.update(PRIVATE)
-        if not UNSHARED_PATHS.match(request.path):
-            response.headers.update(CROSS_ORIGIN)
+        response.headers.update(cross_origin(request.path))
         if request.path.startswith((SUBSCRIPTION, DESK)):
             response.headers["X-Robots-Tag"] = "noindex"
         return response
+
+
+def _preflight() -> dict[str, str]:
+    asked = request.headers.get("Access-Control-Request-Headers", "").lower()
+    if UNCOVERED.lower() not in asked:
+        return PREFLIGHT
+    return {**PREFLIGHT, "Access-Control-Allow-Headers": f"*, {UNCOVERED}"}
+
+
+def cross_origin(path: str) -> dict[str, str]:
+    """The headers with which scripts of any origin may read a response; none for private paths."""
+    return {} if UNSHARED_PATHS.match(path) else CROSS_ORIGIN
 
 
 def _relative(location: str) -> str:

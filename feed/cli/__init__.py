@@ -23,6 +23,7 @@ COMMANDS = {
     "hub": ("hub", "group"),
     "import": ("library", "import_"),
     "init": ("library", "init"),
+    "library": ("library", "group"),
     "mail-worker": ("digest", "mail_worker"),
     "migrate": ("library", "migrate"),
     "pin": ("ledger", "pin"),

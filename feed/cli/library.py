@@ -7,10 +7,11 @@ import click
 
 from feed import editions
 from feed import files as exchange_files
-from feed.cli.base import Reading, Setup, print_reports, reading, setup
+from feed.cli.base import Commands, Reading, Setup, print_reports, reading, setup
 from feed.errors import InstanceError
 from feed.files import Table
 from feed.library import exchange
+from feed.library.import_plan import WRITTEN
 from feed.server import database_setup
 from feed.store.connection import exists, opened
 
@@ -82,6 +83,30 @@ def export(base: Reading, form: str, languages: tuple[str, ...]) -> None:
         text = exchange_files.write(exchange.export(db, languages or None), form)
     sys.stdout.buffer.write(text.encode())
     sys.stdout.buffer.flush()
+
+
+@click.group("library", cls=Commands)
+def group() -> None:
+    """The library that ships with Devis."""
+
+
+@group.command()
+@click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
+@setup
+def update(base: Setup, *, yes: bool) -> None:
+    """Take new and better texts from the library that ships with this version.
+
+    What was edited at the desk is left alone. Past days keep their ids and dates.
+    """
+    with base.library() as (db, _):
+        found = exchange.update(db, base.clock()) if yes else exchange.plan_update(db)
+    print_reports(exchange.reports_of(found))
+    for item in found.items:
+        if item.outcome in WRITTEN:
+            what = "new" if item.old is None else ", ".join(item.fields)
+            click.echo(f"  {item.kind} {item.slug}: {what}")
+    if found.changes and not yes:
+        click.echo("Nothing was changed: add --yes.")
 
 
 def _print_guesses(name: str, table: Table) -> None:

@@ -24,7 +24,7 @@ from feed.errors import (
 from feed.files import Exchange, Names, Table, TableChoices
 from feed.files.tables import names_by_key
 from feed.library import editing, vocabulary
-from feed.library.import_plan import Plan, PlannedEntry, plan
+from feed.library.import_plan import KINDS, Plan, PlannedEntry, plan
 from feed.model.people import Curator
 from feed.store import library, library_writes, revisions, uploads
 from feed.store.connection import transaction
@@ -139,30 +139,67 @@ def import_files(
         if found.problems:
             raise ExchangeError(list(found.problems))
         apply_plan(db, found, now)
-    reports = {kind: ImportReport() for kind in ("themes", "sources", "principles")}
+    return reports_of(found)
+
+
+def reports_of(found: Plan) -> dict[str, ImportReport]:
+    """The slugs of a plan without refused entries: a report for each kind."""
+    reports = {kind: ImportReport() for kind in KINDS}
     for item in found.items:
         getattr(reports[item.kind], item.outcome).append(item.slug)
     return reports
 
 
-def apply_plan(db: Database, found: Plan, now: datetime, me: Curator | None = None) -> None:
-    """Carry out a plan, inside a transaction; entries that it refuses are left out."""
+def plan_update(db: Database) -> Plan:
+    """What the library that ships with this version would add and change, writing nothing.
+
+    Raises ExchangeError where it does not fit to the site's library.
+    """
+    found = plan(db, files.read(shipped_files()))
+    if found.problems:
+        raise ExchangeError(list(found.problems))
+    return found
+
+
+def update(db: Database, now: datetime) -> Plan:
+    """Add and change what the library that ships with this version has; returns the plan.
+
+    What was last edited at the desk is left alone. Changes are minor edits: they date no edition
+    anew, and make no translation outdated.
+    """
+    with transaction(db):
+        made = plan_update(db)
+        apply_plan(db, made, now, minor=True)
+    return made
+
+
+def apply_plan(
+    db: Database, found: Plan, now: datetime, me: Curator | None = None, *, minor: bool = False
+) -> None:
+    """Carry out a plan, inside a transaction; entries that it refuses are left out.
+
+    With `minor`, its changes are minor edits.
+    """
     for item in found.items:
         if item.step is not None and item.outcome == "pending":
             copy = editing.working(db, item.slug) if item.old else None
             editing.save(db, item.step, item.entry, copy, now)
         elif item.outcome in ("new", "changed"):
-            _write(db, item, now, me)
+            _write(db, item, now, me, minor)
 
 
-def _write(db: Database, item: PlannedEntry, now: datetime, me: Curator | None) -> None:
+def _write(
+    db: Database, item: PlannedEntry, now: datetime, me: Curator | None, minor: bool
+) -> None:
     by = me.id if me else None
     if item.kind != "principles":
         kind: Vocabulary = "themes" if item.kind == "themes" else "sources"
-        vocabulary.write(db, kind, item.entry, now, curator=by, action="import")
+        vocabulary.write(db, kind, item.entry, now, curator=by, action="import", minor=minor)
     else:
-        library_writes.put_principle(db, item.entry, item.old, now)
-        revisions.add(db, item.entry, now, origin="import", action="import", curator=by)
+        parts = (library_writes.SHARED, *item.entry["texts"]) if minor else ()
+        library_writes.put_principle(db, item.entry, item.old, now, minor_parts=parts)
+        typo = minor and item.old is not None
+        revisions.add(db, item.entry, now, origin="import", action="import", curator=by, typo=typo)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,15 +198,19 @@ def write(
     *,
     curator: int | None,
     action: Action,
+    minor: bool = False,
 ) -> None:
-    """Add or replace a source or theme, with a revision; inside a transaction."""
+    """Add or replace a source or theme, with a revision; inside a transaction.
+
+    A minor change does not count as a correction.
+    """
     slug = entry["slug"]
     old = items(db, kind, [slug]).get(slug)
     if old is not None:
         add_first_revision(db, kind, old)
     if old is None or _content(kind, files.entry_of(old)) != _content(kind, entry):
         put = library_writes.put_source if kind == "sources" else library_writes.put_theme
-        put(db, entry, now)
+        put(db, entry, now, minor=minor)
     vocabulary.retire(db, kind, slug, now if entry.get("retired") else None)
     vocabulary.add_revision(db, kind, entry, now, action=action, curator=curator)
 

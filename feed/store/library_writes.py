@@ -17,8 +17,8 @@ _SIGNIFICANT = ("kind", "source", "themes")
 _VISIBLE = (*_SIGNIFICANT, "locator", "original_language")
 
 
-def put_theme(db: Database, entry: Entry, now: datetime) -> None:
-    """Add or replace a theme; another name counts as a correction."""
+def put_theme(db: Database, entry: Entry, now: datetime, *, minor: bool = False) -> None:
+    """Add or replace a theme; another name counts as a correction unless it is minor."""
     slug, texts = entry["slug"], entry["texts"]
     names = {language: text["name"] for language, text in texts.items()}
     old = dict(db.execute("SELECT language, name FROM theme_texts WHERE theme = ?", [slug]))
@@ -26,7 +26,7 @@ def put_theme(db: Database, entry: Entry, now: datetime) -> None:
         "INSERT INTO themes (slug, changed) VALUES (:slug, :now)"
         " ON CONFLICT (slug) DO UPDATE SET changed = :now,"
         " corrected = CASE WHEN :is_renamed THEN :now ELSE corrected END",
-        {"slug": slug, "now": stamp(now), "is_renamed": names != old},
+        {"slug": slug, "now": stamp(now), "is_renamed": names != old and not minor},
     )
     db.execute("DELETE FROM theme_texts WHERE theme = ?", [slug])
     for language, name in names.items():
@@ -38,16 +38,17 @@ def put_theme(db: Database, entry: Entry, now: datetime) -> None:
         changes.correct_theme(db, slug, now)
 
 
-def put_source(db: Database, entry: Entry, now: datetime) -> None:
-    """Add or replace a source; replacing counts as a correction."""
+def put_source(db: Database, entry: Entry, now: datetime, *, minor: bool = False) -> None:
+    """Add or replace a source; replacing counts as a correction unless it is minor."""
     fields = ("slug", "title", "language", "author", "publisher", "year", "url")
     db.execute(
         "INSERT INTO sources (slug, title, language, author, publisher, year, url, changed)"
         " VALUES (:slug, :title, :language, :author, :publisher, :year, :url, :now)"
         " ON CONFLICT (slug) DO UPDATE SET title = excluded.title, language = excluded.language,"
         " author = excluded.author, publisher = excluded.publisher, year = excluded.year,"
-        " url = excluded.url, changed = :now, corrected = :now",
-        {name: entry.get(name) or None for name in fields} | {"now": stamp(now)},
+        " url = excluded.url, changed = :now,"
+        " corrected = CASE WHEN :minor THEN corrected ELSE :now END",
+        {name: entry.get(name) or None for name in fields} | {"now": stamp(now), "minor": minor},
     )
     db.execute("DELETE FROM source_texts WHERE source = ?", [entry["slug"]])
     for language, text in entry["texts"].items():

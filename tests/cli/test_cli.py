@@ -81,6 +81,7 @@ def test_every_command_works_on_a_fresh_folder_in_the_natural_order(command: Com
     steps = {
         "init": ([], "principles: "),
         "check": (["library"], " 0 findings."),
+        "library": (["update"], " unchanged, 0 left alone"),
         "import": ([str(odd)], "principles: 2 new, 0 changed, 0 unchanged, 0 left alone"),
         "export": (["--format", "toml", "--lang", "sv"], 'slug = "listen-first"'),
         "publish": ([], "2031-05-05  rotation"),

@@ -165,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path.path == "/keys":
             keys = {"keys": [signing_key().as_dict(private=False)]}
             self.answer(200, json.dumps(keys).encode())
+        elif path.path == "/userinfo":
+            self.answer(200, json.dumps({"sub": self.here.subject}).encode())
         elif path.path == "/realms/staff/.well-known/openid-configuration":
             self.answer(200, json.dumps(self.here.discovery()).encode())
         else:

@@ -72,7 +72,7 @@ class _Exchange:
             self._run()
         except ProviderError as error:
             self.error = error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # a host can be malformed
             self.error = ProviderError("no-answer", str(getattr(error, "reason", error)))
         finally:
             places.release()

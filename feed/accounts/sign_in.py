@@ -69,9 +69,18 @@ def is_fresh(found: Session, now: datetime) -> bool:
 
 
 def complete(
-    db: Database, curator: Curator, method: Method, token: str, where: Where, now: datetime
+    db: Database,
+    curator: Curator,
+    method: Method,
+    token: str,
+    where: Where,
+    now: datetime,
+    *,
+    proved: datetime | None = None,
 ) -> str:
     """Begin a session after an accepted proof; returns the browser's new token.
+
+    The proof is of now, or of `proved` if that was earlier.
 
     It replaces the browser's former session. One of the same person goes on as the new one, with a
     proof that is fresh. An unknown device is e-mailed about. Raises ForbiddenError for an account
@@ -88,7 +97,10 @@ def complete(
         challenges.delete_of_browser(db, old)
         goes_on = former and former.curator.id == found.id and not _has_expired(former, now)
         made = former.made if former and goes_on else now
-        sessions.add(db, digest(new), found, method, where, made, now)
+        proof = proved or now
+        if former and goes_on:
+            proof = max(proof, former.proved)
+        sessions.add(db, digest(new), found, method, where, made, now, proved=proof)
         action: Action = "elevated" if goes_on else "proved"
         alarms = not where.known_device and not goes_on
         record(db, action, where, now, curator=found.id, method=method, notifies=alarms)

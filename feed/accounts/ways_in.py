@@ -45,7 +45,7 @@ def available(config: Config) -> WaysIn:
         # Without a mail server a trial writes its e-mails into a folder.
         mailed_link=is_secure and (config.sends_email or not config.is_public),
         passkey=is_secure and not identity.is_ip_address(host),  # a passkey needs a domain
-        sign_on=False,
+        sign_on=is_secure and config.oidc_client is not None,
     )
 
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from feed import config as settings
 from feed import editions
-from feed.checks import bounces, content, email, machine, mail_dns
+from feed.checks import bounces, content, email, machine, mail_dns, sign_on
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config
 from feed.editions import publication_days
@@ -50,9 +50,10 @@ MACHINE: dict[str, Callable[[Config, datetime], Finding]] = {
     "DMARC": mail_dns.dmarc,
     "broker": email.broker,
     "bounce folder": bounces.bounce_folder,
+    "sign-on": sign_on.provider,
 }
 # Checks that ask other servers.
-SLOW = frozenset({"mail server", "SPF", "DKIM", "DMARC", "broker", "bounce folder"})
+SLOW = frozenset({"mail server", "SPF", "DKIM", "DMARC", "broker", "bounce folder", "sign-on"})
 CONTENT: dict[str, content.Check] = {
     "secret key": content.secret_key,
     "ids": content.feed_ids,

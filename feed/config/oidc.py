@@ -31,9 +31,17 @@ class OidcClient:
     domains: tuple[str, ...] = ()
 
     @property
-    def host(self) -> str:
-        """The host of the issuer, for people."""
-        return urlsplit(self.issuer).hostname or ""
+    def name(self) -> str:
+        """What people call the provider: a well-known name, or its host."""
+        host = urlsplit(self.issuer).hostname or ""
+        if host == "accounts.google.com":
+            return "Google"
+        return "Microsoft" if is_entra(self.issuer) else host
+
+
+def is_entra(issuer: str) -> bool:
+    """Whether an issuer is a tenant of Microsoft Entra ID, in any of its clouds."""
+    return f".{urlsplit(issuer).hostname or ''}".endswith(_ENTRA_HOSTS)
 
 
 def issuer(text: str) -> str:
@@ -54,7 +62,7 @@ def issuer(text: str) -> str:
     host = (parts.hostname or "").lower()
     if parts.scheme != "https" and not (parts.scheme == "http" and identity.is_loopback(host)):
         raise ValueError("an issuer that begins with https:// (http:// on this machine only)")
-    if f".{host}".endswith(_ENTRA_HOSTS) and set(parts.path.lower().split("/")) & {*_MULTI_TENANT}:
+    if is_entra(text) and set(parts.path.lower().split("/")) & {*_MULTI_TENANT}:
         raise ValueError(
             "the issuer of your own tenant, https://login.microsoftonline.com/TENANT-ID/v2.0: in"
             " “common”, “organizations” and “consumers” everybody with a Microsoft account signs in"

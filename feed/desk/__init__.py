@@ -30,6 +30,7 @@ from feed.desk import (
     sending,
     session,
     sign_in,
+    sign_on,
     subscriber_import,
     subscribers,
     translations,
@@ -67,6 +68,7 @@ def init(app: Flask) -> None:
     imports = (subscriber_import, exchange, draft_pages, undo_pages)
     for module in (
         sign_in,
+        sign_on,
         overview,
         account,
         people,
@@ -79,6 +81,7 @@ def init(app: Flask) -> None:
     ):
         blueprint.register_blueprint(module.blueprint)
     app.register_blueprint(blueprint)
+    sign_on.init(app, app.extensions["devis"])
     app.context_processor(_template_variables)
     app.after_request(_finish)
 
@@ -111,6 +114,8 @@ def _template_variables() -> dict[str, Any]:
         "reason_name": _reason,
         "event_name": lambda event: sign_in_events.sentence(translate(), event),
         "way_name": lambda method: translate().gettext(labels.METHODS[method]),
+        "sign_on_name": sign_on.provider_name,
+        "my_sign_on": sign_on.connected,
         "parts_name": lambda parts: labels.parts(translate(), parts),
     }
 

@@ -7,6 +7,7 @@ others who ask for links do not lock it out, and no e-mail is sent about its sig
 
 import hashlib
 import secrets
+from datetime import datetime
 
 from flask import Response, g, redirect, request
 from itsdangerous import BadSignature, Signer
@@ -73,9 +74,12 @@ def where(curator_id: int | None = None) -> Where:
     return Where(client_ip.prefix(), device_name, known)
 
 
-def start(curator: Curator, method: Method, path: str | None = None) -> AnyResponse:
+def start(
+    curator: Curator, method: Method, path: str | None = None, *, proved: datetime | None = None
+) -> AnyResponse:
     """Begin or renew a session after an accepted proof, and go on to `path` or the next page."""
-    new = sign_in.complete(db(), curator, method, token(), where(curator.id), now())
+    seen = where(curator.id)
+    new = sign_in.complete(db(), curator, method, token(), seen, now(), proved=proved)
     replace_token(new)
     remember_device(curator)
     return redirect(next_path() if path is None else path, 303)

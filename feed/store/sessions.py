@@ -23,13 +23,15 @@ def add(
     where: Where,
     made: datetime,
     now: datetime,
+    *,
+    proved: datetime | None = None,
 ) -> None:
-    """Add a session, whose person has just proved who they are by `method`."""
+    """Add a session, whose person has proved by `method` who they are: now, or at `proved`."""
     db.execute(
         "INSERT INTO sessions (id, curator, made, seen, proved, method, network, device)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            *(digest, curator.id, stamp(made), stamp(now), stamp(now), method),
+            *(digest, curator.id, stamp(made), stamp(now), stamp(proved or now), method),
             *(where.network, where.device),
         ],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -237,8 +238,10 @@ def test_a_sign_on_is_an_issuer_as_it_is_written_and_a_client(tmp_path: Path) ->
     client = config.oidc_client
     assert client is not None
     assert (client.issuer, client.client_id) == (OIDC["OIDC_ISSUER"], "devis")
-    assert (client.host, client.domains) == ("id.example.org", ("example.org", "example.com"))
+    assert (client.name, client.domains) == ("id.example.org", ("example.org", "example.com"))
     assert "hunter-2" not in repr(config) + repr(client)
+    assert replace(client, issuer="https://accounts.google.com").name == "Google"
+    assert replace(client, issuer="https://login.microsoftonline.com/1/v2.0").name == "Microsoft"
     from_file = {**OIDC, "OIDC_CLIENT_SECRET": "", "OIDC_CLIENT_SECRET_FILE": str(secret)}
     assert load(**from_file).oidc_client_secret == "hunter-3"
     assert load(**{**OIDC, "OIDC_ISSUER": "http://127.0.0.1:8080/realms/x"}).oidc_issuer

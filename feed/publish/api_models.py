@@ -75,6 +75,10 @@ class EditionModel(ApiModel):
     """The principle of one day."""
 
     date: Day
+    next: Day | None = Field(
+        description="The date of the edition after it; of the newest, the date on which the next"
+        " one comes. Null where none is planned."
+    )
     version: int = Field(ge=1, description="1; 2 and on where the date’s edition was replaced.")
     slug: OwnSlug
     kind: Kind
@@ -226,13 +230,19 @@ def texts(locales: Sequence[RequestLocale], principle: model.Principle) -> list[
     return [text(locale, locale.text(principle)) for locale in locales]
 
 
-def edition(locales: Sequence[RequestLocale], showing: model.Showing) -> EditionModel:
-    """The response for an edition; all but its texts are in the first language."""
+def edition(
+    locales: Sequence[RequestLocale], showing: model.Showing, following: date | None = None
+) -> EditionModel:
+    """The response for an edition; all but its texts are in the first language.
+
+    `following` is the date of the next one, if not the next publication day.
+    """
     locale = locales[0]
     principle, shown = showing.principle, locale.text(showing.principle)
     language = locale.page_language(shown)
     return EditionModel(
         date=showing.edition.date,
+        next=following or locale.site.next_day(showing.edition.date),
         version=showing.edition.number,
         slug=principle.slug,
         kind=principle.kind,

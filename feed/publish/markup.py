@@ -1,5 +1,7 @@
 """HTML fragments shared by feeds, pages and e-mails; every value is escaped here, once."""
 
+from datetime import date
+
 from markupsafe import Markup, escape
 
 from feed.i18n import Translator, direction, translator
@@ -90,6 +92,16 @@ def card_path(language: str, showing: Showing) -> str:
 def edition_path(language: str, showing: Showing) -> str:
     """The path of an edition's page."""
     return f"/{language}/{showing.edition.date.isoformat()}/"
+
+
+def next_note(t: Translator, day: date, following: date | None) -> str:
+    """When the edition after one comes, as a sentence; empty if the day after, or if not at all."""
+    ahead = (following - day).days if following else 0
+    if following is None or ahead <= 1:
+        return ""
+    if ahead < 7:
+        return t.gettext("The next one comes on %(weekday)s.", weekday=t.weekday(following))
+    return t.gettext("The next one comes on %(day)s.", day=t.day(following))
 
 
 def plain_text(site: Site, language: str, showing: Showing) -> bytes:

@@ -6,12 +6,13 @@ from itertools import groupby
 from flask import Blueprint, Response, abort, render_template, request
 
 from feed import editions
+from feed.editions import EditionView
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import markup
 from feed.store import ledger, library
 from feed.store.library import Query, Vocabulary
-from feed.web.context import FROZEN, db, language, now, site
-from feed.web.middleware.headers import cacheable, cacheable_by
+from feed.web.context import FROZEN, db, language, now, site, translate
+from feed.web.middleware.headers import SCRIPT_POLICY, cacheable, cacheable_by
 
 blueprint = Blueprint("pages", __name__)
 library_blueprint = Blueprint("library", __name__)
@@ -24,13 +25,26 @@ MAX_QUERY_LENGTH = 200
 
 @blueprint.get("/<language:language>/")
 @cacheable
-def today() -> str:
-    """Today's edition, else the newest; a page of its own while there is none."""
+def today() -> Response:
+    """Today's edition, else the newest; a page of its own while there is none.
+
+    Its script keeps it current while it is left open.
+    """
     view = editions.today(db(), site(), now())
-    if view is None:
-        return render_template("empty.html")
-    is_today = view.showing.edition.date == site().today(now())
-    return render_template("edition.html", view=view, front=True, is_today=is_today)
+    page = _today(view) if view else render_template("empty.html")
+    return Response(page, headers={"Content-Security-Policy": SCRIPT_POLICY})
+
+
+def _today(view: EditionView) -> str:
+    day = view.showing.edition.date
+    following = editions.following(db(), site(), day, now())
+    return render_template(
+        "edition.html",
+        view=view,
+        front=True,
+        is_today=day == site().today(now()),
+        next_note=markup.next_note(translate(), day, following),
+    )
 
 
 @blueprint.get("/<language:language>/<date:day>/")

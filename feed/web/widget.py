@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -48,6 +48,8 @@ LABELS = {
     "practice": gettext_noop("To do today"),
     "link": gettext_noop("Read it on the site"),
     "note": gettext_noop("Not yet in %(wanted)s; shown in %(shown)s."),
+    "weekday": gettext_noop("The next one comes on %(weekday)s."),
+    "day": gettext_noop("The next one comes on %(day)s."),
 }
 
 
@@ -70,7 +72,7 @@ _DEFAULTS = {
     "show": " ".join(DEFAULT_PARTS),
     "with": "",
 }
-_VERSION = "\0"
+_VERSION, _UNTIL = "\0", "\1"
 _TAG = gettext_noop("a language tag such as sv or en-GB")
 _SHOW = gettext_noop(
     "some of title, statement, reflection, practice and credit, with blanks between"
@@ -161,18 +163,22 @@ def page(tag: str) -> Response:
     if view is None:
         message = translate().gettext("The first principle is on its way")
         return _page(options, message=message)
-    return edition_page(asked, options, view.showing)
+    day = view.showing.edition.date
+    following = editions.following(db(), site(), day, now())
+    return edition_page(asked, options, view.showing, following)
 
 
-def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing) -> Response:
-    """The widget page of an edition; also used by the desk's preview."""
+def edition_page(
+    asked: RequestLocale, options: WidgetOptions, showing: Showing, following: date | None = None
+) -> Response:
+    """The widget page of an edition, and when the next one comes; also for the desk's preview."""
     locales = request_locales(site(), ",".join([asked.tag, *options.others]))
     return _page(
         options,
         texts=shown_once(locales, showing.principle),
         credit=markup.credit(asked.translator, showing.source, showing.principle),
         url=asked.edition_url(showing),
-        until=_until(showing),
+        next_note=markup.next_note(asked.translator, showing.edition.date, following),
     )
 
 
@@ -181,7 +187,10 @@ def edition_page(asked: RequestLocale, options: WidgetOptions, showing: Showing)
 def script() -> Response:
     """The script of the custom element `<devis-principle>`, with its texts in all languages."""
     texts = {
-        code: {"lang": translator(code).interface}
+        code: {
+            "lang": translator(code).interface,
+            "locale": str(translator(code).locale).replace("_", "-"),
+        }
         | {name: translator(code).gettext(text) for name, text in LABELS.items()}
         for code in site().languages
     }
@@ -212,20 +221,27 @@ def _locale(tag: str) -> RequestLocale:
     return asked
 
 
-def _until(showing: Showing) -> str | None:
-    """When the next edition is due (ISO 8601); None in a rehearsal, on a clock of its own."""
+def _until() -> str:
+    """When the day ends (ISO 8601); empty in a rehearsal, on a clock of its own."""
     if here().config.rehearsal:
-        return None
-    return site().start(showing.edition.date + timedelta(days=1)).isoformat()
+        return ""
+    return site().start(site().today(now()) + timedelta(days=1)).isoformat()
 
 
 def _page(options: WidgetOptions, status: int = 200, **values: object) -> Response:
     style, script = _source("page.css"), _source("page.js")
     body = render_template(
-        "widget/page.html", options=options, style=style, script=script, version=_VERSION, **values
+        "widget/page.html",
+        options=options,
+        style=style,
+        script=script,
+        version=_VERSION,
+        until=_UNTIL,
+        **values,
     )
     # An open page compares it to see whether what it shows has changed.
-    body = body.replace(_VERSION, hashlib.sha256(body.encode()).hexdigest()[:16], 1)
+    version = hashlib.sha256(body.encode()).hexdigest()[:16]
+    body = body.replace(_VERSION, version, 1).replace(_UNTIL, _until(), 1)
     response = Response(body, status, content_type="text/html; charset=utf-8")
     ancestors = " ".join(("'self'", *here().config.embed_origins))
     response.headers["Content-Security-Policy"] = (

@@ -379,3 +379,78 @@ def test_a_malformed_setting_is_refused(tmp_path: Path, values: dict[str, str]) 
 
 def test_a_region_is_read_without_case(tmp_path: Path) -> None:
     assert settings(tmp_path, DAYS="Workdays:de-BY").days == "workdays:DE-BY"
+
+
+def test_the_api_and_the_page_say_when_the_next_one_comes(weekdays: Installation) -> None:
+    on(weekdays, "2026-11-20", DAYS="weekdays").publish()
+    for day, following, says in (
+        ("2026-11-20", "2026-11-23", True),
+        ("2026-11-21", "2026-11-23", True),
+        ("2026-11-22", "2026-11-23", True),
+        ("2026-11-23", "2026-11-24", False),
+    ):
+        made = on(weekdays, day, DAYS="weekdays")
+        made.publish()
+        client = made.client()
+        today = client.get("/api/v1/today").json
+        assert today is not None
+        assert (today["date"], today["next"]) == (min(day, today["date"]), following)
+        assert client.get(f"/api/v1/editions/{today['date']}").json == today
+        for path, note in (
+            ("/en/", "The next one comes on Monday."),
+            ("/sv/", "Nästa kommer på måndag."),
+            ("/sv/widget/", "Nästa kommer på måndag."),
+        ):
+            assert (note in client.get(path).text) == says
+        assert ('class="today"' in client.get("/en/").text) == (day == today["date"])
+
+
+def test_each_item_names_the_edition_after_it(weekdays: Installation) -> None:
+    weekdays.publish()
+    listed = weekdays.client().get("/api/v1/editions").json
+    assert listed is not None
+    found = [(item["date"], item["next"]) for item in listed["items"]]
+    assert found[0] == ("2026-11-20", "2026-11-23")
+    assert [following for _, following in found[1:]] == [day for day, _ in found[:-1]]
+
+
+def test_the_next_one_after_a_day_that_was_left_empty_comes_later(
+    weekdays: Installation,
+) -> None:
+    monday = on(weekdays, "2026-11-23", DAYS="weekdays")
+    monday.publish()
+    with monday.open() as db:
+        site, day = monday.site(), date(2026, 11, 23)
+        editions.withdraw(db, site, monday.config, day, "a test", monday.now, replace=False)
+    today = monday.client().get("/api/v1/today").json
+    assert today is not None
+    assert (today["date"], today["next"]) == ("2026-11-20", "2026-11-24")
+
+
+def test_a_long_closure_names_the_date(install: Install) -> None:
+    made = filled(install(CLOSED="2026-11-23..2027-01-10"))
+    made.publish()
+    client = made.client()
+    assert "The next one comes on Monday 11 January 2027." in client.get("/en/").text
+    assert "Nästa kommer måndag 11 januari 2027." in client.get("/sv/widget/").text
+
+
+def test_feeds_and_the_calendar_stay_as_they_are_on_a_day_off(weekdays: Installation) -> None:
+    on(weekdays, "2026-11-20", DAYS="weekdays").publish()
+    paths = ("/en/feed.rss", "/en/feed.atom", "/en/feed.json", "/en/calendar.ics", "/en/today.txt")
+    friday, saturday = (
+        [on(weekdays, day, DAYS="weekdays").client().get(path).data for path in paths]
+        for day in ("2026-11-20", "2026-11-21")
+    )
+    assert friday == saturday
+
+
+def test_a_week_without_editions_is_not_in_the_weekly_feed(install: Install) -> None:
+    made = filled(install(CLOSED="2026-11-09..2026-11-15"))
+    on(made, "2026-11-23", CLOSED="2026-11-09..2026-11-15").publish()
+    later = on(made, "2026-11-23", CLOSED="2026-11-09..2026-11-15")
+    feed = later.client().get("/en/weekly.json").json
+    assert feed is not None
+    weeks = [item["id"][-8:] for item in feed["items"]]
+    assert "2026-W46" not in weeks
+    assert weeks[0] == "2026-W47"

@@ -92,7 +92,7 @@ def get(client: FlaskClient, path: str, status: int = 200) -> Any:
 def test_today_has_the_shape_of_the_contract(devis: Installation) -> None:
     today = get(devis.client(), "/today?lang=sv")
     assert list(today) == [
-        *("date", "version", "slug", "kind", "themes", "source", "credit"),
+        *("date", "next", "version", "slug", "kind", "themes", "source", "credit"),
         *("url", "image", "published", "updated", "text"),
     ]
     assert list(today["text"]) == [

@@ -36,7 +36,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
   // One line per language, shared by every element of the page: what came last, and who waits.
   const lines = new Map();
   function line(tag) {
-    if (!lines.has(tag)) lines.set(tag, { data: null, stale: 0, asking: null, timer: 0, all: new Set() });
+    if (!lines.has(tag)) lines.set(tag, { data: null, asking: null, all: new Set(), wall: 0, run: 0, rest: 0 });
     return lines.get(tag);
   }
   function ask(tag) {
@@ -45,10 +45,10 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
     one.asking = load(tag).then(
       ([data, seconds]) => {
         one.data = data;
-        plan(one, tag, seconds);
+        plan(one, seconds);
         one.all.forEach((element) => element.show(data));
       },
-      () => plan(one, tag, 60)
+      () => plan(one, 60)
     ).then(() => { one.asking = null; });
   }
   async function load(tag) {
@@ -60,17 +60,23 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
     const age = /max-age=(\d+)/.exec(answer.headers.get("cache-control") || "");
     return [data, age ? +age[1] : 300];
   }
-  // An answer is never fresh past the end of its day: asking again then finds the new day.
-  function plan(one, tag, seconds) {
-    const wait = 1000 * Math.max(seconds, 5) * (1 - Math.random() / 5);
-    one.stale = Date.now() + wait;
-    clearTimeout(one.timer);
-    one.timer = setTimeout(() => { if (one.all.size && !document.hidden) ask(tag); }, wait);
+  // An answer is fresh no longer than to the end of its day: asking just after that finds the new one.
+  function plan(one, seconds) {
+    const rest = seconds < 300 ? Math.max(seconds, 4) + 1 : seconds * (0.98 - Math.random() / 5);
+    Object.assign(one, { wall: Date.now(), run: performance.now(), rest });
   }
-  document.addEventListener("visibilitychange", () => {
+  // Whichever clock ran further: one stands still while a laptop sleeps, the other may be set.
+  function due(one) {
+    return Math.max(Date.now() - one.wall, performance.now() - one.run) >= 1000 * one.rest;
+  }
+  function look() {
     if (document.hidden) return;
-    lines.forEach((one, tag) => { if (one.all.size && Date.now() >= one.stale) ask(tag); });
-  });
+    lines.forEach((one, tag) => { if (one.all.size && due(one)) ask(tag); });
+  }
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pageshow", look);
+  addEventListener("online", look);
+  setInterval(look, 5000);
 
   function make(name, text, part, attributes) {
     const node = document.createElement(name);
@@ -104,6 +110,15 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
     return node;
   }
 
+  // When the next one comes, where that is not the day after.
+  function following(data, own) {
+    const ahead = (Date.parse(data.next) - Date.parse(data.date)) / 86400000;
+    if (!(ahead > 1)) return "";
+    const form = ahead < 7 ? { weekday: "long" } : { weekday: "long", day: "numeric", month: "long", year: "numeric" };
+    const day = new Intl.DateTimeFormat(own.locale, { ...form, timeZone: "UTC" }).format(Date.parse(data.next));
+    return (ahead < 7 ? own.weekday : own.day).replace(/%\(\w+\)s/, day);
+  }
+
   class Principle extends HTMLElement {
     static observedAttributes = ["lang", "show", "layout", "text-size"];
     constructor() {
@@ -128,7 +143,7 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       const one = line(tag);
       one.all.add(this);
       if (one.data) this.show(one.data);
-      if (Date.now() >= one.stale) ask(tag);
+      if (due(one)) ask(tag);
     }
     show(data) {
       const fresh = !this.data || this.data.date !== data.date || this.data.text !== data.text;
@@ -145,6 +160,8 @@ a:focus-visible{outline:3px solid;outline-offset:2px}
       card.append(texts);
       const foot = make("footer", "", "footer");
       if (shown.includes("credit")) foot.append(make("span", data.credit, "credit"));
+      const note = following(data, own);
+      if (note) foot.append(make("span", note, "next"));
       foot.append(make("a", own.link, "link", { href: data.url }));
       card.append(foot);
       card.style.setProperty("--size", sizes[(this.getAttribute("text-size") || "").toLowerCase()] || 1);

@@ -12,6 +12,7 @@ from feed.store import migrations
 from feed.store.connection import opened
 from feed.web import (
     api,
+    embed,
     errors,
     feeds,
     health,
@@ -100,7 +101,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
         rate_limits.init(app, context, api.blueprint, subscribe.blueprint)
     app.register_blueprint(api.pages)
     app.register_blueprint(pages.library_blueprint)
-    app.register_blueprint(widget.embed_blueprint)
+    app.register_blueprint(embed.blueprint)
     public = (pages, feeds, site_files, health, metrics, api, widget)
     for module in (*public, subscribe, subscription):
         app.register_blueprint(module.blueprint)

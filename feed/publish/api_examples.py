@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from feed.model import Edition, Principle, Showing, Site, Source, SourceText, Text, Theme, ThemeText
 from feed.model.changes import Change
-from feed.publish import api_changes, api_models
+from feed.publish import api_changes, api_languages, api_models
 from feed.publish.api_query import request_locale
 
 _MORNING = datetime(2026, 11, 21, 23, tzinfo=UTC)
@@ -58,6 +58,6 @@ def answer(operation: str, site: Site) -> dict[str, Any]:
         "principles": api_models.Principles(items=[principle], **paging),
         "themes": api_models.themes(locales[0], [_THEME], {_THEME.slug: 1}),
         "sources": api_models.sources(locales[0], [_SOURCE], {_SOURCE.slug: 1}),
-        "languages": api_models.languages(site, _SHOWING, dict.fromkeys(site.languages, 1)),
+        "languages": api_languages.languages(site, _SHOWING, dict.fromkeys(site.languages, 1)),
     }
     return made[operation].model_dump(mode="json")

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from feed import model
-from feed.i18n import own_name
 from feed.publish import markup
 from feed.publish.api_query import Absent, RequestLocale
 
@@ -148,15 +147,6 @@ class SourceModel(ApiModel):
     feed: Address = Field(description="Its Atom feed.")
 
 
-class SiteLanguage(ApiModel):
-    """A language of the site."""
-
-    code: Language
-    name: str = Field(description="What the language calls itself.")
-    today: bool = Field(description="Whether today’s principle can be read in it.")
-    principles: int = Field(ge=0, description="How many published principles can be read in it.")
-
-
 Item = TypeVar("Item", bound=ApiModel)
 
 
@@ -191,14 +181,6 @@ class Sources(ApiModel):
 
     items: list[SourceModel] = Field(description="All of them.")
     total: Number
-
-
-class Languages(ApiModel):
-    """Every language of the site, the first choice first."""
-
-    items: list[SiteLanguage] = Field(description="All of them.")
-    total: Number
-    timezone: str = Field(description="The zone whose calendar the dates follow.")
 
 
 class ProblemModel(ApiModel):
@@ -340,19 +322,3 @@ def source(locale: RequestLocale, item: model.Source, principles: int) -> Source
         original_url=item.url,
         feed=f"{home}feed.atom",
     )
-
-
-def languages(
-    site: model.Site, today: model.Showing | None, counts: Mapping[str, int]
-) -> Languages:
-    """The response that lists the site's languages; `today` is the edition shown now, if any."""
-    items = [
-        SiteLanguage(
-            code=code,
-            name=own_name(code),
-            today=today is not None and today.text(code).language == code,
-            principles=counts.get(code, 0),
-        )
-        for code in site.languages
-    ]
-    return Languages(items=items, total=len(items), timezone=site.timezone.key)

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from feed.errors import gettext_noop
 from feed.model import Site
-from feed.publish import api_changes, api_examples, api_models, api_query
+from feed.publish import api_changes, api_examples, api_languages, api_models, api_query
 
 PREFIX = "/api/v1"
 _CLASS_REFERENCE = re.compile(r'("#/components/schemas/\w+?)Model"')
@@ -131,7 +131,7 @@ OPERATIONS = (
         gettext_noop("The languages of the site, and whether today’s principle is there in each."),
         "In the order of the site, the first choice first, with the time zone of its dates.",
         api_query.LanguagesQuery,
-        api_models.Languages,
+        api_languages.Languages,
     ),
 )
 

@@ -9,7 +9,7 @@ from feed import editions
 from feed.editions import changes
 from feed.errors import NotFoundError, gettext_noop
 from feed.model import Showing
-from feed.publish import api_changes, api_models, api_query, openapi
+from feed.publish import api_changes, api_languages, api_models, api_query, openapi
 from feed.publish.api_query import RequestLocale, request_locales
 from feed.store import library
 from feed.store.library import Query
@@ -124,7 +124,7 @@ def languages() -> Response:
     _query(api_query.LanguagesQuery)
     view = editions.today(db(), site(), now())
     counts = library.language_counts(db())
-    return _answer(api_models.languages(site(), view.showing if view else None, counts))
+    return _answer(api_languages.languages(site(), view.showing if view else None, counts))
 
 
 @blueprint.get("/openapi.json")

@@ -1,28 +1,27 @@
-"""The widget: a page for iframes, a custom element, their options, and the embed page.
+"""The widget: a page for iframes, a custom element, and their options.
 
 The widget loads nothing else: style and script are inline, allowed by hash in its policy, so that
-it works in a sandboxed iframe without an origin, too. The embed page, for administrators of
-intranets, builds the code for either, and checks itself.
+it works in a sandboxed iframe without an origin, too.
 """
 
 import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, render_template, request
 
 from feed import editions
 from feed.errors import DevisError, ParameterError, gettext_noop
-from feed.i18n import canonical, match, translator
+from feed.i18n import canonical, translator
 from feed.model import Showing
-from feed.publish import api_models, markup
+from feed.publish import markup
 from feed.publish.api_query import (
     LONGEST_TAG,
     LONGEST_TAGS,
@@ -33,10 +32,9 @@ from feed.publish.api_query import (
     request_locales,
     shown_once,
 )
-from feed.store import library
-from feed.web.context import db, here, language, now, site, translate
+from feed.web.context import db, here, now, site, translate
 from feed.web.errors import STATUS
-from feed.web.middleware.headers import SCRIPT_POLICY, cacheable, cacheable_by
+from feed.web.middleware.headers import cacheable, cacheable_by
 
 blueprint = Blueprint("widget", __name__)
 
@@ -65,7 +63,7 @@ _ONE_OF = {
     "layout": (LAYOUTS, gettext_noop("card, line or wide")),
     "text-size": (SIZES, gettext_noop("small, medium, large or huge")),
 }
-_DEFAULTS = {
+DEFAULTS = {
     "scheme": "auto",
     "layout": "card",
     "text-size": "medium",
@@ -78,9 +76,6 @@ _SHOW = gettext_noop(
     "some of title, statement, reflection, practice and credit, with blanks between"
 )
 _WITH = gettext_noop("language tags such as en or en,fi")
-embed_blueprint = Blueprint("embed", __name__)
-ORIGIN = re.compile(r"(https?)://([A-Za-z0-9.-]+)(?::([0-9]{1,5}))?")
-_PORTS = {"http": "80", "https": "443"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +101,7 @@ class WidgetOptions:
             "show": " ".join(self.show),
             "with": ",".join(self.others),
         }
-        defaults = {**_DEFAULTS, "show": " ".join(_default_parts(self.layout))}
+        defaults = {**DEFAULTS, "show": " ".join(_default_parts(self.layout))}
         return {name: value for name, value in given.items() if value != defaults[name]}
 
     @property
@@ -128,7 +123,7 @@ def read_options(given: Mapping[str, str], show: Sequence[str]) -> WidgetOptions
     """Read the options of a query string. Raises ParameterError at the first invalid one."""
     chosen = {}
     for name, (choices, expected) in _ONE_OF.items():
-        chosen[name] = given.get(name, _DEFAULTS[name]).lower()
+        chosen[name] = given.get(name, DEFAULTS[name]).lower()
         if chosen[name] not in choices:
             raise ParameterError(name, given[name], expected)
     parts = " ".join(show).replace(",", " ").lower().split()
@@ -151,7 +146,7 @@ def _default_parts(layout: str) -> tuple[str, ...]:
 
 
 @blueprint.get("/<tag>/widget/")
-@cacheable_by(*_DEFAULTS)
+@cacheable_by(*DEFAULTS)
 def page(tag: str) -> Response:
     """Today's edition as a page for an iframe, in the language of the tag or the original.
 
@@ -260,93 +255,3 @@ def _hash(text: str) -> str:
 def _source(name: str) -> str:
     """The content of one of the widget's template files."""
     return (FILES / name).read_text(encoding="utf-8").strip()
-
-
-@dataclass(frozen=True, slots=True)
-class FramingCheck:
-    """One result of the self-check: whether it is good news, and a message with its values."""
-
-    good: bool
-    message: str
-    values: Mapping[str, object] = field(default_factory=dict)
-
-
-@embed_blueprint.get("/<language:language>/embed/")
-@cacheable_by("reader", "origin", *_DEFAULTS)
-def builder() -> Response:
-    """The builder page for the options in the query string."""
-    given = request.args
-    reader = match(given.get("reader", ""), site().languages) or language()
-    origin = given.get("origin", "").strip()[:200]
-    page = render_template(
-        "embed.html",
-        options=read_options(given, given.getlist("show")),
-        reader=reader,
-        t_reader=translator(reader),
-        origin=origin,
-        PARTS=PARTS,
-        SIZES=SIZES,
-        checks=_checks(_origin(origin)),
-        origin_wrong=bool(origin) and _origin(origin) is None,
-        today=_availability(),
-        host=urlsplit(site().base_url).netloc,
-        origins=here().config.embed_origins,
-    )
-    return Response(page, headers={"Content-Security-Policy": SCRIPT_POLICY})
-
-
-def _availability() -> api_models.Languages:
-    """The site's languages, and whether today's edition is there in each."""
-    view = editions.today(db(), site(), now())
-    counts = library.language_counts(db())
-    return api_models.languages(site(), view.showing if view else None, counts)
-
-
-def _checks(origin: str | None) -> Iterator[FramingCheck]:
-    """The self-check: https, CORS, and whether `origin` may frame the widget."""
-    secure = site().base_url.startswith("https://")
-    message = (
-        gettext_noop("Reached by https, as %(address)s.")
-        if secure
-        else gettext_noop("Not by https: %(address)s. Most intranets refuse such a frame.")
-    )
-    yield FramingCheck(secure, message, {"address": site().base_url})
-    cors = gettext_noop("Any page may read the API and load the script (CORS).")
-    yield FramingCheck(True, cors)
-    if origin is not None:
-        good = framable(here().config.embed_origins, origin)
-        message = (
-            gettext_noop("May be framed by %(origin)s.")
-            if good
-            else gettext_noop("May not be framed by %(origin)s: add it to DEVIS_EMBED_ORIGINS.")
-        )
-        yield FramingCheck(good, message, {"origin": origin})
-
-
-def _origin(text: str) -> str | None:
-    """The origin of a URL; None if it is malformed."""
-    found = ORIGIN.match(text)
-    if found is None or text[found.end() :][:1] not in ("", "/"):
-        return None
-    return found[0].lower()
-
-
-def framable(allowed: tuple[str, ...], origin: str) -> bool:
-    """Whether a `frame-ancestors` policy with the `allowed` sources matches `origin`."""
-    if allowed == ("*",):
-        return True
-    return any(_matches(source, origin) for source in allowed)
-
-
-def _matches(source: str, origin: str) -> bool:
-    scheme, host, port = _parts(source)
-    its_scheme, its_host, its_port = _parts(origin)
-    same_host = its_host.endswith(host[1:]) if host.startswith("*.") else its_host == host
-    upgraded = (scheme, its_scheme) == ("http", "https") and port == "80" and its_port == "443"
-    return same_host and (upgraded or (scheme, port) == (its_scheme, its_port))
-
-
-def _parts(origin: str) -> tuple[str, str, str]:
-    scheme, _, rest = origin.lower().partition("://")
-    host, _, port = rest.partition(":")
-    return scheme, host, port or _PORTS[scheme]

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from feed.config import load
 from feed.errors import SettingError
 from feed.library import exchange
-from feed.web.widget import framable
+from feed.web.embed import framable
 from tests.conftest import NOON, Command, Installation, answers, fetch, free_port, wait_until
 from tests.host_pages import RESETS, Host, host_server
 from tests.web.test_browser import AXE, COLOURS

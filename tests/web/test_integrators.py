@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from werkzeug.wrappers import Response
 from feed import editions
 from feed.app import wsgi
 from feed.clock import Clock
-from tests.conftest import NOON, Installation, listening
+from tests.conftest import NOON, ROOT, Installation, fetch, listening
 from tests.host_pages import host_server
 
 Install = Callable[..., Installation]
@@ -284,3 +285,47 @@ def test_a_script_on_an_intranet_asks_in_every_way_and_reads_the_headers(
         asked = [ask("/api/v1/today?lang=!") for _ in range(3)]
         assert [answer[0] for answer in asked] == [400, 400, 429]
         assert int(asked[-1][3]) > 0
+
+
+GUIDE = (ROOT / "docs" / "integrating.md").read_text()
+HOST = "https://devis.example.org"
+
+
+def examples(kind: str) -> list[str]:
+    """The code of the guide in that language."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_address_of_the_guide_is_there(devis: Installation) -> None:
+    found = set(re.findall(rf"{HOST}(/[^\s`\"]*)", GUIDE))
+    assert len(found) > 8
+    for address in found:
+        with devis.client().get(address) as answer:
+            assert answer.status_code == 200, address
+    for section in ("API", "/sv/embed/", "DEVIS_EMBED_ORIGINS", "DEVIS_WEBHOOKS"):
+        assert section in GUIDE
+
+
+@pytest.mark.slow
+def test_the_pages_of_the_guide_show_the_day(live: str, browser: Browser) -> None:
+    """The code that needs nothing of others."""
+    own = [text for text in examples("html") if not re.search(r"\$\.ajax|axios", text)]
+    statement = json.loads(fetch(f"{live}/api/v1/today?lang=sv").body)["text"]["statement"]
+    with host_server() as host, browser.new_page() as page:
+        page.goto(host.page("".join(own).replace(HOST, live)))
+        page.locator("#principle", has_text=statement).wait_for()
+        page.locator("devis-principle blockquote", has_text=statement).wait_for()
+        page.frame_locator("iframe").locator("blockquote", has_text=statement).wait_for()
+
+
+def test_the_mirror_of_the_guide_has_what_the_site_has(
+    live: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = examples("python")
+    for _ in range(2):  # the second time it goes on where it was
+        exec(code.replace(HOST, live), {})
+        days = json.loads(Path("mirror.json").read_text())["days"]
+        editions_now = json.loads(fetch(f"{live}/api/v1/editions?lang=sv").body)["items"]
+        assert days == {item["date"]: item for item in editions_now}
+    assert "after=" in json.loads(Path("mirror.json").read_text())["ask"]

@@ -20,6 +20,7 @@ from typing import Any
 
 import playwright
 import pytest
+from PIL import features
 from playwright.sync_api import Browser, sync_playwright
 
 # chromium-headless-shell has no window to start and to draw.
@@ -49,9 +50,13 @@ def _hunspell() -> bool:
     return all(_works("hunspell", "-d", name, "-l", os.devnull) for name in ("sv_SE", "en_GB"))
 
 
+def _arabic() -> bool:
+    return bool(features.check("raqm")) and Path("/usr/share/fonts/truetype/dejavu").is_dir()
+
+
 @dataclass(frozen=True)
 class Need:
-    """A program: how to install it, and a check that it works."""
+    """A program or font: how to install it, and a check that it works."""
 
     how: str
     there: Callable[[], bool]
@@ -65,6 +70,7 @@ NEEDS = {
     "systemd": Need("apt install systemd", lambda: program("systemd-analyze") is not None),
     "dovecot": Need("apt install dovecot-imapd", lambda: program("dovecot") is not None),
     "curl": Need("apt install curl", lambda: program("curl") is not None),
+    "arabic": Need("apt install fonts-dejavu-core libfribidi0", _arabic),
     "mount": Need(
         "as root, or where unshare -rm is allowed", lambda: _works("unshare", "-rm", "true")
     ),

@@ -48,6 +48,7 @@ class Config:
     fallback: bool
     backfill_days: int
     web_workers: int
+    card_fonts: tuple[Path, ...]
     contact: str | None
     embed_origins: tuple[str, ...]
     api_rate: int

@@ -28,6 +28,7 @@ LONGEST_BOUNCE_NAME = 20  # of the 64 characters of a local part: the rest is th
 _HUB = re.compile(r"https?://[A-Za-z0-9.\-:\[\]]+(/[!$-;=?-Z_a-z~]*)?")
 _WEBHOOK = re.compile(r"(?:([A-Za-z0-9+-]+)=)?([a-z][a-z0-9]*://\S+)")
 _REGION = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9 ]{1,40})?")
+_FONTS = (".ttf", ".otf", ".ttc")
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
@@ -155,6 +156,21 @@ def closed_days(text: str) -> tuple[tuple[date, date], ...]:
             raise ValueError(f"{expected}; {part} ends before it begins")
         found.append(period)
     return tuple(sorted(found))
+
+
+def fonts(text: str) -> tuple[Path, ...]:
+    """Font files, and those in folders and their subfolders, in that order."""
+    whole = Path(text).expanduser()
+    given = [whole] if whole.exists() else map(Path, text.replace(",", " ").split())
+    found: dict[Path, None] = {}
+    for name in given:
+        path = name.expanduser().absolute()
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        files = [file for file in inside if file.suffix.lower() in _FONTS and file.is_file()]
+        if not files:
+            raise ValueError(f"font files (TTF or OTF), or folders of them; {path} is neither")
+        found |= dict.fromkeys(files)
+    return tuple(found)
 
 
 def boolean(text: str) -> bool:

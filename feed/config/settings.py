@@ -83,6 +83,7 @@ SETTINGS = (
     Setting("FALLBACK", "fallback", "on", parsing.boolean),
     Setting("BACKFILL_DAYS", "backfill_days", "14", integer(0, 3660)),
     Setting("WEB_WORKERS", "web_workers", "2", integer(1, 64)),
+    Setting("CARD_FONTS", "card_fonts", "", lambda text: parsing.fonts(text) if text else ()),
     Setting("CONTACT", "contact", "", parsing.contact),
     Setting("EMBED_ORIGINS", "embed_origins", "*", parsing.origins),
     Setting("API_RATE", "api_rate", "600", integer(1, 1_000_000)),

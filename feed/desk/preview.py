@@ -81,7 +81,8 @@ def _render(variant: str, code: str, showing: Showing) -> Response:
         return Response(digest.daily(site(), code, showing).html)
     from feed.publish import card  # slow to load
 
-    return Response(card.render(site(), code, showing), content_type="image/png")
+    body = card.render(site(), code, showing, here().config.card_fonts)
+    return Response(body, content_type="image/png")
 
 
 def _framed(response: Response, style: str = "'self'") -> Response:

@@ -11,7 +11,7 @@ from feed.errors import NotFoundError, gettext_noop
 from feed.publish import markup
 from feed.store import ledger, library
 from feed.store.library import Query, Vocabulary
-from feed.web.context import FROZEN, db, language, now, site, translate
+from feed.web.context import FROZEN, db, here, language, now, site, translate
 from feed.web.middleware.headers import SCRIPT_POLICY, cacheable, cacheable_by
 
 blueprint = Blueprint("pages", __name__)
@@ -100,7 +100,7 @@ def card(day: date) -> Response:
     from feed.publish import card as publisher  # slow to import, and needed here only
 
     view = editions.on(db(), site(), day, now())
-    body = publisher.render(site(), language(), view.showing)
+    body = publisher.render(site(), language(), view.showing, here().config.card_fonts)
     return Response(body, content_type="image/png")
 
 

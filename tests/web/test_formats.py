@@ -17,6 +17,7 @@ from feed import editions
 from feed.library import exchange
 from feed.model import Showing, Site
 from feed.publish import card, markup
+from feed.publish.card_fonts import Face
 from tests import library_changes
 from tests.conftest import Installation
 
@@ -111,6 +112,9 @@ def test_the_card_is_a_picture_of_the_day(devis: Installation, language: str) ->
         assert client.get(f"/{language}/{path}").status_code == 404
 
 
+REGULAR = Face("Regular", 30)
+
+
 def inked(image: Image.Image, left: int, top: int, right: int, bottom: int) -> bool:
     """Whether anything is drawn in that box."""
     colours = image.convert("RGB").crop((left, top, right, bottom)).getcolors()
@@ -139,24 +143,23 @@ def test_however_long_the_text_the_card_cuts_nothing(
 
 def test_wrapped_lines_keep_every_character_and_none_is_too_wide() -> None:
     text = "Reach down " * 30 + "x" * 400
-    lines = card.wrapped(text, "Regular", 30, 1000)
+    lines = card.wrapped(text, REGULAR, 1000)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-    assert all(card._font("Regular", 30).getlength(line) <= 1000 for line in lines)
+    assert all(REGULAR.length(line) <= 1000 for line in lines)
 
 
 def test_characters_without_a_shape_are_not_drawn() -> None:
-    lines = card.wrapped("Ledar\u00adskap\u200b på \ufeffriktigt", "Regular", 30, 1000)
+    lines = card.wrapped("Ledar\u00adskap\u200b på \ufeffriktigt", REGULAR, 1000)
     assert lines == ["Ledarskap på riktigt"]
 
 
 def test_a_word_of_any_length_is_cut_in_linear_time() -> None:
     started = time.process_time()
-    lines = card.wrapped("ö" * 10_000, "Regular", 30, 1000)
+    lines = card.wrapped("ö" * 10_000, REGULAR, 1000)
     assert time.process_time() - started < 2
     assert "".join(lines) == "ö" * 10_000
-    font = card._font("Regular", 30)
-    assert all(font.getlength(line) <= 1000 for line in lines)
-    assert all(font.getlength(line + "ö") > 1000 for line in lines[:-1])
+    assert all(REGULAR.length(line) <= 1000 for line in lines)
+    assert all(REGULAR.length(line + "ö") > 1000 for line in lines[:-1])
 
 
 def test_a_page_has_its_card_as_link_preview(devis: Installation) -> None:

@@ -64,6 +64,23 @@ class LinkError(NotFoundError):
         )
 
 
+_PASSKEY_REFUSED = gettext_noop("That passkey didn’t work. Try again.")
+_PASSKEY_UNKNOWN = gettext_noop(
+    "This passkey isn’t known here. Use another one, or sign in another way."
+)
+_PASSKEY_EXPIRED = gettext_noop("That took too long, or was sent twice. Try again.")
+
+
+class PasskeyError(InputError):
+    """A browser's answer about a passkey is refused; `outcome` is a word for the log."""
+
+    def __init__(self, outcome: str) -> None:
+        self.outcome = outcome
+        messages = {"expired": _PASSKEY_EXPIRED, "unknown": _PASSKEY_UNKNOWN}
+        messages["disabled"] = _PASSKEY_UNKNOWN  # to say more would tell about the account
+        super().__init__(messages.get(outcome, _PASSKEY_REFUSED))
+
+
 class FormError(InputError):
     """Form validation failed; `fields` has the error of each invalid field, by name."""
 

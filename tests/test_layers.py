@@ -49,6 +49,7 @@ HOMES: dict[str, set[str]] = {
     "dns": {"checks"},
     "authlib": {"accounts"},
     "joserfc": {"accounts"},
+    "webauthn": {"accounts"},
     "rapidfuzz": {"library"},
     "holidays": {"editions"},
     "python_calamine": {"files"},
@@ -145,7 +146,7 @@ def test_a_process_starts_with_little() -> None:
     """What the other commands need does not hold up `devis serve`."""
     heavy = {"sqlite_utils", "lxml", "flask", "pydantic", "granian", "apscheduler"}
     assert not loaded("feed.cli.site") & heavy
-    late = {"email_validator", "icalendar", "PIL", "dns", "holidays"}
+    late = {"email_validator", "icalendar", "PIL", "dns", "holidays", "webauthn", "cryptography"}
     assert not loaded("feed.app, feed.worker") & late
 
 

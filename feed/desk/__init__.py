@@ -23,6 +23,7 @@ from feed.desk import (
     labels,
     library_board,
     overview,
+    passkeys,
     people,
     permissions,
     preview,
@@ -39,6 +40,7 @@ from feed.desk import (
 )
 from feed.errors import StoreError, gettext_noop
 from feed.model.people import ROLES, Role
+from feed.store import passkeys as stored_passkeys
 from feed.store.connection import DriverError
 from feed.web.context import db, here, now, translate
 from feed.web.middleware.headers import SCRIPT_POLICY
@@ -68,6 +70,7 @@ def init(app: Flask) -> None:
     imports = (subscriber_import, exchange, draft_pages, undo_pages)
     for module in (
         sign_in,
+        passkeys,
         sign_on,
         overview,
         account,
@@ -96,6 +99,7 @@ def _template_variables() -> dict[str, Any]:
     return {
         "me": current.curator if current else None,
         "session": current,
+        "my_passkeys": lambda: stored_passkeys.of(db(), session.me().id),
         "ways": ways_in.available(here().config),
         "is_strong_required": _is_strong_required,
         "is_fresh": current is not None and sign_in_states.is_fresh(current, now()),

@@ -22,7 +22,7 @@ Page = AnyResponse | str | tuple[str, int]
 @requires("translator", even_by_link=True)
 def home() -> str:
     """The account page."""
-    return _home({})
+    return page({})
 
 
 @blueprint.post("/name")
@@ -32,7 +32,7 @@ def rename() -> Page:
     try:
         people.set_name(db(), session.me(), request.form.get("name", ""))
     except FormError as error:
-        return _home(translate().error_messages(error.fields), request.form.get("name", "")), 422
+        return page(translate().error_messages(error.fields), request.form.get("name", "")), 422
     return _saved()
 
 
@@ -71,7 +71,8 @@ def end_other_sessions() -> AnyResponse:
     return redirect(url_for(".home", saved=1, _anchor="sessions"), 303)
 
 
-def _home(wrong: dict[str, str], name: str | None = None) -> str:
+def page(wrong: dict[str, str], name: str | None = None) -> str:
+    """The account page, with what is wrong with a form."""
     me = session.me()
     return render_template(
         "desk/account.html",

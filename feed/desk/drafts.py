@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 FIELD = "draft"  # the signed field of forms, and the query parameter that opens a draft
 HEADER = "Devis-Draft"  # of responses: the time at which the submitted form was stored
-SECRET = ("code", session.CSRF_FIELD)
+SECRET = ("code", "credential", session.CSRF_FIELD)
 UNSHOWN = {*SECRET, FIELD, "act", "base", "form", "principle"}
 _NOT_STORED = {*SECRET, FIELD, "act"}
 _NUMBER = re.compile(r"[0-9]{1,18}")

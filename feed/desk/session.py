@@ -25,6 +25,7 @@ CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
 WINDOW_SECONDS, MAX_BY_NETWORK = 600, 60
 LINK_SECONDS, MAX_LINKS = 3600, 30
+PASSKEY_SECONDS, MAX_PASSKEYS = 600, 300
 PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
 
 
@@ -168,6 +169,15 @@ def links_exceeded() -> bool:
     """Count a request for a sign-in link and return whether this network exceeds the limit."""
     asked, _ = _counters().add(f"desk-link {client_ip.network()}", LINK_SECONDS)
     return asked > MAX_LINKS
+
+
+def passkeys_exceeded() -> bool:
+    """Count a request for a passkey and return whether this network exceeds the limit.
+
+    A page that suggests passkeys asks when it is opened, so there are more of them than attempts.
+    """
+    asked, _ = _counters().add(f"desk-passkey {client_ip.network()}", PASSKEY_SECONDS)
+    return asked > MAX_PASSKEYS
 
 
 def previews_exceeded() -> bool:

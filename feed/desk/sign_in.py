@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 blueprint = Blueprint("sign_in", __name__)
 
-_TOO_MANY = gettext_noop("Too many attempts from your network. Wait ten minutes.")
+TOO_MANY = gettext_noop("Too many attempts from your network. Wait ten minutes.")
 _TOO_MANY_LINKS = gettext_noop(
     "Many links have been requested from your network. Check your inbox, or wait an hour and try"
     " again."
@@ -66,7 +66,7 @@ def sent() -> str:
 def give_code() -> Page:
     """Sign in by the code that a link shows in another browser than the one that asked."""
     if session.attempts_exceeded():
-        return _sent({"code": translate().gettext(_TOO_MANY)}), 429
+        return _sent({"code": translate().gettext(TOO_MANY)}), 429
     typed = request.form.get("code", "")
     try:
         found, path = links.follow_code(
@@ -98,7 +98,7 @@ def ask_link(token: str) -> Page:
 def follow_link(token: str) -> Page:
     """Sign in by a one-time link; a new site's first link creates its administrator."""
     if session.attempts_exceeded():
-        return _form(problem=_TOO_MANY, status=429)
+        return _form(problem=TOO_MANY, status=429)
     try:
         notice, _ = links.read(db(), key(), token, now())
         if notice.kind == "first":
@@ -123,7 +123,7 @@ def follow_link(token: str) -> Page:
 @requires("translator", even_by_link=True)
 def confirm() -> str:
     """Ask for a new proof before a change of how one signs in."""
-    return render_template("desk/confirm.html", next=session.next_path())
+    return _confirm({})
 
 
 @blueprint.post("/sign-in/confirm")
@@ -140,6 +140,17 @@ def sign_out() -> AnyResponse:
     sign_in.end(db(), session.token(), session.where(), now())
     session.replace_token(sign_in.new_token())
     return redirect(url_for(".ask"), 303)
+
+
+def refused(problem: str, status: int) -> Page:
+    """The page that asked for a proof, with what is wrong with that: to sign in, or to confirm."""
+    if session.session() is None:
+        return _form(problem=problem, status=status)
+    return _confirm({"problem": translate().gettext(problem)}), status
+
+
+def _confirm(wrong: dict[str, str]) -> str:
+    return render_template("desk/confirm.html", next=session.next_path(), wrong=wrong)
 
 
 def _follow_first(token: str, notice: OutboxItem) -> Page:

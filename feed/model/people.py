@@ -76,3 +76,25 @@ class Where:
     network: str
     device: str
     known_device: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A passkey (WebAuthn credential) of a person.
+
+    `id` is the credential's, in base64url, and `handle` names its person to authenticators.
+    `public_key` is in COSE. `counter` counts signatures; many authenticators leave it at 0.
+    `name` is the browser in which it was made. A `synced` one exists on several devices.
+    `used` is its last sign-in, None before the first.
+    """
+
+    id: str
+    curator: int
+    handle: str
+    public_key: bytes
+    counter: int
+    name: str
+    transports: tuple[str, ...]
+    synced: bool
+    made: datetime
+    used: datetime | None = None

@@ -52,6 +52,12 @@ _REASONS = {
     "limit": gettext_noop("too many, so none was sent"),
     "code": gettext_noop("wrong code"),
     "counter": gettext_noop("it may have been copied"),
+    "declined": gettext_noop("cancelled, or not allowed there"),
+    "unverified": gettext_noop("the address isn’t verified there"),
+    "other-address": gettext_noop("another address there"),
+    "someone-else": gettext_noop("someone else’s account there"),
+    "not-fresh": gettext_noop("no new sign-in there"),
+    "provider": gettext_noop("it wasn’t working"),
 }
 
 

@@ -20,7 +20,11 @@ class SignOn:
 
 
 def add(db: Database, issuer: str, subject: str, curator: int, address: str, now: datetime) -> None:
-    """Connect an identity, which must not be connected, to an account."""
+    """Connect an identity, which must not be connected, to an account.
+
+    It replaces those at other issuers, which the site had before.
+    """
+    db.execute("DELETE FROM sign_ons WHERE curator = ?", [curator])
     db.execute(
         "INSERT INTO sign_ons (issuer, subject, curator, address, made) VALUES (?, ?, ?, ?, ?)",
         [issuer, subject, curator, address, stamp(now)],

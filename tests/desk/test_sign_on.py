@@ -294,6 +294,18 @@ def test_a_person_connects_and_disconnects_with_a_fresh_proof(site: Site) -> Non
     assert site.sign_on(site.desk.anonymous()).status_code == 403
 
 
+def test_connecting_at_a_new_provider_replaces_the_old_one(site: Site) -> None:
+    of_another_issuer(site)
+    user = site.desk.sign_in("curator")
+    assert user.me
+    assert "Connect 127.0.0.1" in user.get("/desk/account/").text
+    assert site.sign_on(user, CONNECT).status_code == 303
+    with site.desk.installation.open() as db:
+        found = curators.by_id(db, user.me.id)
+    assert found
+    assert found.sign_ons == 1
+
+
 def test_connecting_needs_a_proof_of_the_last_ten_minutes(site: Site) -> None:
     user = site.desk.sign_in("curator", now=NOON - timedelta(minutes=11))
     for path in (CONNECT, f"{CONNECT}/remove"):
@@ -329,6 +341,7 @@ def test_only_ones_own_identity_can_be_connected(site: Site, name: str) -> None:
     assert page.status_code == 403
     assert site.events() == [("refused", outcome, user.me.id)]
     assert "/desk/account/" in page.text
+    assert "sign-in was refused" in user.get("/desk/account/").text
 
 
 def test_a_connection_is_not_made_in_a_session_that_has_ended(site: Site) -> None:

@@ -80,6 +80,15 @@ class Translator:
         """The name of a date's weekday: `Sunday`."""
         return format_date(day, "EEEE", locale=self.locale)
 
+    def weekday_short(self, day: datetime.date) -> str:
+        """The short name of a date's weekday, in the stand-alone form: `Sun`."""
+        return format_date(day, "ccc", locale=self.locale)
+
+    def weekday_and_month(self, day: datetime.date) -> str:
+        """A date's weekday and month, without the day of the month: `Sunday in November`."""
+        weekday, month = self.weekday(day), format_date(day, "MMMM", locale=self.locale)
+        return self.gettext("%(weekday)s in %(month)s", weekday=weekday, month=month)
+
     def short(self, day: datetime.date) -> str:
         """Format a date briefly, with its weekday: `Sun 22 Nov`."""
         return format_date(day, "E d MMM", locale=self.locale)

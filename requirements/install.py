@@ -48,8 +48,8 @@ def main(name: str) -> None:
     pip("install", "--require-hashes", "-r", str(pins))
     print("Installing Devis", flush=True)
     pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
-    # Python 3.11 puts it into every virtual environment; nothing here uses it.
-    pip("uninstall", "--yes", "setuptools")
+    # Python 3.11 puts setuptools into every virtual environment; the fonts are made by now.
+    pip("uninstall", "--yes", "setuptools", *(["fonttools"] if name != "test" else []))
 
 
 def make_venv() -> None:

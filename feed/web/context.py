@@ -4,7 +4,7 @@ Every request has one database connection, one `now` and one language.
 """
 
 import hashlib
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from feed.config import Config
 from feed.i18n import Translator, direction, locale, match, negotiate, own_name, translator
 from feed.model import Principle, Site, Source, Text, Theme
 from feed.model.language_tags import lookup
-from feed.publish import FORMATS, markup
+from feed.publish import FORMATS, colours, markup
 from feed.store import connection, signing_key
 
 FROZEN = "devis.frozen"  # in the WSGI environment: the response becomes a static file
@@ -133,6 +133,10 @@ def init_templates(app: Flask, context: Context) -> None:
         marks=lambda code: markup.marks(code, translate().interface),
         page_marks=lambda: markup.marks(translate().interface),
         own_name=own_name,
+        hue=lambda themes: f"hue hue-{colours.hue(themes[0].slug)}" if themes else "",
+        section=_section,
+        opening=lambda day: _opening(day, context),
+        previous=lambda day: _previous(day, context),
         by_name=lambda themes: sorted(themes, key=lambda item: item.text(language())[1].name),
         siblings=lambda: _siblings(context.config.languages),
     )
@@ -140,6 +144,8 @@ def init_templates(app: Flask, context: Context) -> None:
         day=lambda value: translate().day(value),
         date=lambda value: translate().date(value),
         short=lambda value: translate().short(value),
+        weekday_short=lambda value: translate().weekday_short(value),
+        weekday_and_month=lambda value: translate().weekday_and_month(value),
         near=lambda value: _near(value, context),
         moment=lambda value: translate().moment(value.astimezone(context.config.timezone)),
         month=lambda value: translate().month(value),
@@ -163,6 +169,25 @@ def init_templates(app: Flask, context: Context) -> None:
         }
 
 
+def _opening(day: date, context: Context) -> str:
+    """When the edition of a coming day can be read."""
+    t, left = translate(), day - now().astimezone(context.config.timezone).date()
+    if left == timedelta(days=1):
+        return t.gettext("opens at midnight")
+    name = t.weekday(day) if left < timedelta(days=7) else t.short(day)
+    return t.gettext("opens on %(day)s at midnight", day=name)
+
+
+def _previous(day: date, context: Context) -> str:
+    """The heading over what was to be done on the last day before today's."""
+    t, ago = translate(), now().astimezone(context.config.timezone).date() - day
+    if ago == timedelta(days=1):
+        return t.gettext("Yesterday you were going to …")
+    if ago < timedelta(days=7):
+        return t.gettext("On %(weekday)s you were going to …", weekday=t.weekday(day))
+    return t.gettext("On %(date)s you were going to …", date=t.short(day))
+
+
 def _near(value: date | datetime, context: Context) -> str:
     """Format the date of a day or instant in the site's timezone, with the year if not this one."""
     zone = context.config.timezone
@@ -173,6 +198,25 @@ def _near(value: date | datetime, context: Context) -> str:
 def _localised(item: Principle | Theme | Source) -> Text | tuple[str, Any]:
     """The text in the page's language, or in the original's."""
     return item.text(language())
+
+
+# The section of the main navigation to which the pages of a blueprint or view belong.
+_SECTIONS = {
+    "pages.archive": "archive",
+    "pages.month": "archive",
+    "pages.edition": "archive",
+    "library": "library",
+    "feeds": "daily",
+    "subscribe": "daily",
+    "embed": "daily",
+    "api_pages": "daily",
+}
+
+
+def _section() -> str:
+    """The section of the main navigation that this page belongs to; empty for today's."""
+    by_view = _SECTIONS.get(request.endpoint or "", "")
+    return by_view or _SECTIONS.get(request.blueprint or "", "")
 
 
 def _siblings(codes: tuple[str, ...]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from flask import Blueprint, Response, abort, render_template, request
 
 from feed import editions
-from feed.editions import EditionView
+from feed.editions import EditionView, surroundings
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import markup
 from feed.store import ledger, library
@@ -31,28 +31,27 @@ def today() -> Response:
     Its script keeps it current while it is left open.
     """
     view = editions.today(db(), site(), now())
-    page = _today(view) if view else render_template("empty.html")
+    page = _edition(view, front=True) if view else render_template("empty.html")
     return Response(page, headers={"Content-Security-Policy": SCRIPT_POLICY})
-
-
-def _today(view: EditionView) -> str:
-    day = view.showing.edition.date
-    following = editions.following(db(), site(), day, now())
-    return render_template(
-        "edition.html",
-        view=view,
-        front=True,
-        is_today=day == site().today(now()),
-        next_note=markup.next_note(translate(), day, following),
-    )
 
 
 @blueprint.get("/<language:language>/<date:day>/")
 @cacheable
 def edition(day: date) -> str:
     """The edition of a date."""
-    view = editions.on(db(), site(), day, now())
-    return render_template("edition.html", view=view, front=False, is_today=False)
+    return _edition(editions.on(db(), site(), day, now()), front=False)
+
+
+def _edition(view: EditionView, *, front: bool) -> str:
+    day, around = view.showing.edition.date, surroundings.around(db(), site(), view.showing, now())
+    return render_template(
+        "edition.html",
+        view=view,
+        around=around,
+        front=front,
+        is_today=front and day == site().today(now()),
+        next_note=markup.next_note(translate(), day, around.following) if front else "",
+    )
 
 
 @blueprint.get("/<language:language>/archive/")

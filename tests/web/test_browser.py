@@ -263,7 +263,7 @@ def test_a_stranger_finds_their_way_and_searches(
     page.locator(".week a").first.click()
     assert page.url == day
 
-    page.get_by_role("link", name="Principer", exact=True).click()
+    page.get_by_role("link", name="Bibliotek", exact=True).click()
     page.get_by_label("Ord").fill("forandring")  # which finds förändring
     page.get_by_label("Tema").select_option("change")
     page.get_by_role("button").click()

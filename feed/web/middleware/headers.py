@@ -13,7 +13,7 @@ from feed.web.middleware.page_cache import CACHEABLE, Cacheable
 from feed.web.middleware.request_limits import excess
 
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; object-src 'none';"
+    "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; object-src 'none';"
     " base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 SCRIPT_POLICY = (

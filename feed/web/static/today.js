@@ -25,6 +25,7 @@
     const fresh = page.getElementById("content");
     if (!fresh || fresh.isEqualNode(main)) return;
     document.title = page.title;
+    document.body.className = page.body.className;
     main.replaceChildren(...document.adoptNode(fresh).childNodes);
   }
   const act = () => look().catch(() => wait(60));

@@ -1,14 +1,11 @@
 """The API's list of changes, as pydantic models like those in `api_models`."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import Field
 
 from feed.model.changes import Act, Change
-from feed.publish import api_models
 from feed.publish.api_models import Address, ApiModel, Day, EditionModel
-from feed.publish.api_query import RequestLocale
 
 
 class ChangeModel(ApiModel):
@@ -24,6 +21,7 @@ class ChangeModel(ApiModel):
     version: int = Field(ge=1, description="Which of the editions of the date it is about.")
     edition: EditionModel | None = Field(
         description="The edition as it is now; null where it has been withdrawn or replaced since."
+        " Its `next` is no change of its own: it follows from the other dates."
     )
 
 
@@ -35,13 +33,13 @@ class Changes(ApiModel):
     later: Address = Field(description="Where to ask, later, for what comes after this page.")
 
 
-def change(locales: Sequence[RequestLocale], item: Change) -> ChangeModel:
-    """The response for a change."""
+def change(item: Change, edition: EditionModel | None) -> ChangeModel:
+    """The response for a change; `edition` is its edition, None where that no longer stands."""
     return ChangeModel(
         id=item.id,
         at=item.at,
         act=item.act,
         date=item.edition.date,
         version=item.edition.number,
-        edition=None if item.showing is None else api_models.edition(locales, item.showing),
+        edition=edition,
     )

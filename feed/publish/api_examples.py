@@ -47,7 +47,7 @@ def answer(operation: str, site: Site) -> dict[str, Any]:
     edition = api_models.edition(locales, _SHOWING)
     principle = api_models.principle(locales, _PRINCIPLE, _SOURCE)
     paging: dict[str, Any] = {"total": 1, "page": 1, "pages": 1, "next": None, "prev": None}
-    change = api_changes.change(locales, Change(1, _MORNING, "published", _EDITION, _SHOWING))
+    change = api_changes.change(Change(1, _MORNING, "published", _EDITION), edition)
     later = site.url("/api/v1/changes?after=1")
     made: dict[str, BaseModel] = {
         "today": edition,

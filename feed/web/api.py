@@ -71,7 +71,10 @@ def list_changes() -> Response:
     query = _query(api_query.ChangesQuery)
     limit = _length(query.limit)
     found, more = changes.listed(db(), site(), now(), query.after, query.since, limit)
-    items = [api_changes.change(_locales(query), item) for item in found]
+    items = [
+        api_changes.change(item, _edition(query, item.showing) if item.showing else None)
+        for item in found
+    ]
     later = _address(query, {"after": found[-1].id, "since": None} if found else {})
     return _answer(api_changes.Changes(items=items, next=later if more else None, later=later))
 

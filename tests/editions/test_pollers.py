@@ -84,7 +84,7 @@ class Mirror:
         self.ids.append(item["id"])
         held = self.editions.get(item["date"], {"version": 0})
         if item["edition"] is not None:
-            self.editions[item["date"]] = item["edition"]
+            self.editions[item["date"]] = lasting(item["edition"])
         elif held["version"] == item["version"]:
             del self.editions[item["date"]]
 
@@ -95,12 +95,17 @@ def ask(made: Installation, address: str) -> Any:
     return answer.json
 
 
+def lasting(edition: dict[str, Any]) -> dict[str, Any]:
+    """An edition without the date of the one after it, which is no part of it."""
+    return {name: value for name, value in edition.items() if name != "next"}
+
+
 def published(made: Installation) -> dict[str, Any]:
     """Every edition that stands, as the API gives it, by date."""
     address, found = "/api/v1/editions?lang=sv", dict[str, Any]()
     while address:
         page = ask(made, address)
-        found |= {item["date"]: item for item in page["items"]}
+        found |= {item["date"]: lasting(item) for item in page["items"]}
         address = page["next"]
     return found
 

@@ -44,7 +44,7 @@ def walk(page: Page, site: str, link: str) -> None:
     page.goto(f"{site}/desk/account/")
     page.get_by_role("button", name="Connect localhost").click()
     log_in(page, "anna")
-    page.get_by_text("as anna@example.org, connected on").wait_for()
+    page.get_by_text("as anna@example.org.").wait_for()
     say("connected")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in with localhost").click()

@@ -284,7 +284,7 @@ def test_a_person_connects_and_disconnects_with_a_fresh_proof(site: Site) -> Non
     assert "Connect 127.0.0.1" in page.text
     answer = site.sign_on(user, CONNECT)
     assert (answer.status_code, answer.location) == (303, "/desk/account/?saved=1")
-    assert "as curator@example.org, connected on" in user.get("/desk/account/").text
+    assert "as curator@example.org." in user.get("/desk/account/").text
     assert site.sign_on(site.desk.anonymous()).status_code == 303
     assert site.mailed(user.me) >= 1
     assert user.post(f"{CONNECT}/remove").status_code == 303

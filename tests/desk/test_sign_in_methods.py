@@ -3,9 +3,11 @@
 A method is a `Driver`: how its proof begins in a browser, and how it is sent.
 """
 
+import html
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +19,11 @@ from werkzeug.test import TestResponse
 
 from feed.accounts import people
 from feed.model.people import ROLES, Curator, Role
-from feed.store import backups, sessions
+from feed.store import backups, sessions, sign_ons
 from feed.store.connection import transaction
 from tests.conftest import Installation
 from tests.desk_client import Desk, DeskUser
+from tests.oidc_provider import OidcServer, oidc_server
 
 Install = Callable[..., Installation]
 
@@ -69,9 +72,43 @@ class CodeDriver(LinkDriver):
         return browser.post("/desk/sign-in/code", {"code": proof})
 
 
+@dataclass
+class SignOnDriver:
+    """A sign-on at the provider of an organisation."""
+
+    server: OidcServer
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return self.server.settings
+
+    def prepare(self, desk: Desk, person: Curator) -> None:
+        now = desk.installation.now
+        with desk.installation.open() as db:
+            sign_ons.add(
+                db, self.server.issuer, self.server.subject, person.id, person.address, now
+            )
+
+    def begin(self, desk: Desk, browser: DeskUser, person: Curator) -> str:
+        page = browser.post("/desk/sign-in/sign-on").text
+        url = page.partition('content="0; url=')[2].partition('"')[0]
+        back = self.server.authorize(html.unescape(url))
+        return back.removeprefix(desk.installation.config.base_url)
+
+    def finish(self, desk: Desk, browser: DeskUser, proof: str) -> TestResponse:
+        return browser.get(proof)
+
+
+@contextmanager
+def sign_on_driver() -> Iterator[Driver]:
+    with oidc_server() as server:
+        yield SignOnDriver(server)
+
+
 DRIVERS: dict[str, Callable[[], AbstractContextManager[Driver]]] = {
     "link": lambda: nullcontext(LinkDriver()),
     "code": lambda: nullcontext(CodeDriver()),
+    "sign-on": sign_on_driver,
 }
 
 
@@ -144,10 +181,12 @@ def wrong_origin(made: Attempt) -> DeskUser:
 
 
 def forged(made: Attempt) -> DeskUser:
-    """The form comes from a page of another site, which knows no CSRF token."""
+    """It comes from a page of another site, which knows no CSRF token and no state."""
     cookie = made.browser.client.get_cookie("devis-desk")
     assert cookie is not None
     made.browser._token = (cookie.value, "0" * 64)
+    if isinstance(made.proof, str):
+        made.proof = re.sub("state=[^&]+", f"state={'0' * 43}", made.proof)
     assert made.send().status_code == 403
     return made.browser
 

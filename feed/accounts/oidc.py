@@ -150,7 +150,8 @@ class OidcProvider:
             document = self._http.get(get_well_known_url(self.client.issuer, external=True))
             return time.monotonic() + CACHE_SECONDS, _metadata(self.client.issuer, document)
         except ProviderError as error:
-            return time.monotonic() + FAILURE_SECONDS, error
+            is_known = error.reason != "busy"  # others are asking
+            return time.monotonic() + (FAILURE_SECONDS if is_known else 0), error
 
     def _exchange(self, flow: Flow, code: str) -> Claims:
         from authlib.oauth2.rfc6749.parameters import prepare_token_request  # an extra

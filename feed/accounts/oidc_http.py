@@ -15,7 +15,7 @@ from feed.errors import ProviderError
 MAX_BYTES = 256 * 1024
 SECONDS = 5.0  # for a request; its thread ends at most as many later
 MAX_AT_ONCE = 2  # requests of one process, abandoned ones among them
-WAIT_SECONDS = 1.0  # for one of these to end
+WAIT_SECONDS = 0.3  # for one of these to end
 
 
 class _RedirectsRefused(urllib.request.HTTPRedirectHandler):

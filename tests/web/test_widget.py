@@ -607,8 +607,8 @@ def test_the_code_to_copy_is_the_code_that_works(
     frame, own = map(html.unescape, found)
     visit.page.goto(host.page(frame + own))
     assert visit.until(f"{QUOTE}?.textContent") == today(live, language)["text"]["statement"]
-    title = visit.page.frame_locator("iframe").locator("h1").inner_text()
-    assert title == today(live, language)["text"]["title"]
+    line = visit.page.frame_locator("iframe").locator("h1").inner_text()
+    assert line == today(live, language)["text"]["short"]
 
 
 @pytest.mark.needs("curl")

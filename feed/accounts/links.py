@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from feed.accounts import people
 from feed.accounts.sign_in import digest, new_token
-from feed.accounts.sign_in_events import record
+from feed.accounts.sign_in_events import COMMAND_LINE, record
 from feed.errors import FormError, InputError, LinkError, gettext_noop
 from feed.model import tokens
 from feed.model.people import Curator, Where
@@ -66,8 +66,13 @@ def ask(
 
 
 def print_link(db: Database, curator: Curator, now: datetime) -> OutboxItem:
-    """A link for the command line to print, good in any browser for LINK_TIME."""
+    """A link for the command line to print, good in any browser for LINK_TIME.
+
+    Raises InputError for an account that is disabled.
+    """
     with transaction(db):
+        people.require_enabled(curator)
+        record(db, "asked", COMMAND_LINE, now, curator=curator.id, method="link")
         outbox.void_links(db, curator.id, now, kind="printed")
         expires = now + LINK_TIME
         return outbox.add(db, "printed", now, curator=curator.id, expires=expires, mailed=False)

@@ -127,13 +127,18 @@ def reset(
     """Remove an account's ways in, end its sessions, and invite it again."""
     with transaction(db):
         found = get(db, number)
-        if found.disabled:
-            raise InputError(
-                gettext_noop("%(name)s may not sign in: let them in again first."), name=found.name
-            )
+        require_enabled(found)
         ways_in.remove_all(db, number, now)
         record(db, "reset", where, now, curator=number)
         return _invite(db, number, by, now, mailed)
+
+
+def require_enabled(found: Curator) -> None:
+    """Raise InputError for an account that is disabled."""
+    if found.disabled:
+        raise InputError(
+            gettext_noop("%(name)s may not sign in: let them in again first."), name=found.name
+        )
 
 
 def get(db: Database, number: int) -> Curator:

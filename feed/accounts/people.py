@@ -136,9 +136,7 @@ def reset(
 def require_enabled(found: Curator) -> None:
     """Raise InputError for an account that is disabled."""
     if found.disabled:
-        raise InputError(
-            gettext_noop("%(name)s may not sign in: let them in again first."), name=found.name
-        )
+        raise InputError(gettext_noop("%(name)s is blocked. Unblock them first."), name=found.name)
 
 
 def get(db: Database, number: int) -> Curator:

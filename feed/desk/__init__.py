@@ -53,7 +53,7 @@ PAGES: tuple[tuple[str, str, Role], ...] = (
     ("desk.calendar.board", gettext_noop("Calendar"), "translator"),
     ("desk.sending.board", gettext_noop("Sending"), "editor"),
     ("desk.subscribers.home", gettext_noop("Subscribers"), "administrator"),
-    ("desk.exchange.home", gettext_noop("Exchange"), "curator"),
+    ("desk.exchange.home", gettext_noop("Import/export"), "curator"),
     ("desk.people.everybody", gettext_noop("People"), "administrator"),
 )
 

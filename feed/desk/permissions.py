@@ -31,7 +31,7 @@ _FORGED = gettext_noop(
     " go back, reload the page, and send it again."
 )
 _WRONG_HOST = gettext_noop("The editors’ desk has another address: open %(url)s.")
-_ROLE_TOO_LOW = gettext_noop("Your role does not reach that far: an administrator can change it.")
+_ROLE_TOO_LOW = gettext_noop("Your role doesn’t allow this. An administrator can change it.")
 
 View = TypeVar("View", bound=Callable[..., Any])
 

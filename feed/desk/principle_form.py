@@ -34,7 +34,7 @@ LABELS: Mapping[str, str] = {
     "locator": gettext_noop("Place in the source"),
     "themes": gettext_noop("Themes"),
     "notes": gettext_noop("Notes for translators"),
-    "slug": gettext_noop("Name in addresses"),
+    "slug": gettext_noop("Web address (slug)"),
     "original_language": gettext_noop("Original language"),
     "source_title": gettext_noop("Title of the source"),
     "source_author": gettext_noop("Author"),

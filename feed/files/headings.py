@@ -10,7 +10,10 @@ from feed.i18n import canonical, language_codes
 
 # By column: the headings in English, and those in Swedish; the first is that of the desk.
 _HEADINGS: Mapping[str, tuple[str, str]] = {
-    "slug": ("slug|name in addresses|id", "kortnamn i adresser|kortnamn|adressnamn"),
+    "slug": (
+        "slug|web address slug|name in addresses|id",
+        "kortnamn i webbadressen|kortnamn i adresser|kortnamn|adressnamn",
+    ),
     "kind": ("kind|type", "typ|slag|sort"),
     "source": ("source|book|reference|from", "källa|källan|bok|hämtat från"),
     "locator": (
@@ -41,7 +44,7 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
         "why it matters|commentary|background|comment",
         "varför det spelar roll|därför spelar det roll|kommentar|bakgrund",
     ),
-    "state": ("state|state of the text", "läge|tillstånd|textens läge"),
+    "state": ("state|state of the text", "textens status|läge|tillstånd|textens läge"),
 }
 # Headings that some people use for the one, some for the other.
 _EITHER: Mapping[str, tuple[str, ...]] = {

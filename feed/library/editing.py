@@ -31,7 +31,7 @@ from feed.store.connection import transaction
 
 LONGEST_REASON = 500
 _DEFAULTS = {"kind": "principle", "source": "", "themes": [], "original_language": ""}
-_CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
+_CONFLICT = gettext_noop("Someone else has saved “%(slug)s” since you opened it.")
 
 
 @dataclass(frozen=True, slots=True)

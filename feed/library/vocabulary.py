@@ -33,7 +33,7 @@ FIELDS: dict[Vocabulary, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "themes": ((), ("name", "description")),
 }
-_CONFLICT = gettext_noop("Somebody else has saved “%(slug)s” since you opened it.")
+_CONFLICT = gettext_noop("Someone else has saved “%(slug)s” since you opened it.")
 _NO_SUCH = gettext_noop("There is nothing called “%(slug)s”.")
 _RETIRED = gettext_noop("“%(name)s” is retired: choose another one.")
 _DUPLICATE = gettext_noop(

@@ -70,7 +70,7 @@ def _checks(origin: str | None) -> Iterator[FramingCheck]:
         else gettext_noop("Not by https: %(address)s. Most intranets refuse such a frame.")
     )
     yield FramingCheck(secure, message, {"address": site().base_url})
-    cors = gettext_noop("Any page may read the API and load the script (CORS).")
+    cors = gettext_noop("The API and the script can be read from any website (CORS).")
     yield FramingCheck(True, cors)
     if origin is not None:
         good = framable(here().config.embed_origins, origin)

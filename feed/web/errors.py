@@ -47,8 +47,8 @@ TEXTS = {
         gettext_noop("Something in the address is malformed."),
     ),
     403: (
-        gettext_noop("That is not open to you"),
-        gettext_noop("Somebody else may be able to do it."),
+        gettext_noop("You don’t have access"),
+        gettext_noop("Someone else may be able to do it."),
     ),
     404: (
         gettext_noop("There is nothing here"),
@@ -58,7 +58,7 @@ TEXTS = {
         gettext_noop("That cannot be done here"),
         gettext_noop("This address only answers to reading."),
     ),
-    409: (gettext_noop("Somebody was faster"), gettext_noop("It has changed since you opened it.")),
+    409: (gettext_noop("Someone was faster"), gettext_noop("It has changed since you opened it.")),
     410: (
         gettext_noop("This edition was withdrawn"),
         gettext_noop("It was published, and taken back."),

@@ -593,7 +593,7 @@ def stop(page: Page, instead: str) -> None:
     page.get_by_role("link", name="Withdraw or replace it").click()
     page.get_by_label("Why").fill("The source asks for it")
     page.get_by_role("radio", name=instead).check()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
 
 
 @pytest.mark.parametrize(("language", "width", "scheme"), desk_server.VIEWS)

@@ -153,7 +153,7 @@ def test_an_error_takes_the_focus_and_leads_to_its_field(room: Room, browser: Br
     page = context.new_page()
     page.goto("/desk/people/")
     page.get_by_label("Name", exact=True).fill("Anna")
-    page.get_by_label("E-mail address").fill("anna at home")
+    page.get_by_label("Email address").fill("anna at home")
     page.get_by_label("Editor").check()
     page.get_by_role("button", name="Send the invitation").click()
     page.wait_for_function("() => document.activeElement.id === 'summary'")

@@ -449,13 +449,13 @@ def test_what_was_typed_survives_a_crash_of_the_browser_and_leaving_the_page(
         page.context.close()
         page = entered(address)
         page.goto("/desk/")
-        page.get_by_role("link", name=re.compile("^Go on")).click()
+        page.get_by_role("link", name=re.compile("^Continue")).click()
         text = page.locator('[name="sv.statement"]')
         assert text.input_value() == TYPED
         text.press_sequentially("Och ")
         page.get_by_role("link", name="Overview").click()
         page.wait_for_url("**/desk/")
-        page.get_by_role("link", name=re.compile("^Go on")).click()
+        page.get_by_role("link", name=re.compile("^Continue")).click()
 
         def is_complete() -> bool:
             page.reload()

@@ -88,5 +88,5 @@ def test_the_coming_days_show_their_gaps(newsroom: Newsroom) -> None:
     newsroom.save(erik, act="publish")
     coming = section(page, "coming")
     assert "Fråga den nya English Missing |" in coming
-    assert re.search(r"\d+ of the next 30 days lack something$", coming)
+    assert re.search(r"\d+ of the next 30 days are incomplete$", coming)
     assert NOON + timedelta(days=30) > newsroom.now

@@ -202,7 +202,7 @@ def test_the_overview_shows_each_role_its_pending_work(desk: Desk) -> None:
         page = desk.sign_in(role).get("/desk/").text
         assert len(re.findall(r'href="/desk/principles/[^/]*/review"', page)) == reviews, role
         assert len(re.findall(r'href="/desk/translations/[^/"]+/sv/"', page)) == 2, role
-        assert "2 of the next 30 days lack something" in page, role
+        assert "2 of the next 30 days are incomplete" in page, role
         assert ("The last emails" in page) == (role == "editor")
 
 

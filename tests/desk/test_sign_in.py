@@ -518,7 +518,7 @@ def test_the_command_line_administers_accounts(command: Command) -> None:
     command("curator", "disable", "b@example.org")
     assert "disabled" in command("curator", "list").stdout
     for act in ("reset", "link"):
-        assert "let them in again" in command("curator", act, "b@example.org", code=1).stderr
+        assert "Unblock them first" in command("curator", act, "b@example.org", code=1).stderr
     command("curator", "disable", "b@example.org", "--undo")
     assert "/desk/link/" in command("curator", "reset", "b@example.org").stdout
     assert "within ten minutes" in command("curator", "link", "b@example.org").stdout

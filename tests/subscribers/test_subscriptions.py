@@ -219,13 +219,13 @@ def test_a_subscriber_exports_and_erases_everything(client: SiteClient) -> None:
     assert client.subscriber(anna)
     gone = client.post(private + "/erase")
     assert gone.status_code == 200
-    assert "It is all gone" in words(gone)
+    assert "Everything has been erased" in words(gone)
     assert client.harness.rows("SELECT * FROM subscribers") == []
     for path in (letter + "/", private + "/", private + "/export", letter + "/unsubscribe"):
         assert client.get(path).status_code == 404
     one_click = client.post(letter + "/unsubscribe", {"List-Unsubscribe": "One-Click"})
     assert one_click.status_code == 200
-    assert "It is all gone" in words(one_click)
+    assert "Everything has been erased" in words(one_click)
 
 
 def test_an_erased_subscriber_may_ask_never_to_be_written_to_again(client: SiteClient) -> None:
@@ -848,7 +848,7 @@ def test_the_form_links_to_the_privacy_information(client: SiteClient) -> None:
     assert 'href="/en/about/#privacy"' in client.get("/en/subscribe/").text
     about = client.get("/en/about/")
     assert 'id="privacy"' in about.text
-    assert "forgotten after 7 days" in words(about)
+    assert "not confirmed within 7 days" in words(about)
 
 
 def test_the_way_to_the_form_is_on_every_page(devis: Installation) -> None:

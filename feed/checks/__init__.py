@@ -58,6 +58,7 @@ CONTENT: dict[str, content.Check] = {
     "secret key": content.secret_key,
     "ids": content.feed_ids,
     "time": content.clock_not_behind,
+    "desk": content.strong_sign_in,
     "edition": content.todays_edition,
     "languages": content.translations,
     "letters": email.deliveries_on_time,

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlite_utils import Database
 
+from feed.accounts import ways_in
 from feed.checks.finding import Finding, bad, good, warn
 from feed.config import Config, identity
 from feed.editions import publishing
 from feed.model import Site
-from feed.store import backups, ledger, meta, signing_key
+from feed.store import backups, curators, ledger, meta, signing_key
 
 COMING_DAYS = publishing.URGENT_DAYS
 MAX_BACKUP_AGE = timedelta(days=2)
@@ -78,6 +79,19 @@ def feed_ids(context: CheckContext) -> Finding:
             **values,
         )
     return good("Feed ids begin with %(ids)s.", **values)
+
+
+def strong_sign_in(context: CheckContext) -> Finding:
+    """At a public desk a link alone does not sign editors in."""
+    is_offered = context.config.is_public and ways_in.available(context.config).is_strong
+    if not is_offered or curators.is_empty(context.db):
+        return good("No stronger sign-in than links is due at the desk.")
+    if ways_in.is_switched_on(context.db) or curators.has_strong_administrator(context.db):
+        return good("Editors and administrators need more than a link to sign in.")
+    return warn(
+        "Whoever reads the mail of an editor can sign in at the desk: a link is enough.",
+        "Add a passkey under “Your account” as an administrator: then all editors need one.",
+    )
 
 
 def clock_not_behind(context: CheckContext) -> Finding:

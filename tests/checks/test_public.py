@@ -25,11 +25,13 @@ from feed.errors import InputError, SettingError, StoreError
 from feed.model import Site
 from feed.server import database_setup
 from feed.store import backups, meta
-from feed.store.connection import opened
+from feed.store.connection import opened, transaction
 from feed.web import frozen_site
 from tests.checks.test_checkup import checked
 from tests.cli.test_cli import DATABASE, refused, rows
 from tests.conftest import NOON, Command, Installation, settings
+from tests.desk.test_sign_in import add_passkey
+from tests.desk_client import Desk
 
 Install = Callable[..., Installation]
 HOME = "https://motto.example.org"
@@ -174,6 +176,19 @@ def test_a_public_site_is_checked_for_what_it_lacks_and_a_trial_is_not(
     devis.now = NOON + timedelta(hours=49)
     assert levels(**public)["backup"] == "bad"
     assert levels()["backup"] == "good"
+
+
+def test_a_public_desk_is_to_need_more_than_a_link(devis: Installation) -> None:
+    def level(url: str = HOME) -> str:
+        return checked(devis, rehearsal=None, base_url=url)["desk"][0]
+
+    assert level() == "good"  # nobody is there
+    person = Desk(devis).account("administrator")
+    assert level("http://localhost:8000") == "good"
+    assert level() == "warn"
+    with devis.open() as db, transaction(db):
+        add_passkey(db, person)
+    assert level() == "good"
 
 
 def test_a_check_advises_nothing_that_is_set(devis: Installation) -> None:

@@ -126,7 +126,9 @@ class Translator:
         return format_list(list(items), locale=self.locale)
 
     def language_name(self, code: str) -> str:
-        """The name of a language in this language; its code if it has none."""
+        """The name of a language in this language, its code if it has none; of `sv+en` both."""
+        if "+" in code:
+            return self.listed([self.language_name(part) for part in code.split("+")])
         if not is_language(code):
             return code
         plain = _without_variants(code)

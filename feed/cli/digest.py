@@ -96,7 +96,7 @@ def status(base: Setup, days: int, form: str) -> None:
 
 
 @group.command()
-@click.option("--lang", "language", help="The language; the site\u2019s first if not given.")
+@click.option("--lang", "language", help="The language, or several: sv+en; the first of the site.")
 @click.option("--cadence", type=click.Choice(CADENCES), default="daily", show_default=True)
 @click.option("--date", "day", type=DAY, help="The date of the edition; the newest if not given.")
 @click.option(

@@ -165,7 +165,7 @@ def preview(
     db: Database, site: Site, cadence: Cadence, language: str, day: date | None, now: datetime
 ) -> Digest:
     """The digest of a date, or the newest, as it would be sent. Raises NotFoundError."""
-    if language not in site.languages:
+    if not set(language.split("+")) <= set(site.languages):
         raise InputError("“%(language)s” is not a language of this site.", language=language)
     if day is None:
         newest = ledger.latest(db, site.today(now))

@@ -146,7 +146,8 @@ def _header_address(address: str) -> str:
 
 def _headers(digest: Digest, sender: Sender) -> list[str]:
     headers = [f"Reply-To: {sender.reply_to}"] if sender.reply_to else []
-    headers += ["MIME-Version: 1.0", f"Content-Language: {digest.language}"]
+    languages = (digest.language, *digest.others)
+    headers += ["MIME-Version: 1.0", f"Content-Language: {', '.join(languages)}"]
     if digest.date is not None:
         headers += _list_headers(digest, sender)
     if digest.unsubscribe:
@@ -157,7 +158,7 @@ def _headers(digest: Digest, sender: Sender) -> list[str]:
 
 def _list_headers(digest: Digest, sender: Sender) -> list[str]:
     """Mailing list headers (RFC 2919, RFC 2369)."""
-    kind, language = digest.kind, digest.language.lower()
+    kind, language = digest.kind, "-".join((digest.language, *digest.others)).lower()
     return [
         _named("List-Id", sender.site_name(digest.language), f"{kind}.{language}.{sender.domain}"),
         f"List-Archive: <{digest.archive_url}>",

@@ -174,17 +174,19 @@ def render(
 ) -> Digest:
     """The digest of a date with the current editions. `obstacle` must have returned None.
 
+    `language` may be several, as `sv+en`.
     `heading` is the date above a daily digest, if it is not that of the edition.
     """
-    code = language if language in site.languages else site.languages[0]
+    known = [code for code in language.split("+") if code in site.languages]
+    codes = "+".join(known) or site.languages[0]
     if cadence == "weekly":
         showings = tuple(ledger.showings(db, _week(db, day)))
         year, number, _ = (day - timedelta(days=7)).isocalendar()
-        return digest.weekly(site, code, Week(year, number, showings))
+        return digest.weekly(site, codes, Week(year, number, showings))
     edition = ledger.on(db, day)
     assert edition is not None  # noqa: S101 – see the docstring
     (showing,) = ledger.showings(db, [edition])
-    return digest.daily(site, code, showing, heading)
+    return digest.daily(site, codes, showing, heading)
 
 
 def _week(db: Database, monday: date) -> list[Edition]:

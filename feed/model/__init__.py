@@ -238,7 +238,9 @@ TOKEN = "x" * 42
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A rendered e-mail in one language, the same for all but for `TOKEN` in its links.
+    """A rendered e-mail, the same for all but for `TOKEN` in its links.
+
+    Its principles are also in the languages `others`; everything else is in `language`.
 
     `kind` is `daily`, `weekly`, or the kind of a notice. Only digests have a `date` (of the
     edition, or the Monday after the week) and the URL of their archived page. `unsubscribe`: its
@@ -253,17 +255,27 @@ class Digest:
     date: Day | None = None
     archive_url: str | None = None
     unsubscribe: bool = False
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """A subscriber's cadence, hour and timezone; `workdays`: daily, Monday to Friday only."""
+    """A subscriber's cadence, hour and timezone; `workdays`: daily, Monday to Friday only.
+
+    The principles come in the languages `others`, too.
+    """
 
     language: str
     cadence: Cadence
     workdays: bool
     hour: int
     timezone: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def languages(self) -> str:
+        """The languages as one key: `sv`, or `sv+en`."""
+        return "+".join((self.language, *self.others))
 
 
 SubscriberStatus = Literal["pending", "active", "suspended", "left"]

@@ -5,6 +5,7 @@ Each kind has three templates side by side; the text part is written, not derive
 
 import re
 import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
@@ -13,6 +14,7 @@ from typing import Any
 
 from css_inline import CSSInliner
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from feed.i18n import translator
 from feed.model import TOKEN, Digest, Showing, Site, Week
@@ -36,20 +38,38 @@ WIDTH = 72
 _FOLDER = Path(__file__).parent / "templates" / "email"
 
 
-def daily(site: Site, language: str, showing: Showing, day: date | None = None) -> Digest:
+def daily(site: Site, languages: str, showing: Showing, day: date | None = None) -> Digest:
     """The daily digest: all of the edition except its commentary, which is on the site.
 
-    `day` is the recipient's date, in the heading; that of the edition if None.
+    `languages` is one, or several as `sv+en`, the texts of which follow each other. `day` is the
+    recipient's date, in the heading; that of the edition if None.
     """
     own = showing.edition.date
-    return _digest(site, language, "daily", own, showing=showing, day=day or own)
+    codes = _shown_once(languages, [showing])
+    values: dict[str, Any] = {"showing": showing, "day": day or own}
+    return _digest(site, "daily", own, dict.fromkeys(codes, values))
 
 
-def weekly(site: Site, language: str, week: Week) -> Digest:
+def weekly(site: Site, languages: str, week: Week) -> Digest:
     """The weekly digest of a past week with at least one edition, dated the Monday after."""
     monday = week.monday + timedelta(days=7)
-    story = week_story.compose(translator(language), week)
-    return _digest(site, language, "weekly", monday, week=week, story=story)
+    return _digest(
+        site,
+        "weekly",
+        monday,
+        {
+            code: {"week": week, "story": week_story.compose(translator(code), week)}
+            for code in _shown_once(languages, week.showings)
+        },
+    )
+
+
+def _shown_once(languages: str, showings: Sequence[Showing]) -> list[str]:
+    """The languages, less those that show the same texts as one before."""
+    found: dict[tuple[str, ...], str] = {}
+    for code in languages.split("+"):
+        found.setdefault(tuple(each.text(code).language for each in showings), code)
+    return list(found.values())
 
 
 def welcome(
@@ -75,7 +95,7 @@ def welcome(
     return replace(_render(site, language, "welcome", **values), unsubscribe=True)
 
 
-def notice(site: Site, language: str, kind: str, **values: object) -> Digest:
+def notice(site: Site, language: str, kind: str, **values: Any) -> Digest:
     """A notice to one person, of a kind in NOTICES; see there for its values.
 
     `choice` describes the subscription in words of the recipient's language.
@@ -85,19 +105,36 @@ def notice(site: Site, language: str, kind: str, **values: object) -> Digest:
     return _render(site, language, kind, **values)
 
 
-def _digest(site: Site, language: str, kind: str, dated: date, **values: object) -> Digest:
+def _digest(site: Site, kind: str, dated: date, values: Mapping[str, dict[str, Any]]) -> Digest:
+    """A digest in the languages of `values`, each with its values."""
+    language, *others = values
     archive = site.url(f"/{language}/archive/")
-    rendered = _render(site, language, kind, **values)
-    return replace(rendered, date=dated, archive_url=archive, unsubscribe=True)
+    parts = {
+        form: [_part(site, code, f"{kind}.body.{form}", values[code]) for code in others]
+        for form in ("txt", "html")
+    }
+    rendered = _render(site, language, kind, **values[language], parts=parts)
+    made = replace(rendered, date=dated, archive_url=archive, unsubscribe=True)
+    return replace(made, others=tuple(others))
 
 
-def _render(site: Site, language: str, kind: str, **values: object) -> Digest:
-    context: dict[str, Any] = {
+def _part(site: Site, language: str, template: str, values: dict[str, Any]) -> tuple[str, Markup]:
+    """The texts of a digest in a further language: the attributes of that, and the body."""
+    body = _environment(language).get_template(template).render(_context(site, language, values))
+    return language, Markup(body)  # noqa: S704  # nosec B704 – rendered with autoescape
+
+
+def _context(site: Site, language: str, values: dict[str, Any]) -> dict[str, Any]:
+    return {
         **values,
         "site": site,
         "subscription": site.url(f"/subscription/{TOKEN}"),
         "link": lambda showing: site.url(markup.edition_path(language, showing)),
     }
+
+
+def _render(site: Site, language: str, kind: str, **values: Any) -> Digest:
+    context = _context(site, language, values)
     templates = _environment(language)
     context["subject"] = " ".join(
         templates.get_template(f"{kind}.subject.txt").render(context).split()
@@ -143,6 +180,7 @@ def _environment(language: str) -> Environment:
         lang=language,
         marks=lambda code: markup.marks(code, t.interface),
         page_marks=lambda: markup.marks(t.interface),
+        beside=lambda code: markup.marks(translator(code).interface, t.interface),
         credit=lambda showing: markup.credit(t, showing.source, showing.principle),
         credit_html=lambda showing: markup.credit_html(t, showing.source, showing.principle),
         fallback_note=lambda shown: markup.fallback_note(t, shown),

@@ -54,7 +54,7 @@ def add(
     db: Database, address: str, identity: str, preferences: Preferences, now: datetime
 ) -> Subscriber:
     """Add a subscriber who has to confirm."""
-    row = {**asdict(preferences), "address": address, "identity": identity, "now": stamp(now)}
+    row = {**columns(preferences), "address": address, "identity": identity, "now": stamp(now)}
     cursor = db.execute(
         "INSERT INTO subscribers (address, identity, language, cadence, workdays, hour, timezone,"
         " status, asked, since) VALUES (:address, :identity, :language, :cadence, :workdays, :hour,"
@@ -66,12 +66,18 @@ def add(
     return found
 
 
+def columns(preferences: Preferences) -> dict[str, Any]:
+    """The columns of preferences; several languages are one value, as `sv+en`."""
+    values = asdict(preferences)
+    del values["others"]
+    return {**values, "language": preferences.languages}
+
+
 def change(db: Database, number: int, **values: Any) -> None:
     """Set some columns of a subscriber."""
-    columns = {name: _column(value) for name, value in values.items()}
-    changes = ", ".join(f"{name} = :{name}" for name in columns)
-    columns["number"] = number
-    db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", columns)
+    row = {name: _column(value) for name, value in values.items()}
+    changes = ", ".join(f"{name} = :{name}" for name in row)
+    db.execute(f"UPDATE subscribers SET {changes} WHERE id = :number", {**row, "number": number})
 
 
 def propose(db: Database, number: int, preferences: Preferences, now: datetime) -> None:
@@ -79,7 +85,7 @@ def propose(db: Database, number: int, preferences: Preferences, now: datetime) 
     db.execute(
         "INSERT OR REPLACE INTO proposals VALUES"
         " (:number, :language, :cadence, :workdays, :hour, :timezone, :now)",
-        {**asdict(preferences), "number": number, "now": stamp(now)},
+        {**columns(preferences), "number": number, "now": stamp(now)},
     )
 
 
@@ -312,8 +318,10 @@ def _subscriber(row: Row) -> Subscriber:
 
 
 def _preferences(row: Row) -> Preferences:
+    language, *others = row["language"].split("+")
+    workdays = bool(row["workdays"])
     return Preferences(
-        row["language"], row["cadence"], bool(row["workdays"]), row["hour"], row["timezone"]
+        language, row["cadence"], workdays, row["hour"], row["timezone"], tuple(others)
     )
 
 

@@ -15,7 +15,7 @@ def described(t: Translator, preferences: Preferences) -> str:
     return form % {
         "hour": f"{preferences.hour:02}:00",
         "place": t.place(preferences.timezone),
-        "language": t.language_name(preferences.language),
+        "language": t.language_name(preferences.languages),
     }
 
 

@@ -79,8 +79,10 @@ def _read_preferences(
         return _collect(errors, name, lambda: _one_of(form.get(name, ""), choices))
 
     hour = chosen("hour", [str(hour) for hour in range(24)])
+    language, other = chosen("language", languages), chosen("also", ("", *languages))
     return {
-        "language": chosen("language", languages),
+        "language": language,
+        "others": (other,) if other and other != language else (),
         "cadence": chosen("cadence", CADENCES),
         "workdays": chosen("days", ("every", "workdays")) == "workdays",
         "hour": int(hour or 0),

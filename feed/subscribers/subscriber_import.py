@@ -177,15 +177,24 @@ def _read(
     consented = _moment(site, row["consented_at"], now)
     how, wording = (_words(name, row[name], address) for name in ("how", "wording"))
     days = _choice(row, "days", "every", ("every", "workdays"))
+    language, *others = _languages(row, site)
     preferences = Preferences(
-        language=match(row["language"], site.languages)
-        or _choice(row, "language", site.languages[0], site.languages),
+        language=language,
+        others=tuple(others),
         cadence=_choice(row, "cadence", "daily", CADENCES),
         workdays=days == "workdays",
         hour=_hour(row["hour"], config.digest_hour),
         timezone=_choice(row, "timezone", config.timezone.key, forms.timezones(), "Europe/Rome"),
     )
     return ImportedPerson(number, address, preferences, consented, how, wording)
+
+
+def _languages(row: dict[str, str], site: Site) -> list[str]:
+    """One language, or several as `sv+en`."""
+    found = [match(tag.strip(), site.languages) for tag in row["language"].split("+")]
+    known = list(dict.fromkeys(tag for tag in found if tag))
+    is_known = known and None not in found
+    return known if is_known else [_choice(row, "language", site.languages[0], site.languages)]
 
 
 def _choice(

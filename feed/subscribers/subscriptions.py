@@ -5,7 +5,6 @@ Notices are only queued here; the scheduler sends them.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -105,7 +104,7 @@ def change(
         until = forms.read_pause(form.get("paused_until", ""), today)
         if preferences != found.preferences:
             since = found.since if _slot(preferences) == _slot(found.preferences) else now
-            subscribers.change(db, found.id, **asdict(preferences), since=since)
+            subscribers.change(db, found.id, **subscribers.columns(preferences), since=since)
             shown_in = found.preferences.language
             _record_consent(db, site, found.id, "changed", preferences, source, now, shown_in)
         subscribers.change(db, found.id, paused_until=until)
@@ -195,7 +194,7 @@ def stored_data(db: Database, found: Subscriber) -> dict[str, Any]:
 
 def _export_preferences(preferences: Preferences) -> dict[str, Any]:
     return {
-        "language": preferences.language,
+        "language": preferences.languages,
         "cadence": preferences.cadence,
         "workdays_only": preferences.workdays,
         "hour": preferences.hour,
@@ -285,7 +284,12 @@ def _activate(db: Database, site: Site, found: Subscriber, source: str, now: dat
     """Activate a subscription, and delete what is void with it."""
     preferences, confirmed = found.preferences, found.confirmed or now
     subscribers.change(
-        db, found.id, **asdict(preferences), status="active", since=now, confirmed=confirmed
+        db,
+        found.id,
+        **subscribers.columns(preferences),
+        status="active",
+        since=now,
+        confirmed=confirmed,
     )
     subscribers.delete_proposal(db, found.id)
     subscribers.delete_bounces(db, found.id)

@@ -242,6 +242,7 @@ def _current_values(subscriber: Subscriber) -> FormState:
     return FormState(
         {
             "language": preferences.language,
+            "also": next(iter(preferences.others), ""),
             "cadence": preferences.cadence,
             "days": "workdays" if preferences.workdays else "every",
             "hour": str(preferences.hour),

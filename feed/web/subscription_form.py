@@ -11,7 +11,7 @@ from feed.errors import InputError, gettext_noop
 from feed.i18n import Translator, modern_timezone, translator
 from feed.subscribers import forms
 
-FIELDS = ("address", "language", "cadence", "days", "hour", "timezone", "paused_until")
+FIELDS = ("address", "language", "also", "cadence", "days", "hour", "timezone", "paused_until")
 MAX_LENGTH = 1000  # of a submitted value that is shown again
 UTC = "UTC"
 REGIONS = {

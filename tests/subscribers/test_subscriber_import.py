@@ -55,7 +55,8 @@ def test_each_person_is_asked_to_confirm(
     client: SiteClient, bring: Callable[..., list[str]]
 ) -> None:
     table = (
-        HEAD + f"Anna@Example.org,sv,weekly,9,Asia/Tokyo,{CONSENT}\nbo@example.org,,,,,{CONSENT}"
+        HEAD
+        + f"Anna@Example.org,sv-FI+EN,weekly,9,Asia/Tokyo,{CONSENT}\nbo@example.org,,,,,{CONSENT}"
     )
     assert bring(table, "--yes")[-1] == "2 people are asked by email to confirm."
     assert client.notices() == [
@@ -68,6 +69,7 @@ def test_each_person_is_asked_to_confirm(
         "weekly",
         9,
     )
+    assert anna.preferences.languages == "sv+en"
     assert (bo.preferences.language, bo.preferences.timezone) == ("en", "Europe/Stockholm")
     paper = ("asked", "2026-01-30T23:00:00+00:00", "paper form", "Yes please")
     assert consents(client) == [paper, paper]
@@ -104,6 +106,7 @@ def test_refusals_are_named_by_row_and_the_rest_comes_in(
         f"left@example.org,,,,,{CONSENT}": "has unsubscribed",
         f"suspended@example.org,,,,,{CONSENT}": "is suspended",
         f"b@example.org,xx,,,,{CONSENT}": "language",
+        f"b@example.org,sv+xx,,,,{CONSENT}": "language",
         f"b@example.org,,hourly,,,{CONSENT}": "cadence",
         f"b@example.org,,,24,,{CONSENT}": "hour",
         f"b@example.org,,,,Mars,{CONSENT}": "timezone",
@@ -114,7 +117,7 @@ def test_refusals_are_named_by_row_and_the_rest_comes_in(
         "b@example.org,,,,,2026-01-01,form": "wording is empty",
         "b@example.org,,,,,2026-01-01,form,B@example.org agrees": "contains the address",
         f"good@example.org,,,,,{CONSENT}": "",
-        f"GOOD@example.org,,,,,{CONSENT}": "in row 18",
+        f"GOOD@example.org,,,,,{CONSENT}": "in row 19",
     }
     said = bring(HEAD + "\n".join(rows) + "\n,,\n", "--yes")
     wrong = {number: text for number, text in enumerate(rows.values(), 2) if text}
@@ -123,7 +126,7 @@ def test_refusals_are_named_by_row_and_the_rest_comes_in(
         assert line.startswith(f"row {number}: ")
         assert text in line
     assert said[-2:] == [
-        "1 rows accepted, 17 refused.",
+        "1 rows accepted, 18 refused.",
         "1 people are asked by email to confirm.",
     ]
 

@@ -6,13 +6,14 @@ import logging
 import re
 from base64 import b32decode, b32encode
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from itsdangerous import Signer
 from sqlite_utils import Database
 from werkzeug.test import Client, TestResponse
 
+from feed import editions
 from feed.clock import Clock
 from feed.i18n import translator
 from feed.model import tokens
@@ -335,6 +336,41 @@ def test_pages_behind_a_link_are_in_the_language_of_the_digests(
     wrong = client.post(letter + "/", {**PREFERENCES, "language": "xx"})
     assert parsed(wrong.data).get("lang") == language
     assert parsed(client.post(letter + "/unsubscribe").data).get("lang") == language
+
+
+def test_a_subscriber_gets_the_principle_in_two_languages(devis: Installation) -> None:
+    client = site_client(devis)
+    client.sign_up("anna@example.org", language="sv", also="en")
+    confirm = client.link("anna@example.org", "confirm") + "/confirm"
+    page = html.unescape(client.get(confirm).text)
+    assert "varje dag klockan 07:00 (Stockholm, Sverige), på svenska och engelska" in page
+    client.post(confirm)
+    found = client.subscriber("anna@example.org").preferences
+    assert (found.language, found.others) == ("sv", ("en",))
+
+    letter = client.link("anna@example.org", "letter")
+    form = client.get(letter + "/").text
+    assert '<option value="en" selected>English</option>' in form
+    assert 'name="also" value="en"' in client.get(letter + "/unsubscribe").text
+    messages = client.harness.new_messages("2026-11-23T07:00:05+01:00")
+    (message,) = [each for each in messages if "List-Id" in each]
+    with client.harness.open() as (db, site):
+        showing = editions.on(db, site, date(2026, 11, 23), client.harness.now).showing
+    texts = [showing.text(code) for code in ("sv", "en")]
+    assert message["Subject"] == texts[0].title
+    assert message["Content-Language"] == "sv, en"
+    assert "<daily.sv-en." in message["List-Id"]
+    for part in message.iter_parts():
+        content = html.unescape(" ".join(part.get_content().split()))
+        assert content.index(texts[0].title) < content.index(texts[1].title)
+        assert "Att göra i dag" in content
+        assert "To do today" in content
+        assert content.count("Avsluta prenumerationen") == 1
+        assert "Unsubscribe" not in content
+    client.post(letter + "/", {**PREFERENCES, "language": "en", "also": "en"})
+    assert client.subscriber("anna@example.org").preferences.languages == "en"
+    wrong = client.post(letter + "/", {**PREFERENCES, "also": "xx"})
+    assert (wrong.status_code, 'id="also-wrong"' in wrong.text) == (422, True)
 
 
 def test_only_the_private_page_shows_the_whole_address(client: SiteClient) -> None:

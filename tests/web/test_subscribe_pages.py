@@ -203,12 +203,12 @@ def test_a_visitor_signs_up_and_confirms_by_keyboard_and_without_scripts(
     press_until(page, "#address")
     page.keyboard.type("karin@example.org")
     reached = []
-    for keys in ([], ["ArrowDown"], ["s", "v"], ["0", "6"], []):
+    for keys in ([], ["ArrowDown"], ["s", "v"], ["e", "n"], ["0", "6"], []):
         page.keyboard.press("Tab")
         reached.append(page.locator(":focus").get_attribute("name"))
         for key in keys:
             page.keyboard.press(key)
-    assert reached == ["cadence", "days", "language", "hour", "timezone"]
+    assert reached == ["cadence", "days", "language", "also", "hour", "timezone"]
     press_until(page, "main form button")
     page.keyboard.press("Enter")
     page.wait_for_url("**/en/subscribe/sent/")

@@ -9,7 +9,6 @@ A counter of signatures that does not grow may mean a copied authenticator, or a
 raises an alarm, and locks nobody out.
 """
 
-import logging
 import secrets
 from base64 import urlsafe_b64encode
 from datetime import datetime
@@ -28,8 +27,6 @@ from feed.store.connection import transaction
 
 if TYPE_CHECKING:
     from feed.accounts.webauthn_ceremonies import Credential, RelyingParty, Signature
-
-log = logging.getLogger(__name__)
 
 MOST = 20  # passkeys of one person
 _MOST = gettext_noop("You have %(most)s passkeys. Remove one that you no longer use first.")
@@ -153,7 +150,6 @@ def _accept(
         if found.disabled:
             raise PasskeyError("disabled")
         if (signature.counter or passkey.counter) and signature.counter <= passkey.counter:
-            log.warning("desk: the counter of a passkey of person %s did not grow", found.id)
             _record_refusal(db, passkey, "counter", where, now, notifies=True)
         passkeys.record_use(db, number, signature.counter, now, synced=signature.synced)
         return found

@@ -51,7 +51,6 @@ _SENTENCES: dict[Action, str | dict[Method, str]] = {
 _REASONS = {
     "limit": gettext_noop("too many, so none was sent"),
     "code": gettext_noop("wrong code"),
-    "counter": gettext_noop("it may have been copied"),
     "declined": gettext_noop("cancelled, or not allowed there"),
     "unverified": gettext_noop("the address isn’t verified there"),
     "other-address": gettext_noop("another address there"),
@@ -59,6 +58,7 @@ _REASONS = {
     "not-fresh": gettext_noop("no new sign-in there"),
     "provider": gettext_noop("it wasn’t working"),
 }
+_COPIED = gettext_noop("Signed in with a passkey that may have been copied")
 
 
 def record(
@@ -98,7 +98,7 @@ def record(
 
 def sentence(t: Translator, event: SignInEvent) -> str:
     """What happened, in a few words of a language."""
-    words = _SENTENCES[event.action]
+    words = _COPIED if event.outcome == "counter" else _SENTENCES[event.action]
     message = words if isinstance(words, str) else words[event.method or "link"]
     reason = _REASONS.get(event.outcome)
     said = t.gettext(message)

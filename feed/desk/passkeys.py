@@ -59,7 +59,8 @@ def add() -> Page:
         passkeys.add(db(), config, me, given, session.browser(), session.where(me.id), now())
     except InputError as error:
         return _account(error)
-    return redirect(url_for("desk.account.home", saved=1), 303)
+    # Its user was verified, so the session goes on as one by passkey, even if a link began it.
+    return session.start(me, "passkey", url_for("desk.account.home", saved=1))
 
 
 @blueprint.post("/account/passkeys/remove")

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from feed.accounts import passkeys as ceremony
 from feed.accounts import ways_in
+from feed.desk import session
 from feed.errors import PasskeyError
 from feed.model.people import Where
 from feed.store import backups, passkeys, sign_in_events
@@ -271,8 +272,10 @@ def test_a_counter_that_does_not_grow_raises_an_alarm_and_signs_in(
     assert outcomes(desk) == []
     with desk.installation.open() as db:
         before = db.execute("SELECT count(*) FROM outbox WHERE kind = 'way-in'").fetchone()[0]
+    browser = desk.anonymous()
     with caplog.at_level(logging.WARNING):
-        assert sign_in(desk.anonymous(), copied).status_code == 303
+        assert sign_in(browser, copied).status_code == 303
+    assert "a passkey that may have been copied" in browser.get("/desk/account/").text
     assert outcomes(desk) == ["counter"]
     assert "counter" in caplog.text
     with desk.installation.open() as db:
@@ -355,6 +358,35 @@ def test_a_passkey_is_removed_by_its_own_person_who_gets_an_email(desk: Desk) ->
             [desk.account("editor").id],
         ).fetchall()
     assert [kind for (kind,) in kinds] == ["way-added", "way-added", "way-removed"]
+
+
+def test_who_needs_a_stronger_way_goes_on_after_adding_or_using_a_passkey(desk: Desk) -> None:
+    first, second = (desk.sign_in("editor", method="link") for _ in range(2))
+    with desk.installation.open() as db:
+        ways_in.require_strong(db, True)
+    assert first.get("/desk/").location == "/desk/account/"
+    assert BEGIN not in first.get("/desk/account/").text
+    device = add(first)
+    assert is_signed_in(first)
+    assert BEGIN not in first.get("/desk/account/").text
+    assert second.get("/desk/").location == "/desk/account/"
+    assert BEGIN in second.get("/desk/account/").text
+    assert sign_in(second, device).status_code == 303
+    assert is_signed_in(second)
+
+
+def test_adding_a_passkey_gives_the_session_a_new_token(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    before = taken_along(user, desk)
+    add(user)
+    assert is_signed_in(user)
+    assert not is_signed_in(before)
+
+
+def test_a_network_gets_few_challenges(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_PASSKEYS", 2)
+    browser = desk.anonymous()
+    assert [browser.post(BEGIN).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_the_last_way_in_stays(desk: Desk) -> None:

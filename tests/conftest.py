@@ -386,9 +386,11 @@ def listening(app: Any, port: int = 0) -> Iterator[str]:
     with make_server("127.0.0.1", port, app, _Server, _Handler) as httpd:
         thread = threading.Thread(target=httpd.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{httpd.server_port}"
+        finally:  # otherwise a test that fails would never end
+            httpd.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="session")

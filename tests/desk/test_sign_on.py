@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser
@@ -477,25 +478,37 @@ def test_garbage_fills_no_log(site: Site, monkeypatch: pytest.MonkeyPatch) -> No
     assert site.server.requests == []
 
 
+def login_page(handler: Any) -> None:
+    """The page of a provider that asks people to log in."""
+    back = handler.here.redirect(dict(parse_qsl(urlsplit(handler.path).query)))
+    link = f'<!doctype html><title>x</title><a href="{html.escape(back)}">Log in</a>'
+    handler.answer(200, link.encode(), **{"Content-Type": "text/html"})
+
+
 def test_a_browser_goes_to_the_provider_and_comes_back_to_where_it_was(
     install: Install, server: OidcServer, browser: Browser
 ) -> None:
-    """Without scripts; the policy of the desk’s pages forbids that a form leads to another site."""
+    """Without scripts, to another site: no form of the desk may lead there, and a cookie that is
+    `Strict` would not be sent on the way back.
+    """
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://localhost:{port}"
     site = Site(Desk(install(**server.settings, PORT=str(port), BASE_URL=address)), server)
     person, said = site.connected(), []
+    server.answers["/authorize"] = login_page
     app = create_app(site.desk.installation.config, lambda: NOON)  # type: ignore[arg-type]
     with listening(app, port), closing(browser.new_context(java_script_enabled=False)) as context:
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
         page.goto(f"{address}/desk/calendar/")
         page.get_by_role("button", name="Sign in with 127.0.0.1").click()
+        page.get_by_role("link", name="Log in").click()
         page.wait_for_url("**/desk/calendar/")
         assert person.name in page.inner_text("header")
         page.goto(f"{address}/desk/account/")
         page.get_by_role("button", name="Disconnect 127.0.0.1").click()
         page.wait_for_url("**saved=1")
         page.get_by_role("button", name="Connect 127.0.0.1").click()
+        page.get_by_role("link", name="Log in").click()
         page.get_by_role("button", name="Disconnect 127.0.0.1").wait_for()
     assert said == []

@@ -21,7 +21,9 @@ from feed.accounts import people
 from feed.model.people import ROLES, Curator, Role
 from feed.store import backups, sessions, sign_ons
 from feed.store.connection import transaction
+from tests.authenticators import Authenticator
 from tests.conftest import Installation
+from tests.desk.test_passkeys import BEGIN, FINISH, ORIGIN, add
 from tests.desk_client import Desk, DeskUser
 from tests.oidc_provider import OidcServer, oidc_server
 
@@ -72,6 +74,26 @@ class CodeDriver(LinkDriver):
         return browser.post("/desk/sign-in/code", {"code": proof})
 
 
+class PasskeyDriver:
+    """A passkey of a software authenticator."""
+
+    settings: Mapping[str, str] = MappingProxyType({"BASE_URL": ORIGIN})
+
+    def __init__(self) -> None:
+        self.device = Authenticator(ORIGIN)
+
+    def prepare(self, desk: Desk, person: Curator) -> None:
+        user = desk.sign_in(person.role)
+        add(user, self.device)
+        user.post("/desk/sign-out")
+
+    def begin(self, desk: Desk, browser: DeskUser, person: Curator) -> str:
+        return self.device.sign(browser.post(BEGIN).text)
+
+    def finish(self, desk: Desk, browser: DeskUser, proof: str) -> TestResponse:
+        return browser.post(FINISH, {"credential": proof})
+
+
 @dataclass
 class SignOnDriver:
     """A sign-on at the provider of an organisation."""
@@ -108,6 +130,7 @@ def sign_on_driver() -> Iterator[Driver]:
 DRIVERS: dict[str, Callable[[], AbstractContextManager[Driver]]] = {
     "link": lambda: nullcontext(LinkDriver()),
     "code": lambda: nullcontext(CodeDriver()),
+    "passkey": lambda: nullcontext(PasskeyDriver()),
     "sign-on": sign_on_driver,
 }
 

@@ -42,7 +42,7 @@ def board() -> str:
         view=calendar_month.view(db(), site(), here().config, now(), month),
         today=today,
         current=current,
-        off=site().day_off(today),
+        off=None if current else site().day_off(today),
         following=site().next_day(today),
         reason=publication_days.reason,
         began=site().today(site().since),
@@ -164,6 +164,7 @@ def _confirm(wanted: WithdrawalRequest) -> str:
         showing=withdrawals.withdrawable(db(), site(), day, now()),
         instead=library.principle(db(), slug) if slug else None,
         is_today=day == site().today(now()),
+        following=site().next_day(day),
         sent=sum(each.sent for each in reports),
         waiting=sum(each.waiting for each in reports),
     )

@@ -10,7 +10,7 @@ from feed.desk import session
 from feed.desk.permissions import requires
 from feed.desk.sending import by_day
 from feed.digests import delivery_report
-from feed.editions import publishing
+from feed.editions import publication_days, publishing
 from feed.library import own_texts
 from feed.store import desk_queries
 from feed.store.desk_queries import Filter, LibraryRow, Task
@@ -45,6 +45,9 @@ def home() -> str:
         "desk/home.html",
         today=today,
         showing=view.showing if view else None,
+        off=site().day_off(today),
+        following=site().next_day(today),
+        reason=publication_days.reason,
         own=own_texts.of_person(db(), me, language()),
         asked=_asked(),
         gaps=publishing.upcoming_gaps(db(), site(), here().config, now()),

@@ -169,7 +169,8 @@ def check_dates(endpoint: str, path: str, content: bytes, today: date) -> None:
         return
     if endpoint in AHEAD or path.endswith((".png", ".ico")):
         return
-    later = {found for found in named_dates(content.decode()) if found > today}
+    text = re.sub(r'"next":"[0-9-]{10}"', "", content.decode())  # when the next one comes
+    later = {found for found in named_dates(text) if found > today}
     assert later == set(), path
 
 

@@ -39,7 +39,7 @@ class State:
     version: int
     today: date
     until: datetime
-    current: bool  # whether today's edition is out, or none is due
+    current: bool  # whether today's edition is out, was withdrawn, or is not due
     changed: datetime
 
     def cache_control(self, now: datetime) -> str:
@@ -125,7 +125,7 @@ class Content:
         self._data_version = data_version
 
     def _new(self, db: Database, version: int, today: date, now: datetime) -> State:
-        newest, before = ledger.latest(db, today), self._state
+        before = self._state
         changed = max(meta.last_change(db) or self._start(today), self._start(today))
         if before is not None and version != before.version and changed <= before.changed:
             # A late edition, for example, is dated at the start of its day.
@@ -134,7 +134,7 @@ class Content:
             version=version,
             today=today,
             until=self._start(today + timedelta(days=1)),
-            current=(newest is not None and newest.date == today) or self._is_off(db, today),
+            current=ledger.on(db, today) is not None or self._is_off(db, today),
             changed=changed,
         )
 

@@ -122,10 +122,10 @@ def _edition_metrics() -> "Iterator[Metric]":
 
     state = health.measure(db(), site(), now())
     today = Gauge(
-        "devis_edition_today", "Whether today’s is out, by language.", labels=("language",)
+        "devis_edition_today", "Whether today’s is out, or none is due.", labels=("language",)
     )
     for code, shown in state.languages.items():
-        today.add_metric([code], float(shown in ("shown", "original")))
+        today.add_metric([code], float(shown in ("shown", "original", "day off")))
     yield today
     newest = ledger.latest(db(), state.today)
     if newest is not None:

@@ -45,9 +45,12 @@ def on(db: Database, site: Site, day: date, now: datetime) -> EditionView:
     return _view(db, site, found, now)
 
 
-def following(db: Database, site: Site, now: datetime) -> date | None:
-    """The date on which the next edition comes; None where none is planned."""
+def following(db: Database, site: Site, day: date, now: datetime) -> date | None:
+    """The date of the edition after a date; of the newest, that on which the next one comes."""
     today = site.today(now)
+    after = ledger.after(db, day, today)
+    if after is not None:
+        return after.date
     had_one = ledger.on(db, today) is not None  # withdrawn, perhaps: then none comes on it
     return site.next_day(today if had_one else today - timedelta(days=1))
 

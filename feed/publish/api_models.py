@@ -75,8 +75,8 @@ class EditionModel(ApiModel):
 
     date: Day
     next: Day | None = Field(
-        description="The publication day after it: of the newest, that on which the next one comes."
-        " Null where none is planned."
+        description="The date of the edition after it; of the newest, the date on which the next"
+        " one comes. Null where none is planned."
     )
     version: int = Field(ge=1, description="1; 2 and on where the date’s edition was replaced.")
     slug: OwnSlug

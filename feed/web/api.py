@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template, request
 from feed import editions
 from feed.editions import changes
 from feed.errors import NotFoundError, gettext_noop
+from feed.model import Showing
 from feed.publish import api_changes, api_languages, api_models, api_query, openapi
 from feed.publish.api_query import RequestLocale, request_locales
 from feed.store import library
@@ -40,8 +41,7 @@ def today() -> Response:
     view = editions.today(db(), site(), now())
     if view is None:
         raise NotFoundError(gettext_noop("There is no edition yet."))
-    following = editions.following(db(), site(), now())
-    return _answer(api_models.edition(_locales(query), view.showing, following))
+    return _answer(_edition(query, view.showing))
 
 
 @blueprint.get("/editions")
@@ -52,7 +52,7 @@ def list_editions() -> Response:
     found, total = editions.listed(
         db(), site(), now(), query.from_, query.to, _length(), (query.page - 1) * PAGE_LENGTH
     )
-    items = [api_models.edition(_locales(query), showing) for showing in found]
+    items = [_edition(query, showing) for showing in found]
     return _answer(api_models.Editions(items=items, **_paging(query, total)))
 
 
@@ -61,9 +61,7 @@ def list_editions() -> Response:
 def edition(day: str) -> Response:
     """The edition of a date."""
     query, wanted = _query(api_query.LanguagesQuery), api_query.day(day)
-    return _answer(
-        api_models.edition(_locales(query), editions.on(db(), site(), wanted, now()).showing)
-    )
+    return _answer(_edition(query, editions.on(db(), site(), wanted, now()).showing))
 
 
 @blueprint.get("/changes")
@@ -160,6 +158,11 @@ def _query(kind: type[api_query.AnyQuery]) -> api_query.AnyQuery:
 
 def _locales(query: api_query.LanguagesQuery) -> tuple[RequestLocale, ...]:
     return request_locales(site(), query.lang)
+
+
+def _edition(query: api_query.LanguagesQuery, showing: Showing) -> api_models.EditionModel:
+    following = editions.following(db(), site(), showing.edition.date, now())
+    return api_models.edition(_locales(query), showing, following)
 
 
 def _search(query: api_query.PrinciplesQuery) -> Query:

@@ -158,7 +158,8 @@ def page(tag: str) -> Response:
     if view is None:
         message = translate().gettext("The first principle is on its way")
         return _page(options, message=message)
-    following = editions.following(db(), site(), now())
+    day = view.showing.edition.date
+    following = editions.following(db(), site(), day, now())
     return edition_page(asked, options, view.showing, following)
 
 

@@ -48,7 +48,7 @@ class ParameterError(InputError):
     def __init__(self, parameter: str, value: str, expected: str) -> None:
         self.expected = expected  # a translatable message without placeholders
         super().__init__(
-            gettext_noop("“%(parameter)s” is “%(value)s”: expected %(expected)s."),
+            gettext_noop("“%(parameter)s” is “%(value)s” but should be %(expected)s."),
             parameter=parameter,
             value=value,
             expected=expected,

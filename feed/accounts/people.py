@@ -212,7 +212,7 @@ def _name(typed: str, errors: dict[str, InputError]) -> str:
         )
     elif len(name) > LONGEST_NAME:
         errors["name"] = InputError(
-            gettext_noop("The name has %(count)s characters: expected at most %(most)s."),
+            gettext_noop("The name has %(count)s characters. Write at most %(most)s."),
             count=len(name),
             most=LONGEST_NAME,
         )

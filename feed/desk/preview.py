@@ -12,7 +12,7 @@ from sqlite_utils import Database
 from feed.desk import principle_form, session
 from feed.desk.permissions import requires
 from feed.desk.principle_form import PrincipleForm
-from feed.editions import EditionView
+from feed.editions import EditionView, surroundings
 from feed.errors import InputError
 from feed.files import Entry, without_controls
 from feed.files.models import PrincipleEntry, PrincipleEntryText, SourceEntry, SourceEntryText
@@ -68,7 +68,10 @@ def _no_preview(status: int, **values: object) -> Response:
 def _render(variant: str, code: str, showing: Showing) -> Response:
     if variant == "page":
         view = EditionView(showing, None, None)
-        page = render_template("edition.html", view=view, front=False, is_today=False)
+        around = surroundings.around(db(), site(), showing, now())
+        page = render_template(
+            "edition.html", view=view, around=around, front=False, is_today=False
+        )
         return Response(page)
     if variant == "feed":
         (item,) = channel.daily(site(), code, [showing], None).items

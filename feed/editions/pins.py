@@ -17,7 +17,7 @@ from feed.store.library import Query
 MAX_MATCHES = 8
 MAX_QUERY_LENGTH = 200  # longer than any title
 
-_PAST = gettext_noop("%(date)s has had its edition: expected a date to come.")
+_PAST = gettext_noop("%(date)s has had its principle. Choose a later date.")
 _DAY_OFF = gettext_noop("%(date)s has no edition: %(reason)s.")
 _DAY_OFF_NEXT = gettext_noop("%(date)s has no edition: %(reason)s. The next one comes on %(next)s.")
 _NO_DATE = gettext_noop("Choose a date, such as %(example)s.")

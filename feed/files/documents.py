@@ -165,10 +165,10 @@ class _Reader:
             return PARSERS[form](decode(content))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            message = gettext_noop("line %(line)s: expected UTF-8 text")
+            message = gettext_noop("line %(line)s should be UTF-8 text")
             raise ExpectedError(message, line=line) from None
         except (ValueError, RecursionError) as error:
-            message = gettext_noop("expected %(format)s, but: %(detail)s")
+            message = gettext_noop("couldn’t be read as %(format)s: %(detail)s")
             raise ExpectedError(message, format=form.upper(), detail=error) from None
 
     def _table(self, file: str, table: Table) -> None:
@@ -189,7 +189,7 @@ class _Reader:
         from feed.files.models import ENTRIES, expected_list, unknown  # pydantic is slow to load
 
         if not isinstance(document, dict):
-            expected = gettext_noop("expected an object with themes, sources or principles")
+            expected = gettext_noop("should be an object with themes, sources or principles")
             return self._refuse(file, "", "", ExpectedError(expected))
         for name in [name for name in document if name not in ENTRIES]:
             self._refuse(file, "", name, unknown(ENTRIES))
@@ -220,7 +220,7 @@ class _Reader:
         for language, text in texts.items():
             path = f"texts.{language}"
             if not LANGUAGE.fullmatch(language):
-                message = gettext_noop("expected a language code such as sv")
+                message = gettext_noop("should be a language code such as sv")
                 self._refuse(file, label, path, ExpectedError(message))
             elif not isinstance(text, dict):
                 self._refuse(file, label, path, expected_table(text))
@@ -228,7 +228,7 @@ class _Reader:
                 entry["texts"][canonical(language)], errors = validated(text_model, text)
                 self._refuse_all(file, label, f"{path}.", errors)
         if raw.get("slug") is None:
-            message = gettext_noop("expected a name, but there is none")
+            message = gettext_noop("needs a name, but there is none")
             self._refuse(file, label, "slug", ExpectedError(message))
         elif "slug" in entry:
             self._add(file, kind, label, entry)
@@ -244,7 +244,7 @@ class _Reader:
         entries: dict[str, Entry] = getattr(self.exchange, kind)
         if slug in entries:
             other = self.exchange.files[kind, slug]
-            message = gettext_noop("expected each name once, but it is in %(other)s, too")
+            message = gettext_noop("should be there once, but is in %(other)s, too")
             return self._refuse(file, label, "slug", ExpectedError(message, other=other))
         entries[slug] = entry
         self.exchange.files[kind, slug] = file

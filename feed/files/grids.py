@@ -113,7 +113,7 @@ def _cells(text: str, separator: str) -> list[list[str]]:
         if separator == "\t":  # Google writes quotation marks as they are
             lines = re.split(r"\r\n|\r|\n", text)
             return _limited(line.split(separator) for line in lines)
-        message = gettext_noop("expected %(format)s, but: %(detail)s")
+        message = gettext_noop("couldn’t be read as %(format)s: %(detail)s")
         raise ExpectedError(message, format="CSV", detail=error) from None
 
 

@@ -32,10 +32,10 @@ _SHOWN_LENGTH = 80  # characters of a refused value in a message
 def _text(value: Any) -> str:
     """Text in NFC, with LF line ends and without blanks around it; "" if nothing can be seen."""
     if not isinstance(value, str):
-        raise ExpectedError(gettext_noop("expected text, not %(kind)s"), kind=_kind_of(value))
+        raise ExpectedError(gettext_noop("should be text, not %(kind)s"), kind=_kind_of(value))
     if character := find_control_character(value):
         raise ExpectedError(
-            gettext_noop("expected text without the control character %(code)s"),
+            gettext_noop("should be text without the control character %(code)s"),
             code=f"U+{ord(character):04X}",
         )
     text = unicodedata.normalize("NFC", _LINE_BREAK.sub("\n", value)).strip()
@@ -44,14 +44,16 @@ def _text(value: Any) -> str:
 
 def _one_line(text: str) -> str:
     if "\n" in text or "\t" in text:
-        raise ExpectedError(gettext_noop("expected one line, without a line break"))
+        raise ExpectedError(gettext_noop("should be one line, without a line break"))
     return text
 
 
 def _web_address(text: str) -> str:
     if text and not re.fullmatch(r"https?://[^\s<>\"]+", text):
         raise ExpectedError(
-            gettext_noop("expected an address that begins with https:// or http://")
+            gettext_noop(
+                "should be an address that begins with https:// or http://, like https://example.org"
+            )
         )
     return text
 
@@ -66,7 +68,7 @@ def _one_of(choices: tuple[str, ...]) -> BeforeValidator:
     # A Literal would do, but pydantic has no message of its own for a lone surrogate.
     def validate(value: Any) -> Any:
         if value not in choices:
-            message = gettext_noop("expected one of %(choices)s, not “%(value)s”")
+            message = gettext_noop("should be one of %(choices)s, not “%(value)s”")
             raise ExpectedError(message, choices=", ".join(choices), value=_shown(value))
         return value
 
@@ -90,24 +92,24 @@ Line = Annotated[Prose, AfterValidator(_one_line)]
 Slug = Annotated[
     str,
     Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80),
-    _message(gettext_noop("expected a name in lower-case a–z, 0–9 and hyphens, not “%(value)s”")),
+    _message(gettext_noop("should be a name in lower-case a–z, 0–9 and hyphens, not “%(value)s”")),
 ]
 Slugs = Annotated[list[Slug], AfterValidator(lambda slugs: list(dict.fromkeys(slugs)))]
 LanguageCode = Annotated[
     str,
     Field(pattern=f"^{LANGUAGE.pattern}$"),
     AfterValidator(canonical),
-    _message(gettext_noop("expected a language code such as sv, not “%(value)s”")),
+    _message(gettext_noop("should be a language code such as sv, not “%(value)s”")),
 ]
 Year = Annotated[
     int,
     Field(ge=-3000, le=3000),
     AfterValidator(_not_zero),
-    _message(gettext_noop("expected a year such as 2019, not “%(value)s”")),
+    _message(gettext_noop("should be a year such as 2019, not “%(value)s”")),
 ]
 
 
-Flag = Annotated[bool, _message(gettext_noop("expected true or false, not “%(value)s”"))]
+Flag = Annotated[bool, _message(gettext_noop("should be true or false, not “%(value)s”"))]
 
 
 class ThemeEntryText(TypedDict):
@@ -214,7 +216,7 @@ def _expected(error: ValidationError, value: Any) -> ExpectedError:
     match details["type"]:
         case "too_long":
             most, count = context["max_length"], context["actual_length"]
-            message = gettext_noop("expected at most %(most)s characters, not %(count)s")
+            message = gettext_noop("should have at most %(most)s characters, not %(count)s")
             return ExpectedError(message, most=most, count=count)
         case "too_short":
             return ExpectedError(gettext_noop("Fill this in."))
@@ -227,18 +229,18 @@ def _expected(error: ValidationError, value: Any) -> ExpectedError:
 
 def unknown(known: Iterable[str]) -> ExpectedError:
     """The error for an unknown name."""
-    message = gettext_noop("unknown; expected one of %(known)s")
+    message = gettext_noop("isn’t a field here; should be one of %(known)s")
     return ExpectedError(message, known=", ".join(known))
 
 
 def expected_table(value: Any) -> ExpectedError:
     """The error for a value that is not a dict."""
-    return ExpectedError(gettext_noop("expected a table, not %(kind)s"), kind=_kind_of(value))
+    return ExpectedError(gettext_noop("should be a table, not %(kind)s"), kind=_kind_of(value))
 
 
 def expected_list(value: Any) -> ExpectedError:
     """The error for a value that is not a list."""
-    return ExpectedError(gettext_noop("expected a list, not %(kind)s"), kind=_kind_of(value))
+    return ExpectedError(gettext_noop("should be a list, not %(kind)s"), kind=_kind_of(value))
 
 
 def _shown(value: Any) -> str:

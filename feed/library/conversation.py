@@ -75,7 +75,7 @@ def _checked(typed: str) -> str:
     if not body:
         raise FormError({"comment": InputError(gettext_noop("Write something first."))})
     if len(body) > MAX_LENGTH:
-        message = gettext_noop("expected at most %(most)s characters, not %(count)s")
+        message = gettext_noop("should have at most %(most)s characters, not %(count)s")
         error = InputError(message, most=MAX_LENGTH, count=len(body))
         raise FormError({"comment": error})
     return body

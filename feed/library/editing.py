@@ -253,7 +253,7 @@ def _reason(typed: str) -> str:
             {"reason": InputError(gettext_noop("Say why, so that they know what to change."))}
         )
     if len(reason) > LONGEST_REASON:
-        message = gettext_noop("expected at most %(most)s characters, not %(count)s")
+        message = gettext_noop("should have at most %(most)s characters, not %(count)s")
         error = InputError(message, most=LONGEST_REASON, count=len(reason))
         raise FormError({"reason": error})
     return reason

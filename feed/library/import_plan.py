@@ -240,13 +240,13 @@ class _Planner:
     def _check_references(self, entry: Entry) -> None:
         if "source" in entry and entry["source"] not in self.languages:
             message = gettext_noop(
-                "expected a source of the library or of these files, not “%(given)s”"
+                "should be a source of the library or of these files, not “%(given)s”"
             )
             self._add_problem("principles", entry["slug"], "source", message, given=entry["source"])
         for theme in entry["themes"]:
             if theme not in self.themes:
                 message = gettext_noop(
-                    "expected a theme of the library or of these files, not “%(given)s”"
+                    "should be a theme of the library or of these files, not “%(given)s”"
                 )
                 self._add_problem("principles", entry["slug"], "themes", message, given=theme)
 
@@ -255,11 +255,11 @@ class _Planner:
         if original is None:
             return
         if original not in entry["texts"]:
-            message = gettext_noop("expected a text in the original language, %(language)s")
+            message = gettext_noop("should have a text in the original language, %(language)s")
             self._add_problem("principles", slug, "texts", message, language=original)
         elif entry["texts"][original]["state"] == "outdated":
             message = gettext_noop(
-                "expected draft, review or approved: an original is never outdated"
+                "should be draft, review or approved: an original is never outdated"
             )
             self._add_problem("principles", slug, f"texts.{original}.state", message)
 

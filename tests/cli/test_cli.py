@@ -311,7 +311,7 @@ def test_a_malformed_setting_is_named(command: Command, name: str) -> None:
     ("arguments", "expected"),
     [
         (["pin", "2031-05-09", "nobody"], "There is no principle “nobody”."),
-        (["pin", "2031-05-04", "{slug}"], "2031-05-04 has had its edition"),
+        (["pin", "2031-05-04", "{slug}"], "2031-05-04 has had its principle"),
         (["withdraw", "2031-05-04", "--reason", "x"], "There is no edition on 2031-05-04."),
         (["withdraw", "2031-05-05", "--reason", " "], "A withdrawal needs a reason."),
         (["import", "missing.json"], "missing.json: No such file or directory"),
@@ -355,8 +355,8 @@ def test_a_bad_file_is_refused_with_every_reason_and_no_traceback(installation: 
     installation.folder.joinpath("bad.json").write_text('{"themes": [{"slug": "Ö"}], "people": []}')
     done = installation("import", "good.json", "bad.json", code=1)
     assert done.stderr.splitlines() == [
-        "Error: bad.json: people: unknown; expected one of themes, sources, principles",
-        "bad.json: themes “Ö”: slug: expected a name in lower-case a–z, 0–9 and hyphens, not “Ö”",
+        "Error: bad.json: people: isn’t a field here; should be one of themes, sources, principles",
+        "bad.json: themes “Ö”: slug: should be a name in lower-case a–z, 0–9 and hyphens, not “Ö”",
         "2 problems; nothing was imported.",
     ]
     assert installation("export").stdout == before

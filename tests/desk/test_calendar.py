@@ -337,8 +337,8 @@ def test_a_pin_is_set_moved_and_removed(desk: Desk) -> None:
     [
         ({"date": ""}, "Choose a date, such as 2026-11-23."),
         ({"date": "2026-02-30"}, "Choose a date, such as 2026-11-23."),
-        ({"date": "2026-11-22"}, "2026-11-22 has had its edition: expected a date to come."),
-        ({"date": "2020-01-01"}, "2020-01-01 has had its edition: expected a date to come."),
+        ({"date": "2026-11-22"}, "2026-11-22 has had its principle. Choose a later date."),
+        ({"date": "2020-01-01"}, "2020-01-01 has had its principle. Choose a later date."),
         ({"date": "2026-11-24"}, "is pinned to that day already"),
         ({"principle": ""}, "Say which principle"),
         ({"principle": "zebra <b>"}, "Nothing published is called “zebra &lt;b&gt;”"),

@@ -172,7 +172,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
     "a NUL": ("a.csv", HEAD + "new-one,handbook,sv,T,a\0b", ["Row 2", "control character U+0000"]),
     "a cell of 100 KB": ("a.csv", HEAD + f"new-one,handbook,sv,T,{'x' * 10**5}", ["at most 2000"]),
     "a direction override": ("a.csv", HEAD + "new-one,handbook,sv,T,\u202egnp", ["U+202E"]),
-    "an unknown source": ("a.csv", HEAD + "new-one,nowhere,sv,T,S", ["source: expected a source"]),
+    "an unknown source": ("a.csv", HEAD + "new-one,nowhere,sv,T,S", ["source: should be a source"]),
     "a short row": (
         "a.csv",
         HEAD + "new-one,handbook\n",
@@ -181,7 +181,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
     "a picture": ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\x81\xff", ["line 1 can’t be read as"]),
     "half of UTF-16": ("a.csv", HEAD.encode("utf-16")[:-1], ["as UTF-16 text"]),
     "another format": ("a.pdf", b"%PDF-1.7", ["a file that ends in .csv"]),
-    "broken JSON": ("a.json", b'{"principles": [', ["expected JSON, but"]),
+    "broken JSON": ("a.json", b'{"principles": [', ["be read as JSON"]),
     "a script": (
         "<script>alert(1)</script>.json",
         json.dumps({"sources": [{"slug": "s", "title": "<script>alert(1)</script>"}]}),
@@ -190,7 +190,7 @@ REFUSED: Mapping[str, tuple[str, str | bytes, list[str]]] = {
     "a script for an address": (
         "a.json",
         json.dumps({"sources": [{"slug": "handbook", "url": "javascript:alert(1)"}]}),
-        ["Address on the web: expected an address that begins with https://"],
+        ["Address on the web: should be an address that begins with https://"],
     ),
 }
 

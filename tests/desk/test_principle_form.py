@@ -552,12 +552,12 @@ def test_a_preview_refuses_what_saving_refuses_and_names_the_field(desk: Desk, f
     answer = user.post(f"/desk/preview/{form}/sv", typed)
     assert time.process_time() - started < 2
     assert answer.status_code == 422
-    assert "Title (Svenska): expected at most 200 characters, not 400000" in answer.text
-    assert "To do today (Svenska): expected at most 2000 characters, not 2001" in answer.text
+    assert "Title (Svenska): should have at most 200 characters, not 400000" in answer.text
+    assert "To do today (Svenska): should have at most 2000 characters, not 2001" in answer.text
     typed = {**opened(user), "source_title": "T" * 301, "locator": "L" * 201}
     text = user.post(f"/desk/preview/{form}/sv", typed).text
-    assert "Title of the source: expected at most 300 characters, not 301" in text
-    assert "Place in the source: expected at most 200 characters, not 201" in text
+    assert "Title of the source: should have at most 300 characters, not 301" in text
+    assert "Place in the source: should have at most 200 characters, not 201" in text
 
 
 @pytest.mark.slow

@@ -509,7 +509,7 @@ def test_an_export_says_what_is_retired_and_an_import_takes_it_over(desk: Desk) 
     with made.open() as db:
         assert library.sources(db)["handbook"].retired
     bad = {"themes": [{"slug": "trust", "retired": "yes"}]}
-    with pytest.raises(ExchangeError, match="expected true or false, not “yes”"):
+    with pytest.raises(ExchangeError, match="should be true or false, not “yes”"):
         made.load({"a.json": json.dumps(bad)})
 
 

@@ -25,7 +25,8 @@ from werkzeug.wrappers import Response
 from feed import editions
 from feed.app import wsgi
 from feed.clock import Clock
-from tests.conftest import NOON, ROOT, Installation, fetch, listening
+from feed.web.middleware.page_cache import PageCache
+from tests.conftest import NOON, ROOT, Installation, Stopped, fetch, listening, settings
 from tests.host_pages import host_server
 
 Install = Callable[..., Installation]
@@ -111,6 +112,7 @@ def readable(answer: Response) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_no_private_address_is_open_to_another_origin(devis: Installation) -> None:
     private = addresses(devis, private=True)
     assert len(private) > 20
@@ -306,26 +308,36 @@ def test_every_address_of_the_guide_is_there(devis: Installation) -> None:
         assert section in GUIDE
 
 
+@pytest.fixture
+def site(devis: Installation) -> Iterator[str]:
+    """The address of a site that knows it, on a clock that stands still."""
+    apps: list[PageCache] = []
+    with listening(lambda environ, start: apps[0](environ, start)) as address:
+        config = settings(devis.config.instance, BASE_URL=address)
+        apps.append(wsgi(config, Stopped(devis.now)))
+        yield address
+
+
 @pytest.mark.slow
-def test_the_pages_of_the_guide_show_the_day(live: str, browser: Browser) -> None:
+def test_the_pages_of_the_guide_show_the_day(site: str, browser: Browser) -> None:
     """The code that needs nothing of others."""
     own = [text for text in examples("html") if not re.search(r"\$\.ajax|axios", text)]
-    statement = json.loads(fetch(f"{live}/api/v1/today?lang=sv").body)["text"]["statement"]
+    statement = json.loads(fetch(f"{site}/api/v1/today?lang=sv").body)["text"]["statement"]
     with host_server() as host, browser.new_page() as page:
-        page.goto(host.page("".join(own).replace(HOST, live)))
+        page.goto(host.page("".join(own).replace(HOST, site)))
         page.locator("#principle", has_text=statement).wait_for()
         page.locator("devis-principle blockquote", has_text=statement).wait_for()
         page.frame_locator("iframe").locator("blockquote", has_text=statement).wait_for()
 
 
 def test_the_mirror_of_the_guide_has_what_the_site_has(
-    live: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = examples("python")
     for _ in range(2):  # the second time it goes on where it was
-        exec(code.replace(HOST, live), {})
+        exec(code.replace(HOST, site), {})
         days = json.loads(Path("mirror.json").read_text())["days"]
-        editions_now = json.loads(fetch(f"{live}/api/v1/editions?lang=sv").body)["items"]
+        editions_now = json.loads(fetch(f"{site}/api/v1/editions?lang=sv").body)["items"]
         assert days == {item["date"]: item for item in editions_now}
     assert "after=" in json.loads(Path("mirror.json").read_text())["ask"]

@@ -331,7 +331,7 @@ def test_pages_behind_a_link_are_in_the_language_of_the_digests(
     for path in paths:
         page = parsed(client.get(path, Accept_Language="de, sv;q=0.1, en;q=0.2").data)
         assert page.get("lang") == language
-        links = {link.get("href") for link in page.iterfind(".//nav//a")}
+        links = {link.get("href") for link in page.iterfind(".//header//a")}
         assert f"/{language}/" in links
     wrong = client.post(letter + "/", {**PREFERENCES, "language": "xx"})
     assert parsed(wrong.data).get("lang") == language

@@ -753,6 +753,7 @@ def test_a_chat_gets_an_edition_in_several_languages_as_one_message(
     note = "Finns ännu inte på svenska; visas på engelska."
     assert text.split("\n\n")[0] == note, "the original stands in"
     assert english == found["/original"][0]
+    assert english not in text, "the original is there once"
     assert text.count("http://") == 1
     here.revise(here.slug("2026-11-22"), "sv", state="approved")
     with opened(here.config.database) as db:

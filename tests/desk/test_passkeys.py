@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,9 +14,8 @@ from werkzeug.test import TestResponse
 from feed.accounts import passkeys as ceremony
 from feed.accounts import ways_in
 from feed.desk import session
-from feed.errors import PasskeyError
 from feed.model.people import Where
-from feed.store import backups, passkeys, sign_in_events
+from feed.store import passkeys, sign_in_events
 from feed.store.connection import transaction
 from tests.authenticators import PRESENT, USUAL, VERIFIED, Authenticator, encode
 from tests.conftest import Installation
@@ -155,7 +153,7 @@ def test_a_lie_about_a_signature_is_refused(desk: Desk, lie: str) -> None:
     outcome, values = {**LIES, **more}[lie]
     answer = sign_in(browser, replace(device, **values))
     assert answer.status_code == 422
-    assert "Editor" not in answer.text
+    assert "Editor Åström" not in answer.text
     assert not is_signed_in(browser)
     assert outcomes(desk) == [outcome]
     assert sign_in(browser, device).status_code == 303
@@ -170,32 +168,6 @@ def test_an_answer_works_once_and_in_its_own_browser(desk: Desk) -> None:
     for again in (browser, other, desk.anonymous()):
         assert again.post(FINISH, answer).status_code == 422
     assert outcomes(desk) == ["expired"] * 4
-
-
-def test_of_two_answers_at_once_one_signs_in(desk: Desk) -> None:
-    device, browser = add(desk.sign_in("editor")), desk.anonymous()
-    answer = device.sign(browser.post(BEGIN).text)
-    with desk.installation.open() as db:
-        ((number,),) = db.execute("SELECT browser FROM challenges WHERE purpose LIKE 'passkey-s%'")
-    found: list[str] = []
-    start = threading.Barrier(4)
-
-    def finish() -> None:
-        installation = desk.installation
-        with installation.open() as db:
-            start.wait()
-            try:
-                ceremony.prove(db, installation.config, answer, number, HERE, installation.now)
-                found.append("in")
-            except PasskeyError as error:
-                found.append(error.outcome)
-
-    threads = [threading.Thread(target=finish) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(found) == ["expired"] * 3 + ["in"]
 
 
 def test_a_challenge_is_good_for_one_purpose_and_one_person(desk: Desk) -> None:
@@ -241,25 +213,6 @@ def test_who_is_disabled_or_reset_is_not_signed_in_by_a_passkey(desk: Desk) -> N
     assert sign_in(browser, device).status_code == 422
     assert not is_signed_in(browser)
     assert outcomes(desk) == ["disabled", "unknown", "unknown"]
-
-
-def test_a_restored_backup_brings_back_passkeys_but_no_challenge(desk: Desk) -> None:
-    user, browser = desk.sign_in("editor"), desk.anonymous()
-    device = add(user, Authenticator(ORIGIN, counter=5))
-    answer = {"credential": device.sign(browser.post(BEGIN).text)}
-    config, now = desk.installation.config, desk.installation.now
-    made = backups.make(config, now)
-    assert browser.post(FINISH, answer).status_code == 303
-    add(user)
-    for name in ("", "-wal", "-shm"):
-        config.database.with_name(config.database.name + name).unlink(missing_ok=True)
-    backups.restore(config, made.path)
-    again = taken_along(browser, desk)
-    assert again.post(FINISH, answer).status_code == 422
-    assert not is_signed_in(again)
-    with desk.installation.open() as db:
-        assert len(passkeys.of(db, desk.account("editor").id)) == 1
-    assert sign_in(again, device).status_code == 303
 
 
 def test_a_counter_that_does_not_grow_raises_an_alarm_and_signs_in(

@@ -67,6 +67,7 @@ class OidcServer:
     asked: Claims = field(default_factory=dict)  # of the last authorization request
     codes: dict[str, Claims] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
+    http: ThreadingHTTPServer | None = field(default=None, repr=False)
 
     @property
     def issuer(self) -> str:
@@ -219,7 +220,7 @@ def oidc_server() -> Iterator[OidcServer]:
     handler = type("Handler", (_Handler,), {"here": here})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    here.port = server.server_address[1]
+    here.port, here.http = server.server_address[1], server
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

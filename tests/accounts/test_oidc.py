@@ -2,13 +2,16 @@
 
 import hmac
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
@@ -198,6 +201,24 @@ def test_a_response_of_another_provider_is_refused(server: OidcServer) -> None:
     with pytest.raises(ProviderError, match="issuer"):
         client(server).check_issuer("")
     assert server.requests == []
+
+
+def test_a_provider_needs_a_certificate_that_the_machine_trusts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with oidc_server() as server:
+        assert server.http
+        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
+        url = f"https://localhost:{server.port}/keys"
+        with pytest.raises(ProviderError, match=r"no-answer: .*CERTIFICATE_VERIFY_FAILED"):
+            oidc_http.OidcHttp().get(url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert oidc_http.OidcHttp().get(url)["keys"]
+        with pytest.raises(ProviderError, match=r"no-answer: .*CERTIFICATE_VERIFY_FAILED"):
+            oidc_http.OidcHttp().get(url.replace("localhost", "127.0.0.1"))
 
 
 def test_a_code_works_once_and_only_with_its_verifier(server: OidcServer) -> None:

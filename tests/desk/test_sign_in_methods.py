@@ -5,7 +5,10 @@ A method is a `Driver`: how its proof begins in a browser, and how it is sent.
 
 import html
 import re
+import secrets
+import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -17,17 +20,17 @@ from typing import Any, Protocol
 import pytest
 from werkzeug.test import TestResponse
 
+from feed import clock
 from feed.accounts import people
+from feed.desk import session
 from feed.model.people import ROLES, Curator, Role
+from feed.server.database_setup import create
 from feed.store import backups, sessions, sign_ons
 from feed.store.connection import transaction
-from tests.authenticators import Authenticator
-from tests.conftest import Installation
+from tests.conftest import Installation, settings
 from tests.desk.test_passkeys import BEGIN, FINISH, ORIGIN, add
 from tests.desk_client import Desk, DeskUser
 from tests.oidc_provider import OidcServer, oidc_server
-
-Install = Callable[..., Installation]
 
 
 class Driver(Protocol):
@@ -79,12 +82,9 @@ class PasskeyDriver:
 
     settings: Mapping[str, str] = MappingProxyType({"BASE_URL": ORIGIN})
 
-    def __init__(self) -> None:
-        self.device = Authenticator(ORIGIN)
-
     def prepare(self, desk: Desk, person: Curator) -> None:
-        user = desk.sign_in(person.role)
-        add(user, self.device)
+        user = desk.sign_in(person.role, person.name)
+        self.device = add(user)
         user.post("/desk/sign-out")
 
     def begin(self, desk: Desk, browser: DeskUser, person: Curator) -> str:
@@ -105,7 +105,7 @@ class SignOnDriver:
         return self.server.settings
 
     def prepare(self, desk: Desk, person: Curator) -> None:
-        now = desk.installation.now
+        now, self.server.subject = desk.installation.now, f"subject {person.id}"
         with desk.installation.open() as db:
             sign_ons.add(
                 db, self.server.issuer, self.server.subject, person.id, person.address, now
@@ -259,10 +259,24 @@ ATTACKS = (
 )
 
 
-@pytest.fixture(params=DRIVERS)
+@pytest.fixture(params=DRIVERS, scope="module")
 def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
     with DRIVERS[request.param]() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def desk(
+    driver: Driver, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """A desk with the method, for all tests: each has a person of its own, and no brakes."""
+    made = Installation(settings(tmp_path_factory.mktemp("methods"), **driver.settings))
+    shutil.copy(migrated, made.config.database)
+    create(made.config, clock.Clock(made.now, time.monotonic()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "MAX_BY_NETWORK", 10_000)
+        patch.setattr(session, "MAX_LINKS", 10_000)
+        yield Desk(made)
 
 
 @pytest.fixture(params=ROLES)
@@ -272,11 +286,10 @@ def role(request: pytest.FixtureRequest) -> Role:
 
 
 @pytest.fixture
-def made(install: Install, driver: Driver, role: Role, tmp_path: Path) -> Attempt:
+def made(desk: Desk, driver: Driver, role: Role, tmp_path: Path) -> Attempt:
     """A proof that a person with the role has begun."""
-    desk = Desk(install(**driver.settings))
     desk.account("administrator", "Present Administrator")  # the last one is not disabled
-    person, browser = desk.account(role), desk.anonymous()
+    person, browser = desk.account(role, f"{secrets.token_hex(4)} {role}"), desk.anonymous()
     driver.prepare(desk, person)
     return Attempt(driver, desk, person, browser, driver.begin(desk, browser, person), tmp_path)
 

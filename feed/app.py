@@ -57,6 +57,15 @@ class _MonthConverter(_DateConverter):
         return f"{value:%Y/%m}"
 
 
+class _YearConverter(BaseConverter):
+    """A year such as `2026` in a path."""
+
+    regex = "[0-9]{4}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
 class _SlugConverter(BaseConverter):
     """The slug of a principle, theme or source; malformed ones give 404."""
 
@@ -87,6 +96,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     app.url_map.converters.update(
         date=_DateConverter,
         month=_MonthConverter,
+        year=_YearConverter,
         slug=_SlugConverter,
         language=_language_converter(settings.languages),
         int=_NumberConverter,

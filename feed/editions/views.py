@@ -48,7 +48,7 @@ def on(db: Database, site: Site, day: date, now: datetime) -> EditionView:
 def following(db: Database, site: Site, day: date, now: datetime) -> date | None:
     """The date of the edition after a date; of the newest, that on which the next one comes."""
     today = site.today(now)
-    after = ledger.after(db, day, today)
+    after = ledger.after(db, day, date.max)  # also one made already, on a clock that was ahead
     if after is not None:
         return after.date
     had_one = ledger.on(db, today) is not None  # withdrawn, perhaps: then none comes on it

@@ -203,6 +203,7 @@ def _localised(item: Principle | Theme | Source) -> Text | tuple[str, Any]:
 # The section of the main navigation to which the pages of a blueprint or view belong.
 _SECTIONS = {
     "pages.archive": "archive",
+    "pages.year": "archive",
     "pages.month": "archive",
     "pages.edition": "archive",
     "library": "library",

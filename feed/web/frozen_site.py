@@ -205,11 +205,13 @@ def _values(config: Config, clock: Clock) -> Mapping[str, Sequence[Any]]:
     with opened(config.database, read_only=True) as db:
         today = editions.site(db, config, clock()).today(clock())
         principles = library.principles(db)
+        months = [first for first, _ in ledger.months(db, today)]
         return {
             "language": config.languages,
             "tag": config.languages,  # the widget accepts any language tag; these suffice
             "day": list(ledger.dates(db, today)),
-            "first": [first for first, _ in ledger.months(db, today)],
+            "first": months,
+            "number": list(dict.fromkeys(first.year for first in months)),
             "principles": [slug for slug, item in principles.items() if item.is_public],
             "themes": list(library.public_themes(db)),
             "sources": list(library.public_sources(db)),

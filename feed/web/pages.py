@@ -1,12 +1,12 @@
 """Pages of the editions and of the library; the day as plain text, calendar and card image."""
 
 from datetime import date
-from itertools import groupby
 
 from flask import Blueprint, Response, abort, render_template, request
 
 from feed import editions
 from feed.editions import EditionView, surroundings
+from feed.editions import archive as archive_view
 from feed.errors import NotFoundError, gettext_noop
 from feed.publish import markup
 from feed.store import ledger, library
@@ -57,10 +57,20 @@ def _edition(view: EditionView, *, front: bool) -> str:
 @blueprint.get("/<language:language>/archive/")
 @cacheable
 def archive() -> str:
-    """The months that have editions, by year."""
-    found = editions.months(db(), site(), now())
-    years = [(year, list(group)) for year, group in groupby(found, key=lambda m: m[0].year)]
-    return render_template("archive.html", years=years)
+    """The newest year with editions, as months of linked days."""
+    return _archive()
+
+
+@blueprint.get("/<language:language>/archive/<year:number>/")
+@cacheable
+def year(number: int) -> str:
+    """A year, as months of linked days."""
+    return _archive(number)
+
+
+def _archive(number: int | None = None) -> str:
+    view = archive_view.year(db(), site(), now(), number)
+    return render_template("archive.html", view=view, today=site().today(now()))
 
 
 @blueprint.get("/<language:language>/archive/<month:first>/")

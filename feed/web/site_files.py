@@ -66,7 +66,9 @@ def _public_paths() -> dict[str, Collection[str]]:
     paths += ["feeds/", "embed/", "api/", "about/"]
     if here().config.accepts_sign_ups and FROZEN not in request.environ:
         paths += ["subscribe/"]
-    paths += [f"archive/{first:%Y/%m}/" for first, _ in ledger.months(db(), today)]
+    months = [first for first, _ in ledger.months(db(), today)]
+    paths += [f"archive/{year}/" for year in dict.fromkeys(first.year for first in months)]
+    paths += [f"archive/{first:%Y/%m}/" for first in months]
     paths += [f"themes/{slug}/" for slug in library.public_themes(db())]
     paths += [f"sources/{slug}/" for slug in library.public_sources(db())]
     return dict.fromkeys(paths, site().languages)

@@ -135,6 +135,7 @@ def fillers(rule: Rule, site: Installation) -> Iterator[dict[str, object]]:
         "tag": language,
         "day": today.isoformat() if rule.endpoint.startswith("api.") else today,
         "first": last_month if "form" in rule.arguments else today.replace(day=1),
+        "number": today.year,
         "slug": {"principle": "both", "theme": "trust", "source": "known"}.get(slug),
         "filename": "icon.png",
     }

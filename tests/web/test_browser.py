@@ -259,7 +259,7 @@ def test_a_stranger_finds_their_way_and_searches(
     assert page.url == day
 
     page.get_by_role("link", name="Arkiv").click()
-    page.locator(".months a").first.click()
+    page.locator(".days caption a").first.click()
     page.locator(".week a").first.click()
     assert page.url == day
 

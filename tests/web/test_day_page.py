@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -93,6 +93,29 @@ def test_the_current_section_is_marked_on_its_child_pages(weekdays: Installation
         assert f'aria-current="true">{label}</a>' in page(weekdays, path), path
     assert 'aria-current="page">Archive</a>' in page(weekdays, "/en/archive/")
     assert 'aria-current="page">Devis</a>' in page(weekdays)
+
+
+def test_a_year_of_the_archive_has_every_day_in_the_hue_of_its_theme(
+    weekdays: Installation,
+) -> None:
+    body = page(weekdays, "/en/archive/")
+    days = dict(re.findall(r'<a class="hue (hue-\d+)" href="/en/(2026-\d\d-\d\d)/"', body))
+    linked = re.findall(r'href="/en/(2026-\d\d-\d\d)/"', body)
+    assert (
+        len(linked)
+        == len(set(linked))
+        == sum(day.weekday() < 5 for day in map(date.fromisoformat, linked))
+    )
+    assert linked[0] == "2026-11-02"
+    assert '<td class="now"><a' in body
+    for step, day in days.items():
+        assert f'<body class="poster hue {step}">' in page(weekdays, f"/en/{day}/")
+
+    earlier = page(weekdays, "/en/archive/2025/")
+    assert 'aria-current="page">2025</a>' in earlier
+    assert "/en/2025-12-31/" in earlier
+    assert "/en/2026-" not in earlier
+    assert weekdays.client().get("/en/archive/2019/").status_code == 404
 
 
 @pytest.fixture

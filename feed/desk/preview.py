@@ -29,8 +29,8 @@ blueprint = Blueprint("preview", __name__, url_prefix="/preview")
 
 # E-mails and images need inline styles; in a sandbox these are harmless.
 _POLICY = (
-    "default-src 'none'; style-src {style}; img-src 'self'; object-src 'none'; base-uri 'none';"
-    " form-action 'none'; frame-ancestors 'self'; sandbox"
+    "default-src 'none'; style-src {style}; font-src 'self'; img-src 'self'; object-src 'none';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox"
 )
 
 

@@ -81,6 +81,11 @@ def test_an_edition_is_not_sent_on_monday_to_those_who_came_at_the_weekend(
     harness.new_messages("2026-11-27T19:01+01:00")
     harness.at("2026-11-28T12:00+01:00").subscribe("since@example.org", **before)
     harness.subscribe("every@example.org", timezone="Pacific/Auckland")
+    with harness.open() as (db, _):  # who wants every day, and was away on Saturday
+        db.execute(
+            "UPDATE subscribers SET since = '2026-11-01T00:00:00+00:00',"
+            " paused_until = '2026-11-29' WHERE address LIKE 'every@%'"
+        )
     messages = harness.new_messages("2026-11-29T19:01+01:00")
     assert recipients(messages) == ["before@example.org"]
 

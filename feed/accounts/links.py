@@ -185,11 +185,10 @@ def follow_first(
 
 
 def _use(db: Database, notice: OutboxItem, now: datetime) -> Curator:
-    """Use up a link, inside a transaction, and void the person's other ones."""
+    """Use up a link, inside a transaction."""
     found = curators.by_id(db, notice.curator) if notice.curator is not None else None
     if found is None or found.disabled or not outbox.use_link(db, notice.id, now):
         raise LinkError
-    outbox.void_links(db, found.id, now)
     return found
 
 

@@ -82,9 +82,9 @@ def complete(
 
     The proof is of now, or of `proved` if that was earlier.
 
-    It replaces the browser's former session. One of the same person goes on as the new one, with a
-    proof that is fresh. An unknown device is e-mailed about. Raises ForbiddenError for an account
-    that is disabled.
+    It replaces the browser's former session, and voids the person's links. A session of the same
+    person goes on as the new one, with a proof that is fresh. An unknown device is e-mailed about.
+    Raises ForbiddenError for an account that is disabled.
     """
     new, old = new_token(), digest(token)
     with transaction(db):
@@ -95,6 +95,7 @@ def complete(
         if former is not None:
             sessions.end(db, old, former.curator.id)
         challenges.delete_of_browser(db, old)
+        outbox.void_links(db, found.id, now)
         goes_on = former and former.curator.id == found.id and not _has_expired(former, now)
         made = former.made if former and goes_on else now
         proof = proved or now

@@ -179,7 +179,6 @@ def _account(
     if person.disabled:
         raise SignOnError("disabled", _DISABLED, person.id)
     if known is None:
-        outbox.void_links(db, person.id, now)
         _add(db, found, person, where, now)
     return person
 

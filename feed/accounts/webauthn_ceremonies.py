@@ -174,7 +174,10 @@ def _check_origin(party: RelyingParty, answer: Credential) -> None:
 def _read(parse: Callable[[str], Given], text: str) -> Given:
     if len(text) > LONGEST_ANSWER:
         raise PasskeyError("invalid")
-    return _or_refuse(lambda: parse(text))
+    given = _or_refuse(lambda: parse(text))
+    if given.id != bytes_to_base64url(given.raw_id):  # it need not even be text
+        raise PasskeyError("invalid")
+    return given
 
 
 def _or_refuse(check: Callable[[], Result]) -> Result:

@@ -64,7 +64,7 @@ def add() -> Page:
 
 
 @blueprint.post("/account/passkeys/remove")
-@requires("translator", even_by_link=True, fresh=True)
+@requires("translator", fresh=True)
 def remove() -> Page:
     """Remove a passkey."""
     me, given = session.me(), request.form.get("passkey", "")

@@ -24,6 +24,7 @@ from feed.web.middleware import client_ip
 CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
 _DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
 WINDOW_SECONDS, MAX_BY_NETWORK = 600, 60
+LONGEST_NEXT = 2000  # characters of a path: it is stored with a link or a sign-on
 LINK_SECONDS, MAX_LINKS = 3600, 30
 PASSKEY_SECONDS, MAX_PASSKEYS = 600, 300
 PREVIEW_SECONDS, MAX_PREVIEWS = 60, 120
@@ -90,7 +91,8 @@ def next_path() -> str:
     """The path to go on to after sign-in, below /desk/: a guard against open redirects."""
     path = request.values.get("next", DESK)
     is_safe = path.isprintable() and "\\" not in path and ".." not in path
-    return path if is_safe and path.startswith(DESK) else DESK
+    is_ours = path.startswith(DESK) and len(path) <= LONGEST_NEXT
+    return path if is_safe and is_ours else DESK
 
 
 def csrf_token() -> str:
@@ -163,6 +165,15 @@ def attempts_exceeded() -> bool:
     """Count an attempt to sign in and return whether this network exceeds the limit."""
     attempts, _ = _counters().add(f"desk-network {client_ip.network()}", WINDOW_SECONDS)
     return attempts > MAX_BY_NETWORK
+
+
+def responses_exceeded() -> bool:
+    """Count a refused sign-on and return whether this network exceeds the limit.
+
+    Apart from attempts: a page of another site can make any browser send such a request.
+    """
+    refused, _ = _counters().add(f"desk-sign-on {client_ip.network()}", WINDOW_SECONDS)
+    return refused > MAX_BY_NETWORK
 
 
 def links_exceeded() -> bool:

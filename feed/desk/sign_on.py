@@ -61,7 +61,7 @@ def connect() -> Page:
 
 
 @blueprint.post("/account/sign-on/remove")
-@requires("translator", even_by_link=True, fresh=True)
+@requires("translator", fresh=True)
 def disconnect() -> Page:
     """Disconnect one's account at the provider."""
     config, me = here().config, session.me()
@@ -117,7 +117,7 @@ def _response() -> sign_on.Response:
 
 def _refuse(error: SignOnError | ProviderError, theirs: str = "") -> Page:
     """Record a refusal and explain it in our words; those of the provider are for the log."""
-    if session.attempts_exceeded():
+    if session.responses_exceeded():
         return _page(translate().gettext(_TOO_MANY), 429)
     is_theirs = isinstance(error, ProviderError)
     if is_theirs or theirs:

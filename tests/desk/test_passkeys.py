@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.test import TestResponse
 
+from feed.accounts import links, ways_in
 from feed.accounts import passkeys as ceremony
-from feed.accounts import ways_in
 from feed.desk import session
 from feed.model.people import Where
 from feed.store import passkeys, sign_in_events
@@ -262,6 +262,15 @@ def test_garbage_is_refused_clearly(desk: Desk, garbage: str) -> None:
     assert huge.status_code == 413
 
 
+def test_a_name_of_a_passkey_that_is_no_text_is_refused(desk: Desk) -> None:
+    user, device = desk.sign_in("editor"), Authenticator(ORIGIN)
+    made = device.make(user.post(BEGIN_ADDING).text)
+    signed = device.sign(user.post(BEGIN).text)
+    for path, answer in ((ADD, made), (FINISH, signed)):
+        half = json.dumps({**json.loads(answer), "id": "\ud800"})  # of a surrogate pair
+        assert user.post(path, {"credential": half}).status_code == 422
+
+
 @pytest.mark.parametrize("part", ["clientDataJSON", "authenticatorData", "signature"])
 def test_a_truncated_signature_is_refused(desk: Desk, part: str) -> None:
     device, browser = add(desk.sign_in("editor")), desk.anonymous()
@@ -326,6 +335,30 @@ def test_who_needs_a_stronger_way_goes_on_after_adding_or_using_a_passkey(desk: 
     assert BEGIN in second.get("/desk/account/").text
     assert sign_in(second, device).status_code == 303
     assert is_signed_in(second)
+
+
+def test_a_link_removes_nothing_where_a_stronger_way_is_required(desk: Desk) -> None:
+    number = encode(add(owner := desk.sign_in("editor")).credential)
+    add(owner)
+    with desk.installation.open() as db:
+        ways_in.require_strong(db, True)
+    intruder = desk.sign_in("editor", method="link")
+    assert "Remove the passkey" not in intruder.get("/desk/account/").text
+    assert intruder.post(REMOVE, {"passkey": number}).location == "/desk/account/"
+    page = owner.get("/desk/account/").text
+    assert page.count("Remove the passkey") == 2
+    assert owner.post(REMOVE, {"passkey": number}).status_code == 303
+    assert owner.get("/desk/account/").text.count("Remove the passkey") == 1
+
+
+def test_signing_in_by_a_passkey_voids_links(desk: Desk) -> None:
+    user = desk.sign_in("editor")
+    device = add(user)
+    with desk.installation.open() as db:
+        links.print_link(db, desk.account("editor"), desk.installation.now)
+    assert sign_in(desk.anonymous(), device).status_code == 303
+    link = desk.link(desk.account("editor"), "printed")
+    assert desk.anonymous().post(link).status_code == 404
 
 
 def test_adding_a_passkey_gives_the_session_a_new_token(desk: Desk) -> None:

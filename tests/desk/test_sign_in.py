@@ -327,6 +327,15 @@ def test_a_change_of_access_needs_a_recent_proof(desk: Desk) -> None:
     assert found.made == early  # it ends when it would have ended
 
 
+def test_an_open_invitation_is_shown_to_who_has_just_proved_who_they_are(desk: Desk) -> None:
+    early = desk.installation.now - timedelta(minutes=11)
+    link, person = desk.link(desk.account("editor")), desk.account("editor")
+    fresh, stale = (desk.sign_in("administrator", now=now) for now in (None, early))
+    for page in (f"/desk/people/?invited={person.id}", f"/desk/people/{person.id}/?done=reset"):
+        assert link in fresh.get(page).text
+        assert link not in stale.get(page).text
+
+
 def test_a_reset_removes_every_way_in_and_invites_again(desk: Desk) -> None:
     administrator, person = desk.sign_in("administrator"), desk.account("editor")
     user = desk.sign_in("editor")
@@ -467,6 +476,11 @@ def test_nobody_is_sent_away_from_the_desk(desk: Desk) -> None:
     stranger = desk.anonymous()
     ask(stranger, next="//evil.example/")
     assert stranger.post(desk.link(user.me, "sign-in")).location == "/desk/"
+    long = "/desk/principles/?q=" + "x" * session.LONGEST_NEXT
+    ask(stranger, next=long)
+    with desk.installation.open() as db:
+        ((longest,),) = db.execute("SELECT max(length(data)) FROM challenges")
+    assert longest < len(long)
 
 
 def test_the_cookie_is_bound_to_https_where_the_site_is(install: Install) -> None:

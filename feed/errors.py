@@ -60,7 +60,9 @@ class LinkError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__(
-            gettext_noop("This link is incomplete, has run out, or was used up: ask for a new one.")
+            gettext_noop(
+                "This link is incomplete, has expired or has already been used: ask for a new one."
+            )
         )
 
 

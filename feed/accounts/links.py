@@ -31,7 +31,7 @@ _CODE_LENGTH = 6
 _WRONG_CODE = gettext_noop(
     "That isn’t the code. Type the six characters that the link shows, or ask for a new link."
 )
-_TOO_MANY = gettext_noop("That was the wrong code too often. Ask for a new link.")
+_TOO_MANY = gettext_noop("Too many wrong codes. Ask for a new link.")
 
 
 def ask(

@@ -207,9 +207,7 @@ def _address(db: Database, typed: str, errors: dict[str, InputError]) -> str:
 def _name(typed: str, errors: dict[str, InputError]) -> str:
     name = " ".join(typed.split())
     if not name or not name.isprintable():
-        errors["name"] = InputError(
-            gettext_noop("A name is needed: it stands beside what was done.")
-        )
+        errors["name"] = InputError(gettext_noop("Write a name: it’s shown beside what was done."))
     elif len(name) > LONGEST_NAME:
         errors["name"] = InputError(
             gettext_noop("The name has %(count)s characters. Write at most %(most)s."),

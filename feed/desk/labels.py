@@ -56,7 +56,7 @@ ACTS = {
     "draft": gettext_noop("taken back to a draft"),
     "restore": gettext_noop("restored an earlier version"),
     "theme": gettext_noop("given a theme"),
-    "untheme": gettext_noop("relieved of a theme"),
+    "untheme": gettext_noop("taken out of a theme"),
     "offer": gettext_noop("offered again"),
     "merge": gettext_noop("merged a source or theme"),
     "undo": gettext_noop("undid the last step"),

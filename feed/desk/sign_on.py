@@ -23,7 +23,7 @@ blueprint = Blueprint("sign_on", __name__)
 
 LONGEST_PARAMETER = 8192  # characters of a code; nothing else in a response is as long
 _EXTENSION = "devis_oidc"
-_OFF = gettext_noop("This site has no sign-on of an organisation.")
+_OFF = gettext_noop("This site doesn’t use an organisation’s sign-in.")
 _TOO_MANY = gettext_noop("Too many attempts from your network. Wait ten minutes.")
 _BROKEN = gettext_noop("Signing in with %(provider)s isn’t working at the moment.")
 

@@ -11,10 +11,10 @@ _SHORT = gettext_noop("A bit short: %(count)s characters. At least %(least)s wor
 _LONG = gettext_noop("A bit long: %(count)s characters. At most %(most)s fit everywhere.")
 # By message of the style check; what is missing in a text needs no words: its field is empty.
 _KIND_WORDS: Mapping[str, str] = {
-    "has straight quotes: expected typographic ones": gettext_noop(
+    "has straight quotes where curly ones should be": gettext_noop(
         "Curly quotation marks and apostrophes look better: “ ” ’"
     ),
-    "has a hyphen for a dash: expected –": gettext_noop("Use a dash here: –"),
+    "has a hyphen where a dash (–) should be": gettext_noop("Use a dash here: –"),
     "has a space too many": gettext_noop("There is one space too many."),
     "has unbalanced quotes": gettext_noop(
         "A quotation mark is missing its partner, or is the wrong kind."
@@ -27,7 +27,7 @@ _KIND_WORDS: Mapping[str, str] = {
     ),
     "is not exactly one question": gettext_noop("Try it as one question, with a question mark."),
 }
-_LENGTH = "has %(count)s characters: expected %(least)s to %(most)s"
+_LENGTH = "has %(count)s characters; should have %(least)s to %(most)s"
 
 
 @dataclass(frozen=True, slots=True)

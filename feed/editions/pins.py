@@ -24,7 +24,7 @@ _NO_DATE = gettext_noop("Choose a date, such as %(example)s.")
 _TAKEN = gettext_noop(
     "“%(slug)s” is pinned to that day already: change that pin, or choose another day."
 )
-_NAMELESS = gettext_noop("Say which principle: words of its title, or its short name.")
+_NAMELESS = gettext_noop("Say which principle: words of its title, or its slug.")
 _UNKNOWN = gettext_noop("Nothing published is called “%(words)s”: try other words of its title.")
 _SEVERAL = gettext_noop("Several principles match “%(words)s”: choose one of them.")
 

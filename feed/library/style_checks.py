@@ -110,9 +110,9 @@ def of_text(text: Text) -> Iterator[tuple[str, str, dict[str, object]]]:
 def typography(value: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
     """Check the quotes, dashes and spaces of a passage; yields (message, values)."""
     if _STRAIGHT.search(value):
-        yield gettext_noop("has straight quotes: expected typographic ones"), {}
+        yield gettext_noop("has straight quotes where curly ones should be"), {}
     if _DASH.search(value):
-        yield gettext_noop("has a hyphen for a dash: expected –"), {}
+        yield gettext_noop("has a hyphen where a dash (–) should be"), {}
     if _BAD_SPACE.search(value) or value != value.strip():
         yield gettext_noop("has a space too many"), {}
     if primary(language) == "sv":
@@ -208,7 +208,7 @@ def _length(value: str, least: int, most: int) -> Iterator[tuple[str, dict[str, 
     if not value:
         yield "is missing", {}
     elif not least <= len(value) <= most:
-        message = gettext_noop("has %(count)s characters: expected %(least)s to %(most)s")
+        message = gettext_noop("has %(count)s characters; should have %(least)s to %(most)s")
         yield message, {"count": len(value), "least": least, "most": most}
 
 

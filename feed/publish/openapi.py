@@ -44,7 +44,7 @@ OPERATIONS = (
         "/today",
         "today",
         "days",
-        gettext_noop("Today’s principle: the newest standing edition."),
+        gettext_noop("Today’s principle: the newest edition that has not been withdrawn."),
         "The standing edition of today, else the newest one before it. Ask as often as "
         "the Cache-Control of the answer says, with its ETag as If-None-Match.",
         api_query.LanguagesQuery,

@@ -175,7 +175,7 @@ def _opening(day: date, context: Context) -> str:
     if left == timedelta(days=1):
         return t.gettext("opens at midnight")
     name = t.weekday(day) if left < timedelta(days=7) else t.short(day)
-    return t.gettext("opens on %(day)s at midnight", day=name)
+    return t.gettext("opens on %(day)s", day=name)
 
 
 def _previous(day: date, context: Context) -> str:

@@ -56,7 +56,7 @@ TEXTS = {
     ),
     405: (
         gettext_noop("That cannot be done here"),
-        gettext_noop("This address only answers to reading."),
+        gettext_noop("This address can only be read."),
     ),
     409: (gettext_noop("Someone was faster"), gettext_noop("It has changed since you opened it.")),
     410: (
@@ -65,7 +65,7 @@ TEXTS = {
     ),
     413: (
         gettext_noop("That is too much at once"),
-        gettext_noop("What was sent is larger than can be taken."),
+        gettext_noop("What was sent is too large."),
     ),
     414: (
         gettext_noop("That address is too long"),
@@ -73,7 +73,7 @@ TEXTS = {
     ),
     429: (
         gettext_noop("Too many requests"),
-        gettext_noop("More was asked for than this address may have."),
+        gettext_noop("This address has made more requests than it may."),
     ),
     431: (
         gettext_noop("Your browser sent too much"),

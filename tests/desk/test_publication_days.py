@@ -94,4 +94,4 @@ def test_an_empty_today_lasts_until_the_next_publication_day(
     user = Desk(friday).sign_in("editor")
     form = {"edition": "2026-11-27", "reason": "a test", "instead": "nothing"}
     page = words(user.post(f"{BOARD}withdraw", form).text)
-    assert "until Monday 30 November 2026 the edition before it stays in front" in page
+    assert "until Monday 30 November 2026 the previous edition is shown" in page

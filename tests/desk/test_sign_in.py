@@ -233,7 +233,7 @@ def test_a_code_has_few_tries(desk: Desk) -> None:
     code = code_of(phone.get(f"{link}?code=1").text)
     wrong = [asking.post("/desk/sign-in/code", {"code": f"AAA{n:03d}"}) for n in range(5)]
     assert [page.status_code for page in wrong] == [422] * 5
-    assert field_errors(wrong[-1]) == ["That was the wrong code too often. Ask for a new link."]
+    assert field_errors(wrong[-1]) == ["Too many wrong codes. Ask for a new link."]
     assert asking.post("/desk/sign-in/code", {"code": code}).status_code == 422
     assert asking.post(link).status_code == 404
 

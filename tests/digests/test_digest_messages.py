@@ -488,7 +488,7 @@ Läs den på webbplatsen:
 Tankar eller frågor? Svara på mejlet, så läser en människa det.
 
 --\N{SPACE}
-Fick du det här av en kollega? Beställ ett eget:
+Fick du det här av en kollega? Prenumerera själv:
 {ADDRESS}/sv/subscribe/
 
 Du får det här mejlet för att du prenumererar på en princip om dagen

@@ -300,8 +300,10 @@ def pending(db: Database) -> list[str]:
 
 def migrate(db: Database) -> list[str]:
     """Apply the pending migrations; returns their names, oldest first. Raises like `pending`."""
-    names = pending(db)
+    names, is_new = pending(db), not applied(db)
     migrations.apply(db)
+    if sign_in_without_passwords.__name__ in names and not is_new:
+        db.execute("VACUUM")  # freed pages may hold secrets that were changed or deleted before
     return names
 
 

@@ -67,7 +67,9 @@ def _checks(origin: str | None) -> Iterator[FramingCheck]:
     message = (
         gettext_noop("Reached by https, as %(address)s.")
         if secure
-        else gettext_noop("Not by https: %(address)s. Most intranets refuse such a frame.")
+        else gettext_noop(
+            "Reached by plain http, as %(address)s. Most intranets refuse such a frame."
+        )
     )
     yield FramingCheck(secure, message, {"address": site().base_url})
     cors = gettext_noop("The API and the script can be read from any website (CORS).")

@@ -318,7 +318,7 @@ def test_a_bulk_action_adds_and_removes_a_theme(desk: Desk) -> None:
     assert "Waits for an editor" not in text
     assert themes(desk, "asked") == ([], [])
     answer = confirm(user, page)
-    assert "Done with 3 principles: given a theme." in user.get(answer.location or "").text
+    assert "Done with 3 principles: added a theme." in user.get(answer.location or "").text
     assert themes(desk, "asked") == (["help"], ["help"])
     assert themes(desk, "alone") == (["trust", "help"], ["trust", "help"])
     again = bulk(user, "theme", "asked", "old", themed="help")

@@ -17,6 +17,7 @@ from feed.web import (
     feeds,
     health,
     pages,
+    screen,
     site_files,
     subscribe,
     subscription,
@@ -112,7 +113,7 @@ def create_app(settings: Config, clock: Clock, *, reading: bool = False) -> Flas
     app.register_blueprint(api.pages)
     app.register_blueprint(pages.library_blueprint)
     app.register_blueprint(embed.blueprint)
-    public = (pages, feeds, site_files, health, metrics, api, widget)
+    public = (pages, screen, feeds, site_files, health, metrics, api, widget)
     for module in (*public, subscribe, subscription):
         app.register_blueprint(module.blueprint)
     desk.init(app)

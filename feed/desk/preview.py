@@ -84,7 +84,7 @@ def _render(variant: str, code: str, showing: Showing) -> Response:
         return Response(digest.daily(site(), code, showing).html)
     from feed.publish import card  # slow to load
 
-    body = card.render(site(), code, showing, here().config.card_fonts)
+    body = card.render(site(), code, card.Subject.of(code, showing), here().config.card_fonts)
     return Response(body, content_type="image/png")
 
 

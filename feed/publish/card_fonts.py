@@ -26,6 +26,7 @@ _STYLES: dict[Weight, tuple[str, ...]] = {
     "Regular": ("regular", "book", "roman", "medium"),
     "Semibold": ("semibold", "demibold", "bold", "medium", "regular", "book"),
 }
+_FULL = 255  # coverage, in a mask
 _PROBE = 24  # font size at which glyphs are compared
 _NO_CHARACTER = "\U0010ffff"  # no font has it: it is drawn as what stands for a missing glyph
 _SYMBOLS = ("So", "Sk", "Co")  # categories of characters without which a text can be read
@@ -74,17 +75,16 @@ class Face:
         return sum(map(self._length, self._pieces(text)))
 
     def draw(
-        self, draw: ImageDraw.ImageDraw, x: float, y: float, line: str, width: int, colour: str
+        self, draw: ImageDraw.ImageDraw, x: float, baseline: float, line: str, width: int
     ) -> None:
-        """Draw a line in a box: from its left, or from its right for Arabic."""
+        """Draw a line in a box of a mask: from its left, or from its right for Arabic."""
         if self._is_plain(line):
-            draw.text((x, y), _without_format(line), colour, self._own)
+            draw.text((x, baseline), _without_format(line), _FULL, self._own, "ls")
             return
-        baseline = y + self._own.getmetrics()[0]
         left = x + width - self.length(line) if self.is_rtl else x
         for piece in self._in_visual_order(line):
             text, font = piece
-            draw.text((left, baseline), text, colour, font, "ls", direction=self._direction)
+            draw.text((left, baseline), text, _FULL, font, "ls", direction=self._direction)
             left += self._length(piece)
 
     def _is_plain(self, text: str) -> bool:
@@ -163,6 +163,7 @@ def by_weight(files: tuple[Path, ...], weight: Weight) -> tuple[Path, ...]:
     return tuple(file for _, file in sorted(found, key=lambda each: each[0]))
 
 
+@lru_cache
 def _own_file(weight: Weight) -> Path:
     folder = Path(font_source_serif_pro.__file__).parent / "files"
     return folder / f"SourceSerifPro-{weight}.otf"

@@ -94,6 +94,11 @@ def edition_path(language: str, showing: Showing) -> str:
     return f"/{language}/{showing.edition.date.isoformat()}/"
 
 
+def principle_path(language: str, slug: str) -> str:
+    """The path of a principle's page."""
+    return f"/{language}/principles/{slug}/"
+
+
 def next_note(t: Translator, day: date, following: date | None) -> str:
     """When the edition after one comes, as a sentence; empty if the day after, or if not at all."""
     ahead = (following - day).days if following else 0

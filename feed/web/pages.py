@@ -1,6 +1,7 @@
 """Pages of the editions and of the library; the day as plain text, calendar and card image."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, render_template, request
 
@@ -13,6 +14,9 @@ from feed.store import ledger, library
 from feed.store.library import Query, Vocabulary
 from feed.web.context import FROZEN, db, here, language, now, site, translate
 from feed.web.middleware.headers import SCRIPT_POLICY, cacheable, cacheable_by
+
+if TYPE_CHECKING:
+    from feed.publish.card import Subject
 
 blueprint = Blueprint("pages", __name__)
 library_blueprint = Blueprint("library", __name__)
@@ -103,13 +107,20 @@ def calendar() -> Response:
 
 
 @blueprint.get("/<language:language>/card/<date:day>.png")
-@cacheable
+@cacheable_by("format")
 def card(day: date) -> Response:
-    """The edition of a date as an image, for link previews and screens."""
-    from feed.publish import card as publisher  # slow to import, and needed here only
+    """The edition of a date as a picture, for link previews, slides and phones."""
+    from feed.publish.card import Subject  # slow to import, and needed here only
 
-    view = editions.on(db(), site(), day, now())
-    body = publisher.render(site(), language(), view.showing, here().config.card_fonts)
+    showing = editions.on(db(), site(), day, now()).showing
+    return _card(Subject.of(language(), showing))
+
+
+def _card(subject: "Subject") -> Response:
+    from feed.publish import card as publisher
+
+    form = publisher.FORMATS.get(request.args.get("format", ""), publisher.FORMATS["wide"])
+    body = publisher.render(site(), language(), subject, here().config.card_fonts, form)
     return Response(body, content_type="image/png")
 
 
@@ -159,6 +170,17 @@ def _printable(text: str) -> str:
 def principle(slug: str) -> str:
     """One principle, with the dates of its editions."""
     return render_template("principle.html", view=editions.principle(db(), site(), slug, now()))
+
+
+@library_blueprint.get("/<language:language>/principles/<slug:slug>/card.png")
+@cacheable_by("format")
+def principle_card(slug: str) -> Response:
+    """One principle as a picture, without a date."""
+    from feed.publish.card import Subject
+
+    view = editions.principle(db(), site(), slug, now())
+    path = markup.principle_path(language(), slug)
+    return _card(Subject(view.principle, view.source, view.themes, path))
 
 
 @library_blueprint.get("/<language:language>/themes/")

@@ -129,7 +129,7 @@ def fillers(rule: Rule, site: Installation) -> Iterator[dict[str, object]]:
     """Values for the variables of an address. Raises KeyError for one that is not known here."""
     today, language = today_of(site), language_of(site)
     last_month = (today.replace(day=1) - DAY).replace(day=1)
-    slug = rule.endpoint.partition(".")[2]
+    slug = rule.endpoint.partition(".")[2].partition("_")[0]
     known: dict[str, object] = {
         "language": language,
         "tag": language,

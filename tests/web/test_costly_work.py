@@ -63,6 +63,7 @@ def test_a_query_that_takes_too_long_is_interrupted(devis: Installation) -> None
         ("/en/principles/", "theme=trust&q=a", True),
         ("/en/principles/", "q=", False),
         ("/en/card/2026-11-22.png", "", True),
+        ("/en/principles/trust/card.png", "format=tall", True),
         ("/api/v1/today", "", True),
         ("/desk/preview/card/en", "", True),
         ("/desk/exchange/3/", "", True),

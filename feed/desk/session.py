@@ -17,12 +17,13 @@ from feed.accounts import sign_in
 from feed.config.logs import DESK
 from feed.desk import devices
 from feed.model.people import Curator, Method, Session, Where
+from feed.store import sign_in_events
 from feed.store.counters import RATES_FILE, RateCounters
 from feed.web.context import db, here, key, now
 from feed.web.middleware import client_ip
 
 CSRF_FIELD = "mark"  # name of the form field that carries the CSRF token
-_DEVICE_SECONDS = 400 * 86_400  # the longest that browsers keep a cookie
+_DEVICE_SECONDS = int(sign_in_events.RETENTION.total_seconds())  # later, a reset is not known
 WINDOW_SECONDS, MAX_BY_NETWORK = 600, 60
 LONGEST_NEXT = 2000  # characters of a path: it is stored with a link or a sign-on
 LINK_SECONDS, MAX_LINKS = 3600, 30
@@ -114,14 +115,19 @@ def remember_device(curator: Curator) -> None:
 
 
 def device(curator_id: int) -> str | None:
-    """The name from the device cookie; None if it is missing, expired or another person's."""
+    """The name from the device cookie.
+
+    None if it is missing, expired, another person's, or from before their account was reset.
+    """
     try:
         name = _signer().unsign(request.cookies.get(_cookie_name("device"), "")).decode()
         _, owner, since = name.split(".")
     except (BadSignature, ValueError):
         return None
-    is_theirs = owner == str(curator_id)
-    return name if is_theirs and now().timestamp() - int(since) <= _DEVICE_SECONDS else None
+    if owner != str(curator_id) or now().timestamp() - int(since) > _DEVICE_SECONDS:
+        return None
+    reset = sign_in_events.last_reset(db(), curator_id)
+    return name if reset is None or reset.timestamp() <= int(since) else None
 
 
 def set_cookies(response: Response) -> None:

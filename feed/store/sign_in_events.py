@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from feed.model.people import Method, Where
-from feed.store.connection import fetch_rows, stamp
+from feed.store.connection import fetch_rows, instant, stamp
 
 Action = Literal[
     "asked",
@@ -67,6 +67,12 @@ def of_curator(db: Database, curator: int, limit: int) -> list[SignInEvent]:
     """The newest events of an account, newest first."""
     query = f"{_SELECT} WHERE curator = ? ORDER BY id DESC LIMIT ?"
     return [_event(row) for row in fetch_rows(db, query, [curator, limit])]
+
+
+def last_reset(db: Database, curator: int) -> datetime | None:
+    """When an account was last reset; None if it was not, or longer ago than RETENTION."""
+    query = "SELECT max(at) FROM sign_in_events WHERE curator = ? AND action = 'reset'"
+    return instant(db.execute(query, [curator]).fetchone()[0])
 
 
 def of_notice(db: Database, notice: int) -> SignInEvent | None:

@@ -19,7 +19,7 @@ from feed.accounts import links, people, sign_in, ways_in
 from feed.desk import session
 from feed.model.people import Curator, Where
 from feed.smtp import SmtpServer
-from feed.store import curators, sessions, sign_in_events
+from feed.store import curators, outbox, sessions, sign_in_events
 from feed.store.connection import transaction
 from tests.conftest import NOON, Command, Installation, free_port
 from tests.desk_client import CSRF_FIELD, Desk, DeskUser, field_errors, prepared_session
@@ -296,6 +296,30 @@ def test_an_unknown_device_is_emailed_about_and_a_known_one_is_not(desk: Desk) -
     ask(user)
     user.post(desk.link(desk.account("curator"), "sign-in"))
     assert not [each for each in mail(desk) if "This happened" in each]
+
+
+def test_a_device_from_before_a_reset_is_unknown(desk: Desk) -> None:
+    user = by_link(desk)
+    assert user.me is not None
+    reset, after = (
+        replace(desk.installation, now=desk.installation.now + timedelta(minutes=more))
+        for more in (1, 2)
+    )
+    with reset.open() as db:
+        people.reset(db, user.me.id, reset.now)
+    later = Desk(after).anonymous()
+    cookie = user.client.get_cookie("devis-device")
+    assert cookie is not None
+    later.client.set_cookie("devis-device", cookie.value)
+    for times in (1, 2):  # then it is known again
+        ask(later)
+        later.post(desk.link(user.me, "sign-in"))
+        later.post("/desk/sign-out")
+        with after.open() as db:
+            events = sign_in_events.of_curator(db, user.me.id, 9)
+            noticed = outbox.count(db, "way-in", after.now, curator=user.me.id)
+        assert [each.action for each in events].count("proved") == times + 1
+        assert noticed == 1
 
 
 def test_a_change_of_access_needs_a_recent_proof(desk: Desk) -> None:

@@ -20,7 +20,7 @@ from feed.config import Config
 from feed.errors import InputError, gettext_noop
 from feed.model import email_addresses
 from feed.model.people import Curator, Where
-from feed.store import challenges, curators, outbox, sign_ons
+from feed.store import challenges, curators, outbox, sessions, sign_ons
 from feed.store.connection import transaction
 
 # What an authorization request is for: to sign in, to prove anew who one is, or to connect.
@@ -140,6 +140,8 @@ def finish(
     found = provider.identify(flow, response.code, now)
     with transaction(db):
         if data["aim"] == "connect":
+            if sessions.find(db, browser) is None:  # ended while the provider was asked
+                raise SignOnError("state", _STALE, taken.curator)
             person = _connect(db, provider, found, taken.curator, where, now)
         else:
             person = _account(db, provider, found, where, now)

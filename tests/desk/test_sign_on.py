@@ -355,7 +355,18 @@ def test_a_connection_is_not_made_in_a_session_that_has_ended(site: Site) -> Non
     back = site.back(user, CONNECT)
     with site.desk.installation.open() as db:
         people.disable(db, person.id, NOON)
-    assert user.get(back).status_code == 403
+        assert user.get(back).status_code == 403
+        people.enable(db, person.id, NOON)
+    user = site.desk.sign_in("curator")
+
+    def reset(claims: dict[str, Any]) -> dict[str, Any]:
+        with site.desk.installation.open() as db:
+            people.reset(db, person.id, NOON)
+        return claims
+
+    site.server.claims = reset  # while the provider is asked
+    assert site.sign_on(user, CONNECT).status_code == 403
+    assert not is_in(user)
     with site.desk.installation.open() as db:
         assert sign_ons.of_curator(db, site.server.issuer, person.id) is None
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -146,3 +147,23 @@ def test_on_a_phone_the_header_is_low_and_the_fonts_are_our_own(live: str, phone
         drawn = phone.evaluate(RED_GREEN_BLUE, f"oklch({lightness} {chroma} {step * 15})")
         ours = bytes.fromhex(colours.colour((lightness, chroma), step)[1:])
         assert all(abs(one - other) <= 1 for one, other in zip(drawn, ours, strict=True))
+
+
+def test_a_day_can_be_sent_by_email_and_its_page_prints_as_a_poster(live: str, phone: Page) -> None:
+    phone.goto(f"{live}/sv/")
+    day = phone.locator("time").first.get_attribute("datetime")
+    mail = phone.locator("a[href^='mailto:']").get_attribute("href") or ""
+    assert f"/sv/{day}/" in unquote(mail.partition("body=")[2])
+    printed = phone.locator(".printed")
+    assert not printed.is_visible()
+
+    phone.emulate_media(media="print")
+    assert (printed.text_content() or "").endswith(f"/sv/{day}/")
+    for part in (".printed", ".statement", ".practice", ".credit"):
+        assert phone.locator(part).is_visible(), part
+    for part in (".top", ".bottom", ".strip", ".share", ".commentary", ".beside"):
+        assert not phone.locator(part).is_visible(), part
+    document = phone.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type /Page\b", document)) == 1
+    (width, height) = re.findall(rb"/MediaBox \[0 0 (\d+)[\d.]* (\d+)[\d.]*\]", document)[0]
+    assert (int(width), int(height)) in {(594, 841), (595, 842), (595, 841)}

@@ -39,7 +39,7 @@ def run(folder: Path, *options: str, ci: str = "") -> tuple[int, list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *options],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": "", "CI": ci},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PATH": "", "CI": ci, "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
     )

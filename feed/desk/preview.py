@@ -68,7 +68,7 @@ def _no_preview(status: int, **values: object) -> Response:
 def _render(variant: str, code: str, showing: Showing) -> Response:
     if variant == "page":
         view = EditionView(showing, None, None)
-        around = surroundings.around(db(), site(), showing, now())
+        around = surroundings.around(db(), site(), view, now())
         page = render_template(
             "edition.html", view=view, around=around, front=False, is_today=False
         )

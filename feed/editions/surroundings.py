@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from sqlite_utils import Database
 
 from feed.editions import views
+from feed.editions.views import EditionView
 from feed.model import Edition, Showing, Site
 from feed.store import ledger
 
@@ -34,19 +35,19 @@ class Surroundings:
     others: tuple[date, ...]
 
 
-def around(db: Database, site: Site, showing: Showing, now: datetime) -> Surroundings:
+def around(db: Database, site: Site, view: EditionView, now: datetime) -> Surroundings:
     """The surroundings of a standing edition."""
-    day, today = showing.edition.date, site.today(now)
+    day, today = view.showing.edition.date, site.today(now)
     monday = day - timedelta(days=day.weekday())
     week = ledger.between(db, monday, min(monday + timedelta(days=6), today))
-    before, year_ago = ledger.before(db, day), _year_ago(db, day)
+    before, year_ago = view.before, _year_ago(db, day)
     beside = [each for each in (before, year_ago) if each]
     found = {each.edition.date: each for each in ledger.showings(db, [*week, *beside])}
     strip = [StripDay(each.date, found[each.date]) for each in week]
     following = views.following(db, site, day, now)
-    if following and following not in found and ledger.after(db, day, today) is None:
+    if following and view.after is None:
         strip.append(StripDay(following, None))
-    others = ledger.dates_of(db, showing.principle.slug, today)
+    others = ledger.dates_of(db, view.showing.principle.slug, today)
     return Surroundings(
         tuple(strip),
         found[before.date] if before else None,

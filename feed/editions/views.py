@@ -93,14 +93,9 @@ class MonthView:
     after: date | None
 
 
-def months(db: Database, site: Site, now: datetime) -> list[tuple[date, int]]:
-    """The first day of every month with editions, newest first, and the number of editions."""
-    return ledger.months(db, site.today(now))
-
-
 def month(db: Database, site: Site, first: date, now: datetime) -> MonthView:
     """The archive of the month that begins on `first`. Raises NotFoundError."""
-    known = [day for day, _ in months(db, site, now)]
+    known = [day for day, _ in ledger.months(db, site.today(now))]
     if first not in known:
         raise NotFoundError(
             gettext_noop("There are no editions in %(month)s."), month=f"{first:%Y-%m}"

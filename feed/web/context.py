@@ -135,8 +135,8 @@ def init_templates(app: Flask, context: Context) -> None:
         own_name=own_name,
         hue=lambda themes: f"hue hue-{colours.hue(themes[0].slug)}" if themes else "",
         section=_section,
-        opening=lambda day: _opening(day, context),
-        previous=lambda day: _previous(day, context),
+        opening=_opening,
+        previous=_previous,
         by_name=lambda themes: sorted(themes, key=lambda item: item.text(language())[1].name),
         siblings=lambda: _siblings(context.config.languages),
     )
@@ -169,18 +169,18 @@ def init_templates(app: Flask, context: Context) -> None:
         }
 
 
-def _opening(day: date, context: Context) -> str:
+def _opening(day: date) -> str:
     """When the edition of a coming day can be read."""
-    t, left = translate(), day - now().astimezone(context.config.timezone).date()
+    t, left = translate(), day - site().today(now())
     if left == timedelta(days=1):
         return t.gettext("opens at midnight")
     name = t.weekday(day) if left < timedelta(days=7) else t.short(day)
     return t.gettext("opens on %(day)s", day=name)
 
 
-def _previous(day: date, context: Context) -> str:
+def _previous(day: date) -> str:
     """The heading over what was to be done on the last day before today's."""
-    t, ago = translate(), now().astimezone(context.config.timezone).date() - day
+    t, ago = translate(), site().today(now()) - day
     if ago == timedelta(days=1):
         return t.gettext("Yesterday you were going to …")
     if ago < timedelta(days=7):

@@ -47,7 +47,7 @@ def edition(day: date) -> str:
 
 
 def _edition(view: EditionView, *, front: bool) -> str:
-    day, around = view.showing.edition.date, surroundings.around(db(), site(), view.showing, now())
+    day, around = view.showing.edition.date, surroundings.around(db(), site(), view, now())
     return render_template(
         "edition.html",
         view=view,
